@@ -1,0 +1,163 @@
+"""What can be set: one frozen, typed tree, checked whole before anything starts.
+
+A setting comes from, first wins: the command line, the environment (`NEWSMILL__KAFKA__TOPIC`), the
+file, the default. Secrets are never in the file: they come from the environment or from files
+named by a `*_file` key.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+PositiveInt = Annotated[int, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys are mistakes, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SecurityProtocol(StrEnum):
+    """How the connection to a broker is protected."""
+
+    PLAINTEXT = "PLAINTEXT"
+    SSL = "SSL"
+    SASL_PLAINTEXT = "SASL_PLAINTEXT"
+    SASL_SSL = "SASL_SSL"
+
+
+class KafkaConfig(Section):
+    """The topic to read and how to reach it."""
+
+    bootstrap: str = Field("localhost:9092", description="host:port[,host:port] of the brokers")
+    topic: str = Field("news-pages", description="topic with the raw pages")
+    group: str = Field("newsmill", description="consumer group; its committed offsets serve lag dashboards only")
+    security_protocol: SecurityProtocol = SecurityProtocol.PLAINTEXT
+    ssl_ca_file: Path | None = None
+    ssl_cert_file: Path | None = None
+    ssl_key_file: Path | None = None
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = Field(
+        None, description="only from NEWSMILL__KAFKA__SASL_PASSWORD, never from the file"
+    )
+    sasl_password_file: Path | None = None
+    dead_letter_topic: str | None = Field(None, description="also send quarantined records to this topic")
+
+
+class EnvelopeFormat(StrEnum):
+    """How a page is wrapped in a record's value."""
+
+    AUTO = "auto"
+    RAW = "raw"
+    JSON = "json"
+    AVRO = "avro"
+    WARC = "warc"
+
+
+class InputConfig(Section):
+    """How records are read as pages."""
+
+    format: EnvelopeFormat = EnvelopeFormat.AUTO
+    max_value_bytes: PositiveInt = Field(10_000_000, description="a larger record is quarantined (E_SIZE)")
+    max_decompressed_bytes: PositiveInt = Field(20_000_000, description="cap of a page after decompression")
+    max_decompression_ratio: PositiveInt = Field(10, description="cap of decompressed / compressed bytes")
+    avro_schema_files: dict[int, Path] = Field(
+        {}, description="schema files by Schema Registry id; other ids use schemas/input/page.avsc"
+    )
+
+
+class PageConfig(Section):
+    """Limits and choices of extraction."""
+
+    max_depth: PositiveInt = Field(200, description="deepest nesting of elements that is parsed")
+    max_nodes: PositiveInt = Field(300_000, description="most elements of one page")
+    wall_limit_s: PositiveFloat = Field(15.0, description="wall time of one page in the extraction process")
+    cpu_limit_s: PositiveFloat = Field(10.0, description="CPU time of one page in the extraction process")
+    memory_limit_mb: PositiveInt = Field(1024, description="address space above the idle process, MB")
+    slots: PositiveInt = Field(2, description="extraction processes of one worker; usually its cores")
+    site_overrides: Path | None = Field(None, description="YAML file with rules for single sites; off by default")
+
+
+class OnReserved(StrEnum):
+    """What to do with a page whose publisher reserves rights."""
+
+    KEEP = "keep"
+    METADATA_ONLY = "metadata_only"
+    DROP = "drop"
+
+
+class RightsConfig(Section):
+    """How publishers' reservations are honoured."""
+
+    on_reserved: OnReserved = OnReserved.KEEP
+
+
+class KeepBody(StrEnum):
+    """Whose bodies are kept."""
+
+    REPRESENTATIVE = "representative"
+    ALL = "all"
+
+
+class CopiesConfig(Section):
+    """How copies are found."""
+
+    horizon_days: PositiveInt = Field(7, description="how long an article can be found again")
+    keep_body: KeepBody = Field(KeepBody.REPRESENTATIVE, description="keep a copy's body too, or once a cluster")
+    min_containment: Share = Field(0.6, description="least share of the smaller text found in the larger")
+
+
+class EnrichConfig(Section):
+    """Entities, places and topics."""
+
+    kb: Path | None = Field(None, description="knowledge base folder; the packaged one where absent")
+    models: tuple[str, ...] = Field((), description="statistical recognisers, e.g. [en]; needs newsmill[ner]")
+    copies: bool = Field(False, description="run the statistical tier on copies too")
+
+
+class LakeConfig(Section):
+    """Where the tables are."""
+
+    path: str = Field("lake", description="folder, or a URI that Arrow knows (s3://bucket/prefix)")
+    catalog: dict[str, str] = Field(
+        {}, description="properties of any pyiceberg catalog; a SQLite file in the lake where empty"
+    )
+    file_rows: PositiveInt = Field(200_000, description="most rows of one Parquet file")
+    lease_s: PositiveFloat = Field(30.0, description="a writer silent for longer may be taken over")
+
+
+class BatchConfig(Section):
+    """Bounds of one micro-batch of the direct runner."""
+
+    max_records: PositiveInt = 5_000
+    max_bytes: PositiveInt = 500_000_000
+    max_wait_s: PositiveFloat = Field(300.0, description="a batch that is not full is closed after this long")
+
+
+class OnDataLoss(StrEnum):
+    """What to do when the broker no longer has the next offset."""
+
+    FAIL = "fail"
+    SKIP = "skip"
+
+
+class Config(Section):
+    """Everything that can be set."""
+
+    kafka: KafkaConfig = KafkaConfig()
+    input: InputConfig = InputConfig()
+    page: PageConfig = PageConfig()
+    rights: RightsConfig = RightsConfig()
+    copies: CopiesConfig = CopiesConfig()
+    enrich: EnrichConfig = EnrichConfig()
+    lake: LakeConfig = LakeConfig()
+    batch: BatchConfig = BatchConfig()
+    on_data_loss: OnDataLoss = OnDataLoss.FAIL

@@ -1,0 +1,85 @@
+"""What can go wrong, and who handles it.
+
+    NewsmillError
+    ├── ConfigError     the user's settings are wrong     stops construction, exit code 2
+    ├── Rejected        this record can never pass        becomes one quarantined record
+    ├── Transient       may pass on another try           retried at the call, then raised
+    └── LakeError       the lake refuses                  stops the job
+        ├── Fenced      another writer owns the lake
+        └── DataLoss    offsets are gone from the broker
+
+Anything else is a bug: nothing catches it, the job stops loudly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+
+class Stage(StrEnum):
+    """Where a record was when it was rejected."""
+
+    DECODE = "decode"
+    EXTRACT = "extract"
+    IDENTIFY = "identify"
+    DEDUPLICATE = "deduplicate"
+    ENRICH = "enrich"
+
+
+class Code(StrEnum):
+    """Why a record was rejected: a closed set, so that it may be a metric's label."""
+
+    SCHEMA = "E_SCHEMA"  # the envelope is broken or lacks what it must have
+    URL = "E_URL"  # no usable http(s) URL
+    SIZE = "E_SIZE"  # more bytes than the cap
+    DECOMPRESSION = "E_DECOMP"  # a compressed body over the ratio or size cap, or torn
+    DECODE = "E_DECODE"  # bytes that are no text in any charset tried
+    NESTING = "E_NESTING"  # elements nested deeper than any parser keeps
+    NODES = "E_NODES"  # more elements than the cap
+    TIMEOUT = "E_TIMEOUT"  # extraction ran past its wall or CPU limit
+    CRASH = "E_CRASH"  # the extraction process died
+    MEMORY = "E_OOM"  # the extraction process ran past its memory limit
+
+
+class NewsmillError(Exception):
+    """Root of every error this package raises on purpose."""
+
+
+class ConfigError(NewsmillError, ValueError):
+    """One or more settings are wrong; `problems` has every one of them, a line each."""
+
+    def __init__(self, problems: Sequence[str] | str) -> None:
+        self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[tuple[str, ...]]]:
+        return ConfigError, (self.problems,)
+
+
+class Rejected(NewsmillError):
+    """A record that can never pass. The stage boundary turns it into a quarantined record."""
+
+    def __init__(self, code: Code, message: str) -> None:
+        self.code = Code(code)
+        self.message = message
+        super().__init__(f"{self.code.value}: {message}")
+
+    def __reduce__(self) -> tuple[type[Rejected], tuple[Code, str]]:
+        return Rejected, (self.code, self.message)
+
+
+class Transient(NewsmillError):
+    """A call that may succeed when tried again (broker away, catalog locked)."""
+
+
+class LakeError(NewsmillError):
+    """The lake is damaged or refuses what was asked."""
+
+
+class Fenced(LakeError):
+    """Another process has taken over this lake; this one must not commit any more."""
+
+
+class DataLoss(LakeError):
+    """Offsets that were never committed are no longer in the broker."""

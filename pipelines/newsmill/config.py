@@ -38,7 +38,9 @@ class KafkaConfig(Section):
 
     bootstrap: str = Field("localhost:9092", description="host:port[,host:port] of the brokers")
     topic: str = Field("news-pages", description="topic with the raw pages")
-    group: str = Field("newsmill", description="consumer group; its committed offsets serve lag dashboards only")
+    group: str = Field(
+        "newsmill", description="consumer group; its committed offsets serve lag dashboards only"
+    )
     security_protocol: SecurityProtocol = SecurityProtocol.PLAINTEXT
     ssl_ca_file: Path | None = None
     ssl_cert_file: Path | None = None
@@ -83,7 +85,9 @@ class PageConfig(Section):
     cpu_limit_s: PositiveFloat = Field(10.0, description="CPU time of one page in the extraction process")
     memory_limit_mb: PositiveInt = Field(1024, description="address space above the idle process, MB")
     slots: PositiveInt = Field(2, description="extraction processes of one worker; usually its cores")
-    site_overrides: Path | None = Field(None, description="YAML file with rules for single sites; off by default")
+    site_overrides: Path | None = Field(
+        None, description="YAML file with rules for single sites; off by default"
+    )
 
 
 class OnReserved(StrEnum):
@@ -111,7 +115,9 @@ class CopiesConfig(Section):
     """How copies are found."""
 
     horizon_days: PositiveInt = Field(7, description="how long an article can be found again")
-    keep_body: KeepBody = Field(KeepBody.REPRESENTATIVE, description="keep a copy's body too, or once a cluster")
+    keep_body: KeepBody = Field(
+        KeepBody.REPRESENTATIVE, description="keep a copy's body too, or once a cluster"
+    )
     min_containment: Share = Field(0.6, description="least share of the smaller text found in the larger")
 
 

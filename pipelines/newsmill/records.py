@@ -30,7 +30,7 @@ class Fate(StrEnum):
     QUARANTINED = "quarantined"  # can't be processed: payload kept, a code
 
 
-class Position(Record, order=True):
+class Position(Record, frozen=True, kw_only=True, order=True):
     """Where a record stands in its source. Ordered by (topic, partition, offset)."""
 
     topic: str
@@ -38,7 +38,7 @@ class Position(Record, order=True):
     offset: int
 
 
-class SourceRecord(Record):
+class SourceRecord(Record, frozen=True, kw_only=True):
     """One Kafka record, or what stands in for it from a WARC file or a folder."""
 
     position: Position
@@ -48,7 +48,7 @@ class SourceRecord(Record):
     timestamp: Micros | None = None  # the broker's; None where it gave none
 
 
-class RawPage(Record):
+class RawPage(Record, frozen=True, kw_only=True):
     """A page as the crawler got it: a decoded envelope, body still bytes."""
 
     position: Position
@@ -64,7 +64,7 @@ class RawPage(Record):
     headers: dict[str, str] = {}  # HTTP response headers, names in lower case
 
 
-class Removal(Record):
+class Removal(Record, frozen=True, kw_only=True):
     """A block that was cut from the extracted text, so that `explain` can show and undo it."""
 
     rule: str  # e.g. "related-line", "repeated-block", "share-prompt"
@@ -72,7 +72,7 @@ class Removal(Record):
     paragraph: int  # index among the extracted paragraphs, before any removal
 
 
-class Extraction(Record):
+class Extraction(Record, frozen=True, kw_only=True):
     """How the body was got, and how far to trust it."""
 
     method: str  # trafilatura | json_ld | resiliparse | …
@@ -85,7 +85,7 @@ class Extraction(Record):
     removed: tuple[Removal, ...] = ()
 
 
-class Rights(Record):
+class Rights(Record, frozen=True, kw_only=True):
     """What the publisher says about machine use."""
 
     reserved: bool = False  # any opt-out signal below
@@ -95,7 +95,7 @@ class Rights(Record):
     license: str | None = None
 
 
-class Page(Record):
+class Page(Record, frozen=True, kw_only=True):
     """What the page itself says: text and metadata. `body` paragraphs are joined by one newline."""
 
     title: str | None
@@ -120,13 +120,13 @@ class Page(Record):
     extraction: Extraction
 
 
-class NotArticle(Record):
+class NotArticle(Record, frozen=True, kw_only=True):
     """A page that is no article, with the reason (a small closed set, see `page.classify`)."""
 
     reason: str
 
 
-class Failure(Record):
+class Failure(Record, frozen=True, kw_only=True):
     """A rejected record, whole: it can be replayed from this alone."""
 
     record: SourceRecord
@@ -138,7 +138,7 @@ class Failure(Record):
     url: str | None = None
 
 
-class Language(Record):
+class Language(Record, frozen=True, kw_only=True):
     """The language of a text, and how that is known."""
 
     code: str  # ISO 639-1 (639-3 where it has no two-letter code); "und" when unknown
@@ -148,7 +148,7 @@ class Language(Record):
     disagrees: bool = False  # detected and declared languages differ
 
 
-class Draft(Record):
+class Draft(Record, frozen=True, kw_only=True):
     """An article before copies are looked for: page, identity and language."""
 
     position: Position
@@ -166,7 +166,7 @@ class Draft(Record):
     language: Language
 
 
-class Duplicate(Record):
+class Duplicate(Record, frozen=True, kw_only=True):
     """How an article relates to the cluster of its story, as known when the row was written."""
 
     is_duplicate: bool
@@ -182,7 +182,7 @@ class Duplicate(Record):
     links: tuple[str, ...] = ()  # for a compilation: the article_ids of stories it contains
 
 
-class Origin(Record):
+class Origin(Record, frozen=True, kw_only=True):
     """Who published first, with the evidence."""
 
     method: str  # byline | dateline | closing_line | attribution | json_ld | canonical | earliest
@@ -196,7 +196,7 @@ class Origin(Record):
     end: int | None = None
 
 
-class Mention(Record):
+class Mention(Record, frozen=True, kw_only=True):
     """One place in the body where an entity is named."""
 
     start: int
@@ -204,7 +204,7 @@ class Mention(Record):
     text: str
 
 
-class Entity(Record):
+class Entity(Record, frozen=True, kw_only=True):
     """A person, organisation, place or thing named in an article, linked or NIL."""
 
     entity_id: str  # the knowledge base's id, or "nil:" + normalised name
@@ -222,7 +222,7 @@ class Entity(Record):
     in_title: bool = False
 
 
-class Place(Record):
+class Place(Record, frozen=True, kw_only=True):
     """A place named in the body, resolved to coordinates."""
 
     name: str
@@ -236,7 +236,7 @@ class Place(Record):
     score: float = 0.0
 
 
-class Enrichment(Record):
+class Enrichment(Record, frozen=True, kw_only=True):
     """What the knowledge stage adds to an article."""
 
     entities: tuple[Entity, ...] = ()
@@ -246,7 +246,7 @@ class Enrichment(Record):
     versions: dict[str, str] = {}  # enricher name → version
 
 
-class Article(Record):
+class Article(Record, frozen=True, kw_only=True):
     """A finished row of `articles`."""
 
     draft: Draft
@@ -258,7 +258,7 @@ class Article(Record):
     keep_body: bool = True
 
 
-class ClusterEvent(Record):
+class ClusterEvent(Record, frozen=True, kw_only=True):
     """One change of a cluster, append-only."""
 
     event: str  # created | joined | merged | representative_changed
@@ -273,7 +273,7 @@ class ClusterEvent(Record):
     at: Micros  # ingested_at of that record
 
 
-class FateRow(Record):
+class FateRow(Record, frozen=True, kw_only=True):
     """One row of the ledger: the end of one source record."""
 
     position: Position

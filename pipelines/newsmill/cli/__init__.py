@@ -1,1 +1,1 @@
-
+"""The `newsmill` command: one file a command."""

@@ -1,1 +1,1 @@
-
+"""Where rows end: schemas, files, commits, audit, compaction, replay."""

@@ -1,1 +1,1 @@
-
+"""What the mill tells its keepers: metrics, health, report, doctor."""

@@ -1,0 +1,193 @@
+"""The elements between transforms: chunks of records, so that the runner's cost an element vanishes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apache_beam as beam
+import msgspec
+from google.protobuf.wrappers_pb2 import StringValue
+
+from newsmill.copies.index import Decision
+from newsmill.copies.sketches import Sketch
+from newsmill.lake.files import DataFile
+from newsmill.records import (
+    Article,
+    ClusterEvent,
+    Draft,
+    Failure,
+    FateRow,
+    Micros,
+    Page,
+    RawPage,
+    Record,
+    SourceRecord,
+)
+from newsmill.sources.kafka import OffsetRange
+
+CHUNK_RECORDS = 64
+"""Most records of one chunk after a shuffle: about a second of work."""
+
+
+class RecordChunk(Record, frozen=True, kw_only=True):
+    """Records of one source as read. All rows made of them carry `ingested_at`."""
+
+    ingested_at: Micros
+    records: tuple[SourceRecord, ...]
+
+
+class Decoded(Record, frozen=True, kw_only=True):
+    """A record and the page it holds."""
+
+    record: SourceRecord
+    raw: RawPage
+
+
+class DecodedChunk(Record, frozen=True, kw_only=True):
+    """Pages before extraction."""
+
+    ingested_at: Micros
+    pages: tuple[Decoded, ...]
+
+
+class Extracted(Record, frozen=True, kw_only=True):
+    """A record, its page as crawled, and what the page says."""
+
+    record: SourceRecord
+    raw: RawPage
+    page: Page
+
+
+class ExtractedChunk(Record, frozen=True, kw_only=True):
+    """Pages after extraction."""
+
+    ingested_at: Micros
+    pages: tuple[Extracted, ...]
+
+
+class Sketched(Record, frozen=True, kw_only=True):
+    """A draft, with what the copies index needs of it."""
+
+    draft: Draft
+    sketch: Sketch
+    bytes: int  # of the record's value
+
+
+class SketchedChunk(Record, frozen=True, kw_only=True):
+    """Drafts before copies are looked for."""
+
+    drafts: tuple[Sketched, ...]
+
+
+class Marked(Record, frozen=True, kw_only=True):
+    """A draft with what the copies index decided."""
+
+    draft: Draft
+    decision: Decision
+    sketch: bytes
+    bytes: int
+
+
+class MarkedChunk(Record, frozen=True, kw_only=True):
+    """Drafts that will be rows of `articles`."""
+
+    drafts: tuple[Marked, ...]
+
+
+class Finished(Record, frozen=True, kw_only=True):
+    """An article and the size of the record it came in."""
+
+    article: Article
+    bytes: int
+
+
+class ArticleChunk(Record, frozen=True, kw_only=True):
+    """Finished articles."""
+
+    articles: tuple[Finished, ...]
+
+
+class Ends(Record, frozen=True, kw_only=True):
+    """Records that came to their end early, with their payload where they were rejected."""
+
+    fates: tuple[FateRow, ...] = ()
+    failures: tuple[Failure, ...] = ()
+
+
+class EventChunk(Record, frozen=True, kw_only=True):
+    """Changes of clusters, in the order in which they happened."""
+
+    events: tuple[ClusterEvent, ...]
+
+
+class RowChunk(Record, frozen=True, kw_only=True):
+    """Rows of one table as an Arrow IPC stream."""
+
+    table: str
+    ingested_at: Micros
+    arrow: bytes
+
+
+ELEMENTS: tuple[type[Record], ...] = (
+    OffsetRange,
+    RecordChunk,
+    DecodedChunk,
+    ExtractedChunk,
+    SketchedChunk,
+    MarkedChunk,
+    ArticleChunk,
+    Ends,
+    EventChunk,
+    RowChunk,
+    DataFile,
+)
+
+_URN = "newsmill:coder:record:v1"
+
+
+class RecordCoder(beam.coders.Coder):
+    """MessagePack by field name: stable, readable by later versions, never pickle."""
+
+    def __init__(self, kind: type[Record]) -> None:
+        self._kind = kind
+
+    def encode(self, value: Record) -> bytes:
+        """The record's bytes."""
+        return msgspec.msgpack.encode(value)
+
+    def decode(self, encoded: bytes) -> Record:
+        """The record of the bytes. Raises msgspec.ValidationError when they are of another type."""
+        return msgspec.msgpack.decode(encoded, type=self._kind)
+
+    def is_deterministic(self) -> bool:
+        """Field order is fixed; no element that is used as a key holds a mapping."""
+        return True
+
+    def to_type_hint(self) -> type[Record]:
+        """The type that it codes."""
+        return self._kind
+
+    @classmethod
+    def from_type_hint(cls, typehint: Any, registry: Any) -> RecordCoder:
+        """The coder of a chunk type, as Beam's registry asks for it."""
+        return cls(typehint)
+
+    def to_runner_api_parameter(self, context: Any) -> tuple[str, StringValue, list[Any]]:
+        """A URN and the type's name: workers need no pickle to make the coder."""
+        return _URN, StringValue(value=self._kind.__name__), []
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RecordCoder) and other._kind is self._kind
+
+    def __hash__(self) -> int:
+        return hash(self._kind.__name__)
+
+
+@beam.coders.Coder.register_urn(_URN, StringValue)
+def _from_runner_api(payload: StringValue, components: Any, context: Any) -> RecordCoder:
+    return RecordCoder(_BY_NAME[payload.value])
+
+
+_BY_NAME = {kind.__name__: kind for kind in ELEMENTS}
+for _kind in ELEMENTS:
+    beam.coders.registry.register_coder(_kind, RecordCoder)

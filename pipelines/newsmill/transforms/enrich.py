@@ -1,0 +1,85 @@
+"""LinkEntities: marked drafts in, finished articles out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import apache_beam as beam
+
+from newsmill.config import EnrichConfig, KeepBody, OnReserved
+from newsmill.copies.origin import attribute
+from newsmill.knowledge.enricher import Enricher
+from newsmill.records import Article
+from newsmill.transforms.chunks import ArticleChunk, Finished, Marked, MarkedChunk
+from newsmill.transforms.outcome import busy
+
+
+class LinkEntities(beam.PTransform):
+    """Find and link the entities, places and topics of each article, and attribute its origin.
+
+    One article a draft; nothing ends here. Only representatives of a cluster pay for the statistical
+    recognisers unless `enrich.copies` is set.
+
+    Args:
+        config: Knowledge base and recognisers.
+        keep_body: Whose bodies are kept.
+        on_reserved: `metadata_only` drops the body of pages whose rights are reserved.
+    """
+
+    def __init__(self, *, config: EnrichConfig, keep_body: KeepBody, on_reserved: OnReserved) -> None:
+        super().__init__()
+        self._fn = _EnrichFn(config, keep_body, on_reserved)
+
+    def expand(self, chunks: beam.PCollection[MarkedChunk]) -> beam.PCollection[ArticleChunk]:
+        """Chunks of marked drafts to chunks of articles, in the same order."""
+        return chunks | "Enrich" >> beam.ParDo(self._fn)
+
+
+def finish(
+    item: Marked, enricher: Enricher, config: EnrichConfig, keep_body: KeepBody, on_reserved: OnReserved
+) -> Finished:
+    """The pure twin: one marked draft to one article."""
+    draft, decision = item.draft, item.decision
+    is_copy = decision.duplicate.is_duplicate
+    withheld_body = on_reserved is OnReserved.METADATA_ONLY and draft.page.rights.reserved
+    article = Article(
+        draft=draft,
+        fate=decision.fate,
+        revision=decision.revision,
+        duplicate=decision.duplicate,
+        origin=attribute(draft) or decision.origin,
+        enrichment=enricher.enrich(draft, statistical=config.copies or not is_copy),
+        keep_body=not withheld_body and (keep_body is KeepBody.ALL or not is_copy),
+        sketch=item.sketch,
+    )
+    return Finished(article=article, bytes=item.bytes)
+
+
+@cache
+def enricher(config: str) -> Enricher:
+    """The enricher of this worker process, opened once.
+
+    Args:
+        config: An EnrichConfig as JSON.
+    """
+    return Enricher.open(EnrichConfig.model_validate_json(config))
+
+
+@beam.typehints.with_output_types(ArticleChunk)
+class _EnrichFn(beam.DoFn):
+    def __init__(self, config: EnrichConfig, keep_body: KeepBody, on_reserved: OnReserved) -> None:
+        self._config = config
+        self._keep_body = keep_body
+        self._on_reserved = on_reserved
+
+    def setup(self) -> None:
+        self._enricher = enricher(self._config.model_dump_json())
+
+    def process(self, chunk: MarkedChunk) -> Iterator[ArticleChunk]:
+        with busy(LinkEntities):
+            articles = tuple(
+                finish(item, self._enricher, self._config, self._keep_body, self._on_reserved)
+                for item in chunk.drafts
+            )
+        yield ArticleChunk(articles=articles)

@@ -1,0 +1,91 @@
+"""ExtractPages: crawled pages in, what they say out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.pvalue import TaggedOutput
+
+from newsmill.config import InputConfig, OnReserved, PageConfig
+from newsmill.errors import Rejected, Stage
+from newsmill.page.sandbox import Sandbox
+from newsmill.page.urls import registrable_domain, url_key
+from newsmill.records import Fate, NotArticle
+from newsmill.transforms.chunks import DecodedChunk, Ends, Extracted, ExtractedChunk
+from newsmill.transforms.outcome import EndsOfChunk, Outcome, busy
+
+
+class ExtractPages(beam.PTransform):
+    """Extract text and metadata of each page in child processes with limits.
+
+    A page becomes one extracted page, or ends: `not_article` with a reason, `withheld` where rights
+    are reserved and these are dropped, or `quarantined`.
+
+    Rejects: E_DECOMP, E_SIZE, E_DECODE, E_NESTING, E_NODES, E_TIMEOUT, E_CRASH, E_OOM.
+
+    Args:
+        page: Limits of extraction.
+        input: Limits of decompression.
+        on_reserved: What to do where the publisher reserves rights.
+    """
+
+    def __init__(self, *, page: PageConfig, input: InputConfig, on_reserved: OnReserved) -> None:
+        super().__init__()
+        self._fn = _ExtractFn(page.model_dump_json(), input.model_dump_json(), on_reserved)
+
+    def expand(self, chunks: beam.PCollection[DecodedChunk]) -> Outcome:
+        """Chunks of crawled pages to chunks of extracted ones."""
+        oks, ends = chunks | "Extract" >> beam.ParDo(self._fn).with_outputs("ends", main="oks")
+        return Outcome(oks, ends)
+
+
+@cache
+def sandbox(page: str, input: str) -> Sandbox:
+    """The extraction processes of this worker process, shared by its threads and kept between batches.
+
+    Args:
+        page: A PageConfig as JSON.
+        input: An InputConfig as JSON.
+    """
+    return Sandbox(
+        page=PageConfig.model_validate_json(page), input=InputConfig.model_validate_json(input)
+    )
+
+
+@beam.typehints.with_output_types(ExtractedChunk, ends=Ends)
+class _ExtractFn(beam.DoFn):
+    def __init__(self, page: str, input: str, on_reserved: OnReserved) -> None:
+        self._page = page
+        self._input = input
+        self._on_reserved = on_reserved
+
+    def process(self, chunk: DecodedChunk) -> Iterator[Any]:
+        ends, pages = EndsOfChunk(chunk.ingested_at), []
+        with busy(ExtractPages):
+            results = sandbox(self._page, self._input).map([item.raw for item in chunk.pages])
+        for item, result in zip(chunk.pages, results, strict=True):
+            url = item.raw.url
+            if isinstance(result, Rejected):
+                ends.reject(item.record, Stage.EXTRACT, result, url=url)
+            elif isinstance(result, NotArticle):
+                domain = registrable_domain(url_key(url))
+                ends.end(
+                    item.record,
+                    Fate.NOT_ARTICLE,
+                    reason=result.reason,
+                    stage=Stage.EXTRACT.value,
+                    url=url,
+                    domain=domain,
+                )
+            elif result.rights.reserved and self._on_reserved is OnReserved.DROP:
+                domain = registrable_domain(url_key(url))
+                ends.end(item.record, Fate.WITHHELD, reason="rights_reserved", url=url, domain=domain)
+            else:
+                pages.append(Extracted(record=item.record, raw=item.raw, page=result))
+        if pages:
+            yield ExtractedChunk(ingested_at=chunk.ingested_at, pages=tuple(pages))
+        if ends:
+            yield TaggedOutput("ends", ends.chunk())

@@ -1,0 +1,26 @@
+"""Things that live in the driver's process longer than one bounded pipeline.
+
+A DoFn reaches them by name, so they are never pickled. Only for runners whose workers are threads of
+the driver's process.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_residents: dict[str, Any] = {}
+
+
+def lend(name: str, thing: Any) -> None:
+    """Make a thing known to the DoFns of this process, in place of an earlier one of the name."""
+    _residents[name] = thing
+
+
+def borrow(name: str) -> Any:
+    """The thing lent under the name. Raises KeyError where there is none in this process."""
+    return _residents[name]
+
+
+def withdraw(name: str) -> None:
+    """Forget a name."""
+    _residents.pop(name, None)

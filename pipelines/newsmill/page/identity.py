@@ -1,0 +1,48 @@
+"""From a page to a draft: which article it is, and which content."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+
+from newsmill.page.urls import article_id, registrable_domain, trusted_canonical, url_key
+from newsmill.records import Draft, Language, Micros, Page, RawPage, SourceRecord
+
+
+def draft(record: SourceRecord, raw: RawPage, page: Page, language: Language, ingested_at: Micros) -> Draft:
+    """Put identity and language beside a page.
+
+    The identity comes from the URL in the envelope alone; what the page says of itself (canonical
+    link, og:url) never changes it.
+
+    Raises:
+        Rejected: `E_URL` when the envelope's URL is none.
+    """
+    key = url_key(raw.url)
+    return Draft(
+        position=record.position,
+        url=raw.url,
+        final_url=raw.final_url,
+        canonical_url=trusted_canonical(page.canonical_url, raw.url),
+        url_key=key,
+        domain=registrable_domain(raw.url),
+        article_id=article_id(key),
+        content_hash=content_hash(page.title, page.body),
+        fetched_at=raw.fetched_at,
+        ingested_at=ingested_at,
+        recorded_at=record.timestamp,
+        page=page,
+        language=language,
+    )
+
+
+def content_hash(title: str | None, body: str) -> str:
+    """32 hex digits (BLAKE2b, 128 bits) of title and body, blind to case, spacing and Unicode form.
+
+    >>> content_hash("A  title", "One.") == content_hash("a title", "one.\\n")
+    True
+    """
+    folded = (
+        " ".join(unicodedata.normalize("NFKC", text).casefold().split()) for text in (title or "", body)
+    )
+    return hashlib.blake2b("\n".join(folded).encode(), digest_size=16).hexdigest()

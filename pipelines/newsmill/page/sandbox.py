@@ -1,0 +1,235 @@
+"""Extraction in child processes that may hang, crash or run out of memory without harm.
+
+A parser of hostile HTML can loop, blow up or segfault, and none of that can be caught inside the
+process. So each slot has one child process with limits on wall time, CPU time and memory; a child
+that breaks a limit is killed, its page is rejected with a code, and a new child takes its place.
+Parent and child speak length-prefixed MessagePack over two pipes; nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+
+from newsmill.config import InputConfig, PageConfig
+from newsmill.errors import Code, Rejected
+from newsmill.page.sandbox_child import Answer, Setup, frame
+from newsmill.records import NotArticle, Page, RawPage
+
+Outcome = Page | NotArticle | Rejected
+
+_PAGES_PER_CHILD: Final = 5_000
+"""A child is replaced after this many pages, so that no slow leak of a C library matters."""
+
+_START_LIMIT_S: Final = 60.0
+_ENVIRONMENT: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "VIRTUAL_ENV")
+
+
+class Sandbox:
+    """A fixed number of extraction processes, shared by any number of threads.
+
+    Children start when first needed. A page gives the same outcome as `analysis.read_page` in this
+    process, except that a hang, a crash or a memory blow-up becomes a `Rejected` with `E_TIMEOUT`,
+    `E_CRASH` or `E_OOM`. A page whose child died is tried once more in a new child before it is
+    rejected with `E_CRASH`: a child can die of what happened elsewhere. An exception that the reading
+    code did not foresee is `E_CRASH` too, with its traceback: one page can't stop the job.
+
+    Args:
+        page: Limits and choices of extraction; `slots` is the number of processes.
+        input: Caps on the decompressed size.
+        read: Where the child finds its reading function, as `module:function`; the function takes
+            and returns what `analysis.read_page` does.
+
+    Example:
+        with Sandbox(page=config.page, input=config.input) as sandbox:
+            outcomes = sandbox.map(pages)
+    """
+
+    def __init__(
+        self, *, page: PageConfig, input: InputConfig, read: str = "newsmill.page.analysis:read_page"
+    ) -> None:
+        self._page = page
+        self._setup = Setup(
+            read=read,
+            page=page.model_dump_json(),
+            input=input.model_dump_json(),
+            cpu_limit_s=page.cpu_limit_s,
+            memory_limit_mb=page.memory_limit_mb,
+        )
+        self._slots: queue.SimpleQueue[_Child | None] = queue.SimpleQueue()
+        for _ in range(page.slots):
+            self._slots.put(None)
+        self._threads = ThreadPoolExecutor(page.slots, thread_name_prefix="sandbox")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def map(self, pages: Sequence[RawPage]) -> list[Outcome]:
+        """Read pages in all slots at once; the outcomes are in the order of the pages."""
+        return list(self._threads.map(self._outcome, pages))
+
+    def close(self) -> None:
+        """End all children. Waits for pages that are being read."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        for _ in range(self._page.slots):
+            child = self._slots.get()
+            if child is not None:
+                child.end()
+
+    def _outcome(self, page: RawPage) -> Outcome:
+        child = self._slots.get()
+        try:
+            for attempt in (1, 2):
+                if child is None:
+                    child = _Child(self._setup)
+                try:
+                    outcome = child.read(page, self._page.wall_limit_s)
+                except _Died as death:
+                    child = None
+                    if death.code is not Code.CRASH or attempt == 2:
+                        return Rejected(death.code, str(death))
+                else:
+                    if child.pages >= _PAGES_PER_CHILD:
+                        child.end()
+                        child = None
+                    return outcome
+            raise AssertionError("unreachable")
+        except BaseException:
+            if child is not None:
+                child.kill()
+                child = None
+            raise
+        finally:
+            self._slots.put(child)
+
+
+class _Died(Exception):
+    """The child is gone; `code` says what that means for its page."""
+
+    def __init__(self, code: Code, message: str) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+class _Child:
+    """One extraction process and its two pipes."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.pages = 0
+        self._decoder = msgspec.msgpack.Decoder(Answer)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "newsmill.page.sandbox_child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+            | {"HOME": "/nonexistent"},
+        )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._to, self._from = self._process.stdin.fileno(), self._process.stdout.fileno()
+        os.set_blocking(self._to, False)
+        os.set_blocking(self._from, False)
+        try:
+            self._exchange(msgspec.msgpack.encode(setup), _START_LIMIT_S)
+        except _Died as death:
+            raise RuntimeError(f"the extraction process does not start: {death}") from death
+
+    def read(self, page: RawPage, wall_limit_s: float) -> Outcome:
+        """One page's outcome; raises `_Died` when the child is no longer there after it."""
+        self.pages += 1
+        answer = self._exchange(msgspec.msgpack.encode(page), wall_limit_s)
+        if answer.bug is not None:
+            self.kill()
+            raise _Died(Code.CRASH, f"the extraction code failed:\n{answer.bug[-4000:]}")
+        if answer.code == Code.MEMORY:
+            self.kill()
+            raise _Died(Code.MEMORY, answer.message)
+        if answer.code is not None:
+            return Rejected(Code(answer.code), answer.message)
+        outcome = answer.page or answer.not_article
+        assert outcome is not None
+        return outcome
+
+    def end(self) -> None:
+        """Ask the idle child to leave, and make sure that it does."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=2)
+        self.kill()
+
+    def kill(self) -> int:
+        """Kill and reap the child; its return code."""
+        self._process.kill()
+        code = self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+        return code
+
+    def _exchange(self, message: bytes, limit_s: float) -> Answer:
+        deadline = time.monotonic() + limit_s
+        try:
+            self._send(frame(message), deadline)
+            size = int.from_bytes(self._receive(4, deadline), "big")
+            return self._decoder.decode(self._receive(size, deadline))
+        except TimeoutError:
+            self.kill()
+            raise _Died(Code.TIMEOUT, f"no answer within {limit_s:g} s of wall time") from None
+        except (BrokenPipeError, EOFError):
+            raise self._death() from None
+        except msgspec.DecodeError as error:
+            self.kill()
+            raise _Died(Code.CRASH, f"the extraction process gave a broken answer: {error}") from None
+
+    def _death(self) -> _Died:
+        try:
+            code = self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            code = self.kill()
+        self.kill()
+        if code == -signal.SIGXCPU:
+            return _Died(Code.TIMEOUT, "the page took more CPU time than its limit")
+        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return _Died(Code.CRASH, f"the extraction process died: {name}")
+
+    def _send(self, data: bytes, deadline: float) -> None:
+        view, poll = memoryview(data), select.poll()
+        poll.register(self._to, select.POLLOUT)
+        while view:
+            self._wait(poll, deadline)
+            view = view[os.write(self._to, view) :]
+
+    def _receive(self, size: int, deadline: float) -> bytes:
+        data, poll = bytearray(), select.poll()
+        poll.register(self._from, select.POLLIN)
+        while len(data) < size:
+            self._wait(poll, deadline)
+            chunk = os.read(self._from, size - len(data))
+            if not chunk:
+                raise EOFError
+            data += chunk
+        return bytes(data)
+
+    @staticmethod
+    def _wait(poll: select.poll, deadline: float) -> None:
+        if not poll.poll(max(0.0, (deadline - time.monotonic()) * 1000)):
+            raise TimeoutError

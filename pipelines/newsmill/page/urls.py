@@ -1,0 +1,147 @@
+"""Identity of pages: pure string rules, nothing is ever fetched.
+
+Two URLs that name the same page have the same key. The rules (version in `RULES`) fold what no
+publisher uses to tell two articles apart: scheme, `www.`, default port, fragment, order of the
+query's parameters, campaign and click trackers, a trailing slash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+from functools import lru_cache
+from typing import Final
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+import idna
+import tldextract
+from w3lib.url import canonicalize_url, url_query_cleaner
+
+from newsmill.errors import Code, Rejected
+
+RULES: Final = 1
+"""Version of the key's rules: a change of any rule raises it, since old and new keys don't meet."""
+
+MAX_LENGTH: Final = 4096
+
+TRACKERS: Final = frozenset(
+    """
+    _ga _gl _hsenc _hsmi at_campaign at_custom1 at_custom2 at_custom3 at_custom4 at_medium cmpid dclid
+    ecid fb_action_ids fb_action_types fb_ref fb_source fbclid gbraid gclid gclsrc guccounter
+    guce_referrer guce_referrer_sig icid igshid mc_cid mc_eid mkt_tok msclkid ncid ns_campaign
+    ns_mchannel ns_source oly_anon_id oly_enc_id spm twclid utm_brand utm_campaign utm_cid utm_content
+    utm_id utm_medium utm_name utm_place utm_reader utm_referrer utm_social utm_social-type utm_source
+    utm_swu utm_term utm_viz_id vero_conv vero_id wbraid wickedid yclid ysclid
+    """.split()
+)
+"""Query parameters that tell where a reader came from, never which page it is."""
+
+_SUFFIXES = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=(), include_psl_private_domains=True)
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\\]")
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+
+
+def url_key(url: str) -> str:
+    """Normalise a URL to the key that identifies its page.
+
+    >>> url_key("http://www.Example.org:80/a/?utm_source=x&b=2&a=1#top")
+    'https://example.org/a?a=1&b=2'
+
+    Raises:
+        Rejected: `E_URL` when it is no http(s) URL with a usable host, is longer than `MAX_LENGTH`
+            characters, or holds control, bidirectional or surrogate characters.
+    """
+    url = url.strip()
+    parts, host, port = _checked(url)
+    kept = url_query_cleaner(f"https://{host}{port}{parts.path or '/'}?{parts.query}", TRACKERS, remove=True)
+    key: str = canonicalize_url(kept, keep_blank_values=True, keep_fragments=False)
+    path, question, query = key.partition("?")
+    if path.count("/") > 3:
+        path = path.rstrip("/")
+    return path + question + query if query else path
+
+
+def registrable_domain(url: str) -> str:
+    """The domain somebody registered (eTLD + 1), lower case, ASCII; the host where it has none.
+
+    Platforms where each customer has a subdomain (`x.blogspot.com`) count as separate domains.
+    The suffix list is the one in the `tldextract` wheel: nothing is downloaded.
+
+    >>> registrable_domain("https://news.bbc.co.uk/1")
+    'bbc.co.uk'
+
+    Raises:
+        Rejected: `E_URL`, as `url_key`.
+    """
+    return _domain(_checked(url.strip())[1])
+
+
+def article_id(url_key: str) -> str:
+    """32 hex digits (BLAKE2b, 128 bits) of a URL key."""
+    return hashlib.blake2b(url_key.encode(), digest_size=16).hexdigest()
+
+
+def trusted_canonical(claimed: str | None, page_url: str) -> str | None:
+    """The canonical URL a page claims, absolute, when it may be believed.
+
+    A page may speak for its own registrable domain only: otherwise one hostile page could take the
+    place of another site's article.
+    """
+    if not claimed:
+        return None
+    try:
+        absolute = urljoin(page_url, claimed.strip())
+        same = registrable_domain(absolute) == registrable_domain(page_url)
+    except (Rejected, ValueError):
+        return None
+    return absolute if same else None
+
+
+def _checked(url: str) -> tuple[SplitResult, str, str]:
+    """(parts, host in ASCII, ":port" or "") of a usable URL."""
+    if len(url) > MAX_LENGTH:
+        raise Rejected(Code.URL, f"URL of {len(url)} characters, more than {MAX_LENGTH}")
+    if _UNSAFE.search(url):
+        raise Rejected(Code.URL, f"URL with control or invisible characters: {url[:200]!r}")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise Rejected(Code.URL, f"no URL ({error}): {url[:200]!r}") from None
+    if parts.scheme not in ("http", "https"):
+        raise Rejected(Code.URL, f"no http(s) URL: {url[:200]!r}")
+    default = port is None or port == (80 if parts.scheme == "http" else 443)
+    return parts, _ascii_host(host, url), "" if default else f":{port}"
+
+
+@lru_cache(maxsize=4096)
+def _ascii_host(host: str, url: str) -> str:
+    host = host.rstrip(".").lower()
+    if ":" in host:
+        try:
+            return f"[{ipaddress.IPv6Address(host).compressed}]"
+        except ValueError:
+            raise Rejected(Code.URL, f"no usable host: {url[:200]!r}") from None
+    if not host.isascii():
+        try:
+            host = idna.encode(host, uts46=True).decode("ascii")
+        except idna.IDNAError as error:
+            raise Rejected(Code.URL, f"no usable host ({error}): {url[:200]!r}") from None
+    labels = host.split(".")
+    if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        raise Rejected(Code.URL, f"no usable host: {url[:200]!r}")
+    if labels[-1].isdigit() or labels[-1].startswith("0x"):
+        try:
+            return str(ipaddress.IPv4Address(host))
+        except ValueError:
+            raise Rejected(Code.URL, f"no usable host: {url[:200]!r}") from None
+    return host.removeprefix("www.") if len(labels) > 2 else host
+
+
+@lru_cache(maxsize=4096)
+def _domain(host: str) -> str:
+    if host.startswith("["):
+        return host
+    found = _SUFFIXES.extract_str(host)
+    return found.top_domain_under_public_suffix or host

@@ -7,7 +7,7 @@ name of the environment variable, or the option.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ def load(
     *,
     options: Mapping[Path_, Any] | None = None,
     environment: Mapping[str, str] | None = None,
+    checks: Sequence[Callable[[Config], Sequence[str]]] = (),
 ) -> Loaded:
     """Merge the file, the environment and the options given, and check the whole.
 
@@ -49,6 +50,8 @@ def load(
         options: Values from the command line by key path, e.g. `{("kafka", "topic"): "pages"}`;
             None values were not given.
         environment: Variables by name; only those that start with `NEWSMILL__` count.
+        checks: Look at the world outside, e.g. whether the broker answers; each gives its problems.
+            Where settings are wrong, they look at the right ones, so that all is told at once.
 
     Raises:
         ConfigError: With every mistake found, a line each.
@@ -76,9 +79,14 @@ def load(
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
-        problems += [_problem(dict(e), origins) for e in error.errors()]
-        raise ConfigError(problems) from None
+        mistakes = [dict(e) for e in error.errors()]
+        problems += [_problem(e, origins) for e in mistakes]
+        for mistake in mistakes:
+            _remove(values, tuple(str(part) for part in mistake["loc"]))
+        config = Config.model_validate(values)
     problems += _contradictions(config, origins)
+    for check in checks:
+        problems += check(config)
     if problems:
         raise ConfigError(problems)
     return Loaded(config, origins)
@@ -162,6 +170,18 @@ def _place(values: dict[str, Any], path: Path_, value: Any) -> None:
             values[key] = inner = {}
         values = inner
     values[path[-1]] = value
+
+
+def _remove(values: dict[str, Any], path: Path_) -> None:
+    """Remove the longest part of the path that is there."""
+    node, known = values, []
+    for key in path:
+        if not isinstance(node, dict) or key not in node:
+            break
+        known.append((node, key))
+        node = node[key]
+    holder, key = known[-1]
+    del holder[key]
 
 
 def _problem(error: dict[str, Any], origins: Mapping[Path_, str]) -> str:

@@ -59,7 +59,9 @@ class MarkCopies(beam.PTransform):
         return Resolved(oks, ends, events)
 
 
-def mark(index: CopyIndex, batch_id: str, chunks: Iterable[SketchedChunk]) -> tuple[list[Marked], list[FateRow], EventChunk]:
+def mark(
+    index: CopyIndex, batch_id: str, chunks: Iterable[SketchedChunk]
+) -> tuple[list[Marked], list[FateRow], EventChunk]:
     """The pure twin: the drafts of a batch to marked drafts, fates of redeliveries, and events."""
     drafts = sorted((d for c in chunks for d in c.drafts), key=lambda d: d.draft.position)
     resolution = index.resolve(batch_id, [d.sketch for d in drafts])

@@ -50,9 +50,7 @@ def sandbox(page: str, input: str) -> Sandbox:
         page: A PageConfig as JSON.
         input: An InputConfig as JSON.
     """
-    return Sandbox(
-        page=PageConfig.model_validate_json(page), input=InputConfig.model_validate_json(input)
-    )
+    return Sandbox(page=PageConfig.model_validate_json(page), input=InputConfig.model_validate_json(input))
 
 
 @beam.typehints.with_output_types(ExtractedChunk, ends=Ends)

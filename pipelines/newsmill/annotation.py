@@ -1,0 +1,228 @@
+"""One-off work: pages or texts in, one annotated line each out.
+
+The same extraction, copies index and enrichment as the pipeline's, without Kafka or a lake. All lines
+are one batch, so clusters are final.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from newsmill.config import Config
+from newsmill.copies.index import CopyIndex
+from newsmill.copies.origin import attribute
+from newsmill.copies.sketches import Sketch, sketch
+from newsmill.errors import ConfigError, Rejected
+from newsmill.knowledge.enricher import Enricher
+from newsmill.page.analysis import read_page_any
+from newsmill.page.identity import draft
+from newsmill.page.language import detect
+from newsmill.records import (
+    Draft,
+    Enrichment,
+    Extraction,
+    Fate,
+    Micros,
+    NotArticle,
+    Page,
+    Position,
+    RawPage,
+    SourceRecord,
+)
+
+_TASK_LINES = 16
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the input, checked."""
+
+    number: int
+    id: str
+    url: str | None = None
+    html: bytes | None = None
+    text: str | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """What is known of one line before clusters are."""
+
+    line: Line
+    draft: Draft | None = None
+    sketch: Sketch | None = None
+    enrichment: Enrichment = Enrichment()
+    not_article: str | None = None
+    error: str | None = None
+
+
+def annotate(
+    lines: Iterable[str], config: Config, *, pages: Path | None = None, processes: int = 2
+) -> Iterator[dict[str, Any]]:
+    """Annotate each line of a JSON Lines input; the order is kept.
+
+    Args:
+        lines: `{id, url?, html? | html_path? | text?}`, one JSON object each.
+        config: Limits and enrichment; Kafka and the lake are not used.
+        pages: Folder where the page of a line without html or text is `<id>.html.gz`.
+        processes: How many worker processes.
+
+    Yields:
+        One object a line, with the fields that DESIGN.md names. A page that can't be processed has
+        its code in `error`.
+
+    Raises:
+        ConfigError: A line is no JSON object, has no id, or names a file that can't be read.
+    """
+    parsed = [_parse(number, text, pages) for number, text in enumerate(lines, 1) if text.strip()]
+    work = partial(_annotate_task, config.model_dump_json())
+    tasks = list(_batched(parsed, _TASK_LINES))
+    if processes > 1 and len(tasks) > 1:
+        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+            done = [item for task in pool.map(work, tasks) for item in task]
+    else:
+        done = [item for task in tasks for item in work(task)]
+    index = CopyIndex(config.copies)
+    resolution = index.resolve("annotate", [item.sketch for item in done if item.sketch is not None])
+    clusters = index.clusters("annotate")
+    for item in done:
+        decision = resolution.decisions.get(item.draft.position) if item.draft else None
+        cluster = clusters.get(item.draft.position) if item.draft else None
+        yield _shown(item, decision, cluster)
+
+
+def _parse(number: int, text: str, pages: Path | None) -> Line:
+    try:
+        fields = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"line {number}: no JSON: {error}") from None
+    if not isinstance(fields, dict) or not isinstance(fields.get("id"), str):
+        raise ConfigError(f"line {number}: must be an object with a text `id`")
+    html: bytes | None = None
+    try:
+        if fields.get("html") is not None:
+            html = fields["html"].encode("utf-8", "surrogatepass")
+        elif fields.get("html_path") is not None:
+            html = _read(Path(fields["html_path"]))
+        elif fields.get("text") is None:
+            if pages is None:
+                raise ConfigError(f"line {number}: has neither html, html_path nor text; give --pages DIR")
+            html = _read(_page_file(pages, fields["id"], number))
+    except OSError as error:
+        raise ConfigError(f"line {number}: {error.filename}: {error.strerror}") from None
+    return Line(
+        number=number,
+        id=fields["id"],
+        url=fields.get("url"),
+        html=html,
+        text=fields.get("text"),
+        title=fields.get("title"),
+    )
+
+
+def _page_file(pages: Path, id: str, number: int) -> Path:
+    file = pages / f"{id}.html.gz"
+    if file.resolve().parent != pages.resolve():
+        raise ConfigError(f"line {number}: id {id!r} leads out of {pages}")
+    return file
+
+
+def _read(file: Path) -> bytes:
+    content = file.read_bytes()
+    return gzip.decompress(content) if file.suffix == ".gz" else content
+
+
+def _batched(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
+    iterator = iter(lines)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+_enrichers: dict[str, Enricher] = {}
+
+
+def _annotate_task(config_json: str, lines: list[Line]) -> list[Annotated]:
+    config = Config.model_validate_json(config_json)
+    if config_json not in _enrichers:
+        _enrichers[config_json] = Enricher.open(config.enrich)
+    return [_annotate_line(line, config, _enrichers[config_json]) for line in lines]
+
+
+def _annotate_line(line: Line, config: Config, enricher: Enricher) -> Annotated:
+    position = Position(topic="annotate", partition=0, offset=line.number)
+    url = line.url or f"https://unknown.invalid/{line.number}"
+    raw = RawPage(position=position, url=url, body=line.html or b"")
+    not_article: NotArticle | None = None
+    try:
+        if line.text is not None:
+            page = Page(
+                title=line.title, body=line.text, extraction=Extraction(method="given", reason="text input")
+            )
+        else:
+            page, not_article = read_page_any(raw, page=config.page, input=config.input)
+        language = detect(page.body, html_lang=page.html_lang, title=page.title)
+        record = SourceRecord(position=position, value=None)
+        made = draft(record, raw, page, language, 0)
+    except Rejected as error:
+        return Annotated(line=line, error=str(error))
+    return Annotated(
+        line=line,
+        draft=made,
+        sketch=sketch(made),
+        enrichment=enricher.enrich(made, statistical=True),
+        not_article=not_article.reason if not_article else None,
+    )
+
+
+def _shown(item: Annotated, decision: Any, cluster: str | None) -> dict[str, Any]:
+    if item.draft is None:
+        return {"id": item.line.id, "fate": Fate.QUARANTINED.value, "error": item.error}
+    page, found = item.draft.page, item.enrichment
+    fate = Fate.NOT_ARTICLE.value if item.not_article else decision.fate.value
+    origin = attribute(item.draft) or decision.origin
+    return {
+        "id": item.line.id,
+        "fate": fate,
+        "title": page.title,
+        "date": _day(page.published_at),
+        "author": list(page.authors),
+        "text": page.body,
+        "lang": item.draft.language.code,
+        "links": [
+            {"start": m.start, "end": m.end, "qid": e.wikidata_id}
+            for e in found.entities
+            if e.wikidata_id and e.linked
+            for m in e.mentions
+        ],
+        "entities": [
+            {"start": m.start, "end": m.end, "type": e.coarse} for e in found.entities for m in e.mentions
+        ],
+        "places": [
+            {"start": m.start, "end": m.end, "lat": p.lat, "lon": p.lon, "geonameid": p.geonameid}
+            for p in found.places
+            for m in p.mentions
+        ],
+        "cluster": cluster,
+        "origin": _plain(origin),
+        "duplicate": _plain(decision.duplicate),
+        "error": f"not_article: {item.not_article}" if item.not_article else None,
+    }
+
+
+def _plain(record: Any) -> Mapping[str, Any] | None:
+    return None if record is None else {name: getattr(record, name) for name in record.__struct_fields__}
+
+
+def _day(at: Micros | None) -> str | None:
+    return None if at is None else datetime.fromtimestamp(at / 1e6, UTC).date().isoformat()

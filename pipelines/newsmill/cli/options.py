@@ -1,0 +1,58 @@
+"""Options that several commands share, and how they become a configuration."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from newsmill.config import Config
+from newsmill.errors import ConfigError
+from newsmill.settings import Loaded, load
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", help="YAML file with the settings; see `newsmill config show`.", dir_okay=False
+    ),
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="One setting, e.g. --set kafka.topic=pages; wins over file and environment."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
+
+Check = Callable[[Config], Sequence[str]]
+
+
+def loaded(file: Path | None, sets: list[str] | None, *checks: Check, **options: Any) -> Loaded:
+    """The configuration of a command, with everything that is wrong told at once.
+
+    Args:
+        file: The file of `--config`.
+        sets: The `key=value` texts of `--set`.
+        checks: Looked at too, e.g. whether the broker answers; each gives its problems, a line each.
+        options: Settings that have an option of their own, dots written as two underscores.
+
+    Raises:
+        ConfigError: With all problems.
+    """
+    problems: list[str] = []
+    values: dict[tuple[str, ...], Any] = {tuple(k.split("__")): v for k, v in options.items()}
+    for text in sets or ():
+        key, equals, value = text.partition("=")
+        if not equals:
+            problems.append(f"--set {text}: must be key=value, e.g. kafka.topic=pages")
+        else:
+            values[tuple(key.split("."))] = value
+    try:
+        result = load(file, options=values, environment=os.environ, checks=checks)
+    except ConfigError as error:
+        raise ConfigError([*problems, *error.problems]) from None
+    if problems:
+        raise ConfigError(problems)
+    return result

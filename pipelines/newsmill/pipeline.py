@@ -1,0 +1,54 @@
+"""The mill's flow: records in, data files out. Who runs it commits the files."""
+
+from __future__ import annotations
+
+import apache_beam as beam
+
+from newsmill.config import Config
+from newsmill.lake.files import DataFile
+from newsmill.transforms.chunks import Ends, RecordChunk, RowChunk
+from newsmill.transforms.decode import DecodeEnvelopes, Withheld
+from newsmill.transforms.deduplicate import MarkCopies
+from newsmill.transforms.enrich import LinkEntities
+from newsmill.transforms.extract import ExtractPages
+from newsmill.transforms.identify import IdentifyDrafts
+from newsmill.transforms.tabulate import TabulateRows
+from newsmill.transforms.write import WriteTables
+
+
+def mill(
+    records: beam.PCollection[RecordChunk], config: Config, *, batch_id: str, index: str, withheld: Withheld
+) -> beam.PCollection[DataFile]:
+    """Assemble the flow of one batch.
+
+    Args:
+        records: Chunks of the batch's records.
+        config: All settings.
+        batch_id: The batch, for the copies index.
+        index: Name of the resident copies index.
+        withheld: What was taken down.
+
+    Returns:
+        The files that hold the batch's rows; every record has exactly one row of `fate` in them.
+    """
+    pages = records | "DecodeEnvelopes" >> DecodeEnvelopes(config=config.input, withheld=withheld)
+    extracted = pages.oks | "ExtractPages" >> ExtractPages(
+        page=config.page, input=config.input, on_reserved=config.rights.on_reserved
+    )
+    drafts = extracted.oks | "IdentifyDrafts" >> IdentifyDrafts()
+    marked = drafts | "MarkCopies" >> MarkCopies(batch_id=batch_id, index=index)
+    articles = (
+        marked.oks
+        | "SpreadArticles" >> beam.Reshuffle()
+        | "LinkEntities"
+        >> LinkEntities(
+            config=config.enrich, keep_body=config.copies.keep_body, on_reserved=config.rights.on_reserved
+        )
+    )
+    ends = (pages.ends, extracted.ends, marked.ends) | "AllEnds" >> beam.Flatten().with_output_types(Ends)
+    rows = (
+        articles | "TabulateArticles" >> TabulateRows(),
+        ends | "TabulateEnds" >> TabulateRows(),
+        marked.events | "TabulateEvents" >> TabulateRows(),
+    ) | "AllRows" >> beam.Flatten().with_output_types(RowChunk)
+    return rows | "WriteTables" >> WriteTables(root=config.lake.path, file_rows=config.lake.file_rows)

@@ -1,0 +1,74 @@
+"""TabulateRows: articles, ends and events in, Arrow rows of the tables out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import apache_beam as beam
+import pyarrow as pa
+
+from newsmill.lake import schemas
+from newsmill.records import FateRow
+from newsmill.transforms.chunks import ArticleChunk, Ends, EventChunk, Finished, RowChunk
+from newsmill.transforms.outcome import busy
+
+Rows = ArticleChunk | Ends | EventChunk
+
+
+class TabulateRows(beam.PTransform):
+    """Turn what a batch made into rows, a fate for each record included.
+
+    Each article gives a row of `articles` and one of `fate`; each early end a row of `fate` and, where
+    it was rejected, one of `quarantine`; each cluster event a row of `cluster_events` and one of
+    `clusters`.
+    """
+
+    def expand(self, chunks: beam.PCollection[Rows]) -> beam.PCollection[RowChunk]:
+        """Chunks of any of the three kinds to chunks of rows, a table each."""
+        return chunks | "Tabulate" >> beam.ParDo(_TabulateFn())
+
+
+def tabulate(chunk: Rows) -> Iterator[RowChunk]:
+    """The pure twin: one chunk to its rows."""
+    if isinstance(chunk, ArticleChunk):
+        at = chunk.articles[0].article.draft.ingested_at
+        yield _rows("articles", at, schemas.articles([item.article for item in chunk.articles]))
+        yield _rows("fate", at, schemas.fates([_fate(item) for item in chunk.articles]))
+    elif isinstance(chunk, Ends):
+        at = chunk.fates[0].ingested_at
+        yield _rows("fate", at, schemas.fates(chunk.fates))
+        if chunk.failures:
+            yield _rows("quarantine", at, schemas.quarantine(chunk.failures, ingested_at=at))
+    else:
+        at = chunk.events[0].at
+        yield _rows("cluster_events", at, schemas.cluster_events(chunk.events))
+        yield _rows("clusters", at, schemas.clusters(chunk.events))
+
+
+def _fate(item: Finished) -> FateRow:
+    article, draft = item.article, item.article.draft
+    return FateRow(
+        position=draft.position,
+        fate=article.fate,
+        ingested_at=draft.ingested_at,
+        article_id=draft.article_id,
+        revision=article.revision,
+        url=draft.url,
+        domain=draft.domain,
+        recorded_at=draft.recorded_at,
+        bytes=item.bytes,
+    )
+
+
+def _rows(table: str, ingested_at: int, rows: pa.Table) -> RowChunk:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as stream:
+        stream.write_table(rows)
+    return RowChunk(table=table, ingested_at=ingested_at, arrow=sink.getvalue().to_pybytes())
+
+
+@beam.typehints.with_output_types(RowChunk)
+class _TabulateFn(beam.DoFn):
+    def process(self, chunk: Rows) -> Iterator[RowChunk]:
+        with busy(TabulateRows):
+            yield from tabulate(chunk)

@@ -1,0 +1,58 @@
+"""WriteTables: rows in, immutable data files out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import apache_beam as beam
+import pyarrow as pa
+
+from newsmill.lake import files
+from newsmill.lake.files import DataFile
+from newsmill.transforms.chunks import RowChunk
+from newsmill.transforms.outcome import busy
+
+
+class WriteTables(beam.PTransform):
+    """Write the rows of each table into as few files as the row limit allows.
+
+    Files are invisible to readers until the lake commits them. The same rows give the same file, so
+    a second try changes nothing.
+
+    Args:
+        root: The lake's folder or URI.
+        file_rows: Most rows of one file.
+    """
+
+    def __init__(self, *, root: str, file_rows: int) -> None:
+        super().__init__()
+        self._fn = _WriteFn(root, file_rows)
+
+    def expand(self, chunks: beam.PCollection[RowChunk]) -> beam.PCollection[DataFile]:
+        """Chunks of rows to the files that hold them."""
+        return (
+            chunks
+            | "ByTable" >> beam.Map(_by_table).with_output_types(tuple[str, RowChunk])
+            | "Gather" >> beam.GroupByKey()
+            | "Write" >> beam.ParDo(self._fn)
+        )
+
+
+def _by_table(chunk: RowChunk) -> tuple[str, RowChunk]:
+    return chunk.table, chunk
+
+
+@beam.typehints.with_output_types(DataFile)
+class _WriteFn(beam.DoFn):
+    def __init__(self, root: str, file_rows: int) -> None:
+        self._root = root
+        self._file_rows = file_rows
+
+    def process(self, keyed: tuple[str, Iterable[RowChunk]]) -> Iterator[DataFile]:
+        with busy(WriteTables):
+            table, chunks = keyed[0], list(keyed[1])
+            rows = pa.concat_tables(pa.ipc.open_stream(chunk.arrow).read_all() for chunk in chunks)
+            written = files.write_all(
+                self._root, table, rows, ingested_at=chunks[0].ingested_at, file_rows=self._file_rows
+            )
+        yield from written

@@ -24,6 +24,9 @@ from newsmill.errors import ConfigError
 ENV_PREFIX = "NEWSMILL__"
 Path_ = tuple[str, ...]
 
+_SECTION = object()
+"""Stands for a mapping whose keys follow."""
+
 _SECRETS: set[Path_] = {("kafka", "sasl_password")}
 _MAPPINGS: set[Path_] = {("lake", "catalog"), ("input", "avro_schema_files")}
 
@@ -67,7 +70,8 @@ def load(
                     f"{file}:{line}: {'.'.join(path)}: a secret must not be in the file; set {name} "
                     f"or {'.'.join(path)}_file"
                 )
-            _place(values, path, value)
+            if value is not _SECTION:
+                _place(values, path, value)
             origins[path] = f"{file}:{line}"
     for path, value in _environment_leaves(environment or {}):
         _place(values, path, value)
@@ -120,6 +124,7 @@ def _file_leaves(file: Path) -> list[tuple[Path_, Any, int]]:
 
 def _leaves(node: Any, path: Path_, line: int) -> Iterator[tuple[Path_, Any, int]]:
     if isinstance(node, CommentedMap) and node and path not in _MAPPINGS:
+        yield path, _SECTION, line
         for key in node:
             yield from _leaves(node[key], (*path, str(key)), node.lc.key(key)[0] + 1)
     else:
@@ -156,7 +161,7 @@ class _Environment(BaseSettings):
 
 
 def _nested(value: Any, path: Path_) -> Iterator[tuple[Path_, Any]]:
-    if isinstance(value, Mapping) and value and path not in _MAPPINGS:
+    if isinstance(value, Mapping) and path not in _MAPPINGS:
         for key, inner in value.items():
             yield from _nested(inner, (*path, key))
     else:

@@ -13,11 +13,11 @@ GROUND = ("records", "errors", "config")
 RUNNERS = ("pipeline", "direct", "streaming", "annotation", "settings", "explanation", "replay")
 
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
-    **{name: GROUND for name in GROUND},
+    **dict.fromkeys(GROUND, GROUND),
     **{noun: (noun, "page", *GROUND) for noun in NOUNS},
     "transforms": ("transforms", *NOUNS, *GROUND),
     "ops": ("ops", "settings", *NOUNS, *GROUND),
-    **{name: (*RUNNERS, "transforms", "ops", *NOUNS, *GROUND) for name in RUNNERS},
+    **dict.fromkeys(RUNNERS, (*RUNNERS, "transforms", "ops", *NOUNS, *GROUND)),
     "cli": ("cli", "demo", *RUNNERS, "ops", *NOUNS, *GROUND),
     "demo": ("demo", *RUNNERS, "ops", *NOUNS, *GROUND),
 }

@@ -19,8 +19,7 @@ class TabulateRows(beam.PTransform):
     """Turn what a batch made into rows, a fate for each record included.
 
     Each article gives a row of `articles` and one of `fate`; each early end a row of `fate` and, where
-    it was rejected, one of `quarantine`; each cluster event a row of `cluster_events` and one of
-    `clusters`.
+    it was rejected, one of `quarantine`; each cluster event a row of `cluster_events`.
     """
 
     def expand(self, chunks: beam.PCollection[Rows]) -> beam.PCollection[RowChunk]:
@@ -42,7 +41,6 @@ def tabulate(chunk: Rows) -> Iterator[RowChunk]:
     else:
         at = chunk.events[0].at
         yield _rows("cluster_events", at, schemas.cluster_events(chunk.events))
-        yield _rows("clusters", at, schemas.clusters(chunk.events))
 
 
 def _fate(item: Finished) -> FateRow:

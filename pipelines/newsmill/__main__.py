@@ -1,0 +1,5 @@
+"""`python -m newsmill` is the `newsmill` command."""
+
+from newsmill.cli import main
+
+main()

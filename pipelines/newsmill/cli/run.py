@@ -1,0 +1,208 @@
+"""`newsmill run`: the main job."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import structlog
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from newsmill.cli.options import ConfigFile, DryRun, Json, Sets, loaded
+from newsmill.config import Config, OnDataLoss
+from newsmill.errors import NewsmillError
+
+if TYPE_CHECKING:
+    from newsmill.direct import Source, Summary
+
+
+class Runner(StrEnum):
+    """Who runs the pipeline."""
+
+    DIRECT = "direct"
+    PRISM = "prism"
+    FLINK = "flink"
+
+
+def run(
+    config: ConfigFile = None,
+    runner: Annotated[
+        Runner, typer.Option(help="direct: micro-batches here; prism, flink: one endless job.")
+    ] = (Runner.DIRECT),
+    once: Annotated[
+        bool, typer.Option("--once", help="Stop when caught up with the end of the topic.")
+    ] = False,
+    on_data_loss: Annotated[
+        OnDataLoss | None,
+        typer.Option(help="When the next offset is gone by retention: fail, or skip and note the gap."),
+    ] = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    sets: Sets = None,
+) -> None:
+    """Read the topic, write the lake.
+
+    Goes on where the lake's last commit ended. SIGTERM or Ctrl-C finishes the batch under way and
+    stops; a second one abandons the batch: nothing is lost, the next run does it again.
+    """
+    settings = loaded(config, sets, broker_problems, lake_problems, on_data_loss=on_data_loss).config
+    if dry_run:
+        _show_plan(settings, as_json=as_json)
+        return
+    if runner is not Runner.DIRECT:
+        raise NotImplementedError
+    totals = run_direct(settings, once=once)
+    if as_json:
+        typer.echo(json.dumps(totals.as_dict()))
+
+
+def broker_problems(config: Config) -> list[str]:
+    """Why the topic can't be read with these settings; nothing if it can."""
+    from newsmill.sources import kafka
+
+    try:
+        kafka.lag(config.kafka, {})
+    except NewsmillError as error:
+        return str(error).splitlines()
+    return []
+
+
+def lake_problems(config: Config) -> list[str]:
+    """Why the lake can't be written; nothing if it can."""
+    path = config.lake.path
+    if "://" in path and not path.startswith("file://"):
+        return []
+    folder = Path(path.removeprefix("file://")).absolute()
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        return [f"lake.path: {folder} is no folder"]
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return [f"lake.path: {folder} can't be written by this user"]
+    return []
+
+
+def run_direct(config: Config, *, once: bool, source: Source | None = None) -> Summary:
+    """Run micro-batches until caught up or told to stop; what all of them did."""
+    from newsmill.direct import DirectMill, KafkaSource, Summary
+    from newsmill.lake.lake import Lake
+
+    stop = _stop_on_signals()
+    lake = Lake.open(config.lake)
+    totals = Summary()
+    try:
+        mill = DirectMill(
+            config,
+            source or KafkaSource(config),
+            lake,
+            clock=lambda: time.time_ns() // 1000,
+        )
+        with _Progress() as progress:
+
+            def told(summary: Summary) -> None:
+                nonlocal totals
+                totals += summary
+                progress.batch(summary, totals)
+
+            mill.run(once=once, stop=stop, on_batch=told)
+    finally:
+        lake.release()
+    return totals
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: Any) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+        structlog.get_logger().info(
+            "stopping", signal=signal.Signals(number).name, note="after this batch; once more abandons it"
+        )
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    return stop
+
+
+class _Progress:
+    """A live bar on a terminal, a log line a batch elsewhere."""
+
+    def __init__(self) -> None:
+        self._log = structlog.get_logger()
+        self._bar = None
+        if sys.stderr.isatty():
+            self._bar = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                console=Console(stderr=True),
+            )
+            self._task = self._bar.add_task("waiting for the first batch", total=None)
+
+    def __enter__(self) -> _Progress:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def batch(self, summary: Summary, totals: Summary) -> None:
+        """Tell of one committed batch."""
+        if self._bar:
+            fates = "  ".join(f"{fate} {n}" for fate, n in totals.fates.most_common())
+            self._bar.update(
+                self._task,
+                description=f"{totals.records / max(totals.seconds, 1e-9):.0f} pages/s  {fates}",
+                completed=totals.records,
+                total=totals.records + summary.waiting,
+            )
+            return
+        self._log.info(
+            "batch committed",
+            batch=summary.batch_id[:12],
+            records=summary.records,
+            seconds=round(summary.seconds, 2),
+            waiting=summary.waiting,
+            **{f"fate_{fate}": n for fate, n in sorted(summary.fates.items())},
+        )
+
+
+def _show_plan(config: Config, *, as_json: bool) -> None:
+    from newsmill.lake.lake import Lake
+    from newsmill.sources import kafka
+
+    committed = Lake.progress(config.lake)
+    plan = kafka.plan(config.kafka, committed, config.batch, config.on_data_loss)
+    rows = [
+        {"topic": s.topic, "partition": s.partition, "start": s.start, "end": s.end, "records": s.records}
+        for s in plan.slices
+    ]
+    if as_json:
+        typer.echo(json.dumps({"slices": rows, "caught_up": plan.caught_up}))
+        return
+    for row in rows:
+        typer.echo("{topic} partition {partition}: offsets {start} to {end}, {records} records".format(**row))
+    rest = "nothing is left after it" if plan.caught_up else "more is left after it"
+    typer.echo(f"the next batch reads {sum(s.records for s in plan.slices)} records; {rest}")

@@ -1,0 +1,245 @@
+"""The direct runner: micro-batches from the lake's committed offsets to the end of the source.
+
+Each batch is one bounded Beam pipeline in this process, on as many threads as there are extraction
+processes and one more. The lake is the only truth of progress: a batch that was not committed, for
+whatever reason, is done again with the same offsets and the same time, and gives the same files.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Protocol
+
+import apache_beam as beam
+import pyarrow.parquet as pq
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from newsmill.config import Config
+from newsmill.copies.index import CopyIndex
+from newsmill.lake.files import DataFile
+from newsmill.lake.lake import Batch, Lake
+from newsmill.pipeline import mill
+from newsmill.records import Micros
+from newsmill.sources import kafka
+from newsmill.sources.kafka import Plan
+from newsmill.transforms.collect import CollectFiles
+from newsmill.transforms.decode import Withheld
+from newsmill.transforms.read import ReadRecords
+from newsmill.transforms.resident import lend, withdraw
+
+IDLE_S = 1.0
+"""How long to wait before asking again for new records."""
+
+Committed = Mapping[tuple[str, int], int]
+
+
+class Source(Protocol):
+    """Where the records of batches come from."""
+
+    def waiting(self, committed: Committed) -> int:
+        """About how many records wait behind the committed offsets; cheap."""
+
+    def plan(self, committed: Committed) -> Plan:
+        """The next batch, within its bounds."""
+
+    def read(self, pipeline: beam.Pipeline, batch: Batch) -> Any:
+        """The batch's records, as a PCollection of RecordChunk."""
+
+    def done(self, committed: Committed) -> None:
+        """The lake has these offsets."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What one batch did, or several: summaries add up."""
+
+    batches: int = 0
+    records: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    commit_seconds: float = 0.0
+    files: int = 0
+    file_bytes: int = 0
+    waiting: int = 0  # records behind the last batch
+    fates: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)  # (fate, reason or code)
+    copies: Counter[str] = field(default_factory=Counter)
+    languages: Counter[str] = field(default_factory=Counter)
+    stage_us: Counter[str] = field(default_factory=Counter)  # busy time of the transforms
+
+    def __add__(self, other: Summary) -> Summary:
+        sums = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
+        return Summary(**{**sums, "waiting": other.waiting})
+
+    def as_dict(self) -> dict[str, Any]:
+        """All figures, for JSON."""
+        return {
+            "batches": self.batches,
+            "records": self.records,
+            "bytes": self.bytes,
+            "files": self.files,
+            "seconds": round(self.seconds, 3),
+            "commit_seconds": round(self.commit_seconds, 3),
+            "pages_per_second": round(self.records / self.seconds, 1) if self.seconds else None,
+            "waiting": self.waiting,
+            "fates": dict(self.fates.most_common()),
+            "reasons": {f"{fate}/{reason}": n for (fate, reason), n in self.reasons.most_common()},
+            "copies": dict(self.copies.most_common()),
+            "languages": dict(self.languages.most_common()),
+            "stage_seconds": {stage: round(us / 1e6, 3) for stage, us in self.stage_us.most_common()},
+        }
+
+
+class KafkaSource:
+    """The topic of the configuration."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+
+    def waiting(self, committed: Committed) -> int:
+        """Offsets behind the committed ones."""
+        return sum(kafka.lag(self._config.kafka, committed).values())
+
+    def plan(self, committed: Committed) -> Plan:
+        """The next batch, counted exactly."""
+        return kafka.plan(self._config.kafka, committed, self._config.batch, self._config.on_data_loss)
+
+    def read(self, pipeline: beam.Pipeline, batch: Batch) -> Any:
+        """The batch's slices, read by the workers."""
+        return (
+            pipeline
+            | "Slices" >> beam.Create(batch.slices)
+            | "SpreadSlices" >> beam.Reshuffle()
+            | "ReadRecords" >> ReadRecords(config=self._config.kafka, ingested_at=batch.ingested_at)
+        )
+
+    def done(self, committed: Committed) -> None:
+        """Tell the broker, for lag dashboards."""
+        kafka.commit_offsets(self._config.kafka, committed)
+
+
+class DirectMill:
+    """Runs batches until the source is read to its end, or until told to stop.
+
+    Args:
+        config: All settings.
+        source: Where records come from.
+        lake: Open, owned by this process.
+        clock: Gives the time of new batches, in microseconds UTC.
+    """
+
+    def __init__(self, config: Config, source: Source, lake: Lake, *, clock: Callable[[], Micros]) -> None:
+        self._config = config
+        self._source = source
+        self._lake = lake
+        self._clock = clock
+        self._index = CopyIndex(config.copies)
+        self._index.seed(lake.recent(days=config.copies.horizon_days))
+        self._name = f"copies:{config.lake.path}"
+
+    def run(self, *, once: bool, stop: threading.Event, on_batch: Callable[[Summary], None]) -> None:
+        """Loop over batches.
+
+        Args:
+            once: Stop when caught up.
+            stop: Set from outside: finish the batch under way, then return.
+            on_batch: Told after each commit.
+
+        Raises:
+            DataLoss: Offsets are gone from the broker and the configuration says to fail.
+            Fenced: Another process has taken over the lake.
+        """
+        lend(self._name, self._index)
+        try:
+            while not stop.is_set():
+                batch = self._lake.pending() or self._next(once, stop)
+                if batch is not None:
+                    on_batch(self._run(batch))
+                elif once:
+                    return
+        finally:
+            withdraw(self._name)
+
+    def _next(self, once: bool, stop: threading.Event) -> Batch | None:
+        """Begin the next batch; none when nothing waits or it was told to stop."""
+        waited = time.monotonic()
+        while not once:
+            waiting = self._source.waiting(self._lake.committed())
+            if waiting >= self._config.batch.max_records:
+                break
+            if waiting and time.monotonic() - waited >= self._config.batch.max_wait_s:
+                break
+            self._lake.heartbeat()
+            if stop.wait(IDLE_S):
+                return None
+        plan = self._source.plan(self._lake.committed())
+        if not plan.slices and not plan.gaps:
+            return None
+        return self._lake.begin(plan.slices, gaps=plan.gaps, now=self._clock())
+
+    def _run(self, batch: Batch) -> Summary:
+        start = time.monotonic()
+        files: list[DataFile] = []
+        into = f"files:{batch.batch_id}"
+        lend(into, files)
+        try:
+            stages = self._pipeline(batch, into)
+        except BaseException:
+            self._index.abandon(batch.batch_id)
+            raise
+        finally:
+            withdraw(into)
+        written = time.monotonic()
+        self._lake.commit(batch, files)
+        self._index.commit(batch.batch_id)
+        committed = self._lake.committed()
+        self._source.done(committed)
+        now = time.monotonic()
+        return replace(
+            _summary(files),
+            seconds=now - start,
+            commit_seconds=now - written,
+            stage_us=stages,
+            waiting=self._source.waiting(committed),
+        )
+
+    def _pipeline(self, batch: Batch, into: str) -> Counter[str]:
+        options = PipelineOptions(
+            direct_num_workers=self._config.page.slots + 1, direct_running_mode="multi_threading"
+        )
+        urls, domains = self._lake.withheld()
+        withheld = Withheld(url_keys=urls, domains=domains)
+        pipeline = beam.Pipeline(runner=FnApiRunner(), options=options)
+        records = self._source.read(pipeline, batch)
+        written = mill(records, self._config, batch_id=batch.batch_id, index=self._name, withheld=withheld)
+        written | "CollectFiles" >> CollectFiles(into=into)
+        result = pipeline.run()
+        result.wait_until_finish()
+        counters = result.metrics().query()["counters"]
+        busy = {c.key.metric.namespace: c.result for c in counters if c.key.metric.name == "busy_us"}
+        return Counter(busy)
+
+
+def _summary(files: list[DataFile]) -> Summary:
+    """What the files say of their batch."""
+    total = Summary(batches=1, files=len(files), file_bytes=sum(file.bytes for file in files))
+    for file in files:
+        if file.table == "fate":
+            rows = pq.read_table(
+                file.path, columns=["fate", "reason", "bytes"], partitioning=None
+            ).to_pylist()
+            total.fates.update(row["fate"] for row in rows)
+            total.reasons.update((row["fate"], row["reason"]) for row in rows if row["reason"])
+            total = replace(total, records=len(rows), bytes=sum(row["bytes"] or 0 for row in rows))
+        elif file.table == "articles":
+            rows = pq.read_table(file.path, columns=["lang", "duplicate"], partitioning=None).to_pylist()
+            total.languages.update(row["lang"] for row in rows)
+            total.copies.update(
+                row["duplicate"]["copy_type"] for row in rows if row["duplicate"]["is_duplicate"]
+            )
+    return total

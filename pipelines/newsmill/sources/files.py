@@ -1,0 +1,175 @@
+"""Reading pages from files: HTML files, folders of them, WARC files; the records `ingest` sends.
+
+Beside a page `name.html` may stand `name.json`, its sidecar, with the envelope's fields (`url`,
+`fetched_at`, `status`, `content_type`, `charset`, `content_encoding`, `final_url`, `headers`) and
+where it goes: `partition`, and `order` among the pages of its folder. Without one, the page's own
+canonical link is its URL.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from fastwarc.warc import ArchiveIterator
+from resiliparse.parse.html import HTMLTree
+
+from newsmill.errors import ConfigError, Rejected
+from newsmill.page.urls import article_id, url_key
+from newsmill.records import Position, RawPage, SourceRecord
+from newsmill.sources import envelopes
+from newsmill.sources.fields import NAMES
+
+_HTML = re.compile(r"\.x?html?(\.gz)?$", re.IGNORECASE)
+_WARC = re.compile(r"\.warc(\.gz)?$", re.IGNORECASE)
+_GZIP: Final = ".gz"
+_PLACE: Final = ("partition", "order")
+_HEAD_BYTES: Final = 262_144
+"""Where a page's canonical link is looked for."""
+
+Problem = Callable[[Path, str], None]
+
+
+def read(paths: Iterable[Path], *, on_problem: Problem | None = None) -> Iterator[SourceRecord]:
+    """Read the pages of files and folders, in an order that does not depend on the file system.
+
+    Each path given is a topic of its own, `file:<path>`; offsets count its pages by partition. The
+    key is the hash of the page's normalised URL, so every version of a page has the same.
+
+    Args:
+        paths: HTML files, WARC files, and folders of both. In a folder, files of other kinds count
+            only where they have a sidecar.
+        on_problem: Called with each file that can't be sent, and why; it is passed over. Where
+            absent, the first one is an error.
+
+    Raises:
+        ConfigError: A path does not exist, or (without `on_problem`) a page can't be sent.
+    """
+    report = on_problem or _refuse
+    for path in paths:
+        topic = f"file:{path.as_posix()}"
+        offsets: Counter[int] = Counter()
+        for page, partition in _pages(path, report):
+            try:
+                key = article_id(url_key(page.url))
+            except Rejected as error:
+                report(path, error.message)
+                continue
+            headers, value = envelopes.encode(page)
+            yield SourceRecord(
+                position=Position(topic=topic, partition=partition, offset=offsets[partition]),
+                key=key.encode(),
+                value=value,
+                headers=headers,
+            )
+            offsets[partition] += 1
+
+
+def count(paths: Iterable[Path]) -> int | None:
+    """How many pages `read` will give, where that can be told without reading: no WARC among them."""
+    total = 0
+    for path in paths:
+        found = [path] if path.is_file() else list(_listed(path)) if path.is_dir() else []
+        if any(_WARC.search(file.name) for file in found):
+            return None
+        total += len(found)
+    return total
+
+
+def _refuse(path: Path, problem: str) -> None:
+    raise ConfigError(f"{path}: {problem}")
+
+
+def _pages(path: Path, report: Problem) -> Iterator[tuple[RawPage, int]]:
+    if path.is_dir():
+        sidecars = [(file, _sidecar(file, report)) for file in _listed(path)]
+        for file, sidecar in sorted(sidecars, key=_order):
+            if sidecar is not None:
+                yield from _file_pages(file, sidecar, report)
+    elif path.is_file():
+        sidecar = _sidecar(path, report)
+        if sidecar is not None:
+            yield from _file_pages(path, sidecar, report)
+    else:
+        raise ConfigError(f"{path}: no such file or folder")
+
+
+def _order(item: tuple[Path, Mapping[str, Any] | None]) -> tuple[int, str]:
+    return (item[1] or {}).get("order", 0), item[0].as_posix()
+
+
+def _listed(folder: Path) -> Iterator[Path]:
+    for file in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+        if hidden or not file.is_file() or file.suffix == ".json":
+            continue
+        if _HTML.search(file.name) or _WARC.search(file.name) or _sidecar_path(file).is_file():
+            yield file
+
+
+def _sidecar_path(file: Path) -> Path:
+    name = file.name.removesuffix(_GZIP)
+    return file.with_name(name).with_suffix(".json")
+
+
+def _sidecar(file: Path, report: Problem) -> Mapping[str, Any] | None:
+    """The sidecar's fields, empty where there is none; None when it is broken."""
+    path = _sidecar_path(file)
+    if not path.is_file() or _WARC.search(file.name):
+        return {}
+    try:
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        report(path, f"no JSON: {error}")
+        return None
+    if not isinstance(found, dict) or not all(
+        isinstance(found.get(name, 0), int) and found.get(name, 0) >= 0 for name in _PLACE
+    ):
+        report(path, "must be an object; partition and order must be whole numbers from 0")
+        return None
+    return found
+
+
+def _file_pages(file: Path, sidecar: Mapping[str, Any], report: Problem) -> Iterator[tuple[RawPage, int]]:
+    partition = sidecar.get("partition", 0)
+    position = Position(topic="file", partition=partition, offset=0)
+    try:
+        if _WARC.search(file.name):
+            with file.open("rb") as stream:
+                for page in envelopes.warc_pages(ArchiveIterator(stream, parse_http=False), position):
+                    yield page, partition
+        else:
+            yield _html_page(file, sidecar, position), partition
+    except Rejected as error:
+        report(file, error.message)
+
+
+def _html_page(file: Path, sidecar: Mapping[str, Any], position: Position) -> RawPage:
+    body = file.read_bytes()
+    described = dict(sidecar)
+    if file.suffix == _GZIP:
+        described.setdefault("content_encoding", "gzip")
+    if not any(described.get(name) for name in NAMES["url"]):
+        described["url"] = _own_url(body)
+    return envelopes.page(described, body, position)
+
+
+def _own_url(body: bytes) -> str | None:
+    """The canonical link that the page has in its head."""
+    head = body[:_HEAD_BYTES]
+    if head.startswith(b"\x1f\x8b"):
+        try:
+            head = zlib.decompressobj(31).decompress(head, _HEAD_BYTES)
+        except zlib.error:
+            return None
+    tree = HTMLTree.parse_from_bytes(head, "utf-8", errors="replace")
+    for selector, attribute in (("link[rel~=canonical]", "href"), ('meta[property="og:url"]', "content")):
+        for element in tree.document.query_selector_all(selector):
+            if url := element.getattr(attribute):
+                return str(url)
+    return None

@@ -1,0 +1,432 @@
+"""Reading a Kafka topic by exact offsets: plan a bounded batch, then read its slices.
+
+The lake knows what was done; the broker's group offsets serve dashboards only. So nothing here
+joins a group: partitions are assigned, positions are sought, and an offset that the broker no
+longer has is an error and never a silent jump (`auto_offset_reset` is none). Aborted transactions
+are never read (`read_committed`), and a batch with a wrong checksum is an error.
+
+Offsets may have holes: transaction markers, compaction. A plan therefore names the offsets it
+counted by a checksum, and a read that finds others says so.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.errors import (
+    AuthorizationError,
+    CorruptRecordError,
+    KafkaError,
+    OffsetOutOfRangeError,
+    RetriableError,
+    SaslAuthenticationFailedError,
+)
+
+from newsmill.config import BatchConfig, KafkaConfig, OnDataLoss, SecurityProtocol
+from newsmill.errors import ConfigError, DataLoss, LakeError, Transient
+from newsmill.records import Position, Record, SourceRecord
+
+PASSWORD_VARIABLE: Final = "NEWSMILL__KAFKA__SASL_PASSWORD"
+SLICE_RECORDS: Final = 256
+SLICE_BYTES: Final = 32_000_000
+FETCH_BYTES: Final = 16_777_216
+"""Bytes asked for at once: above the largest record (10 MB and its headers)."""
+STALL_S: Final = 60.0
+"""A broker that gives nothing for so long, though it has records, is taken for away."""
+
+Offsets = Mapping[tuple[str, int], int]
+_Result = TypeVar("_Result")
+
+
+class OffsetRange(Record, frozen=True, kw_only=True):
+    """One slice of a partition: the records at offsets from `start` to before `end`."""
+
+    topic: str
+    partition: int
+    start: int
+    end: int  # exclusive
+    records: int  # found in the range; 0 where it holds only transaction markers
+    bytes: int  # of keys, values and headers
+    offsets_crc: int | None = None  # CRC-32 of the offsets found, 8 bytes each, little-endian
+
+
+class Gap(Record, frozen=True, kw_only=True):
+    """Offsets that were never committed and are gone from the broker."""
+
+    topic: str
+    partition: int
+    start: int
+    end: int  # exclusive
+
+
+class Plan(Record, frozen=True, kw_only=True):
+    """What one micro-batch reads."""
+
+    slices: tuple[OffsetRange, ...]  # those of a partition follow each other without a hole
+    gaps: tuple[Gap, ...]
+    caught_up: bool  # nothing is left behind the slices
+    ends: dict[tuple[str, int], int]  # last stable offset of each partition when planned
+
+
+class TopicRecreated(LakeError):
+    """The topic ends before what the lake has committed: it is not the topic that was read."""
+
+
+def client_options(config: KafkaConfig) -> dict[str, Any]:
+    """The options of any kafka-python client (consumer, producer, admin) for this connection.
+
+    The password comes from the settings, else from `sasl_password_file`, else from the environment
+    variable `NEWSMILL__KAFKA__SASL_PASSWORD`, so that it need not travel to workers.
+
+    Raises:
+        ConfigError: When SASL is set and no password is found.
+    """
+    options: dict[str, Any] = {
+        "bootstrap_servers": [server.strip() for server in config.bootstrap.split(",")],
+        "client_id": "newsmill",
+        "security_protocol": config.security_protocol.value,
+    }
+    if config.security_protocol in (SecurityProtocol.SSL, SecurityProtocol.SASL_SSL):
+        for option, path in (
+            ("ssl_cafile", config.ssl_ca_file),
+            ("ssl_certfile", config.ssl_cert_file),
+            ("ssl_keyfile", config.ssl_key_file),
+        ):
+            if path is not None:
+                options[option] = str(path)
+    if config.security_protocol in (SecurityProtocol.SASL_PLAINTEXT, SecurityProtocol.SASL_SSL):
+        options["sasl_mechanism"] = config.sasl_mechanism
+        options["sasl_plain_username"] = config.sasl_username
+        options["sasl_plain_password"] = _password(config)
+    return options
+
+
+def plan(config: KafkaConfig, committed: Offsets, batch: BatchConfig, on_data_loss: OnDataLoss) -> Plan:
+    """Choose what the next micro-batch reads: from the committed offsets, within the batch's bounds.
+
+    All partitions get an equal share of the bounds; what one leaves over goes to the others. The
+    records are read once and thrown away, so the counts are exact. A partition that was never
+    committed (new topic, partitions added) starts at its first offset. A single record larger than
+    `max_bytes` still makes a batch of its own.
+
+    Args:
+        config: The topic and how to reach it.
+        committed: Next offset to read by (topic, partition), as the lake has it.
+        batch: `max_records` and `max_bytes` of the whole batch.
+        on_data_loss: Whether offsets that are gone from the broker are an error or a gap.
+
+    Raises:
+        DataLoss: Committed offsets are gone by retention, and `on_data_loss` is `fail`.
+        TopicRecreated: The topic ends before the committed offset.
+        ConfigError: The topic does not exist, or the broker refuses the credentials.
+        Transient: The broker is away.
+    """
+    return _tried(lambda: _plan(config, committed, batch, on_data_loss), config)
+
+
+def read(config: KafkaConfig, slice: OffsetRange) -> Iterator[SourceRecord]:
+    """Read the records of a slice, in offset order.
+
+    Guarantees: exactly the records that the plan counted (where `offsets_crc` is set), else an error.
+
+    Raises:
+        DataLoss: Offsets of the slice have gone from the broker since it was planned.
+        Transient: The broker is away, or the offsets found are not those of the plan.
+    """
+    partition = TopicPartition(slice.topic, slice.partition)
+    count, crc = 0, 0
+    with _consumer(config) as consumer:
+        consumer.assign([partition])
+        consumer.seek(partition, slice.start)
+        for found in _records(consumer, partition, slice.end):
+            count += 1
+            crc = _crc(crc, found.offset)
+            yield _source_record(found)
+    if slice.offsets_crc is not None and (count, crc) != (slice.records, slice.offsets_crc):
+        raise Transient(
+            f"{slice.topic} partition {slice.partition} offsets {slice.start} to {slice.end}: "
+            f"{count} records found, {slice.records} planned: plan again"
+        )
+
+
+def lag(config: KafkaConfig, committed: Offsets) -> dict[tuple[str, int], int]:
+    """Offsets between the committed and the last stable offset, by (topic, partition).
+
+    Holes count too: an upper bound of the records that wait.
+
+    Raises:
+        ConfigError: The topic does not exist, or the broker refuses the credentials.
+        Transient: The broker is away.
+    """
+
+    def ask() -> dict[tuple[str, int], int]:
+        with _consumer(config) as consumer:
+            partitions = _partitions(consumer, config.topic)
+            begins = consumer.beginning_offsets(partitions)
+            ends = consumer.end_offsets(partitions)
+        return {
+            (p.topic, p.partition): max(0, ends[p] - committed.get((p.topic, p.partition), begins[p]))
+            for p in partitions
+        }
+
+    return _tried(ask, config)
+
+
+def _password(config: KafkaConfig) -> str:
+    if config.sasl_password is not None:
+        return config.sasl_password.get_secret_value()
+    if config.sasl_password_file is not None:
+        return config.sasl_password_file.read_text(encoding="utf-8").rstrip("\r\n")
+    found = os.environ.get(PASSWORD_VARIABLE)
+    if found is None:
+        raise ConfigError(f"kafka.sasl_password: set {PASSWORD_VARIABLE} or kafka.sasl_password_file")
+    return found
+
+
+def _plan(config: KafkaConfig, committed: Offsets, batch: BatchConfig, on_data_loss: OnDataLoss) -> Plan:
+    with _consumer(config) as consumer:
+        partitions = _partitions(consumer, config.topic)
+        begins = consumer.beginning_offsets(partitions)
+        ends = consumer.end_offsets(partitions)
+        runs, gaps = [], []
+        for partition in partitions:
+            begin, end = begins[partition], ends[partition]
+            start = committed.get((partition.topic, partition.partition), begin)
+            if start > end:
+                raise TopicRecreated(
+                    f"{partition.topic} partition {partition.partition} ends at offset {end}, but the lake "
+                    f"has committed up to {start}: the topic was deleted and made again, or truncated"
+                )
+            if start < begin:
+                if on_data_loss is OnDataLoss.FAIL:
+                    raise _loss(partition, start, begin)
+                gaps.append(Gap(topic=partition.topic, partition=partition.partition, start=start, end=begin))
+                start = begin
+            runs.append(_Run(partition, start, end))
+        records, size = batch.max_records, batch.max_bytes
+        while open_runs := [run for run in runs if run.next < run.end]:
+            before = sum(run.next for run in runs)
+            shares = _shares(records, [run.end - run.next for run in open_runs])
+            for run, share in zip(open_runs, shares, strict=True):
+                taken = run.take(consumer, share, size // len(open_runs), first=records == batch.max_records)
+                records, size = records - taken[0], size - taken[1]
+            if records <= 0 or size <= 0 or sum(run.next for run in runs) == before:
+                break
+    return Plan(
+        slices=tuple(piece for run in runs for piece in run.slices()),
+        gaps=tuple(gaps),
+        caught_up=all(run.next >= run.end for run in runs),
+        ends={(p.topic, p.partition): end for p, end in ends.items()},
+    )
+
+
+class _Run:
+    """One partition while it is planned."""
+
+    def __init__(self, partition: TopicPartition, start: int, end: int) -> None:
+        self.partition, self.start, self.end, self.next = partition, start, end, start
+        self._found: list[tuple[int, int]] = []  # (offset, bytes)
+
+    def take(self, consumer: KafkaConsumer, records: int, size: int, *, first: bool) -> tuple[int, int]:
+        """Read on within the bounds; (records, bytes) taken. `first`: take one record at any size."""
+        consumer.assign([self.partition])
+        consumer.seek(self.partition, self.next)
+        count = total = 0
+        for found in _records(consumer, self.partition, self.end):
+            bytes_ = _size(found)
+            if count >= records or (total + bytes_ > size and not (first and not count)):
+                self.next = found.offset
+                return count, total
+            count, total = count + 1, total + bytes_
+            self._found.append((found.offset, bytes_))
+        self.next = self.end
+        return count, total
+
+    def slices(self) -> Iterator[OffsetRange]:
+        """The records taken, cut so that workers share them."""
+        start, total = self.start, 0
+        piece: list[int] = []
+        for offset, size in self._found:
+            if piece and (len(piece) == SLICE_RECORDS or total + size > SLICE_BYTES):
+                yield self._slice(start, offset, piece, total)
+                start, piece, total = offset, [], 0
+            piece.append(offset)
+            total += size
+        if start < self.next:
+            yield self._slice(start, self.next, piece, total)
+
+    def _slice(self, start: int, end: int, offsets: Sequence[int], size: int) -> OffsetRange:
+        crc = 0
+        for offset in offsets:
+            crc = _crc(crc, offset)
+        return OffsetRange(
+            topic=self.partition.topic,
+            partition=self.partition.partition,
+            start=start,
+            end=end,
+            records=len(offsets),
+            bytes=size,
+            offsets_crc=crc,
+        )
+
+
+def _shares(total: int, wanted: Sequence[int]) -> list[int]:
+    """Divide `total` fairly: nobody gets more than wanted, what is left over goes to the others."""
+    shares = [0] * len(wanted)
+    order = sorted(range(len(wanted)), key=wanted.__getitem__)
+    for done, index in enumerate(order):
+        shares[index] = min(wanted[index], -(-total // (len(wanted) - done)))
+        total -= shares[index]
+    return shares
+
+
+def _partitions(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
+    found = consumer.partitions_for_topic(topic)
+    if not found:
+        raise ConfigError(f"kafka.topic: the broker has no topic {topic!r}")
+    return [TopicPartition(topic, partition) for partition in sorted(found)]
+
+
+def _records(consumer: KafkaConsumer, partition: TopicPartition, end: int) -> Iterator[Any]:
+    """Records from the consumer's position to before `end`; ends even where markers end the range."""
+    seen = time.monotonic()
+    position = consumer.position(partition)
+    while position < end:
+        try:
+            batch = consumer.poll(timeout_ms=1000).get(partition, ())
+        except OffsetOutOfRangeError:
+            begin = consumer.beginning_offsets([partition])[partition]
+            raise _loss(partition, position, begin) from None
+        for found in batch:
+            if found.offset >= end:
+                return
+            yield found
+        reached = consumer.position(partition)
+        if reached != position:
+            position, seen = reached, time.monotonic()
+        elif time.monotonic() - seen > STALL_S:
+            raise Transient(
+                f"{partition.topic} partition {partition.partition}: nothing read at offset {position} "
+                f"for {STALL_S:g} s, though it ends at {end}"
+            )
+
+
+def _loss(partition: TopicPartition, wanted: int, first: int) -> DataLoss:
+    return DataLoss(
+        f"{partition.topic} partition {partition.partition}: offset {wanted} is wanted, but the broker's "
+        f"first is {first}: {first - wanted} offsets are gone by retention. To go on without them, and "
+        f"have the gap in the ledger: --on-data-loss=skip"
+    )
+
+
+def _crc(crc: int, offset: int) -> int:
+    return zlib.crc32(offset.to_bytes(8, "little"), crc)
+
+
+def _size(found: Any) -> int:
+    return sum(
+        max(0, n)
+        for n in (found.serialized_key_size, found.serialized_value_size, found.serialized_header_size)
+    )
+
+
+def _source_record(found: Any) -> SourceRecord:
+    return SourceRecord(
+        position=Position(topic=found.topic, partition=found.partition, offset=found.offset),
+        value=found.value,
+        key=found.key,
+        headers=tuple((name, value or b"") for name, value in found.headers),
+        timestamp=found.timestamp * 1000 if found.timestamp >= 0 else None,
+    )
+
+
+_idle: dict[KafkaConfig, list[KafkaConsumer]] = {}
+_idle_lock = threading.Lock()
+
+
+def _forget_consumers() -> None:
+    """A forked child must not use its parent's connections."""
+    global _idle_lock
+    _idle.clear()
+    _idle_lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget_consumers)
+
+
+@contextmanager
+def _consumer(config: KafkaConfig) -> Iterator[KafkaConsumer]:
+    """A consumer for this thread alone; kept for the next call unless something went wrong."""
+    with _idle_lock:
+        kept = _idle.get(config)
+        consumer = kept.pop() if kept else None
+    if consumer is None:
+        consumer = KafkaConsumer(
+            **client_options(config),
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            check_crcs=True,
+            allow_auto_create_topics=False,
+            fetch_max_bytes=FETCH_BYTES,
+            max_partition_fetch_bytes=FETCH_BYTES,
+            metrics_enabled=False,
+        )
+    try:
+        yield consumer
+    except BaseException:
+        consumer.close()
+        raise
+    with _idle_lock:
+        _idle.setdefault(config, []).append(consumer)
+
+
+def _tried(call: Callable[[], _Result], config: KafkaConfig) -> _Result:
+    """The call's result; what may pass on another try is tried again for a while."""
+    pause = 0.2
+    while True:
+        try:
+            return call()
+        except (SaslAuthenticationFailedError, AuthorizationError) as error:
+            raise ConfigError(
+                f"kafka.bootstrap: {config.bootstrap} refuses the credentials: {error}"
+            ) from error
+        except CorruptRecordError:
+            raise
+        except RetriableError as error:
+            if pause > 5:
+                raise Transient(f"kafka at {config.bootstrap}: {type(error).__name__}: {error}") from error
+            time.sleep(pause)
+            pause *= 2
+        except KafkaError:
+            raise
+
+
+def commit_offsets(config: KafkaConfig, offsets: Offsets) -> None:
+    """Store offsets for the consumer group, so that lag dashboards see how far the lake is.
+
+    Nothing is ever read from them.
+
+    Raises:
+        ConfigError: The broker refuses the credentials.
+        Transient: The broker is away.
+    """
+
+    def store() -> None:
+        consumer = KafkaConsumer(**client_options(config), group_id=config.group, enable_auto_commit=False)
+        try:
+            consumer.commit(
+                {TopicPartition(*key): OffsetAndMetadata(at, "", -1) for key, at in offsets.items()}
+            )
+        finally:
+            consumer.close(autocommit=False)
+
+    _tried(store, config)

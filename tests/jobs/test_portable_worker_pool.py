@@ -1,0 +1,190 @@
+"""The worker pool: listens on one address, starts one program, refuses what is not plain."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import grpc
+import pytest
+from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc, endpoints_pb2
+
+from newsmill.errors import ConfigError
+from newsmill.ops import worker_pool
+from newsmill.ops.worker_pool import Address, WorkerPool, address
+
+LISTEN = "0A"
+LOOPBACKS = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
+
+
+def listening(pid: int) -> set[tuple[str, int]]:
+    """(address in hex as the kernel prints it, port) of every TCP socket on which a process listens."""
+    inodes = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # the folder's own descriptor, when it is this process
+            target = os.readlink(link)
+            if target.startswith("socket:["):
+                inodes.add(target[8:-1])
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            columns = line.split()
+            if columns[3] == LISTEN and columns[9] in inodes:
+                host, port = columns[1].split(":")
+                found.add((host, int(port, 16)))
+    return found
+
+
+@pytest.fixture
+def process() -> Iterator[tuple[subprocess.Popen[str], Address]]:
+    """A pool as its own process, as it is deployed."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "newsmill.ops.worker_pool", "--address", "127.0.0.1:0"],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        line = running.stdout.readline()
+        yield running, address(line.removeprefix("listening on ").strip())
+        if running.poll() is None:
+            running.terminate()
+            assert running.wait(timeout=20) == 0
+
+
+@pytest.fixture
+def pool(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[WorkerPool]:
+    """A pool in this process whose workers only say that they ran, and wait."""
+    (tmp_path / "stand_in.py").write_text(
+        "import sys, pathlib\n"
+        f"pathlib.Path({str(tmp_path)!r}, 'ran').write_text(' '.join(sys.argv[1:]))\n"
+        "sys.stdin.read()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(worker_pool, "WORKER", "stand_in")
+    with WorkerPool(Address("127.0.0.1", 0), most=2) as running:
+        yield running
+
+
+def start(at: Address, worker_id: str, url: str = "127.0.0.1:9") -> str:
+    """Ask the pool for a worker; the error it answers with, or an empty text."""
+    endpoint = endpoints_pb2.ApiServiceDescriptor(url=url)
+    with grpc.insecure_channel(str(at)) as channel:
+        stub = beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolStub(channel)
+        answer = stub.StartWorker(
+            beam_fn_api_pb2.StartWorkerRequest(
+                worker_id=worker_id,
+                control_endpoint=endpoint,
+                logging_endpoint=endpoint,
+                provision_endpoint=endpoint,
+            ),
+            timeout=20,
+        )
+    return str(answer.error)
+
+
+def test_nothing_listens_beyond_loopback(process: tuple[subprocess.Popen[str], Address]) -> None:
+    running, at = process
+    found = listening(running.pid)
+    assert {port for _, port in found} == {at.port}
+    assert {host for host, _ in found} <= LOOPBACKS
+
+
+def test_the_check_for_listeners_sees_one_on_all_addresses() -> None:
+    server = grpc.server(worker_pool.ThreadPoolExecutor(1))
+    port = server.add_insecure_port("[::]:0")
+    server.start()
+    try:
+        hosts = {host for host, p in listening(os.getpid()) if p == port}
+        assert hosts
+        assert not hosts <= LOOPBACKS
+    finally:
+        server.stop(0)
+
+
+def test_a_second_pool_on_the_same_port_is_refused(
+    process: tuple[subprocess.Popen[str], Address],
+) -> None:
+    with pytest.raises(ConfigError, match="can't listen"), WorkerPool(process[1]):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("worker_id", "url"),
+    [
+        ("w", '127.0.0.1:1"+__import__("os").system("touch ran")+"'),
+        ("w", "127.0.0.1:1 --id=x"),
+        ("w", "http://127.0.0.1:1/"),
+        ("w", "127.0.0.1:99999"),
+        ("w", "127.0.0.1"),
+        ("w", ""),
+        ("w", "unix:/tmp/x"),
+        ("w", "192.0.2.1:80"),
+        ("w", "metadata.internal:80"),
+        ("", "127.0.0.1:1"),
+        ("--help", "127.0.0.1:1"),
+        ("a b", "127.0.0.1:1"),
+        ("a\n", "127.0.0.1:1"),
+        ("../x", "127.0.0.1:1"),
+        ("x" * 300, "127.0.0.1:1"),
+    ],
+)
+def test_pool_starts_nothing_when_a_request_is_not_plain(
+    pool: WorkerPool, tmp_path: Path, worker_id: str, url: str
+) -> None:
+    assert start(pool.bound, worker_id, url).startswith("refused")
+    assert pool.pids() == ()
+    assert not (tmp_path / "ran").exists()
+
+
+def test_pool_starts_the_worker_program_with_plain_arguments(pool: WorkerPool, tmp_path: Path) -> None:
+    assert start(pool.bound, "job-1_0", "localhost:4711") == ""
+    [pid] = pool.pids()
+    assert os.getpgid(pid) == pid
+    while not (ran := tmp_path / "ran").exists() or not ran.read_text():
+        os.sched_yield()
+    assert ran.read_text() == (
+        "--id=job-1_0 --control=localhost:4711 --logging=localhost:4711 --provision=localhost:4711"
+    )
+
+
+def test_pool_refuses_more_workers_than_its_limit_and_a_name_twice(pool: WorkerPool) -> None:
+    assert start(pool.bound, "a") == ""
+    assert "runs already" in start(pool.bound, "a")
+    assert start(pool.bound, "b") == ""
+    assert "--max-workers" in start(pool.bound, "c")
+
+
+def test_stopped_worker_is_gone_and_its_place_is_free(pool: WorkerPool) -> None:
+    assert start(pool.bound, "a") == ""
+    [pid] = pool.pids()
+    with grpc.insecure_channel(str(pool.bound)) as channel:
+        beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolStub(channel).StopWorker(
+            beam_fn_api_pb2.StopWorkerRequest(worker_id="a"), timeout=20
+        )
+    assert not Path(f"/proc/{pid}").exists()
+    assert start(pool.bound, "a") == ""
+
+
+def test_workers_end_when_the_pool_is_killed(process: tuple[subprocess.Popen[str], Address]) -> None:
+    running, at = process
+    assert start(at, "w") == ""
+    [worker] = [
+        int(child.name)
+        for child in Path("/proc").iterdir()
+        if child.name.isdigit()
+        and (child / "cmdline").read_bytes().split(b"\0")[1:3] == [b"-m", b"newsmill.ops.worker"]
+        and f"PPid:\t{running.pid}\n" in (child / "status").read_text()
+    ]
+    handle = os.pidfd_open(worker)
+    try:
+        running.send_signal(signal.SIGKILL)
+        assert select.select([handle], [], [], 30)[0], "the worker outlived its pool"
+    finally:
+        os.close(handle)
+    running.wait()

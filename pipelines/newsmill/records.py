@@ -256,6 +256,7 @@ class Article(Record, frozen=True, kw_only=True):
     origin: Origin | None = None
     enrichment: Enrichment = Enrichment()
     keep_body: bool = True
+    sketch: bytes | None = None  # from which the copies index is filled again; opaque outside `copies`
 
 
 class ClusterEvent(Record, frozen=True, kw_only=True):

@@ -1,0 +1,138 @@
+"""Data files: rows of one table, sorted, checked, and named by the hash of their content.
+
+A file is never changed and never written over. Its folder `dt=YYYY-MM-DD/hour=HH` is the batch's
+ingest hour (UTC); these keys are no columns, and all columns are in the file, so that DuckDB, Polars,
+pyarrow and Iceberg read the same. Pages carry checksums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import IO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from newsmill.errors import LakeError
+from newsmill.lake import storage
+from newsmill.lake.schemas import SCHEMA_VERSION, TABLES, TableSchema
+from newsmill.records import Micros, Record
+
+_HOUR = 3_600_000_000
+
+
+class DataFile(Record, frozen=True, kw_only=True):
+    """One immutable Parquet file; readers see it once it is committed."""
+
+    table: str
+    path: str  # relative to the lake's root
+    rows: int
+    bytes: int
+    sha256: str
+
+
+def write(root: str, table: str, rows: pa.Table, *, ingested_at: Micros) -> DataFile:
+    """Write one file of rows.
+
+    Args:
+        root: The lake's folder or URI.
+        table: Name of the table.
+        rows: At least one row, columns as in the table's schema (order and metadata may differ).
+        ingested_at: Time of the batch; all rows must carry it.
+
+    Returns:
+        The file. The same rows in any order give the same file, so a retry changes nothing.
+
+    Raises:
+        LakeError: The rows don't fit the table: a column is missing or unknown, a required one holds
+            nulls, or a row is of another batch.
+    """
+    schema = TABLES[table]
+    fitted = fit(schema, rows)
+    if pc.any(pc.not_equal(fitted["ingested_at"].cast(pa.int64()), ingested_at)).as_py():
+        raise LakeError(f"{table}: rows of another batch than {ingested_at}")
+    return publish(storage.at(root), schema, sort(schema, fitted), ingested_at=ingested_at)
+
+
+def write_all(
+    root: str, table: str, rows: pa.Table, *, ingested_at: Micros, file_rows: int
+) -> tuple[DataFile, ...]:
+    """Write as many files as the row limit asks for: as `write`, sorted over all of them."""
+    ordered = sort(TABLES[table], fit(TABLES[table], rows))
+    return tuple(
+        write(root, table, ordered.slice(start, file_rows), ingested_at=ingested_at)
+        for start in range(0, ordered.num_rows, file_rows)
+    )
+
+
+def fit(schema: TableSchema, rows: pa.Table) -> pa.Table:
+    """The rows with exactly the table's columns. Raises LakeError where that loses or invents a value."""
+    if set(rows.column_names) != set(schema.arrow.names):
+        odd = sorted(set(rows.column_names) ^ set(schema.arrow.names))
+        raise LakeError(f"{schema.name}: columns missing or unknown: {', '.join(odd)}")
+    try:
+        fitted = rows.select(schema.arrow.names).cast(schema.arrow)
+    except (pa.ArrowInvalid, ValueError) as error:
+        raise LakeError(f"{schema.name}: {error}") from error
+    for field in schema.arrow:
+        if not field.nullable and fitted[field.name].null_count:
+            raise LakeError(f"{schema.name}.{field.name}: is required and holds nulls")
+    if not fitted.num_rows:
+        raise LakeError(f"{schema.name}: no rows to write")
+    return fitted
+
+
+def sort(schema: TableSchema, rows: pa.Table) -> pa.Table:
+    """The rows in the table's order: by the sort columns, then by position, so that it is total."""
+    ties = [c for c in ("topic", "partition", "offset") if c in schema.arrow.names and c not in schema.sort]
+    order = pc.sort_indices(rows, [(c, "ascending", "at_end") for c in (*schema.sort, *ties)])
+    return rows.take(order)
+
+
+def publish(store: storage.Storage, schema: TableSchema, rows: pa.Table, *, ingested_at: Micros) -> DataFile:
+    """Write sorted rows to the folder of their hour."""
+    done = store.publish(
+        folder(schema.name, ingested_at), ".parquet", lambda file: encode(schema, rows, file)
+    )
+    return DataFile(
+        table=schema.name, path=done.path, rows=rows.num_rows, bytes=done.bytes, sha256=done.sha256
+    )
+
+
+def encode(schema: TableSchema, rows: pa.Table, file: IO[bytes]) -> None:
+    """Write rows as Parquet: zstd, page checksums, page index, one row group for a bounded number of rows."""
+    metadata = {
+        b"newsmill.table": schema.name.encode(),
+        b"newsmill.schema_version": str(SCHEMA_VERSION).encode(),
+    }
+    with pq.ParquetWriter(
+        file,
+        schema.arrow.with_metadata(metadata),
+        compression="zstd",
+        compression_level=3,
+        write_page_checksum=True,
+        write_page_index=True,
+        sorting_columns=_sorting(schema),
+    ) as writer:
+        writer.write_table(rows.replace_schema_metadata(metadata), row_group_size=schema.row_group_rows)
+
+
+def folder(table: str, ingested_at: Micros) -> str:
+    """The folder of a batch's hour.
+
+    >>> folder("fate", 1_700_000_000_000_000)
+    'fate/data/dt=2023-11-14/hour=22'
+    """
+    time = datetime.fromtimestamp(ingested_at // 1_000_000, UTC)
+    return f"{table}/data/dt={time:%Y-%m-%d}/hour={time:%H}"
+
+
+def hour(ingested_at: Micros) -> int:
+    """Hours since 1970: the value of Iceberg's partition field."""
+    return ingested_at // _HOUR
+
+
+def _sorting(schema: TableSchema) -> Sequence[pq.SortingColumn]:
+    return pq.SortingColumn.from_ordering(schema.arrow, [(c, "ascending") for c in schema.sort], "at_end")

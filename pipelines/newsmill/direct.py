@@ -10,8 +10,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from itertools import islice
+from pathlib import Path
 from typing import Any, Protocol
 
 import apache_beam as beam
@@ -24,9 +26,11 @@ from newsmill.copies.index import CopyIndex
 from newsmill.lake.files import DataFile
 from newsmill.lake.lake import Batch, Lake
 from newsmill.pipeline import mill
-from newsmill.records import Micros
+from newsmill.records import Micros, Position, SourceRecord
+from newsmill.sources import files as page_files
 from newsmill.sources import kafka
-from newsmill.sources.kafka import Plan
+from newsmill.sources.kafka import OffsetRange, Plan
+from newsmill.transforms.chunks import CHUNK_RECORDS, RecordChunk
 from newsmill.transforms.collect import CollectFiles
 from newsmill.transforms.decode import Withheld
 from newsmill.transforms.read import ReadRecords
@@ -121,6 +125,69 @@ class KafkaSource:
     def done(self, committed: Committed) -> None:
         """Tell the broker, for lag dashboards."""
         kafka.commit_offsets(self._config.kafka, committed)
+
+
+class FileSource:
+    """WARC files, HTML files and folders in place of a topic.
+
+    The files are read again for each batch, so they must not change meanwhile.
+    """
+
+    def __init__(self, config: Config, paths: Sequence[Path]) -> None:
+        self._config = config
+        self._paths = paths
+
+    def waiting(self, committed: Committed) -> int:
+        """Unknown without reading them: whether anything is left."""
+        return sum(1 for _ in islice(self._left(committed), 1))
+
+    def plan(self, committed: Committed) -> Plan:
+        """The next batch: as many records as the bounds allow."""
+        bounds, caught_up = self._config.batch, True
+        found: dict[tuple[str, int], list[Position]] = {}
+        records = size = 0
+        for record in self._left(committed):
+            records, size = records + 1, size + len(record.value or b"")
+            if records > bounds.max_records or (records > 1 and size > bounds.max_bytes):
+                caught_up = False
+                break
+            found.setdefault((record.position.topic, record.position.partition), []).append(record.position)
+        slices = (_slice(positions) for positions in found.values())
+        return Plan(slices=tuple(slices), gaps=(), caught_up=caught_up, ends={})
+
+    def read(self, pipeline: beam.Pipeline, batch: Batch) -> Any:
+        """The batch's records, read here."""
+        ranges = {(s.topic, s.partition): range(s.start, s.end) for s in batch.slices}
+        wanted = (
+            record
+            for record in page_files.read(self._paths)
+            if record.position.offset in ranges.get((record.position.topic, record.position.partition), ())
+        )
+        chunks = []
+        while records := tuple(islice(wanted, CHUNK_RECORDS)):
+            chunks.append(RecordChunk(ingested_at=batch.ingested_at, records=records))
+        return pipeline | "Records" >> beam.Create(chunks) | "SpreadRecords" >> beam.Reshuffle()
+
+    def done(self, committed: Committed) -> None:
+        """Files need not be told."""
+
+    def _left(self, committed: Committed) -> Iterator[SourceRecord]:
+        for record in page_files.read(self._paths):
+            position = record.position
+            if position.offset >= committed.get((position.topic, position.partition), 0):
+                yield record
+
+
+def _slice(positions: Sequence[Position]) -> OffsetRange:
+    first, last = positions[0], positions[-1]
+    return OffsetRange(
+        topic=first.topic,
+        partition=first.partition,
+        start=first.offset,
+        end=last.offset + 1,
+        records=len(positions),
+        bytes=0,
+    )
 
 
 class DirectMill:

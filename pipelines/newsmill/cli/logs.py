@@ -6,6 +6,7 @@ import logging
 import sys
 
 import structlog
+from structlog.typing import Processor
 
 _NOISY = ("apache_beam", "kafka", "pyiceberg", "trafilatura", "htmldate", "charset_normalizer", "root")
 
@@ -14,12 +15,12 @@ def configure(*, verbose: bool, quiet: bool) -> None:
     """Set up the logs of this process, those of libraries included."""
     level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
     terminal = sys.stderr.isatty()
-    shared = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    renderer: Processor = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -48,6 +48,27 @@ class SourceRecord(Record, frozen=True, kw_only=True):
     timestamp: Micros | None = None  # the broker's; None where it gave none
 
 
+class OffsetRange(Record, frozen=True, kw_only=True):
+    """One slice of a partition: the records at offsets from `start` to before `end`."""
+
+    topic: str
+    partition: int
+    start: int
+    end: int  # exclusive
+    records: int  # found in the range; 0 where it holds only transaction markers
+    bytes: int  # of keys, values and headers
+    offsets_crc: int | None = None  # CRC-32 of the offsets found, 8 bytes each, little-endian
+
+
+class Gap(Record, frozen=True, kw_only=True):
+    """Offsets that were never committed and are gone from the broker."""
+
+    topic: str
+    partition: int
+    start: int
+    end: int  # exclusive
+
+
 class RawPage(Record, frozen=True, kw_only=True):
     """A page as the crawler got it: a decoded envelope, body still bytes."""
 

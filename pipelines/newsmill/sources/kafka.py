@@ -31,7 +31,7 @@ from kafka.errors import (
 
 from newsmill.config import BatchConfig, KafkaConfig, OnDataLoss, SecurityProtocol
 from newsmill.errors import ConfigError, DataLoss, LakeError, Transient
-from newsmill.records import Position, Record, SourceRecord
+from newsmill.records import Gap, OffsetRange, Position, Record, SourceRecord
 
 PASSWORD_VARIABLE: Final = "NEWSMILL__KAFKA__SASL_PASSWORD"
 SLICE_RECORDS: Final = 256
@@ -43,27 +43,6 @@ STALL_S: Final = 60.0
 
 Offsets = Mapping[tuple[str, int], int]
 _Result = TypeVar("_Result")
-
-
-class OffsetRange(Record, frozen=True, kw_only=True):
-    """One slice of a partition: the records at offsets from `start` to before `end`."""
-
-    topic: str
-    partition: int
-    start: int
-    end: int  # exclusive
-    records: int  # found in the range; 0 where it holds only transaction markers
-    bytes: int  # of keys, values and headers
-    offsets_crc: int | None = None  # CRC-32 of the offsets found, 8 bytes each, little-endian
-
-
-class Gap(Record, frozen=True, kw_only=True):
-    """Offsets that were never committed and are gone from the broker."""
-
-    topic: str
-    partition: int
-    start: int
-    end: int  # exclusive
 
 
 class Plan(Record, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ class DataFile(Record, frozen=True, kw_only=True):
     """One immutable Parquet file; readers see it once it is committed."""
 
     table: str
-    path: str  # relative to the lake's root
+    path: str  # full URI, as Iceberg notes it; Arrow reads it as it is
     rows: int
     bytes: int
     sha256: str
@@ -97,7 +97,7 @@ def publish(store: storage.Storage, schema: TableSchema, rows: pa.Table, *, inge
         folder(schema.name, ingested_at), ".parquet", lambda file: encode(schema, rows, file)
     )
     return DataFile(
-        table=schema.name, path=done.path, rows=rows.num_rows, bytes=done.bytes, sha256=done.sha256
+        table=schema.name, path=store.uri(done.path), rows=rows.num_rows, bytes=done.bytes, sha256=done.sha256
     )
 
 

@@ -7,7 +7,6 @@ one, and never uses an id again. `FIELD_IDS` of a table are checked when a lake 
 from __future__ import annotations
 
 import hashlib
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -169,7 +169,7 @@ def _own_url(body: bytes) -> str | None:
             return None
     tree = HTMLTree.parse_from_bytes(head, "utf-8", errors="replace")
     for selector, attribute in (("link[rel~=canonical]", "href"), ('meta[property="og:url"]', "content")):
-        for element in tree.document.query_selector_all(selector):
+        for element in tree.document.query_selector_all(selector) if tree.document else ():
             if url := element.getattr(attribute):
                 return str(url)
     return None

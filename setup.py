@@ -33,6 +33,7 @@ setup(
         "structlog>=26.1",
         "msgspec>=0.22",
         "xxhash>=4.1",
+        "regex>=2026.1",
         "numpy>=2",
         "lxml>=6.1",
         "charset-normalizer>=3.5",

@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import Final
 
 from kafka.admin import KafkaAdminClient, ScramMechanism, UserScramCredentialUpsertion
+from kafka.errors import TopicAlreadyExistsError
 from pydantic import SecretStr
 
 from newsmill.config import KafkaConfig, SecurityProtocol
@@ -221,11 +222,35 @@ class DevKafka:
             raise
         return state
 
+    def make_topic(
+        self, name: str, *, partitions: int = 1, settings: Mapping[str, str] | None = None
+    ) -> None:
+        """Make a topic; nothing happens where it already exists."""
+        state = self._known()
+        admin = KafkaAdminClient(bootstrap_servers=state.bootstrap)
+        try:
+            admin.create_topics({name: {"num_partitions": partitions, "configs": dict(settings or {})}})
+            admin.wait_for_topics([name])
+        except TopicAlreadyExistsError:
+            pass
+        finally:
+            admin.close()
+
+    def wipe(self) -> None:
+        """Delete the data folder of a stopped broker.
+
+        Raises:
+            ConfigError: The folder is not one that this class made.
+        """
+        if not self.data.exists():
+            return
+        if self.running or not (self.data / "server.properties").is_file():
+            raise ConfigError(f"{self.data} is not the folder of a stopped broker: nothing was deleted")
+        shutil.rmtree(self.data)
+
     def kafka(self, topic: str, *, user: str | None = None) -> KafkaConfig:
         """Settings for the running broker: the open listener, or TLS and SCRAM as a user."""
-        state = self.running
-        if state is None:
-            raise Transient(f"no broker runs with {self.data}")
+        state = self._known()
         if user is None:
             return KafkaConfig(bootstrap=state.bootstrap, topic=topic)
         if state.secure_bootstrap is None or state.ca_file is None:
@@ -257,6 +282,12 @@ class DevKafka:
             self._process = None
         (self.data / "state.json").unlink(missing_ok=True)
         return True
+
+    def _known(self) -> Running:
+        state = self.running
+        if state is None:
+            raise Transient(f"no broker runs with {self.data}")
+        return state
 
     def _await_ready(self, state: Running) -> None:
         assert self._process is not None

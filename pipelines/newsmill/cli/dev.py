@@ -1,0 +1,78 @@
+"""`newsmill dev`: a real Kafka on this machine, for development and the demo."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from newsmill.cli.options import Json
+from newsmill.config import KafkaConfig
+from newsmill.ops.devcluster import DevKafka
+
+app = typer.Typer(
+    help="Run a real Kafka on this machine, without containers (needs Java 17; Maven for the first start).",
+    no_args_is_help=True,
+)
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", help="Folder for its data and log; newsmill/dev in the user's state folder if absent."
+    ),
+]
+
+
+@app.command()
+def up(
+    data: Data = None,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 9092,
+    topic: Annotated[str, typer.Option(help="Topic to make if it is absent.")] = KafkaConfig().topic,
+    partitions: Annotated[int, typer.Option(help="Partitions of that topic.", min=1)] = 3,
+    as_json: Json = False,
+) -> None:
+    """Start it, wait until it answers, and make the topic. Nothing happens where it already runs."""
+    broker = DevKafka(data=data or _default_data(), port=port)
+    running = broker.start()
+    broker.make_topic(topic, partitions=partitions)
+    if as_json:
+        typer.echo(json.dumps(asdict(running) | {"topic": topic}))
+    else:
+        typer.echo(f"Kafka answers at {running.bootstrap} (process {running.pid}), topic {topic}")
+        typer.echo(f"log: {running.log}")
+        typer.echo("stop it with: newsmill dev down" + (f" --data {data}" if data else ""))
+
+
+@app.command()
+def down(
+    data: Data = None,
+    wipe: Annotated[bool, typer.Option("--wipe", help="Delete its data too.")] = False,
+) -> None:
+    """Stop it. Its data stay, unless --wipe is given."""
+    broker = DevKafka(data=data or _default_data())
+    typer.echo("stopped" if broker.stop() else "nothing runs")
+    if wipe:
+        broker.wipe()
+
+
+@app.command()
+def status(data: Data = None, as_json: Json = False) -> None:
+    """Say whether it runs, and where. Exit code 1 when it does not."""
+    running = DevKafka(data=data or _default_data()).running
+    if as_json:
+        typer.echo(json.dumps(asdict(running) if running else None))
+    elif running:
+        typer.echo(f"Kafka answers at {running.bootstrap} (process {running.pid}); log: {running.log}")
+    else:
+        typer.echo("nothing runs; start it with: newsmill dev up")
+    if running is None:
+        raise typer.Exit(1)
+
+
+def _default_data() -> Path:
+    home = os.environ.get("XDG_STATE_HOME")
+    return (Path(home) if home else Path.home() / ".local" / "state") / "newsmill" / "dev"

@@ -10,7 +10,7 @@ import gzip
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from newsmill.config import Config
-from newsmill.copies.index import CopyIndex
+from newsmill.copies.index import CopyIndex, Decision
 from newsmill.copies.origin import attribute
 from newsmill.copies.sketches import Sketch, sketch
 from newsmill.errors import ConfigError, Rejected
@@ -62,7 +62,7 @@ class Annotated:
     line: Line
     draft: Draft | None = None
     sketch: Sketch | None = None
-    enrichment: Enrichment = Enrichment()
+    enrichment: Enrichment = field(default_factory=Enrichment)
     not_article: str | None = None
     error: str | None = None
 
@@ -95,11 +95,10 @@ def annotate(
         done = [item for task in tasks for item in work(task)]
     index = CopyIndex(config.copies)
     resolution = index.resolve("annotate", [item.sketch for item in done if item.sketch is not None])
-    clusters = index.clusters("annotate")
+    merged = {e.cluster_id: e.merged_into for e in resolution.events if e.merged_into is not None}
     for item in done:
-        decision = resolution.decisions.get(item.draft.position) if item.draft else None
-        cluster = clusters.get(item.draft.position) if item.draft else None
-        yield _shown(item, decision, cluster)
+        decision = resolution.decisions[item.draft.position] if item.draft is not None else None
+        yield _shown(item, decision, merged)
 
 
 def _parse(number: int, text: str, pages: Path | None) -> Line:
@@ -185,12 +184,15 @@ def _annotate_line(line: Line, config: Config, enricher: Enricher) -> Annotated:
     )
 
 
-def _shown(item: Annotated, decision: Any, cluster: str | None) -> dict[str, Any]:
-    if item.draft is None:
+def _shown(item: Annotated, decision: Decision | None, merged: Mapping[str, str]) -> dict[str, Any]:
+    if item.draft is None or decision is None:
         return {"id": item.line.id, "fate": Fate.QUARANTINED.value, "error": item.error}
     page, found = item.draft.page, item.enrichment
     fate = Fate.NOT_ARTICLE.value if item.not_article else decision.fate.value
-    origin = attribute(item.draft) or decision.origin
+    cluster = decision.duplicate.cluster_id
+    while cluster in merged:
+        cluster = merged[cluster]
+    origin = attribute(item.draft) or decision.origin_hint
     return {
         "id": item.line.id,
         "fate": fate,

@@ -26,10 +26,10 @@ from newsmill.copies.index import CopyIndex
 from newsmill.lake.files import DataFile
 from newsmill.lake.lake import Batch, Lake
 from newsmill.pipeline import mill
-from newsmill.records import Micros, Position, SourceRecord
+from newsmill.records import Micros, OffsetRange, Position, SourceRecord
 from newsmill.sources import files as page_files
 from newsmill.sources import kafka
-from newsmill.sources.kafka import OffsetRange, Plan
+from newsmill.sources.kafka import Plan
 from newsmill.transforms.chunks import CHUNK_RECORDS, RecordChunk
 from newsmill.transforms.collect import CollectFiles
 from newsmill.transforms.decode import Withheld

@@ -18,12 +18,12 @@ from newsmill.records import (
     Failure,
     FateRow,
     Micros,
+    OffsetRange,
     Page,
     RawPage,
     Record,
     SourceRecord,
 )
-from newsmill.sources.kafka import OffsetRange
 
 CHUNK_RECORDS = 64
 """Most records of one chunk after a shuffle: about a second of work."""
@@ -70,7 +70,7 @@ class Sketched(Record, frozen=True, kw_only=True):
 
     draft: Draft
     sketch: Sketch
-    bytes: int  # of the record's value
+    value_bytes: int  # size of the record's value
 
 
 class SketchedChunk(Record, frozen=True, kw_only=True):
@@ -85,7 +85,7 @@ class Marked(Record, frozen=True, kw_only=True):
     draft: Draft
     decision: Decision
     sketch: bytes
-    bytes: int
+    value_bytes: int
 
 
 class MarkedChunk(Record, frozen=True, kw_only=True):
@@ -98,7 +98,7 @@ class Finished(Record, frozen=True, kw_only=True):
     """An article and the size of the record it came in."""
 
     article: Article
-    bytes: int
+    value_bytes: int
 
 
 class ArticleChunk(Record, frozen=True, kw_only=True):
@@ -188,6 +188,14 @@ def _from_runner_api(payload: StringValue, components: Any, context: Any) -> Rec
     return RecordCoder(_BY_NAME[payload.value])
 
 
-_BY_NAME = {kind.__name__: kind for kind in ELEMENTS}
-for _kind in ELEMENTS:
-    beam.coders.registry.register_coder(_kind, RecordCoder)
+_BY_NAME: dict[str, type[Record]] = {}
+
+
+def register(*kinds: type[Record]) -> None:
+    """Make record types elements: they are coded by RecordCoder, under their name."""
+    for kind in kinds:
+        _BY_NAME[kind.__name__] = kind
+        beam.coders.registry.register_coder(kind, RecordCoder)
+
+
+register(*ELEMENTS)

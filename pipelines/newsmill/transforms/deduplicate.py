@@ -80,12 +80,17 @@ def mark(
                     url=item.draft.url,
                     domain=item.draft.domain,
                     recorded_at=item.draft.recorded_at,
-                    bytes=item.bytes,
+                    bytes=item.value_bytes,
                 )
             )
         else:
             marked.append(
-                Marked(draft=item.draft, decision=decision, sketch=item.sketch.encode(), bytes=item.bytes)
+                Marked(
+                    draft=item.draft,
+                    decision=decision,
+                    sketch=item.sketch.encode(),
+                    value_bytes=item.value_bytes,
+                )
             )
     return marked, ended, EventChunk(events=tuple(resolution.events))
 

@@ -48,12 +48,12 @@ def finish(
         fate=decision.fate,
         revision=decision.revision,
         duplicate=decision.duplicate,
-        origin=attribute(draft) or decision.origin,
+        origin=attribute(draft) or decision.origin_hint,
         enrichment=enricher.enrich(draft, statistical=config.copies or not is_copy),
         keep_body=not withheld_body and (keep_body is KeepBody.ALL or not is_copy),
         sketch=item.sketch,
     )
-    return Finished(article=article, bytes=item.bytes)
+    return Finished(article=article, value_bytes=item.value_bytes)
 
 
 @cache

@@ -30,7 +30,7 @@ def identify(item: Extracted, ingested_at: Micros) -> Sketched:
     page = item.page
     language = detect(page.body, html_lang=page.html_lang, title=page.title)
     made = draft(item.record, item.raw, page, language, ingested_at)
-    return Sketched(draft=made, sketch=sketch(made), bytes=len(item.record.value or b""))
+    return Sketched(draft=made, sketch=sketch(made), value_bytes=len(item.record.value or b""))
 
 
 @beam.typehints.with_output_types(SketchedChunk)

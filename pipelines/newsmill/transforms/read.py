@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import apache_beam as beam
 
 from newsmill.config import KafkaConfig
-from newsmill.records import Micros
+from newsmill.records import Micros, OffsetRange
 from newsmill.sources import kafka
-from newsmill.sources.kafka import OffsetRange
 from newsmill.transforms.chunks import RecordChunk
 from newsmill.transforms.outcome import busy
 

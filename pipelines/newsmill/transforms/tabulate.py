@@ -54,7 +54,7 @@ def _fate(item: Finished) -> FateRow:
         url=draft.url,
         domain=draft.domain,
         recorded_at=draft.recorded_at,
-        bytes=item.bytes,
+        bytes=item.value_bytes,
     )
 
 

@@ -1,0 +1,255 @@
+"""ReadStream: nothing in; planned batches of the topic and their records out, for ever.
+
+One splittable DoFn plans batches exactly as the direct runner does; their slices are spread over all
+workers and read there. The checkpoint mark of the job is what was planned and is not in the lake yet.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import apache_beam as beam
+import structlog
+from apache_beam.coders import NullableCoder, TimestampCoder
+from apache_beam.io.iobase import RestrictionProgress, RestrictionTracker, WatermarkEstimator
+from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
+from apache_beam.metrics import Metrics
+from apache_beam.transforms.core import RestrictionProvider, WatermarkEstimatorProvider
+from apache_beam.transforms.window import TimestampedValue
+from apache_beam.utils.timestamp import Duration, Timestamp
+
+from newsmill.config import Config
+from newsmill.errors import Transient
+from newsmill.lake.lake import Lake
+from newsmill.records import Micros
+from newsmill.sources import kafka
+from newsmill.transforms.batches import BatchPlan, BatchSlice, PlannedSoFar
+from newsmill.transforms.chunks import RecordChunk, RecordCoder
+from newsmill.transforms.outcome import busy
+
+POLL_S: Final = 1
+"""How long an idle planner rests: whole seconds, since Flink cuts the rest off."""
+AHEAD: Final = 4
+"""Most batches under way: bounds the state of the job and what a restart does again."""
+
+
+class Stream(NamedTuple):
+    """The two streams of ReadStream."""
+
+    plans: Any
+    records: Any
+
+
+class ReadStream(beam.PTransform):
+    """Plan batches from the lake's committed offsets on, and read their records.
+
+    Guarantees: unbounded, or up to the end of the topic with `once`; at least once; resumes from the
+    checkpoint mark or, without one, from the lake. The watermark is the time of the last plan, or now
+    when nothing waits, so an idle partition holds nothing back. New partitions are found by the next
+    plan. At most `AHEAD` batches are under way.
+
+    Args:
+        config: All settings; the password of the connection never becomes part of the pipeline.
+        once: End when caught up with the end of the topic.
+    """
+
+    def __init__(self, *, config: Config, once: bool = False) -> None:
+        super().__init__()
+        kafka_config = config.kafka.model_copy(update={"sasl_password": None})
+        self._config = config.model_copy(update={"kafka": kafka_config})
+        self._once = once
+
+    def expand(self, begin: beam.Pipeline) -> Stream:
+        """One element a batch, and one chunk a slice."""
+        plans = (
+            begin | "Start" >> beam.Impulse() | "PlanBatches" >> beam.ParDo(_PlanFn(self._config, self._once))
+        )
+        records = (
+            plans
+            | "Slices" >> beam.FlatMap(_slices).with_output_types(BatchSlice)
+            | "SpreadSlices" >> beam.Reshuffle()
+            | "ReadSlices" >> beam.ParDo(_ReadFn(self._config))
+        )
+        return Stream(plans, records)
+
+
+def next_plan(
+    config: Config, so_far: PlannedSoFar, committed: kafka.Offsets, *, now: Micros
+) -> BatchPlan | None:
+    """The batch after those under way; None where nothing waits behind them.
+
+    Raises:
+        DataLoss: Offsets are gone from the broker and the configuration says to fail.
+        Transient: The broker is away.
+    """
+    offsets = dict(committed)
+    for batch in so_far.under_way:
+        offsets.update(batch.ends)
+    plan = kafka.plan(config.kafka, offsets, config.batch, config.on_data_loss)
+    if not plan.slices and not plan.gaps:
+        return None
+    return BatchPlan(
+        ingested_at=now if so_far.last is None else max(now, so_far.last + 1),
+        after=so_far.last if so_far.under_way else None,
+        slices=plan.slices,
+        gaps=plan.gaps,
+    )
+
+
+def _slices(plan: BatchPlan) -> Iterator[BatchSlice]:
+    for piece in plan.slices:
+        if piece.records:
+            yield BatchSlice(ingested_at=plan.ingested_at, offsets=piece)
+
+
+class _Tracker(RestrictionTracker):
+    """Knows what was planned. A split hands all that is left to the residual."""
+
+    def __init__(self, so_far: PlannedSoFar) -> None:
+        self._so_far = so_far
+        self._checkpointed = False
+
+    def current_restriction(self) -> PlannedSoFar:
+        return self._so_far
+
+    def try_claim(self, position: PlannedSoFar) -> bool:
+        if self._checkpointed:
+            return False
+        self._so_far = position
+        return True
+
+    def try_split(self, fraction_of_remainder: float) -> tuple[PlannedSoFar, PlannedSoFar] | None:
+        if fraction_of_remainder or self._checkpointed or self._so_far.done:
+            return None
+        self._checkpointed = True
+        residual, self._so_far = self._so_far, PlannedSoFar(done=True)
+        return self._so_far, residual
+
+    def check_done(self) -> bool:
+        if not self._so_far.done:
+            raise ValueError("the planner stopped without a checkpoint")
+        return True
+
+    def current_progress(self) -> RestrictionProgress:
+        return RestrictionProgress(fraction=1.0 if self._so_far.done else 0.0)
+
+    def is_bounded(self) -> bool:
+        return False
+
+
+class _Provider(RestrictionProvider):
+    def initial_restriction(self, element: bytes) -> PlannedSoFar:
+        return PlannedSoFar()
+
+    def create_tracker(self, restriction: PlannedSoFar) -> _Tracker:
+        return _Tracker(restriction)
+
+    def restriction_size(self, element: bytes, restriction: PlannedSoFar) -> float:
+        return 1.0
+
+    def restriction_coder(self) -> RecordCoder:
+        return RecordCoder(PlannedSoFar)
+
+    def truncate(self, element: bytes, restriction: PlannedSoFar) -> None:
+        """On drain: plan nothing more; batches under way are finished."""
+
+
+class _Watermarks(WatermarkEstimatorProvider):
+    """As Beam's manual one, but its state is no pickle."""
+
+    def initial_estimator_state(self, element: bytes, restriction: PlannedSoFar) -> Timestamp | None:
+        return None
+
+    def create_watermark_estimator(self, estimator_state: Timestamp | None) -> WatermarkEstimator:
+        return ManualWatermarkEstimator(estimator_state)
+
+    def estimator_state_coder(self) -> NullableCoder:
+        return NullableCoder(TimestampCoder())
+
+
+@beam.typehints.with_input_types(bytes)
+@beam.typehints.with_output_types(BatchPlan)
+class _PlanFn(beam.DoFn):
+    def __init__(self, config: Config, once: bool) -> None:
+        self._config = config
+        self._once = once
+
+    def setup(self) -> None:
+        self._waiting_since: float | None = None
+
+    @beam.DoFn.unbounded_per_element()
+    def process(
+        self,
+        start: bytes,
+        tracker: Any = beam.DoFn.RestrictionParam(_Provider()),
+        watermark: Any = beam.DoFn.WatermarkEstimatorParam(_Watermarks()),
+    ) -> Iterator[TimestampedValue]:
+        so_far = tracker.current_restriction()
+        committed = Lake.progress(self._config.lake)
+        under_way = tuple(b for b in so_far.under_way if not b.in_lake(committed))
+        so_far = PlannedSoFar(last=so_far.last, under_way=under_way)
+        try:
+            plan = self._plan(so_far, committed)
+        except Transient as error:
+            structlog.get_logger().warning("planning is tried again", error=str(error))
+            Metrics.counter(ReadStream, "transient").inc()
+            tracker.defer_remainder(Duration(seconds=POLL_S))
+            return
+        now = Timestamp(micros=_now() if plan is None else plan.ingested_at)
+        if plan is None:
+            ended = self._once and not self._behind(so_far, committed)
+            tracker.try_claim(PlannedSoFar(last=so_far.last, under_way=under_way, done=ended))
+        elif tracker.try_claim(PlannedSoFar(last=plan.ingested_at, under_way=(*under_way, plan))):
+            Metrics.counter(ReadStream, "batches").inc()
+            ended = False
+            yield TimestampedValue(plan, now)
+        else:
+            return
+        if now > (watermark.current_watermark() or Timestamp(0)):
+            watermark.set_watermark(now)
+        if not ended:
+            tracker.defer_remainder(Duration(seconds=0 if plan else POLL_S))
+
+    def _plan(self, so_far: PlannedSoFar, committed: kafka.Offsets) -> BatchPlan | None:
+        if len(so_far.under_way) >= AHEAD or not self._full(so_far, committed):
+            return None
+        with busy(ReadStream):
+            return next_plan(self._config, so_far, committed, now=_now())
+
+    def _behind(self, so_far: PlannedSoFar, committed: kafka.Offsets) -> int:
+        """Offsets that wait behind the batches under way."""
+        offsets = dict(committed)
+        for batch in so_far.under_way:
+            offsets.update(batch.ends)
+        return sum(kafka.lag(self._config.kafka, offsets).values())
+
+    def _full(self, so_far: PlannedSoFar, committed: kafka.Offsets) -> bool:
+        """Whether a batch is worth planning now: full, or not empty and waited for long enough."""
+        waiting = self._behind(so_far, committed)
+        if not waiting:
+            self._waiting_since = None
+            return False
+        self._waiting_since = self._waiting_since or time.monotonic()
+        waited = time.monotonic() - self._waiting_since >= self._config.batch.max_wait_s
+        if not (self._once or waited or waiting >= self._config.batch.max_records):
+            return False
+        self._waiting_since = None
+        return True
+
+
+@beam.typehints.with_input_types(BatchSlice)
+@beam.typehints.with_output_types(RecordChunk)
+class _ReadFn(beam.DoFn):
+    def __init__(self, config: Config) -> None:
+        self._config = config
+
+    def process(self, slice: BatchSlice) -> Iterator[RecordChunk]:
+        with busy(ReadStream):
+            records = tuple(kafka.read(self._config.kafka, slice.offsets))
+        yield RecordChunk(ingested_at=slice.ingested_at, records=records)
+
+
+def _now() -> Micros:
+    return time.time_ns() // 1000

@@ -1,0 +1,479 @@
+"""The lake as its one writer sees it: batches begun, committed once, and finished after a crash.
+
+How a batch becomes visible, and why no crash can show half of it, or show it twice:
+
+1. `begin` notes the batch in the ledger's properties: number, offset ranges, time. A restart offers it
+   again (`pending`), so the same ranges are done again with the same time.
+2. Workers write data files. Nobody sees them.
+3. `commit` checks the files, then notes them in the ledger as well: from here on the batch is decided.
+   Whoever opens the lake next finishes it with exactly these files.
+4. The files are appended to each table, unless the table already has this batch's number.
+5. The ledger (`fate`) is last: in one swap it gets its rows, the new offsets, and forgets the batch.
+
+Who writes is fenced by an epoch in the ledger. Opening the lake raises it by a commit of its own, so any
+change that was staged under an older epoch fails its compare-and-swap, however late it comes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyiceberg.table import Table, Transaction
+
+from newsmill import failpoints
+from newsmill.config import LakeConfig
+from newsmill.errors import Fenced, LakeError, Transient
+from newsmill.lake import files as data_files
+from newsmill.lake import lease, schemas
+from newsmill.lake.files import DataFile
+from newsmill.lake.tables import KEPT_SNAPSHOTS, LEDGER, Tables, append, set_properties
+from newsmill.records import Gap, Micros, OffsetRange, Record
+
+EPOCH = "newsmill.epoch"
+OWNER = "newsmill.owner"
+COMMITTED = "newsmill.committed"
+PENDING = "newsmill.pending"
+SEQUENCE = "newsmill.sequence"
+BATCH = "newsmill.batch"
+INGESTED_AT = "newsmill.ingested-at"
+RANGES = "newsmill.ranges"
+
+ORDER = ("articles", "cluster_events", "quarantine", LEDGER)
+"""Tables of a batch in the order in which they are committed."""
+
+_ROW_FATES = ("article", "copy", "revision")
+
+
+class Batch(Record, frozen=True, kw_only=True):
+    """A micro-batch that was begun. `files` are known once it is decided."""
+
+    batch_id: str
+    sequence: int
+    ingested_at: Micros
+    slices: tuple[OffsetRange, ...]
+    gaps: tuple[Gap, ...] = ()
+    files: tuple[DataFile, ...] = ()
+
+
+class Seed(Record, frozen=True, kw_only=True):
+    """A row of `articles` as the copies index needs it again."""
+
+    article_id: str
+    revision: int
+    content_hash: str
+    topic: str
+    partition: int
+    offset: int
+    url_key: str
+    domain: str
+    published_at: Micros | None
+    ingested_at: Micros
+    duplicate: dict[str, Any]
+    copy_sketch: bytes | None
+
+
+class Commit(Record, frozen=True, kw_only=True):
+    """A batch that is visible."""
+
+    batch_id: str
+    sequence: int
+    snapshot_id: int  # of the ledger
+    rows: dict[str, int]
+
+
+class Lake:
+    """The lake, owned by this process until `release`."""
+
+    def __init__(self, tables: Tables, held: lease.Lease) -> None:
+        self.tables = tables
+        self._lease = held
+        self._epoch = 0
+        self._takedowns_seen: int | None = None
+
+    @classmethod
+    def open(cls, config: LakeConfig) -> Lake:
+        """Open a lake for writing; make it where there is none; finish a commit that was cut off.
+
+        Raises:
+            LakeError: Another process is writing it.
+            ConfigError: An object store without a catalog.
+        """
+        tables = Tables.open(config)
+        lake = cls(tables, lease.acquire(tables.store, config.lease_s))
+        try:
+            lake._take_over()
+            batch = lake.pending()
+            if batch is not None and batch.files:
+                lake._publish(batch)
+            for name in ORDER:
+                tables.point(name)
+        except BaseException:
+            lake._lease.release()
+            raise
+        return lake
+
+    def release(self) -> None:
+        """Give the lake back, so that another process may open it at once."""
+        self._lease.release()
+
+    def heartbeat(self) -> None:
+        """Raises Fenced when another process has taken over. A thread keeps the lease up meanwhile."""
+        self._lease.check()
+
+    def committed(self) -> dict[tuple[str, int], int]:
+        """The next offset of each (topic, partition) that was ever committed."""
+        return _offsets(self._ledger().properties)
+
+    @property
+    def version(self) -> str | None:
+        """Id of the last committed batch."""
+        return self._ledger().properties.get(BATCH)
+
+    def pending(self) -> Batch | None:
+        """The batch that was begun and not committed. It must be done again, or abandoned."""
+        noted = self._ledger().properties.get(PENDING)
+        return None if noted is None else msgspec.json.decode(noted, type=Batch)
+
+    def begin(self, slices: Sequence[OffsetRange], *, gaps: Sequence[Gap] = (), now: Micros) -> Batch:
+        """Begin a batch.
+
+        Args:
+            slices: What it reads. Those of a partition follow each other, from the committed offset on.
+            gaps: Offsets that are lost; they become rows of the ledger.
+            now: Time of the batch. Moved forward where the clock went back: batches never share a time.
+
+        Raises:
+            LakeError: A batch is pending, or the ranges don't start at the committed offsets.
+            Fenced: Another process has taken over.
+        """
+        ranges = [*slices, *gaps]
+        batch_id = _batch_id(ranges)
+
+        def stage(table: Table, transaction: Transaction) -> bool:
+            nonlocal batch
+            properties = table.properties
+            if PENDING in properties:
+                raise LakeError("a batch is pending: do it again or abandon it")
+            _check_adjacent(ranges, _offsets(properties))
+            batch = Batch(
+                batch_id=batch_id,
+                sequence=int(properties.get(SEQUENCE, 0)) + 1,
+                ingested_at=max(now, int(properties.get(INGESTED_AT, 0)) + 1),
+                slices=tuple(slices),
+                gaps=tuple(gaps),
+            )
+            set_properties(table, transaction, {PENDING: msgspec.json.encode(batch).decode()})
+            return True
+
+        batch: Batch | None = None
+        self._change_ledger(stage)
+        failpoints.reach("begin.noted")
+        assert batch is not None
+        return batch
+
+    def abandon(self, batch: Batch) -> None:
+        """Forget a pending batch, e.g. because the broker lost its offsets. Its files go with `gc`.
+
+        Raises:
+            LakeError: The batch is decided already.
+        """
+
+        def stage(table: Table, transaction: Transaction) -> bool:
+            noted = self._noted(table, batch)
+            if noted.files:
+                raise LakeError(f"batch {batch.batch_id} is decided: it can't be abandoned")
+            set_properties(table, transaction, {}, remove=[PENDING])
+            return True
+
+        self._change_ledger(stage)
+
+    def commit(self, batch: Batch, files: Sequence[DataFile]) -> Commit:
+        """Make a batch's files visible, all of them, once.
+
+        Args:
+            batch: The pending batch.
+            files: All files that were written for it.
+
+        Raises:
+            LakeError: The files don't fit the batch: an offset without a fate or with two, a fate without
+                its row, a torn file. Nothing is committed.
+            Transient: Something of the batch was taken down meanwhile: do it again.
+            Fenced: Another process has taken over.
+        """
+        files = [*files, *self._gap_files(batch)]
+        for file in files:
+            _check_whole(self.tables, file)
+        check_coverage(batch, files, self._columns)
+        self._check_withheld(files)
+        failpoints.reach("commit.checked")
+        decided = msgspec.structs.replace(batch, files=tuple(files))
+
+        def stage(table: Table, transaction: Transaction) -> bool:
+            if self._noted(table, batch).files:
+                raise LakeError(f"batch {batch.batch_id} is decided already")
+            set_properties(table, transaction, {PENDING: msgspec.json.encode(decided).decode()})
+            return True
+
+        self._change_ledger(stage)
+        failpoints.reach("commit.decided")
+        return self._publish(decided)
+
+    def recent(self, *, days: float) -> Iterator[Seed]:
+        """What the copies index is filled with at a start: rows of the last days before the newest batch."""
+        newest = int(self._ledger().properties.get(INGESTED_AT, 0))
+        table = self.tables.load("articles")
+        since = newest - int(days * 86_400_000_000)
+        names = [name for name in Seed.__struct_fields__ if name != "duplicate"] + ["duplicate"]
+        for live in sorted(self.tables.files(table), key=lambda live: (live.sequence, live.uri)):
+            if live.hour < data_files.hour(since):
+                continue
+            with self.tables.store.open(self.tables.store.path(live.uri)) as opened:
+                for group in pq.ParquetFile(opened).iter_batches(columns=names):
+                    times = {n: group[n].cast(pa.int64()) for n in ("published_at", "ingested_at")}
+                    plain = group.drop_columns(list(times))
+                    for row, published, ingested in zip(plain.to_pylist(), *times.values(), strict=True):
+                        yield Seed(**row, published_at=published.as_py(), ingested_at=ingested.as_py())
+
+    def withheld(self) -> tuple[frozenset[str], frozenset[str]]:
+        """(URL keys, registrable domains) that were taken down."""
+        table = self.tables.load("takedowns")
+        self._takedowns_seen = table.metadata.current_snapshot_id
+        return _tombstones(table)
+
+    def _check_withheld(self, files: Sequence[DataFile]) -> None:
+        table = self.tables.load("takedowns")
+        if table.metadata.current_snapshot_id == self._takedowns_seen:
+            return
+        keys, domains = _tombstones(table)
+        for file in files:
+            if file.table == "articles":
+                rows = self._columns(file, ["url_key", "domain"])
+                if keys & set(rows["url_key"].to_pylist()) or domains & set(rows["domain"].to_pylist()):
+                    raise Transient("a page of the batch was taken down meanwhile: do the batch again")
+
+    def _gap_files(self, batch: Batch) -> list[DataFile]:
+        if not batch.gaps:
+            return []
+        lost = [(gap.topic, gap.partition, gap.start, gap.end) for gap in batch.gaps]
+        rows = schemas.gaps(lost, reason="lost_by_retention", ingested_at=batch.ingested_at)
+        root = self.tables.store.uri("").rstrip("/")
+        return [data_files.write(root, LEDGER, rows, ingested_at=batch.ingested_at)]
+
+    def _publish(self, batch: Batch) -> Commit:
+        """Append the files of a decided batch to each table that does not have them; the ledger last."""
+        rows: dict[str, int] = {}
+        for name in ORDER:
+            mine = [file for file in batch.files if file.table == name]
+            rows[name] = sum(file.rows for file in mine)
+            if name != LEDGER and mine:
+                self.tables.change(name, lambda t, tx, mine=mine: _append_once(t, tx, batch, mine))
+                failpoints.reach(f"commit.appended.{name}")
+
+        def last(table: Table, transaction: Transaction) -> bool:
+            if int(table.properties.get(SEQUENCE, 0)) >= batch.sequence:
+                return False
+            offsets = _advance(_offsets(table.properties), [*batch.slices, *batch.gaps])
+            noted = {COMMITTED: _offsets_json(offsets), INGESTED_AT: str(batch.ingested_at)}
+            set_properties(table, transaction, noted, remove=[PENDING])
+            return _append_once(table, transaction, batch, [f for f in batch.files if f.table == LEDGER])
+
+        ledger = self._change_ledger(last)
+        failpoints.reach("commit.done")
+        for name in ORDER:
+            if len(self.tables.load(name).metadata.snapshots) >= 2 * KEPT_SNAPSHOTS:
+                self.tables.expire(name)
+        return Commit(
+            batch_id=batch.batch_id,
+            sequence=batch.sequence,
+            snapshot_id=ledger.metadata.current_snapshot_id or 0,
+            rows=rows,
+        )
+
+    def _take_over(self) -> None:
+        """Raise the epoch by a snapshot, so that whatever was staged under the old one fails."""
+
+        def stage(table: Table, transaction: Transaction) -> bool:
+            self._epoch = int(table.properties.get(EPOCH, 0)) + 1
+            owner = f"{socket.gethostname()}:{os.getpid()}"
+            set_properties(table, transaction, {EPOCH: str(self._epoch), OWNER: owner})
+            append(table, transaction, [], {EPOCH: str(self._epoch)})
+            return True
+
+        self.tables.change(LEDGER, stage)
+
+    def _change_ledger(self, stage: Callable[[Table, Transaction], bool]) -> Table:
+        """Change the ledger, if it is still ours."""
+
+        def fenced(table: Table, transaction: Transaction) -> bool:
+            self._check_epoch(table)
+            return stage(table, transaction)
+
+        return self.tables.change(LEDGER, fenced)
+
+    def _check_epoch(self, table: Table) -> None:
+        if int(table.properties.get(EPOCH, 0)) != self._epoch:
+            owner = table.properties.get(OWNER)
+            raise Fenced(f"{owner} has taken over this lake; this process must not commit any more")
+
+    def _noted(self, table: Table, batch: Batch) -> Batch:
+        noted = table.properties.get(PENDING)
+        found = None if noted is None else msgspec.json.decode(noted, type=Batch)
+        if found is None or found.sequence != batch.sequence or found.batch_id != batch.batch_id:
+            raise LakeError(f"batch {batch.batch_id} is not pending")
+        return found
+
+    def _ledger(self) -> Table:
+        return self.tables.load(LEDGER)
+
+    def _columns(self, file: DataFile, columns: Sequence[str]) -> pa.Table:
+        with self.tables.store.open(self.tables.store.path(file.path)) as opened:
+            return pq.ParquetFile(opened, page_checksum_verification=True).read(columns=list(columns))
+
+
+def check_coverage(
+    batch: Batch, files: Sequence[DataFile], columns: Callable[[DataFile, Sequence[str]], pa.Table]
+) -> None:
+    """Check that a batch's files hold one fate for each of its offsets, and the rows that the fates say.
+
+    Args:
+        batch: With its slices.
+        files: All files of the batch.
+        columns: Reads columns of a file.
+
+    Raises:
+        LakeError: With the first offsets that are wrong.
+    """
+    place = ("topic", "partition", "offset")
+    fates = _read(files, LEDGER, (*place, "fate"), columns)
+    told = fates.filter(pc.not_equal(fates["fate"], schemas.GAP))
+    problems: list[str] = []
+    for topic, partition, offsets in _by_partition(told):
+        repeated = offsets[1:][offsets[1:] == offsets[:-1]]
+        if repeated.size:
+            problems.append(f"{topic}/{partition}: more than one fate: {_some(repeated)}")
+        mine = [s for s in batch.slices if (s.topic, s.partition) == (topic, partition)]
+        inside = np.zeros(offsets.size, dtype=bool)
+        for part in mine:
+            inside[np.searchsorted(offsets, part.start) : np.searchsorted(offsets, part.end)] = True
+        if not inside.all():
+            problems.append(f"{topic}/{partition}: fates outside the batch: {_some(offsets[~inside])}")
+    for part in batch.slices:
+        here = told.filter(
+            (pc.field("topic") == part.topic)
+            & (pc.field("partition") == part.partition)
+            & (pc.field("offset") >= part.start)
+            & (pc.field("offset") < part.end)
+        )
+        offsets = np.sort(here["offset"].to_numpy())
+        crc = zlib.crc32(offsets.astype("<i8").tobytes())
+        if offsets.size != part.records or part.offsets_crc not in (None, crc):
+            problems.append(
+                f"{part.topic}/{part.partition}: {part.records} records in [{part.start}, {part.end}), "
+                f"{offsets.size} fates"
+            )
+    for table, fate in (("articles", _ROW_FATES), ("quarantine", ("quarantined",))):
+        wanted = told.filter(pc.is_in(told["fate"], pa.array(fate))).select(place)
+        found = _read(files, table, place, columns)
+        for text, one, other in (
+            ("fate without a row in", wanted, found),
+            ("row without a fate in", found, wanted),
+        ):
+            odd = one.join(other, keys=list(place), join_type="left anti")
+            if odd.num_rows or (one is found and found.num_rows != wanted.num_rows):
+                problems.append(f"{text} {table}: {odd.num_rows} offsets, e.g. {odd.slice(0, 5).to_pylist()}")
+    if problems:
+        raise LakeError(f"batch {batch.batch_id} is not whole: " + "; ".join(problems))
+
+
+def _read(
+    files: Sequence[DataFile],
+    table: str,
+    names: Sequence[str],
+    columns: Callable[[DataFile, Sequence[str]], pa.Table],
+) -> pa.Table:
+    empty = schemas.TABLES[table].arrow.empty_table().select(list(names))
+    parts = [columns(file, names).cast(empty.schema) for file in files if file.table == table]
+    return pa.concat_tables([empty, *parts])
+
+
+def _by_partition(rows: pa.Table) -> Iterator[tuple[str, int, np.ndarray]]:
+    for group in rows.group_by(["topic", "partition"]).aggregate([("offset", "list")]).to_pylist():
+        yield group["topic"], group["partition"], np.sort(np.array(group["offset_list"], dtype=np.int64))
+
+
+def _some(offsets: np.ndarray) -> str:
+    return ", ".join(map(str, offsets[:5])) + (" …" if offsets.size > 5 else "")
+
+
+def _check_whole(tables: Tables, file: DataFile) -> None:
+    size = tables.store.size(tables.store.path(file.path))
+    if size != file.bytes:
+        raise LakeError(
+            f"{file.path}: {'is missing' if size is None else f'has {size} bytes, not {file.bytes}'}"
+        )
+
+
+def _append_once(table: Table, transaction: Transaction, batch: Batch, files: Sequence[DataFile]) -> bool:
+    """Stage the append of a batch's files, unless the table already has them."""
+    if int(table.properties.get(SEQUENCE, 0)) >= batch.sequence:
+        return False
+    noted = {SEQUENCE: str(batch.sequence), BATCH: batch.batch_id}
+    set_properties(table, transaction, noted)
+    ranges = json.dumps([[r.topic, r.partition, r.start, r.end] for r in (*batch.slices, *batch.gaps)])
+    append(table, transaction, [file.path for file in files], noted | {RANGES: ranges})
+    return True
+
+
+def _batch_id(ranges: Sequence[OffsetRange | Gap]) -> str:
+    text = json.dumps(sorted((r.topic, r.partition, r.start, r.end) for r in ranges))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _check_adjacent(ranges: Sequence[OffsetRange | Gap], committed: Mapping[tuple[str, int], int]) -> None:
+    """Raise LakeError unless the ranges of each partition follow each other from its committed offset."""
+    following = dict(committed)
+    for part in sorted(ranges, key=lambda r: (r.topic, r.partition, r.start)):
+        key = (part.topic, part.partition)
+        if part.start != following.get(key, part.start) or part.end < part.start:
+            raise LakeError(
+                f"{part.topic}/{part.partition}: a batch from {part.start} can't follow {following[key]}"
+            )
+        following[key] = part.end
+
+
+def _advance(
+    committed: Mapping[tuple[str, int], int], ranges: Sequence[OffsetRange | Gap]
+) -> dict[tuple[str, int], int]:
+    after = dict(committed)
+    for part in ranges:
+        key = (part.topic, part.partition)
+        after[key] = max(after.get(key, 0), part.end)
+    return after
+
+
+def _offsets(properties: Mapping[str, str]) -> dict[tuple[str, int], int]:
+    noted = json.loads(properties.get(COMMITTED, "{}"))
+    return {(topic, int(p)): offset for topic, parts in noted.items() for p, offset in parts.items()}
+
+
+def _offsets_json(offsets: Mapping[tuple[str, int], int]) -> str:
+    nested: dict[str, dict[str, int]] = {}
+    for (topic, partition), offset in sorted(offsets.items()):
+        nested.setdefault(topic, {})[str(partition)] = offset
+    return json.dumps(nested)
+
+
+def _tombstones(table: Table) -> tuple[frozenset[str], frozenset[str]]:
+    rows = table.scan(selected_fields=("kind", "value")).to_arrow().to_pylist()
+    return tuple(frozenset(r["value"] for r in rows if r["kind"] == kind) for kind in ("url", "domain"))

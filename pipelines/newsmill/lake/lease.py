@@ -1,0 +1,163 @@
+"""Which process may write: a lock with a heartbeat, so that a second writer gets a clear error.
+
+The lease is courtesy, not safety: a paused process may wake after another took over. What keeps it
+from committing is the epoch in the ledger (see `lake.lake`).
+
+On a local disk the kernel frees the lock when its process dies, so a restart after a kill does not
+wait. On an object store a dead writer's lease runs out after `lease_s`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import Any, Protocol
+
+from newsmill.errors import Fenced, LakeError
+from newsmill.lake.storage import FILE_MODE, LocalStorage, ObjectStorage, Storage, make_folders
+
+_FOLDER = "_writer"
+
+
+class Lease(Protocol):
+    """The right to write, while it is held."""
+
+    def check(self) -> None:
+        """Raises Fenced when another process has taken the lease."""
+
+    def release(self) -> None:
+        """Give it back at once."""
+
+
+def acquire(store: Storage, lease_s: float) -> Lease:
+    """Take the lease of a lake.
+
+    Raises:
+        LakeError: Another process holds it; says which, and since when it was last heard of.
+    """
+    if isinstance(store, ObjectStorage):
+        return _ObjectLease(store, lease_s)
+    assert isinstance(store, LocalStorage)
+    return _LocalLease(store.root / _FOLDER, lease_s)
+
+
+class _Beating:
+    """Calls `beat` in the background until stopped."""
+
+    def __init__(self, lease_s: float) -> None:
+        self._every_s = lease_s / 4
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="newsmill-lease", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._every_s):
+            self._beat()
+
+    def _beat(self) -> None:
+        raise NotImplementedError
+
+    def _silence(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+class _LocalLease(_Beating):
+    def __init__(self, folder: Path, lease_s: float) -> None:
+        self._path = folder / "lock"
+        make_folders(folder)
+        self._descriptor = self._take(lease_s)
+        super().__init__(lease_s)
+
+    def _take(self, lease_s: float) -> int:
+        while True:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                silent_s = time.time() - os.fstat(descriptor).st_mtime
+                holder = os.pread(descriptor, 4096, 0).decode("utf-8", "replace")
+                os.close(descriptor)
+                if silent_s <= lease_s:
+                    raise LakeError(_held(self._path, holder, silent_s)) from None
+                self._path.replace(self._path.with_name(f"lock.{uuid.uuid4().hex}"))
+                continue
+            if self._mine(descriptor):
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, _me().encode(), 0)
+                return descriptor
+            os.close(descriptor)
+
+    def _mine(self, descriptor: int) -> bool:
+        try:
+            return os.path.samestat(os.stat(self._path), os.fstat(descriptor))
+        except FileNotFoundError:
+            return False
+
+    def _beat(self) -> None:
+        os.utime(self._descriptor)
+
+    def check(self) -> None:
+        if not self._mine(self._descriptor):
+            raise Fenced(f"{self._path}: another process has taken over this lake")
+
+    def release(self) -> None:
+        self._silence()
+        os.close(self._descriptor)
+
+
+class _ObjectLease(_Beating):
+    def __init__(self, store: ObjectStorage, lease_s: float) -> None:
+        self._store = store
+        self._path = f"{_FOLDER}/lock.json"
+        self._token = uuid.uuid4().hex
+        found = self._found()
+        if found is not None:
+            silent_s = time.time() - float(found["beat_s"])
+            if silent_s <= lease_s:
+                raise LakeError(_held(store.uri(self._path), json.dumps(found), silent_s))
+        self._beat()
+        self.check()
+        super().__init__(lease_s)
+
+    def _found(self) -> dict[str, Any] | None:
+        if self._store.size(self._path) is None:
+            return None
+        with self._store.open(self._path) as file:
+            found: dict[str, Any] = json.loads(file.read())
+            return found
+
+    def _beat(self) -> None:
+        content = json.loads(_me()) | {"token": self._token, "beat_s": time.time()}
+        self._store.replace(self._path, json.dumps(content).encode())
+
+    def check(self) -> None:
+        found = self._found()
+        if found is None or found["token"] != self._token:
+            raise Fenced(f"{self._store.uri(self._path)}: another process has taken over this lake")
+
+    def release(self) -> None:
+        self._silence()
+        self._store.delete(self._path)
+
+
+def _me() -> str:
+    return json.dumps({"pid": os.getpid(), "host": socket.gethostname()})
+
+
+def _held(where: Path | str, holder: str, silent_s: float) -> str:
+    try:
+        found = json.loads(holder)
+        who = f"process {found['pid']} on {found['host']}"
+    except (ValueError, KeyError):
+        who = "another process"
+    return (
+        f"{where}: {who} is writing this lake (last heard of {max(silent_s, 0):.0f} s ago); "
+        "one `newsmill run` a lake"
+    )

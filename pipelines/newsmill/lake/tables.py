@@ -1,0 +1,384 @@
+"""The lake's Iceberg tables: made with fixed field ids, read by their files, changed by compare-and-swap.
+
+Each change is staged on the newest state of a table and swapped in only if the table's snapshot is
+still the same; else it is staged again on the newer state. So a check that is made while staging holds
+for the commit as well.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+import pyarrow.parquet as pq
+from pyiceberg.catalog import Catalog, load_catalog
+from pyiceberg.exceptions import (
+    CommitFailedException,
+    CommitStateUnknownException,
+    NamespaceAlreadyExistsError,
+    NoSuchTableError,
+    TableAlreadyExistsError,
+)
+from pyiceberg.io.pyarrow import parquet_files_to_data_files, pyarrow_to_schema
+from pyiceberg.manifest import DataFile as IcebergFile
+from pyiceberg.manifest import ManifestEntryStatus
+from pyiceberg.partitioning import PartitionField, PartitionSpec
+from pyiceberg.schema import Schema, index_name_by_id
+from pyiceberg.serializers import ToOutputFile
+from pyiceberg.table import Table, Transaction
+from pyiceberg.table.metadata import TableMetadataV2
+from pyiceberg.table.refs import MAIN_BRANCH
+from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
+from pyiceberg.table.update import (
+    AddSchemaUpdate,
+    AssertCurrentSchemaId,
+    AssertRefSnapshotId,
+    RemovePropertiesUpdate,
+    SetCurrentSchemaUpdate,
+    SetPropertiesUpdate,
+)
+from pyiceberg.table.update.snapshot import ExpireSnapshots
+from pyiceberg.transforms import HourTransform
+from sqlalchemy.exc import OperationalError
+
+from newsmill.config import LakeConfig
+from newsmill.errors import ConfigError, LakeError, Transient
+from newsmill.lake import storage
+from newsmill.lake.schemas import TABLES, TableSchema
+from newsmill.lake.storage import Storage
+
+NAMESPACE = "newsmill"
+LEDGER = "fate"
+"""The table whose properties hold the lake's state, and which is committed last."""
+
+CATALOG_FILE = "catalog.db"
+KEPT_SNAPSHOTS = 100
+"""Snapshots of a table that are kept; older ones are dropped, so that a commit's cost stays flat."""
+
+RETRY_S = 60.0
+"""How long a change is tried against a locked catalog or other writers."""
+
+_Loaded = TypeVar("_Loaded")
+_HOUR_FIELD = 1000  # Iceberg numbers partition fields from 1000
+
+_PROPERTIES = {
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "100",
+    "commit.manifest-merge.enabled": "true",
+    "commit.manifest.min-count-to-merge": "30",
+    "commit.retry.num-retries": "10",
+    "write.parquet.compression-codec": "zstd",
+    "write.metadata.metrics.default": "none",
+}
+
+_MEASURED = (
+    *("topic", "partition", "offset", "ingested_at", "published_at", "article_id", "domain", "lang", "fate"),
+    *("cluster_id", "at", "code", "kind", "value"),
+)
+"""Columns whose bounds Iceberg keeps for each file; the others' would only make commits slow."""
+
+
+@dataclass(frozen=True)
+class LiveFile:
+    """A data file that readers see. `sequence` grows with each commit to the table."""
+
+    uri: str
+    rows: int
+    bytes: int
+    sequence: int
+    hour: int  # hours since 1970 of ingested_at
+    entry: IcebergFile
+
+
+class Tables:
+    """All tables of one lake."""
+
+    def __init__(self, catalog: Catalog, store: Storage) -> None:
+        self.store = store
+        self._catalog = catalog
+
+    @classmethod
+    def open(cls, config: LakeConfig) -> Tables:
+        """Open the tables; make those that are missing.
+
+        Raises:
+            ConfigError: An object store without a catalog.
+            LakeError: A table's field ids are not those of this version, or of an earlier one.
+        """
+        store = storage.at(config.path)
+        tables = cls(_catalog(config, store), store)
+        for schema in TABLES.values():
+            tables._prepare(schema)
+        return tables
+
+    def load(self, name: str) -> Table:
+        """The newest state of a table."""
+        return _patiently(lambda: self._catalog.load_table((NAMESPACE, name)))
+
+    def files(self, table: Table, *, after: int = 0) -> Iterator[LiveFile]:
+        """The data files that readers of this state see.
+
+        Args:
+            table: As loaded.
+            after: Only those with a greater sequence number.
+        """
+        snapshot = table.current_snapshot()
+        for manifest in snapshot.manifests(table.io) if snapshot else ():
+            if after and manifest.sequence_number <= after:
+                continue
+            for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True):
+                if entry.status != ManifestEntryStatus.DELETED and (entry.sequence_number or 0) > after:
+                    file = entry.data_file
+                    yield LiveFile(
+                        uri=file.file_path,
+                        rows=file.record_count,
+                        bytes=file.file_size_in_bytes,
+                        sequence=entry.sequence_number or 0,
+                        hour=int(file.partition[0]),
+                        entry=file,
+                    )
+
+    def change(self, name: str, stage: Callable[[Table, Transaction], bool]) -> Table:
+        """Change a table by compare-and-swap.
+
+        Args:
+            name: The table.
+            stage: Stages the change on the newest state of the table, and says whether there is any. Called
+                again when somebody else was faster. What it checks of the table's properties and snapshot
+                still holds when its change is swapped in.
+
+        Returns:
+            The table after the change.
+
+        Raises:
+            Transient: Others keep the table or the catalog busy for longer than a minute.
+        """
+        deadline = time.monotonic() + RETRY_S
+        pause_s = 0.02
+        while True:
+            table = self.load(name)
+            _leave_retries_to_us(table)
+            transaction = table.transaction()
+            if not stage(table, transaction):
+                return table
+            try:
+                transaction.commit_transaction()
+            except (CommitFailedException, CommitStateUnknownException, OperationalError) as error:
+                if time.monotonic() > deadline:
+                    raise Transient(f"{name}: the catalog refuses the commit: {error}") from error
+                time.sleep(pause_s * random.uniform(0.5, 1.5))
+                pause_s = min(pause_s * 2, 2.0)
+                continue
+            self.point(name)
+            return table
+
+    def point(self, name: str) -> None:
+        """Point `version-hint.text` at the newest metadata, for readers that have no catalog.
+
+        Under a lock, so that a slow process can't point back to an older state.
+        """
+        hint = f"{name}/metadata/version-hint.text"
+        with _hint_lock(self.store, name) as locked:
+            if locked:
+                location = self.load(name).metadata_location
+                version = location.rsplit("/", 1)[1].removesuffix(".metadata.json")
+                self.store.replace(hint, version.encode())
+
+    def expire(self, name: str, *, keep: int = KEPT_SNAPSHOTS) -> int:
+        """Forget all but the newest snapshots, tags and branches excepted. Their files stay until `gc`."""
+        forgotten = 0
+
+        def stage(table: Table, transaction: Transaction) -> bool:
+            nonlocal forgotten
+            held = {ref.snapshot_id for ref in table.refs().values()}
+            old = sorted(table.metadata.snapshots, key=lambda s: s.sequence_number or 0)[:-keep]
+            ids = [s.snapshot_id for s in old if s.snapshot_id not in held]
+            forgotten = len(ids)
+            if ids:
+                ExpireSnapshots(transaction).by_ids(ids).commit()
+            return bool(ids)
+
+        self.change(name, stage)
+        return forgotten
+
+    def _prepare(self, schema: TableSchema) -> None:
+        try:
+            table = self.load(schema.name)
+        except NoSuchTableError:
+            table = self._create(schema)
+        _evolve(self, table, schema)
+
+    def _create(self, schema: TableSchema) -> Table:
+        """Make a table with our own field ids: `Catalog.create_table` would give it new ones."""
+        location = self.store.uri(schema.name)
+        iceberg = pyarrow_to_schema(schema.arrow)
+        source = iceberg.find_field("ingested_at").field_id
+        spec = PartitionSpec(PartitionField(source, _HOUR_FIELD, HourTransform(), "ingested_at_hour"))
+        metadata = TableMetadataV2(
+            location=location,
+            schemas=[Schema(*iceberg.fields, schema_id=0)],
+            last_column_id=max(schema.field_ids.values()),
+            current_schema_id=0,
+            partition_specs=[spec],
+            default_spec_id=spec.spec_id,
+            last_partition_id=_HOUR_FIELD,
+            sort_orders=[UNSORTED_SORT_ORDER],
+            default_sort_order_id=UNSORTED_SORT_ORDER.order_id,
+            properties=_PROPERTIES | {"write.data.path": f"{location}/data"} | _schema_properties(iceberg),
+        )
+        name = f"{location}/metadata/00000-{metadata.table_uuid}.metadata.json"
+        io = storage.DurableIO(self._catalog.properties)
+        ToOutputFile.table_metadata(metadata, io.new_output(name))
+        with suppress(NamespaceAlreadyExistsError):
+            self._catalog.create_namespace(NAMESPACE)
+        with suppress(TableAlreadyExistsError):
+            self._catalog.register_table((NAMESPACE, schema.name), name)
+        self.point(schema.name)
+        return self.load(schema.name)
+
+
+def append(table: Table, transaction: Transaction, uris: Sequence[str], summary: dict[str, str]) -> None:
+    """Stage an append of data files.
+
+    None of them may be in the table already. The batch numbers see to that, so that no scan of all
+    manifests is needed.
+    """
+    _check_readable(table, uris)
+    with transaction.update_snapshot(snapshot_properties=summary).merge_append() as appended:
+        for file in parquet_files_to_data_files(table.io, table.metadata, iter(uris)):
+            appended.append_data_file(file)
+
+
+def replace(
+    table: Table,
+    transaction: Transaction,
+    old: Sequence[LiveFile],
+    new: Sequence[str],
+    summary: dict[str, str],
+) -> None:
+    """Stage the replacement of data files by others."""
+    _check_readable(table, new)
+    with transaction.update_snapshot(snapshot_properties=summary).overwrite() as overwritten:
+        for live in old:
+            overwritten.delete_data_file(live.entry)
+        for file in parquet_files_to_data_files(table.io, table.metadata, iter(new)):
+            overwritten.append_data_file(file)
+
+
+def set_properties(
+    table: Table, transaction: Transaction, values: dict[str, str], *, remove: Sequence[str] = ()
+) -> None:
+    """Stage a change of properties that only goes through if the table's snapshot is still the same."""
+    current = table.metadata.current_snapshot_id
+    there = [name for name in remove if name in table.properties]
+    # A change of properties alone has no precondition in the library's public interface.
+    transaction._apply(
+        (SetPropertiesUpdate(updates=values), *([RemovePropertiesUpdate(removals=there)] if there else ())),
+        (AssertRefSnapshotId(ref=MAIN_BRANCH, snapshot_id=current),),
+    )
+
+
+def _evolve(tables: Tables, table: Table, schema: TableSchema) -> None:
+    """Bring a table made by an earlier version to this one's columns."""
+    wanted, ids = pyarrow_to_schema(schema.arrow), schema.field_ids
+    found = {path: id for id, path in index_name_by_id(table.schema()).items()}
+    odd = sorted(path for path, id in found.items() if ids.get(path) != id)
+    if odd:
+        raise LakeError(f"{schema.name}: columns of another version of newsmill: {', '.join(odd)}")
+    if len(found) == len(ids):
+        return
+
+    def stage(table: Table, transaction: Transaction) -> bool:
+        if len(index_name_by_id(table.schema())) == len(ids):
+            return False
+        following = max(table.schemas()) + 1
+        # `update_schema` would choose ids of its own.
+        transaction._apply(
+            (
+                AddSchemaUpdate(schema=Schema(*wanted.fields, schema_id=following)),
+                SetCurrentSchemaUpdate(schema_id=following),
+                SetPropertiesUpdate(updates=_schema_properties(wanted)),
+            ),
+            (AssertCurrentSchemaId(current_schema_id=table.metadata.current_schema_id),),
+        )
+        return True
+
+    tables.change(schema.name, stage)
+
+
+def _schema_properties(schema: Schema) -> dict[str, str]:
+    metrics = {
+        f"write.metadata.metrics.column.{field.name}": "truncate(64)"
+        for field in schema.fields
+        if field.name in _MEASURED
+    }
+    return {"schema.name-mapping.default": schema.name_mapping.model_dump_json(), **metrics}
+
+
+def _check_readable(table: Table, uris: Sequence[str]) -> None:
+    """Refuse files in which a column would be read as NULL because it is not there."""
+    wanted = table.schema().as_arrow().names
+    for uri in uris:
+        with table.io.new_input(uri).open() as file:
+            found = set(pq.read_schema(file).names)
+        missing = [name for name in wanted if name not in found]
+        if missing:
+            raise LakeError(f"{uri}: lacks the columns {', '.join(missing)}")
+
+
+def _leave_retries_to_us(table: Table) -> None:
+    """Turn the library's own retries off: they would commit without asking our checks again."""
+    properties = {**table.metadata.properties, "commit.retry.num-retries": "0"}
+    table.metadata = table.metadata.model_copy(update={"properties": properties})
+
+
+def _patiently(load: Callable[[], _Loaded]) -> _Loaded:
+    """Try again while another process holds the catalog's lock, or removes metadata that we just read."""
+    deadline = time.monotonic() + RETRY_S
+    while True:
+        try:
+            return load()
+        except (OperationalError, FileNotFoundError) as error:
+            if time.monotonic() > deadline:
+                raise Transient(f"the catalog can't be read: {error}") from error
+            time.sleep(0.1)
+
+
+def _catalog(config: LakeConfig, store: Storage) -> Catalog:
+    io = {"py-io-impl": f"{storage.DurableIO.__module__}.{storage.DurableIO.__name__}"}
+    if config.catalog:
+        return load_catalog("newsmill", **(io | config.catalog))
+    if not isinstance(store, storage.LocalStorage):
+        raise ConfigError(
+            "lake.catalog: is needed for an object store, e.g. {type: sql, uri: postgresql://…}"
+        )
+    storage.make_folders(store.root)
+    return load_catalog("newsmill", type="sql", uri=f"sqlite:///{store.root}/{CATALOG_FILE}", **io)
+
+
+@contextmanager
+def _hint_lock(store: Storage, name: str) -> Iterator[bool]:
+    """Whether the right to write a table's hint was got. Object stores have none: one writer a lake."""
+    if not isinstance(store, storage.LocalStorage):
+        yield True
+        return
+    path = store.root / name / "metadata" / ".hint-lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, storage.FILE_MODE)
+    try:
+        for _ in range(50):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.02)
+            else:
+                yield True
+                return
+        yield False  # its holder points to the newest state, or the next commit does
+    finally:
+        os.close(descriptor)

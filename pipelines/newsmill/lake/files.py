@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import IO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +17,7 @@ import pyarrow.parquet as pq
 from newsmill.errors import LakeError
 from newsmill.lake import storage
 from newsmill.lake.schemas import SCHEMA_VERSION, TABLES, TableSchema
+from newsmill.lake.storage import Writable
 from newsmill.records import Micros, Record
 
 _HOUR = 3_600_000_000
@@ -101,7 +101,7 @@ def publish(store: storage.Storage, schema: TableSchema, rows: pa.Table, *, inge
     )
 
 
-def encode(schema: TableSchema, rows: pa.Table, file: IO[bytes]) -> None:
+def encode(schema: TableSchema, rows: pa.Table, file: Writable) -> None:
     """Write rows as Parquet: zstd, page checksums, page index, one row group for a bounded number of rows."""
     metadata = {
         b"newsmill.table": schema.name.encode(),
@@ -135,4 +135,7 @@ def hour(ingested_at: Micros) -> int:
 
 
 def _sorting(schema: TableSchema) -> Sequence[pq.SortingColumn]:
-    return pq.SortingColumn.from_ordering(schema.arrow, [(c, "ascending") for c in schema.sort], "at_end")
+    columns: Sequence[pq.SortingColumn] = pq.SortingColumn.from_ordering(
+        schema.arrow, [(c, "ascending") for c in schema.sort], "at_end"
+    )
+    return columns

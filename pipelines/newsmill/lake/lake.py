@@ -22,6 +22,7 @@ import os
 import socket
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -157,11 +158,11 @@ class Lake:
             LakeError: A batch is pending, or the ranges don't start at the committed offsets.
             Fenced: Another process has taken over.
         """
-        ranges = [*slices, *gaps]
+        ranges: list[OffsetRange | Gap] = [*slices, *gaps]
         batch_id = _batch_id(ranges)
+        begun: list[Batch] = []
 
         def stage(table: Table, transaction: Transaction) -> bool:
-            nonlocal batch
             properties = table.properties
             if PENDING in properties:
                 raise LakeError("a batch is pending: do it again or abandon it")
@@ -173,14 +174,13 @@ class Lake:
                 slices=tuple(slices),
                 gaps=tuple(gaps),
             )
+            begun.append(batch)
             set_properties(table, transaction, {PENDING: msgspec.json.encode(batch).decode()})
             return True
 
-        batch: Batch | None = None
         self._change_ledger(stage)
         failpoints.reach("begin.noted")
-        assert batch is not None
-        return batch
+        return begun[-1]
 
     def abandon(self, batch: Batch) -> None:
         """Forget a pending batch, e.g. because the broker lost its offsets. Its files go with `gc`.
@@ -277,16 +277,19 @@ class Lake:
             mine = [file for file in batch.files if file.table == name]
             rows[name] = sum(file.rows for file in mine)
             if name != LEDGER and mine:
-                self.tables.change(name, lambda t, tx, mine=mine: _append_once(t, tx, batch, mine))
+                self.tables.change(name, partial(_append_once, batch, mine))
                 failpoints.reach(f"commit.appended.{name}")
 
         def last(table: Table, transaction: Transaction) -> bool:
             if int(table.properties.get(SEQUENCE, 0)) >= batch.sequence:
                 return False
-            offsets = _advance(_offsets(table.properties), [*batch.slices, *batch.gaps])
+            offsets = _offsets(table.properties)
+            for topic, partition, _, end in _spans(batch):
+                offsets[topic, partition] = end
             noted = {COMMITTED: _offsets_json(offsets), INGESTED_AT: str(batch.ingested_at)}
             set_properties(table, transaction, noted, remove=[PENDING])
-            return _append_once(table, transaction, batch, [f for f in batch.files if f.table == LEDGER])
+            mine = [file for file in batch.files if file.table == LEDGER]
+            return _append_once(batch, mine, table, transaction)
 
         ledger = self._change_ledger(last)
         failpoints.reach("commit.done")
@@ -424,15 +427,25 @@ def _check_whole(tables: Tables, file: DataFile) -> None:
         )
 
 
-def _append_once(table: Table, transaction: Transaction, batch: Batch, files: Sequence[DataFile]) -> bool:
+def _append_once(batch: Batch, files: Sequence[DataFile], table: Table, transaction: Transaction) -> bool:
     """Stage the append of a batch's files, unless the table already has them."""
     if int(table.properties.get(SEQUENCE, 0)) >= batch.sequence:
         return False
     noted = {SEQUENCE: str(batch.sequence), BATCH: batch.batch_id}
     set_properties(table, transaction, noted)
-    ranges = json.dumps([[r.topic, r.partition, r.start, r.end] for r in (*batch.slices, *batch.gaps)])
-    append(table, transaction, [file.path for file in files], noted | {RANGES: ranges})
+    append(table, transaction, [file.path for file in files], noted | {RANGES: json.dumps(_spans(batch))})
     return True
+
+
+def _spans(batch: Batch) -> list[tuple[str, int, int, int]]:
+    """(topic, partition, first offset, offset after the last) of all that a batch covers, joined."""
+    ranges: list[OffsetRange | Gap] = [*batch.slices, *batch.gaps]
+    joined: list[tuple[str, int, int, int]] = []
+    for topic, partition, start, end in sorted((r.topic, r.partition, r.start, r.end) for r in ranges):
+        if joined and joined[-1][:2] == (topic, partition) and joined[-1][3] == start:
+            start = joined.pop()[2]
+        joined.append((topic, partition, start, end))
+    return joined
 
 
 def _batch_id(ranges: Sequence[OffsetRange | Gap]) -> str:
@@ -452,16 +465,6 @@ def _check_adjacent(ranges: Sequence[OffsetRange | Gap], committed: Mapping[tupl
         following[key] = part.end
 
 
-def _advance(
-    committed: Mapping[tuple[str, int], int], ranges: Sequence[OffsetRange | Gap]
-) -> dict[tuple[str, int], int]:
-    after = dict(committed)
-    for part in ranges:
-        key = (part.topic, part.partition)
-        after[key] = max(after.get(key, 0), part.end)
-    return after
-
-
 def _offsets(properties: Mapping[str, str]) -> dict[tuple[str, int], int]:
     noted = json.loads(properties.get(COMMITTED, "{}"))
     return {(topic, int(p)): offset for topic, parts in noted.items() for p, offset in parts.items()}
@@ -476,4 +479,5 @@ def _offsets_json(offsets: Mapping[tuple[str, int], int]) -> str:
 
 def _tombstones(table: Table) -> tuple[frozenset[str], frozenset[str]]:
     rows = table.scan(selected_fields=("kind", "value")).to_arrow().to_pylist()
-    return tuple(frozenset(r["value"] for r in rows if r["kind"] == kind) for kind in ("url", "domain"))
+    keys = frozenset(row["value"] for row in rows if row["kind"] == "url")
+    return keys, frozenset(row["value"] for row in rows if row["kind"] == "domain")

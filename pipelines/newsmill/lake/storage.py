@@ -19,7 +19,6 @@ from typing import IO, Any, Protocol
 
 import pyarrow as pa
 import pyarrow.fs
-from pyiceberg.io import OutputFile
 from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
 
 from newsmill import failpoints
@@ -49,6 +48,14 @@ class Listed:
     modified_s: float
 
 
+class Writable(Protocol):
+    """A file that is being written."""
+
+    def write(self, data: Any, /) -> int:
+        """Append bytes."""
+        ...
+
+
 class Storage(Protocol):
     """What the lake asks of the place where it is."""
 
@@ -62,7 +69,7 @@ class Storage(Protocol):
         """The path of a full address. Raises LakeError for one that is elsewhere."""
         ...
 
-    def publish(self, folder: str, suffix: str, write: Callable[[IO[bytes]], None]) -> Published:
+    def publish(self, folder: str, suffix: str, write: Callable[[Writable], None]) -> Published:
         """Write a file durably; its name is the SHA-256 of its content."""
         ...
 
@@ -110,7 +117,7 @@ class LocalStorage:
         """See `Storage`."""
         return _below(f"file://{self.root}/", uri)
 
-    def publish(self, folder: str, suffix: str, write: Callable[[IO[bytes]], None]) -> Published:
+    def publish(self, folder: str, suffix: str, write: Callable[[Writable], None]) -> Published:
         """See `Storage`."""
         temporary = self._folder(TEMPORARY) / f"{uuid.uuid4().hex}.tmp"
         try:
@@ -199,7 +206,7 @@ class ObjectStorage:
         """See `Storage`."""
         return _below(f"{self._root}/", uri)
 
-    def publish(self, folder: str, suffix: str, write: Callable[[IO[bytes]], None]) -> Published:
+    def publish(self, folder: str, suffix: str, write: Callable[[Writable], None]) -> Published:
         """See `Storage`."""
         with tempfile.TemporaryFile() as file:
             hashed = _Hashed(file)
@@ -245,7 +252,7 @@ class DurableIO(PyArrowFileIO):
     The library does not sync. Without it the catalog could name a metadata file that a power cut took.
     """
 
-    def new_output(self, location: str) -> OutputFile:
+    def new_output(self, location: str) -> PyArrowFile:
         """The file to write; local ones are synced when closed."""
         scheme, netloc, path = self.parse_location(location, self.properties)
         if scheme != "file":

@@ -301,7 +301,7 @@ def _evolve(tables: Tables, table: Table, schema: TableSchema) -> None:
         # `update_schema` would choose ids of its own.
         transaction._apply(
             (
-                AddSchemaUpdate(schema=Schema(*wanted.fields, schema_id=following)),
+                AddSchemaUpdate(schema_=Schema(*wanted.fields, schema_id=following)),
                 SetCurrentSchemaUpdate(schema_id=following),
                 SetPropertiesUpdate(updates=_schema_properties(wanted)),
             ),

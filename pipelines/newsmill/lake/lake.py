@@ -124,6 +124,20 @@ class Lake:
             raise
         return lake
 
+    @classmethod
+    def look(cls, config: LakeConfig) -> Lake:
+        """The lake for reading only, beside whoever writes it: each change is refused as Fenced.
+
+        Raises:
+            ConfigError: An object store without a catalog.
+        """
+        return cls(Tables.open(config), lease.Reading())
+
+    @property
+    def last_ingested_at(self) -> Micros:
+        """Time of the last committed batch; 0 before the first. Each further batch has a later one."""
+        return int(self._ledger().properties.get(INGESTED_AT, 0))
+
     def release(self) -> None:
         """Give the lake back, so that another process may open it at once."""
         self._lease.release()

@@ -35,6 +35,17 @@ class Lease(Protocol):
         """Give it back at once."""
 
 
+class Reading:
+    """What a reader holds: nothing."""
+
+    def check(self) -> None:
+        """A reader may never write."""
+        raise Fenced("this process only reads the lake")
+
+    def release(self) -> None:
+        """There is nothing to give back."""
+
+
 def acquire(store: Storage, lease_s: float) -> Lease:
     """Take the lease of a lake.
 

@@ -24,6 +24,8 @@ setup(
         "resiliparse>=2.0.1",
         "fastwarc>=2.0.1",
         "langdetect>=1.0.9",
+        "py3langid>=0.4",
+        "babel>=2.18",
         "pyarrow>=23.0.1,<26",
         "pyiceberg[sql-sqlite]>=0.12,<0.13",
         "pydantic-settings>=2.16",

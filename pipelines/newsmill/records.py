@@ -164,7 +164,7 @@ class Language(Record, frozen=True, kw_only=True):
 
     code: str  # ISO 639-1 (639-3 where it has no two-letter code); "und" when unknown
     confidence: float  # 0–1
-    method: str  # langdetect | arbiter | script | html_lang | none
+    method: str  # langdetect | arbiter | script | function_words | html_lang | none
     html: str | None = None  # the page's own lang attribute, primary subtag
     disagrees: bool = False  # detected and declared languages differ
 

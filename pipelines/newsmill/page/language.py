@@ -1,42 +1,339 @@
-"""The language of a text, and how that is known."""
+"""The language of a text, and how that is known.
+
+`Langdetect` gives the answer, seeded, and `Py3langid` is its arbiter: it is asked about the same
+sample, knows many languages more, and its probability can be believed where langdetect's is nearly
+always 0.99999. Languages that neither knows are recognised by their script or by their function
+words (`function_words.tsv`), and what can't be told is `und`. The page's own lang attribute is
+evidence, not an answer: it decides between close languages and for texts too short to tell.
+Reasons and measurements: `docs/decisions/0007-language.md`.
+"""
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
+from typing import Protocol
 
+from babel.core import get_global
 from langdetect import detector_factory, lang_detect_exception
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from newsmill.records import Language
 
+LOOKED_AT = 10_000
+"""Characters of a text that are cleaned and sampled; the rest is not read."""
+
+WINDOW = 150
+"""Characters of each of the three windows (start, middle, end) that make the sample of a long text."""
+
+SHORT = 200
+"""Characters below which the title is read with the text."""
+
+LEAST_LETTERS = 12
+"""Letters below which a text in a script of many languages is too short to tell."""
+
+DECLARED_WEIGHT = 10.0
+"""How many times likelier the language that the page declares is than without the declaration."""
+
+WITNESS_WEIGHT = 2.0
+"""What langdetect's word does to the odds of a language that it knows: times this, or divided by it."""
+
+ACCEPTED = 0.5
+"""Confidence below which the answer is `und`: it is likelier wrong than right."""
+
+TRIALS = 4
+"""langdetect's trials over a sample; its own 7 give the same answers (`benchmarks/language.py`)."""
+
+SURE = 0.9
+"""Probability from which the arbiter is not doubted, but where it takes one language for a relative."""
+
+RELATIVE_SHARE = 0.08
+"""Share of a language's function words among all words that tells it from the relative it is taken for."""
+
+FUNCTION_SHARE = 0.25
+"""The same where the arbiter is unsure, whatever it says."""
+
+_NO_LETTERS = re.compile(r"[\d_]+|[\U0001F000-\U0001FAFF\u2600-\u27BF]+")
+_LETTERS = re.compile(r"[^\W\d_]")
+_WORDS = re.compile(r"[^\W\d_]+(?:['’ʼ][^\W\d_]+)*|[۽۾]")
+_SUBTAG = re.compile(r"[a-z]{2,3}(?=$|[-_])")
+
+# One code a language: varieties to their ISO 639-1 macrolanguage, old stages to the modern language,
+# since news is written in it; `zxx` is "no linguistic content".
+_FOLDED = {
+    "no": "nb", "fil": "tl", "zh-cn": "zh", "zh-tw": "zh", "wuu": "zh", "yue": "zh", "arz": "ar", "ary": "ar",
+    "ltg": "lv", "sdh": "ku", "ckb": "ku", "fuv": "ff", "gug": "gn", "kik": "ki", "uzs": "uz", "grc": "el",
+    "hbo": "he", "zxx": "und", "ji": "yi",
+}  # fmt: skip
+
+# A declared language that is a group: what its pages are really in does not contradict it.
+_GROUPS: dict[str, set[str | None]] = {"no": {"nb", "nn"}, "sh": {"sr", "hr", "bs"}}
+
+# Where each script begins (Unicode 16 blocks), and the language that is nearly alone in using it.
+# A name in capitals is a script that many languages share.
+_SCRIPTS: tuple[tuple[int, str], ...] = (
+    (0x0000, "LATIN"), (0x0370, "el"), (0x0400, "CYRILLIC"), (0x0530, "hy"), (0x0590, "HEBREW"),
+    (0x0600, "ARABIC"), (0x0700, "syr"), (0x0750, "ARABIC"), (0x0780, "dv"), (0x07C0, "nqo"),
+    (0x0800, "OTHER"), (0x0860, "syr"), (0x0870, "ARABIC"), (0x0900, "DEVANAGARI"), (0x0980, "BENGALI"),
+    (0x0A00, "pa"), (0x0A80, "gu"), (0x0B00, "or"), (0x0B80, "ta"), (0x0C00, "te"), (0x0C80, "kn"),
+    (0x0D00, "ml"), (0x0D80, "si"), (0x0E00, "th"), (0x0E80, "lo"), (0x0F00, "bo"), (0x1000, "my"),
+    (0x10A0, "ka"), (0x1100, "ko"), (0x1200, "ETHIOPIC"), (0x13A0, "chr"), (0x1400, "iu"),
+    (0x1680, "OTHER"), (0x1780, "km"), (0x1800, "mn"), (0x18B0, "iu"), (0x1900, "OTHER"), (0x1B00, "ban"),
+    (0x1B80, "su"), (0x1BC0, "OTHER"), (0x1C50, "sat"), (0x1C80, "CYRILLIC"), (0x1C90, "ka"),
+    (0x1CC0, "OTHER"), (0x1D00, "LATIN"), (0x1F00, "el"), (0x2000, "LATIN"), (0x2C00, "OTHER"),
+    (0x2C60, "LATIN"), (0x2C80, "OTHER"), (0x2D00, "ka"), (0x2D30, "zgh"), (0x2D80, "ETHIOPIC"),
+    (0x2DE0, "CYRILLIC"), (0x2E00, "HAN"), (0x3040, "ja"), (0x3100, "HAN"), (0x3130, "ko"), (0x3190, "HAN"),
+    (0x31F0, "ja"), (0x3200, "HAN"), (0xA000, "ii"), (0xA4D0, "lis"), (0xA500, "vai"), (0xA640, "CYRILLIC"),
+    (0xA6A0, "OTHER"), (0xA720, "LATIN"), (0xA800, "OTHER"), (0xA8E0, "DEVANAGARI"), (0xA900, "OTHER"),
+    (0xA960, "ko"), (0xA980, "jv"), (0xA9E0, "my"), (0xAA00, "OTHER"), (0xAA60, "my"), (0xAA80, "OTHER"),
+    (0xAAE0, "mni"), (0xAB00, "ETHIOPIC"), (0xAB30, "LATIN"), (0xAB70, "chr"), (0xABC0, "mni"),
+    (0xAC00, "ko"), (0xD800, "OTHER"), (0xF900, "HAN"), (0xFB00, "LATIN"), (0xFB13, "hy"),
+    (0xFB1D, "HEBREW"), (0xFB50, "ARABIC"), (0xFE00, "OTHER"), (0xFE70, "ARABIC"), (0xFF00, "LATIN"),
+    (0xFF66, "ja"), (0xFFA0, "ko"), (0x10000, "OTHER"), (0x1E900, "ff"), (0x1E960, "OTHER"),
+    (0x1EE00, "ARABIC"), (0x1F000, "OTHER"), (0x20000, "HAN"), (0x323B0, "OTHER"),
+)  # fmt: skip
+_STARTS = [start for start, _ in _SCRIPTS]
+
+
+class Detector(Protocol):
+    """What tells languages apart. Implementations keep no state between calls: threads may share one."""
+
+    name: str
+    languages: frozenset[str]  # the codes it knows
+
+    def probabilities(self, text: str) -> dict[str, float]:
+        """Probability by language code (folded to ISO 639-1 where it has one); empty when it can't tell."""
+        ...
+
+
+class Langdetect:
+    """langdetect 1.0.9, made repeatable: own profiles in a fixed order, a seed, no module-wide state."""
+
+    name = "langdetect"
+
+    def __init__(self) -> None:
+        self._factory = detector_factory.DetectorFactory()
+        profiles = sorted(Path(detector_factory.PROFILES_DIRECTORY).iterdir())
+        self._factory.load_json_profile([p.read_text(encoding="utf-8") for p in profiles if p.is_file()])
+        self._factory.set_seed(0)
+        self.languages = frozenset(_FOLDED.get(code, code) for code in self._factory.get_lang_list())
+
+    def probabilities(self, text: str) -> dict[str, float]:
+        """Probabilities above 0.1 by language."""
+        detector = self._factory.create()
+        detector.n_trial = TRIALS
+        detector.append(text)
+        try:
+            return _folded({found.lang: found.prob for found in detector.get_probabilities()})
+        except lang_detect_exception.LangDetectException:  # it has no letters that it knows
+            return {}
+
+
+class Py3langid:
+    """py3langid's own model: 139 languages, a naive Bayes over byte n-grams, calibrated."""
+
+    name = "arbiter"
+
+    def __init__(self) -> None:
+        self._identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+        self.languages = frozenset(_FOLDED.get(code, code) for code in self._identifier.labels)
+
+    def probabilities(self, text: str) -> dict[str, float]:
+        """Probabilities of all its languages."""
+        return _folded({code: p for code, p in self._identifier.rank(text) if p > 1e-6})
+
 
 @cache
-def _profiles() -> detector_factory.DetectorFactory:
-    """An own factory: langdetect's module-wide one is neither seeded nor safe to load from threads."""
-    factory = detector_factory.DetectorFactory()
-    files = sorted(Path(detector_factory.PROFILES_DIRECTORY).iterdir())
-    factory.load_json_profile([file.read_text(encoding="utf-8") for file in files if file.is_file()])
-    factory.set_seed(0)
-    return factory
+def default_detector() -> Detector:
+    """The detector that gives the answer, loaded once a process."""
+    return Langdetect()
+
+
+@cache
+def arbiter() -> Detector:
+    """The detector that decides where the default is unsure or lacks the language; loaded once a process."""
+    return Py3langid()
 
 
 def detect(text: str, *, html_lang: str | None, title: str | None = None) -> Language:
-    """Detect the language of `text` (with its `title`), the page's own lang attribute as evidence."""
-    declared = html_lang.strip().replace("_", "-").split("-")[0].lower() if html_lang else None
-    detector = _profiles().create()
-    detector.append("\n".join(filter(None, (title, text)))[:1000])
-    try:
-        best = detector.get_probabilities()
-    except lang_detect_exception.LangDetectException:
-        best = []
-    if not best:
-        return Language(code="und", confidence=0.0, method="none", html=declared)
-    code = {"no": "nb", "zh-cn": "zh", "zh-tw": "zh"}.get(best[0].lang, best[0].lang)
-    confidence = round(min(best[0].prob, 1.0), 4)
+    """Detect the language of a text.
+
+    The same input gives the same answer in every process and thread.
+
+    Args:
+        text: The body. Up to `LOOKED_AT` characters are read, and three windows of them classified.
+        html_lang: The page's lang attribute as written (`en-GB`, `no`), evidence for close languages.
+        title: Read with the text when that is shorter than `SHORT`.
+
+    Returns:
+        The language that most of the text is in. `confidence` is the probability that the code is
+        right (it is near the share of the windows for a text in two languages). `method` tells what
+        decided: `langdetect` (the arbiter did not object), `arbiter`, `script`, `function_words`,
+        `html_lang` (between languages that the text leaves open, or for a text too short to tell),
+        `none` with the code `und`. `disagrees` only where both languages are known.
+    """
+    declared = _declared(html_lang)
+    folded = _FOLDED.get(declared, declared) if declared else None
+    prose = _prose(text[:LOOKED_AT])
+    if title and len(prose) < SHORT:
+        prose = f"{_prose(title[:SHORT])} {prose}"
+    windows = _windows(prose)
+    code, confidence, method = _decide(windows, folded)
     return Language(
         code=code,
-        confidence=confidence,
-        method="langdetect",
-        html=declared or None,
-        disagrees=bool(declared) and declared != code,
+        confidence=round(confidence, 4),
+        method=method,
+        html=folded,
+        disagrees=declared is not None and code != "und" and code not in _GROUPS.get(declared, {folded}),
     )
+
+
+def _decide(windows: Sequence[str], declared: str | None) -> tuple[str, float, str]:
+    """Code, confidence and method for a sample."""
+    sample = " ".join(windows)
+    letters = _LETTERS.findall(sample)
+    if not letters:
+        return "und", 0.0, "none"
+    script, share = _script(letters)
+    if script.islower() and (script in _SCRIPT_ONLY or len(letters) < LEAST_LETTERS):
+        return script, share, "script"
+    if script != "HAN" and len(letters) < LEAST_LETTERS:
+        plausible = declared and script in _WRITTEN_IN.get(declared, {"LATIN"})
+        return (declared, ACCEPTED, "html_lang") if declared and plausible else ("und", 0.0, "none")
+
+    posterior: dict[str, float] = defaultdict(float)
+    for window in windows:
+        for code, p in arbiter().probabilities(window).items():
+            posterior[code] += p / len(windows)
+    undeclared = max(posterior, key=lambda code: (posterior[code], code), default="und")
+    unknown = _by_function_words(sample, undeclared, posterior.get(undeclared, 0.0))
+    if unknown:
+        return (*unknown, "function_words")
+    if declared in posterior:
+        posterior[declared] *= DECLARED_WEIGHT
+        total = sum(posterior.values())
+        posterior = {code: p / total for code, p in posterior.items()}
+    best = max(posterior, key=lambda code: (posterior[code], code), default="und")
+    default = default_detector()
+    first = default.probabilities(sample)
+    witness = max(first, key=lambda code: (first[code], code), default="und")
+    confidence = posterior.get(best, 0.0)
+    if best in default.languages:
+        confidence = _weighed(confidence, WITNESS_WEIGHT if witness == best else 1 / WITNESS_WEIGHT)
+    if confidence < ACCEPTED or best == "und":
+        return "und", confidence, "none"
+    if best == witness:
+        return best, confidence, default.name
+    return best, confidence, "html_lang" if best != undeclared else arbiter().name
+
+
+def _weighed(p: float, factor: float) -> float:
+    """The probability `p` after its odds were multiplied by `factor`."""
+    return p * factor / (p * factor + 1 - p) if p < 1 else 1.0
+
+
+def _prose(text: str) -> str:
+    """`text` without web and mail addresses, handles and tags, spaces collapsed."""
+    return " ".join(
+        word
+        for word in text.split()
+        if "@" not in word and "://" not in word and not word.startswith(("#", "www."))
+    )
+
+
+def _windows(prose: str) -> list[str]:
+    """Start, middle and end of a long text; a short one whole. Numbers and pictographs are cut out."""
+    if len(prose) <= 3 * WINDOW:
+        return [_NO_LETTERS.sub(" ", prose)]
+    middle = (len(prose) - WINDOW) // 2
+    cuts = prose[:WINDOW], prose[middle : middle + WINDOW], prose[-WINDOW:]
+    return [_NO_LETTERS.sub(" ", cut) for cut in cuts]
+
+
+def _declared(html_lang: str | None) -> str | None:
+    """Primary subtag of a lang attribute in its shortest spelling; None when it names no language."""
+    found = _SUBTAG.match((html_lang or "").strip().lower())
+    if found is None or found[0] in {"und", "zxx", "mul"}:
+        return None
+    alias: str = get_global("language_aliases").get(found[0], found[0])
+    return "sh" if found[0] == "sh" else alias.split("_")[0].lower()
+
+
+def _folded(probabilities: Mapping[str, float]) -> dict[str, float]:
+    """The same with the varieties of a language summed under its one code."""
+    summed: dict[str, float] = defaultdict(float)
+    for code, p in probabilities.items():
+        summed[_FOLDED.get(code, code)] += p
+    return dict(summed)
+
+
+def _script(letters: Sequence[str]) -> tuple[str, float]:
+    """The script of most letters (or the language that it belongs to), and their share."""
+    counts = Counter(_SCRIPTS[bisect_right(_STARTS, ord(letter)) - 1][1] for letter in letters)
+    if counts["ja"] and counts["HAN"]:
+        counts["ja"] += counts.pop("HAN")
+    script, count = max(counts.items(), key=lambda item: (item[1], item[0]), default=("OTHER", 0))
+    return script, count / max(len(letters), 1)
+
+
+# Scripts of the languages that are not written in Latin letters only.
+_WRITTEN_IN: dict[str, set[str]] = {code: {code} for _, code in _SCRIPTS if code.islower()} | {
+    code: {script, *(("LATIN",) if code in {"sr", "ku", "uz", "kk", "ff", "su", "jv"} else ())}
+    for script, codes in {
+        "CYRILLIC": "ru uk be bg mk sr mn kk ky tg tt ba cv sah os uz ce",
+        "ARABIC": "ar fa ur ps ug ku sd",
+        "HEBREW": "he yi",
+        "DEVANAGARI": "hi mr ne sa gom",
+        "BENGALI": "bn as",
+        "ETHIOPIC": "am ti",
+        "HAN": "zh",
+    }.items()
+    for code in codes.split()
+}
+
+# Scripts whose language neither detector knows.
+_SCRIPT_ONLY = frozenset(
+    {"syr", "dv", "nqo", "bo", "chr", "iu", "ban", "su", "sat", "zgh", "ii", "lis", "vai", "mni"}
+)
+
+
+@cache
+def _function_words() -> tuple[tuple[str, frozenset[str], frozenset[str]], ...]:
+    """Code, what the arbiter takes it for, and function words of languages, from `function_words.tsv`."""
+    table = files("newsmill.page").joinpath("function_words.tsv").read_text(encoding="utf-8")
+    rows = (line.split("\t") for line in table.splitlines() if not line.startswith("#"))
+    return tuple(
+        (code, frozenset(relatives.split()), frozenset(words.split())) for code, relatives, words in rows
+    )
+
+
+def _by_function_words(sample: str, best: str, p: float) -> tuple[str, float] | None:
+    """A language that no detector knows, when enough of its function words make up the sample.
+
+    Args:
+        sample: The text.
+        best: The arbiter's answer.
+        p: The arbiter's probability of it.
+    """
+    words = [word.lower().replace("’", "'") for word in _WORDS.findall(sample)]
+    found = []
+    for code, relatives, known in _function_words():
+        if best not in relatives and p >= SURE:
+            continue
+        hits = [word for word in words if word in known]
+        share = len(hits) / max(len(words), 1)
+        if best in relatives:
+            enough = share >= RELATIVE_SHARE and len(set(hits)) >= 2
+        else:
+            enough = share >= FUNCTION_SHARE and len(set(hits)) >= 3
+        if enough:
+            found.append((share, code))
+    if not found:
+        return None
+    share, code = max(found)
+    return code, min(1.0, 0.7 + share)

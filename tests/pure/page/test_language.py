@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from newsmill.page import language
+from newsmill.page.language import detect
+
+ENGLISH = (
+    "The government said on Tuesday that it would publish the report before the end of the month. "
+    "Ministers had been asked to explain why the inquiry took so long."
+)
+FRENCH = (
+    "Le gouvernement a annoncé mardi que le rapport serait publié avant la fin du mois. "
+    "Les ministres devaient expliquer pourquoi l'enquête avait duré si longtemps."
+)
+BOKMAAL = "Regjeringen legger i dag frem et forslag til ny lov om skatt, sier statsministeren til pressen."
+SENTENCES = {
+    "en": ENGLISH,
+    "fr": FRENCH,
+    "nb": BOKMAAL,
+    "zh": "国务院总理周二在北京主持召开会议，研究部署下一阶段经济工作。",
+    "ja": "政府は火曜日、月末までに報告書を公表すると発表した。",
+    "am": "የኢትዮጵያ መንግሥት ዛሬ በአዲስ አበባ ስብሰባ አካሂዷል።",
+    "zu": "Uhulumeni uthe ngoLwesibili uzoshicilela umbiko ngaphambi kokuphela kwenyanga, abantu bayalinda.",
+    "yo": "Ìjọba sọ ní ọjọ́ Ìṣẹ́gun pé òun yóò gbé ìròyìn náà jáde kí oṣù tó parí.",
+    "ka": "მთავრობამ სამშაბათს განაცხადა, რომ ანგარიშს თვის ბოლომდე გამოაქვეყნებს.",
+}
+UNKNOWN_TO_BOTH_DETECTORS = {
+    "mi": "Ko te āpōpō o ngā mahi waka ama katoa kei ngā ringaringa o ngā tamariki me ngā rangatahi.",
+    "ts": "Vanhu hinkwavo va velekiwa va ntshunxekile, va ringana hi xindzhuti na timfanelo.",
+    "tn": "Batho botlhe ba tsetswe ba gololesegile mme ba lekana ka seriti jaaka ditshwanelo tsotlhe.",
+    "yi": "יעדער מענטש ווערט געבוירן פֿרײַ און גלײַך אין כּבֿוד און רעכט, און דער מענטש האָט פֿאַרשטאַנד.",
+    "ti": "ብመንጽር ክብርን መሰልን ኩሎም ሰባት እንትውለዱ ነፃን ማዕርን እዮም፣ ናይ ሰብ መሰል ኣብ ኩሉ ኣሎ።",
+    "dv": "ހުރިހާ އިންސާނުން ވެސް އުފަންވަނީ މިނިވަންކަމުގައެވެ.",
+    "bo": "འགྲོ་བ་མིའི་རིགས་རྒྱུད་ཡོངས་ལ་སྐྱེས་ཙམ་ཉིད་ནས་ཆེ་མཐོངས་དང་།",
+    "chr": "ᏂᎦᏓ ᎠᏂᏴᏫ ᏂᎨᎫᏓᎸᎾ ᎠᎴ ᎤᏂᎶᏱ ᎤᎾᏕᎿ ᏚᏳᎧᏛ ᎨᏒᎢ.",
+}
+
+
+@pytest.mark.parametrize("code", SENTENCES)
+def test_language_is_found_from_the_text_alone(code: str) -> None:
+    found = detect(SENTENCES[code], html_lang=None)
+    assert found.code == code
+    assert found.confidence > 0.5
+    assert (found.html, found.disagrees) == (None, False)
+
+
+@pytest.mark.parametrize("code", UNKNOWN_TO_BOTH_DETECTORS)
+def test_language_is_found_by_script_or_function_words_when_no_detector_has_it(code: str) -> None:
+    found = detect(UNKNOWN_TO_BOTH_DETECTORS[code], html_lang=None)
+    assert found.code == code
+    assert found.method in {"script", "function_words"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " \n\t",
+        "12 345,67 – 8",
+        "https://example.com/a/b?c=d",
+        "😀🎉😀",
+        "ok",
+        "a@b.example #tag @you",
+        "\x00\ufffd",
+    ],
+)
+def test_language_is_und_when_the_text_tells_nothing(text: str) -> None:
+    found = detect(text, html_lang=None)
+    assert (found.code, found.method, found.disagrees) == ("und", "none", False)
+
+
+def test_language_is_und_when_no_language_is_likely() -> None:
+    assert detect("xqz vwkj pfgh zzrt qwpl mnvb xcvk jjjq", html_lang=None).code == "und"
+
+
+def test_declared_language_decides_when_the_text_is_too_short() -> None:
+    found = detect("Live", html_lang="de-AT")
+    assert (found.code, found.method, found.html) == ("de", "html_lang", "de")
+
+
+def test_declared_language_does_not_decide_when_the_script_is_another() -> None:
+    assert detect("Привет", html_lang="en").code == "und"
+    assert detect("Live", html_lang="ru").code == "und"
+
+
+def test_declared_language_decides_between_close_languages() -> None:
+    text = "Vlada je danas objavila novi plan."
+    assert {detect(text, html_lang=code).code for code in ("hr", "bs")} == {"hr", "bs"}
+
+
+def test_disagreement_is_flagged_when_the_page_declares_another_language() -> None:
+    found = detect(FRENCH, html_lang="en")
+    assert (found.code, found.html, found.disagrees) == ("fr", "en", True)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "html"),
+    [
+        ("no", "nb"), ("nb-NO", "nb"), ("NO_no", "nb"), ("iw", "he"), ("eng", "en"), ("fil", "tl"),
+        ("zh-Hant", "zh"),
+                ("x-default", None), ("undefined", None), ("", None), ("und", None), ("{{lang}}", None),
+    ],
+)  # fmt: skip
+def test_declared_language_is_read_in_its_shortest_spelling(attribute: str, html: str | None) -> None:
+    assert detect(BOKMAAL, html_lang=attribute).html == html
+
+
+def test_declared_norwegian_agrees_with_both_written_forms() -> None:
+    assert not detect(BOKMAAL, html_lang="no").disagrees
+    assert not detect(
+        "Eg veit ikkje kva som skjer her, men me får sjå korleis det går med dei.", html_lang="no"
+    ).disagrees
+
+
+def test_confidence_is_lower_when_half_of_the_text_is_in_another_language() -> None:
+    mixed = detect(f"{ENGLISH}\n" * 4 + f"{FRENCH}\n" * 4, html_lang=None)
+    assert mixed.code in {"en", "fr"}
+    assert mixed.confidence < 0.7 < detect(ENGLISH, html_lang=None).confidence
+
+
+def test_language_is_that_of_most_of_the_text_when_the_start_is_in_another() -> None:
+    assert detect("Subscribe to our newsletter now.\n" + f"{FRENCH}\n" * 8, html_lang="en").code == "fr"
+
+
+def test_title_counts_when_the_text_is_short() -> None:
+    assert detect("10:30", html_lang=None, title=FRENCH).code == "fr"
+
+
+def test_language_is_the_same_in_a_hundred_runs_and_in_threads() -> None:
+    texts = [ENGLISH, FRENCH[:40], "국무총리 中國 東京", "Vlada je danas objavila", f"{ENGLISH} {FRENCH}"]
+    expected = [detect(text, html_lang=None) for text in texts]
+    with ThreadPoolExecutor(8) as pool:
+        runs = list(pool.map(lambda _: [detect(text, html_lang=None) for text in texts], range(100)))
+    assert all(run == expected for run in runs)
+
+
+def test_module_wide_state_of_langdetect_is_left_alone() -> None:
+    from langdetect import DetectorFactory, detector_factory
+
+    detect(ENGLISH, html_lang=None)
+    assert DetectorFactory.seed is None
+    assert detector_factory._factory is None
+
+
+@pytest.mark.parametrize(
+    "text", ["a" * 1_000_000, "@" * 1_000_000, "a@" * 500_000, " " * 1_000_000, "https://" * 100_000]
+)
+def test_language_is_found_in_bounded_time_when_the_text_is_hostile(text: str) -> None:
+    detect("warm up the models", html_lang=None)
+    started = time.process_time()
+    detect(text, html_lang=None)
+    assert time.process_time() - started < 1.0
+
+
+def test_known_languages_are_named_once() -> None:
+    found = (
+        language.arbiter().probabilities(ENGLISH).keys()
+        | language.default_detector().probabilities(ENGLISH).keys()
+    )
+    assert not found & language._FOLDED.keys()
+
+
+def test_languages_of_short_sentences_are_mostly_right_and_seldom_wrong(shared: Path) -> None:
+    def rows(kind: str) -> list[dict[str, str]]:
+        return [json.loads(line) for line in (shared / f"eval/{kind}/lingua.jsonl").open(encoding="utf-8")]
+
+    gold = {row["id"]: row["lang"] for row in rows("gold")}
+    sample = rows("texts")[::5]
+    found = {row["id"]: detect(row["text"], html_lang=None).code for row in sample}
+    right = sum(code == gold[key] for key, code in found.items())
+    wrong = sum(code not in (gold[key], "und") for key, code in found.items())
+    assert right / len(found) >= 0.91
+    assert wrong / len(found) <= 0.05

@@ -131,7 +131,9 @@ class Lake:
         Raises:
             ConfigError: An object store without a catalog.
         """
-        return cls(Tables.open(config), lease.Reading())
+        lake = cls(Tables.open(config), lease.Reading())
+        lake._epoch = -1
+        return lake
 
     @property
     def last_ingested_at(self) -> Micros:

@@ -120,7 +120,7 @@ def test_declared_norwegian_agrees_with_both_written_forms() -> None:
 
 def test_confidence_is_lower_when_half_of_the_text_is_in_another_language() -> None:
     mixed = detect(f"{ENGLISH}\n" * 4 + f"{FRENCH}\n" * 4, html_lang=None)
-    assert mixed.code in {"en", "fr"}
+    assert mixed.code in {"en", "fr", "und"}
     assert mixed.confidence < 0.7 < detect(ENGLISH, html_lang=None).confidence
 
 

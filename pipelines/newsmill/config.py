@@ -155,6 +155,40 @@ class OnDataLoss(StrEnum):
     SKIP = "skip"
 
 
+class StateBackend(StrEnum):
+    """Where Flink keeps the state of the job while it runs."""
+
+    ROCKSDB = "rocksdb"
+    HASHMAP = "hashmap"
+
+
+class PortableConfig(Section):
+    """The endless job: where its runner is and how it is run. Not used by the direct runner."""
+
+    job_endpoint: str = Field("127.0.0.1:8099", description="host:port of the runner's job service")
+    artifact_endpoint: str | None = Field(
+        None,
+        description="host:port of its artifact service; needed where the one that it names is not reachable",
+    )
+    worker_pool: str = Field(
+        "127.0.0.1:50000", description="host:port of the worker pool, as the runner's workers see it"
+    )
+    job_name: str = Field("newsmill", pattern=r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$")
+    parallelism: PositiveInt = Field(1, description="flink: parallel instances of each step")
+    max_parallelism: PositiveInt = Field(
+        128, description="flink: key groups; can't be changed without losing the state"
+    )
+    checkpoint_interval_s: PositiveFloat = Field(30.0, description="flink: time between checkpoints")
+    state_backend: StateBackend = StateBackend.ROCKSDB
+    state_dir: str | None = Field(
+        None, description="flink: URI of the checkpoints; the cluster's own setting where absent"
+    )
+    restarts: int = Field(
+        -1, ge=-1, description="flink: restarts of the job after failures; -1 leaves it to the cluster"
+    )
+    savepoint: str | None = Field(None, description="flink: savepoint or checkpoint to start from")
+
+
 class Config(Section):
     """Everything that can be set."""
 
@@ -166,4 +200,5 @@ class Config(Section):
     enrich: EnrichConfig = EnrichConfig()
     lake: LakeConfig = LakeConfig()
     batch: BatchConfig = BatchConfig()
+    portable: PortableConfig = PortableConfig()
     on_data_loss: OnDataLoss = OnDataLoss.FAIL

@@ -37,7 +37,7 @@ WORKER: Final = "newsmill.ops.worker"
 GRACE_S: Final = 5.0
 """How long a worker may take to end before it is killed."""
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}")
+_ID = re.compile(r"[A-Za-z0-9][]A-Za-z0-9_.:[-]{0,199}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
 _log = logging.getLogger(__name__)
 
@@ -178,7 +178,7 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type
 
     def _command(self, request: beam_fn_api_pb2.StartWorkerRequest) -> list[str]:
         if _ID.fullmatch(request.worker_id) is None:
-            raise ConfigError(f"worker id {request.worker_id[:100]!r}: letters, digits and _ . : - only")
+            raise ConfigError(f"worker id {request.worker_id[:100]!r}: letters, digits and _ . : - [ ] only")
         return [
             sys.executable,
             "-m",

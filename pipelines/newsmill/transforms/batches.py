@@ -6,10 +6,15 @@ batch of the lake has. So every element of the job says by itself which batch it
 
 from __future__ import annotations
 
+from typing import Final
+
 from newsmill.lake.files import DataFile
 from newsmill.records import Gap, Micros, OffsetRange, Record
 from newsmill.sources.kafka import Offsets
 from newsmill.transforms.chunks import ArticleChunk, Ends, EventChunk, SketchedChunk, register
+
+AHEAD: Final = 4
+"""Most batches under way: bounds the state of the job and what a restart does again."""
 
 
 class BatchPlan(Record, frozen=True, kw_only=True):
@@ -26,19 +31,14 @@ class BatchPlan(Record, frozen=True, kw_only=True):
         return sum(piece.records for piece in self.slices)
 
     @property
-    def starts(self) -> dict[tuple[str, int], int]:
-        """First offset by (topic, partition)."""
-        found: dict[tuple[str, int], int] = {}
-        for piece in (*self.gaps, *self.slices):
-            key = piece.topic, piece.partition
-            found[key] = min(piece.start, found.get(key, piece.start))
-        return found
+    def _pieces(self) -> tuple[OffsetRange | Gap, ...]:
+        return (*self.gaps, *self.slices)
 
     @property
     def ends(self) -> dict[tuple[str, int], int]:
         """Offset after the last by (topic, partition): what the lake has committed after it."""
         found: dict[tuple[str, int], int] = {}
-        for piece in (*self.gaps, *self.slices):
+        for piece in self._pieces:
             key = piece.topic, piece.partition
             found[key] = max(piece.end, found.get(key, piece.end))
         return found

@@ -21,18 +21,17 @@ from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Duration, Timestamp
 
 from newsmill.config import Config
-from newsmill.errors import Transient
+from newsmill.errors import LakeError, Transient
 from newsmill.lake.lake import Lake
 from newsmill.records import Micros
 from newsmill.sources import kafka
-from newsmill.transforms.batches import BatchPlan, BatchSlice, PlannedSoFar
+from newsmill.transforms.batches import AHEAD, BatchPlan, BatchSlice, PlannedSoFar
 from newsmill.transforms.chunks import RecordChunk, RecordCoder
 from newsmill.transforms.outcome import busy
+from newsmill.transforms.worker_lake import reader
 
 POLL_S: Final = 1
 """How long an idle planner rests: whole seconds, since Flink cuts the rest off."""
-AHEAD: Final = 4
-"""Most batches under way: bounds the state of the job and what a restart does again."""
 
 
 class Stream(NamedTuple):
@@ -76,9 +75,15 @@ class ReadStream(beam.PTransform):
 
 
 def next_plan(
-    config: Config, so_far: PlannedSoFar, committed: kafka.Offsets, *, now: Micros
+    config: Config, so_far: PlannedSoFar, committed: kafka.Offsets, *, not_before: Micros
 ) -> BatchPlan | None:
     """The batch after those under way; None where nothing waits behind them.
+
+    Args:
+        config: All settings.
+        so_far: What was planned before.
+        committed: What the lake has.
+        not_before: The batch's time, unless it was taken by an earlier one.
 
     Raises:
         DataLoss: Offsets are gone from the broker and the configuration says to fail.
@@ -91,7 +96,7 @@ def next_plan(
     if not plan.slices and not plan.gaps:
         return None
     return BatchPlan(
-        ingested_at=now if so_far.last is None else max(now, so_far.last + 1),
+        ingested_at=not_before if so_far.last is None else max(not_before, so_far.last + 1),
         after=so_far.last if so_far.under_way else None,
         slices=plan.slices,
         gaps=plan.gaps,
@@ -172,6 +177,9 @@ class _Watermarks(WatermarkEstimatorProvider):
 @beam.typehints.with_input_types(bytes)
 @beam.typehints.with_output_types(BatchPlan)
 class _PlanFn(beam.DoFn):
+    PLANNED = beam.DoFn.RestrictionParam(_Provider())
+    WATERMARK = beam.DoFn.WatermarkEstimatorParam(_Watermarks())
+
     def __init__(self, config: Config, once: bool) -> None:
         self._config = config
         self._once = once
@@ -183,15 +191,17 @@ class _PlanFn(beam.DoFn):
     def process(
         self,
         start: bytes,
-        tracker: Any = beam.DoFn.RestrictionParam(_Provider()),
-        watermark: Any = beam.DoFn.WatermarkEstimatorParam(_Watermarks()),
+        tracker: Any = PLANNED,
+        watermark: Any = WATERMARK,
     ) -> Iterator[TimestampedValue]:
+        lake = reader(self._config.lake)
         so_far = tracker.current_restriction()
-        committed = Lake.progress(self._config.lake)
+        committed = lake.committed()
         under_way = tuple(b for b in so_far.under_way if not b.in_lake(committed))
         so_far = PlannedSoFar(last=so_far.last, under_way=under_way)
         try:
-            plan = self._plan(so_far, committed)
+            self._finish_commit(lake, so_far)
+            plan = self._plan(so_far, committed, lake)
         except Transient as error:
             structlog.get_logger().warning("planning is tried again", error=str(error))
             Metrics.counter(ReadStream, "transient").inc()
@@ -212,11 +222,29 @@ class _PlanFn(beam.DoFn):
         if not ended:
             tracker.defer_remainder(Duration(seconds=0 if plan else POLL_S))
 
-    def _plan(self, so_far: PlannedSoFar, committed: kafka.Offsets) -> BatchPlan | None:
+    def _plan(self, so_far: PlannedSoFar, committed: kafka.Offsets, lake: Lake) -> BatchPlan | None:
         if len(so_far.under_way) >= AHEAD or not self._full(so_far, committed):
             return None
         with busy(ReadStream):
-            return next_plan(self._config, so_far, committed, now=_now())
+            return next_plan(
+                self._config, so_far, committed, not_before=max(_now(), lake.last_ingested_at + 1)
+            )
+
+    def _finish_commit(self, lake: Lake, so_far: PlannedSoFar) -> None:
+        """Finish a commit that an earlier run decided and did not get to finish.
+
+        Its offsets are as good as committed, and no committer opens the lake before a batch is planned.
+        """
+        pending = lake.pending()
+        if pending is None or not pending.files:
+            return
+        if any(pending.ingested_at == batch.ingested_at for batch in so_far.under_way):
+            return
+        try:
+            Lake.open(self._config.lake).release()
+        except LakeError as error:
+            raise Transient(f"a commit was cut off and can't be finished yet: {error}") from error
+        raise Transient("a commit that was cut off is finished: plan behind it")
 
     def _behind(self, so_far: PlannedSoFar, committed: kafka.Offsets) -> int:
         """Offsets that wait behind the batches under way."""

@@ -1,0 +1,103 @@
+"""CommitBatches: written batches in, committed ones out: the single writer of the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+import apache_beam as beam
+import structlog
+from apache_beam.metrics import Metrics
+from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
+
+from newsmill.config import Config
+from newsmill.errors import LakeError
+from newsmill.lake.lake import Lake
+from newsmill.sources import kafka
+from newsmill.transforms.batches import BatchName, WrittenBatch
+from newsmill.transforms.chunks import RecordCoder
+from newsmill.transforms.outcome import busy
+
+
+class CommitBatches(beam.PTransform):
+    """Commit each batch to the lake, in the order of the plans, once.
+
+    Guarantees: unbounded; one key; no timers. What the lake has already is dropped, so a batch that
+    the runner delivers again is committed once. A batch that comes before its turn waits.
+
+    Args:
+        config: All settings.
+    """
+
+    def __init__(self, *, config: Config) -> None:
+        super().__init__()
+        self._fn = _CommitFn(config)
+
+    def expand(self, batches: beam.PCollection[WrittenBatch]) -> beam.PCollection[BatchName]:
+        """Batches to the names of those that this job committed."""
+        return (
+            batches
+            | "OneKey" >> beam.Map(_one_key).with_output_types(tuple[bytes, WrittenBatch])
+            | "Commit" >> beam.ParDo(self._fn)
+        )
+
+
+def _one_key(batch: WrittenBatch) -> tuple[bytes, WrittenBatch]:
+    return b"", batch
+
+
+@beam.typehints.with_input_types(tuple[bytes, WrittenBatch])
+@beam.typehints.with_output_types(BatchName)
+class _CommitFn(beam.DoFn):
+    LAST = ReadModifyWriteStateSpec("last", RecordCoder(BatchName))
+    EARLY = BagStateSpec("early", RecordCoder(WrittenBatch))
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._lake: Lake | None = None
+
+    def process(
+        self,
+        keyed: tuple[bytes, WrittenBatch],
+        last: Any = beam.DoFn.StateParam(LAST),
+        early: Any = beam.DoFn.StateParam(EARLY),
+    ) -> Iterator[BatchName]:
+        self._lake = self._lake or Lake.open(self._config.lake)
+        waiting = {b.plan.ingested_at: b for b in chain(early.read(), (keyed[1],))}
+        before: BatchName | None = last.read()
+        for batch in sorted(waiting.values(), key=lambda b: b.plan.ingested_at):
+            name, plan = BatchName(ingested_at=batch.plan.ingested_at), batch.plan
+            if not plan.in_lake(self._lake.committed()):
+                if plan.after is not None and (before is None or before.ingested_at != plan.after):
+                    break
+                with busy(CommitBatches):
+                    self._commit(batch)
+                yield name
+            del waiting[plan.ingested_at]
+            before = name
+            last.write(name)
+        early.clear()
+        for batch in waiting.values():
+            early.add(batch)
+
+    def _commit(self, batch: WrittenBatch) -> None:
+        assert self._lake is not None
+        plan = batch.plan
+        if (left := self._lake.pending()) is not None:
+            self._lake.abandon(left)
+        begun = self._lake.begin(plan.slices, gaps=plan.gaps, now=plan.ingested_at)
+        if begun.ingested_at != plan.ingested_at:
+            raise LakeError(
+                f"batch of {plan.ingested_at}: the lake has a later one, {begun.ingested_at}: "
+                "the clock of the planner went back"
+            )
+        self._lake.commit(begun, batch.files)
+        kafka.commit_offsets(self._config.kafka, self._lake.committed())
+        Metrics.counter(CommitBatches, "records").inc(plan.records)
+        structlog.get_logger().info("batch committed", ingested_at=plan.ingested_at, records=plan.records)
+
+    def teardown(self) -> None:
+        if self._lake is not None:
+            self._lake.release()
+            self._lake = None

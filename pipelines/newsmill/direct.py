@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import islice
 from pathlib import Path
@@ -22,9 +22,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from newsmill.config import Config
-from newsmill.copies.index import CopyIndex
+from newsmill.copies.index import CopyIndex, SeedRow
 from newsmill.lake.files import DataFile
-from newsmill.lake.lake import Batch, Lake
+from newsmill.lake.lake import Batch, Lake, Seed
 from newsmill.pipeline import mill
 from newsmill.records import Micros, OffsetRange, Position, SourceRecord
 from newsmill.sources import files as page_files
@@ -206,7 +206,7 @@ class DirectMill:
         self._lake = lake
         self._clock = clock
         self._index = CopyIndex(config.copies)
-        self._index.seed(lake.recent(days=config.copies.horizon_days))
+        self._index.seed(_seeds(lake.recent(days=config.copies.horizon_days)))
         self._name = f"copies:{config.lake.path}"
 
     def run(self, *, once: bool, stop: threading.Event, on_batch: Callable[[Summary], None]) -> None:
@@ -290,6 +290,14 @@ class DirectMill:
         counters = result.metrics().query()["counters"]
         busy = {c.key.metric.namespace: c.result for c in counters if c.key.metric.name == "busy_us"}
         return Counter(busy)
+
+
+def _seeds(rows: Iterable[Seed]) -> Iterator[SeedRow]:
+    for row in rows:
+        if row.copy_sketch is not None:
+            yield SeedRow(
+                sketch=row.copy_sketch, revision=row.revision, cluster_id=row.duplicate["cluster_id"]
+            )
 
 
 def _summary(files: list[DataFile]) -> Summary:

@@ -79,7 +79,7 @@ def load(
     for path, value in (options or {}).items():
         if value is not None:
             _place(values, path, value)
-            origins[path] = f"option for {'.'.join(path)}"
+            origins[path] = "command line"
     try:
         config = Config.model_validate(values)
     except ValidationError as error:

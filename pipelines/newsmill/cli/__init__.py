@@ -13,11 +13,9 @@ from newsmill.cli import logs
 from newsmill.errors import ConfigError, NewsmillError
 
 _COMMANDS = {
-    "Run": ("run", "annotate", "ingest", "demo"),
-    "Look": ("explain", "audit", "report", "doctor"),
-    "Keep": ("replay", "compact", "gc", "takedown"),
+    "Run": ("run", "annotate"),
 }
-_GROUPS = ("config", "kb", "dev")
+_GROUPS = ("config", "dev")
 
 app = typer.Typer(
     name="newsmill",

@@ -8,7 +8,8 @@ import sys
 import structlog
 from structlog.typing import Processor
 
-_NOISY = ("apache_beam", "kafka", "pyiceberg", "trafilatura", "htmldate", "charset_normalizer", "root")
+_NOISY = ("apache_beam", "kafka", "pyiceberg", "trafilatura", "htmldate", "charset_normalizer")
+"""Libraries that log what they also raise, or what is no concern of who runs the mill."""
 
 
 def configure(*, verbose: bool, quiet: bool) -> None:
@@ -36,4 +37,4 @@ def configure(*, verbose: bool, quiet: bool) -> None:
     logging.getLogger().handlers = [handler]
     logging.getLogger().setLevel(logging.INFO if verbose else logging.ERROR)
     for name in _NOISY:
-        logging.getLogger(name).setLevel(logging.INFO if verbose else logging.ERROR)
+        logging.getLogger(name).setLevel(logging.INFO if verbose else logging.CRITICAL)

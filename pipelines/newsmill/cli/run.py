@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
+import tempfile
 import threading
 import time
 from enum import StrEnum
@@ -30,6 +32,10 @@ from newsmill.errors import NewsmillError
 
 if TYPE_CHECKING:
     from newsmill.direct import Source, Summary
+
+
+CONNECT_S = 3.0
+"""How long a broker may take to accept a connection before it counts as away."""
 
 
 class Runner(StrEnum):
@@ -61,12 +67,16 @@ def run(
     Goes on where the lake's last commit ended. SIGTERM or Ctrl-C finishes the batch under way and
     stops; a second one abandons the batch: nothing is lost, the next run does it again.
     """
-    settings = loaded(config, sets, broker_problems, lake_problems, on_data_loss=on_data_loss).config
+    checks = [broker_problems, lake_problems]
+    if runner is not Runner.DIRECT:
+        checks.append(portable_problems)
+    settings = loaded(config, sets, *checks, on_data_loss=on_data_loss).config
     if dry_run:
         _show_plan(settings, as_json=as_json)
         return
     if runner is not Runner.DIRECT:
-        raise NotImplementedError
+        run_portable(settings, flink=runner is Runner.FLINK, once=once)
+        return
     totals = run_direct(settings, once=once)
     if as_json:
         typer.echo(json.dumps(totals.as_dict()))
@@ -76,11 +86,26 @@ def broker_problems(config: Config) -> list[str]:
     """Why the topic can't be read with these settings; nothing if it can."""
     from newsmill.sources import kafka
 
+    refusals = [_refusal(server.strip()) for server in config.kafka.bootstrap.split(",")]
+    if all(refusals):
+        return [f"kafka.bootstrap: {refusal}" for refusal in refusals]
     try:
         kafka.lag(config.kafka, {})
     except NewsmillError as error:
         return str(error).splitlines()
     return []
+
+
+def _refusal(server: str) -> str | None:
+    """Why nothing can connect to host:port; None if it can."""
+    host, _, port = server.rpartition(":")
+    if not host or not port.isdigit():
+        return f"{server} is not host:port"
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        return f"{server} does not answer: {error}; is the broker up? `newsmill dev up` starts one here"
+    return None
 
 
 def lake_problems(config: Config) -> list[str]:
@@ -93,9 +118,25 @@ def lake_problems(config: Config) -> list[str]:
         folder = folder.parent
     if not folder.is_dir():
         return [f"lake.path: {folder} is no folder"]
-    if not os.access(folder, os.W_OK | os.X_OK):
-        return [f"lake.path: {folder} can't be written by this user"]
+    try:
+        tempfile.TemporaryDirectory(dir=folder, prefix="_newsmill-check-").cleanup()
+    except OSError as error:
+        return [f"lake.path: {folder} can't be written: {error.strerror}"]
     return []
+
+
+def portable_problems(config: Config) -> list[str]:
+    """Why the endless job can't be submitted; nothing if it can."""
+    from newsmill import portable
+
+    return portable.problems(config)
+
+
+def run_portable(config: Config, *, flink: bool, once: bool) -> None:
+    """Submit the endless job and wait for its end; SIGTERM or Ctrl-C cancels it."""
+    from newsmill import portable
+
+    portable.run(config, flink=flink, once=once, stop=_stop_on_signals())
 
 
 def run_direct(config: Config, *, once: bool, source: Source | None = None) -> Summary:
@@ -181,7 +222,6 @@ class _Progress:
             return
         self._log.info(
             "batch committed",
-            batch=summary.batch_id[:12],
             records=summary.records,
             seconds=round(summary.seconds, 2),
             waiting=summary.waiting,

@@ -1,0 +1,122 @@
+"""`newsmill demo`: the main job on sample pages, from Kafka to a query."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from newsmill.cli.run import run_direct
+from newsmill.config import Config, LakeConfig
+from newsmill.errors import ConfigError
+
+if TYPE_CHECKING:
+    from newsmill.direct import Summary
+
+TOPIC = "demo-pages"
+QUERY = """SELECT lang, fate, count(*) AS articles, count(DISTINCT duplicate.cluster_id) AS stories
+FROM articles GROUP BY ALL ORDER BY lang, fate"""
+
+
+def demo(
+    lake: Annotated[
+        Path, typer.Option(help="Where the demo's lake goes; an earlier one is made anew.", file_okay=False)
+    ] = Path("demo-lake"),
+    kafka: Annotated[
+        bool, typer.Option("--kafka/--no-kafka", help="Use a real broker where Java 17 and Maven are there.")
+    ] = True,
+) -> None:
+    """Run the main job on about 30 sample pages and query what it wrote.
+
+    Starts a real Kafka for it (KRaft, on loopback, stopped at the end) where Java 17 and Maven are
+    there; else says so and reads the same pages from a WARC file through the same transforms. Exit
+    code 1 if a page comes to another fate than expected.
+    """
+    from newsmill.demo import PAGES, differences
+    from newsmill.ops import devcluster
+    from newsmill.sources import files
+    from newsmill.sources.producer import send
+    from newsmill.sources.warc import write_warc
+
+    console = Console(stderr=True)
+    _fresh(lake)
+    config = Config(lake=LakeConfig(path=str(lake / "tables")))
+    start = time.monotonic()
+    missing = devcluster.missing() if kafka else ["--no-kafka was given"]
+    with ExitStack() as stack:
+        if missing:
+            console.print(f"[yellow]no Kafka:[/] {missing[0]}")
+            console.print("reading the same pages from a WARC file instead")
+            warc = lake / "pages.warc.gz"
+            write_warc(warc, [PAGES])
+            total = _from_warc(config, warc)
+            again = _from_warc(config, warc)
+        else:
+            console.print("starting Kafka on this machine (the first time Maven fetches 43 MB)")
+            broker = stack.enter_context(devcluster.DevKafka(data=lake / "kafka"))
+            broker.make_topic(TOPIC, partitions=3)
+            settings = broker.kafka(TOPIC)
+            config = config.model_copy(update={"kafka": settings})
+            sent = send(settings, files.read([PAGES])).records
+            console.print(f"sent {sent} pages to topic {TOPIC} at {settings.bootstrap}")
+            total = run_direct(config, once=True)
+            again = run_direct(config, once=True)
+    _summary(total, again, time.monotonic() - start)
+    _query(config)
+    wrong = differences(Path(config.lake.path))
+    for line in wrong:
+        console.print(f"[red]unexpected:[/] {line}")
+    if wrong:
+        raise typer.Exit(1)
+    Console().print(f"all {total.records} samples came to the fates expected of them")
+
+
+def _fresh(lake: Path) -> None:
+    """An empty folder for the demo; refuses one that holds something else."""
+    if lake.exists() and any(lake.iterdir()):
+        if not (lake / "demo.json").is_file():
+            raise ConfigError(f"{lake} is not empty and was not made by the demo; choose another with --lake")
+        shutil.rmtree(lake)
+    lake.mkdir(parents=True, exist_ok=True)
+    (lake / "demo.json").write_text(json.dumps({"made_by": "newsmill demo"}), encoding="utf-8")
+
+
+def _from_warc(config: Config, warc: Path) -> Summary:
+    from newsmill.direct import FileSource
+
+    return run_direct(config, once=True, source=FileSource(config, [warc]))
+
+
+def _summary(total: Summary, again: Summary, seconds: float) -> None:
+    console = Console()
+    table = Table("what", "how many", title="what the mill did", title_justify="left", box=None)
+    table.add_row("records", str(total.records))
+    for name, counts in (
+        ("fate", total.fates),
+        ("copy", total.copies),
+        ("language", total.languages),
+        ("quarantined", Counter({r: n for (f, r), n in total.reasons.items() if f == "quarantined"})),
+        ("not an article", Counter({r: n for (f, r), n in total.reasons.items() if f == "not_article"})),
+    ):
+        for value, n in counts.most_common():
+            table.add_row(f"{name}: {value}", str(n))
+    table.add_row("pages a second", f"{total.records / total.seconds:.1f}")
+    table.add_row("rows added by a second run", str(again.records))
+    console.print(table)
+    console.print(f"all together, starting Kafka included: {seconds:.0f} s\n")
+
+
+def _query(config: Config) -> None:
+    import duckdb
+
+    articles = Path(config.lake.path, "articles", "data", "**", "*.parquet")
+    answer = duckdb.sql(f"WITH articles AS (FROM read_parquet('{articles}')) {QUERY}")
+    typer.echo(f"$ duckdb\nD WITH articles AS (FROM read_parquet('{articles}'))\n  {QUERY};\n{answer}")

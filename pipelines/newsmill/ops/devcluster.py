@@ -308,14 +308,11 @@ class DevKafka:
             admin.close()
 
     def _make_users(self, admin: KafkaAdminClient) -> None:
-        if self.users:
-            admin.alter_user_scram_credentials(
-                [
-                    UserScramCredentialUpsertion(name, mechanism, password)
-                    for name, password in self.users.items()
-                    for mechanism in (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512)
-                ]
-            )
+        for name, password in self.users.items():
+            for mechanism in (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512):
+                wanted = [UserScramCredentialUpsertion(name, mechanism, password)]
+                if problem := admin.alter_user_scram_credentials(wanted)[name]:
+                    raise ConfigError(f"user {name!r}: {problem}")
 
     def _properties(self, port: int, controller: int, secure: int) -> str:
         listeners = f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller}"
@@ -366,7 +363,7 @@ class DevKafka:
     def _format(self, classpath: str, properties: Path) -> None:
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
         tool = ["java", "-XX:TieredStopAtLevel=1", "-cp", classpath, "kafka.tools.StorageTool"]
-        _run([*tool, "format", "-t", cluster, "-c", str(properties)])
+        _run([*tool, "format", f"--cluster-id={cluster}", "-c", str(properties)])
 
     def _make_certificate(self) -> str:
         """A CA and a broker certificate for localhost signed by it; the key store's password."""

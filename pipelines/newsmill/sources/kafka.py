@@ -11,6 +11,7 @@ counted by a checksum, and a read that finds others says so.
 
 from __future__ import annotations
 
+import difflib
 import os
 import threading
 import time
@@ -22,12 +23,14 @@ from typing import Any, Final, TypeVar
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.errors import (
     AuthorizationError,
-    CorruptRecordError,
+    KafkaConnectionError,
     KafkaError,
     OffsetOutOfRangeError,
     RetriableError,
     SaslAuthenticationFailedError,
 )
+from kafka.net.manager import KafkaConnectionManager
+from kafka.net.selector import NetworkSelector
 
 from newsmill.config import BatchConfig, KafkaConfig, OnDataLoss, SecurityProtocol
 from newsmill.errors import ConfigError, DataLoss, LakeError, Transient
@@ -36,8 +39,13 @@ from newsmill.records import Gap, OffsetRange, Position, Record, SourceRecord
 PASSWORD_VARIABLE: Final = "NEWSMILL__KAFKA__SASL_PASSWORD"
 SLICE_RECORDS: Final = 256
 SLICE_BYTES: Final = 32_000_000
-FETCH_BYTES: Final = 16_777_216
-"""Bytes asked for at once: above the largest record (10 MB and its headers)."""
+FETCH_BYTES: Final = 4_194_304
+"""Bytes asked for at once. A larger record comes all the same: since KIP-74 (Kafka 0.10.1) a broker
+sends the first batch at any size. More costs CPU, since what is fetched past a slice is thrown away."""
+CONNECT_MS: Final = 5_000
+OFFSETS_MS: Final = 15_000
+RETRY_S: Final = 60.0
+"""How long a call is tried again while the broker is away."""
 STALL_S: Final = 60.0
 """A broker that gives nothing for so long, though it has records, is taken for away."""
 
@@ -120,14 +128,19 @@ def read(config: KafkaConfig, slice: OffsetRange) -> Iterator[SourceRecord]:
         Transient: The broker is away, or the offsets found are not those of the plan.
     """
     partition = TopicPartition(slice.topic, slice.partition)
-    count, crc = 0, 0
-    with _consumer(config) as consumer:
-        consumer.assign([partition])
-        consumer.seek(partition, slice.start)
-        for found in _records(consumer, partition, slice.end):
-            count += 1
-            crc = _crc(crc, found.offset)
-            yield _source_record(found)
+    count, crc, position = 0, 0, slice.start
+    patience = _Patience(config)
+    while position < slice.end:
+        try:
+            with _consumer(config) as consumer:
+                consumer.assign([partition])
+                consumer.seek(partition, position)
+                for found in _records(consumer, partition, slice.end):
+                    count, crc, position = count + 1, _crc(crc, found.offset), found.offset + 1
+                    yield _source_record(found)
+                break
+        except RetriableError as error:
+            patience.wait(error)
     if slice.offsets_crc is not None and (count, crc) != (slice.records, slice.offsets_crc):
         raise Transient(
             f"{slice.topic} partition {slice.partition} offsets {slice.start} to {slice.end}: "
@@ -148,14 +161,52 @@ def lag(config: KafkaConfig, committed: Offsets) -> dict[tuple[str, int], int]:
     def ask() -> dict[tuple[str, int], int]:
         with _consumer(config) as consumer:
             partitions = _partitions(consumer, config.topic)
-            begins = consumer.beginning_offsets(partitions)
-            ends = consumer.end_offsets(partitions)
+            begins = consumer.beginning_offsets(partitions, timeout_ms=OFFSETS_MS)
+            ends = consumer.end_offsets(partitions, timeout_ms=OFFSETS_MS)
         return {
             (p.topic, p.partition): max(0, ends[p] - committed.get((p.topic, p.partition), begins[p]))
             for p in partitions
         }
 
     return _tried(ask, config)
+
+
+def commit_offsets(config: KafkaConfig, offsets: Offsets) -> None:
+    """Store offsets for the consumer group, so that lag dashboards see how far the lake is.
+
+    Nothing is ever read from them.
+
+    Raises:
+        ConfigError: The broker refuses the credentials.
+        Transient: The broker is away.
+    """
+
+    def store() -> None:
+        consumer = KafkaConsumer(**client_options(config), group_id=config.group, enable_auto_commit=False)
+        try:
+            consumer.commit(
+                {TopicPartition(*key): OffsetAndMetadata(at, "", -1) for key, at in offsets.items()}
+            )
+        finally:
+            consumer.close(autocommit=False)
+
+    _tried(store, config)
+
+
+def problems(config: KafkaConfig) -> list[str]:
+    """What stands in the way of reading the topic, a line each: broker, certificate, login, topic.
+
+    One short try; for the check before anything starts.
+    """
+    try:
+        _reach(config)
+        with _consumer(config) as consumer:
+            _partitions(consumer, config.topic)
+    except ConfigError as error:
+        return list(error.problems)
+    except KafkaError as error:
+        return [f"kafka.bootstrap: {error}"]
+    return []
 
 
 def _password(config: KafkaConfig) -> str:
@@ -172,8 +223,8 @@ def _password(config: KafkaConfig) -> str:
 def _plan(config: KafkaConfig, committed: Offsets, batch: BatchConfig, on_data_loss: OnDataLoss) -> Plan:
     with _consumer(config) as consumer:
         partitions = _partitions(consumer, config.topic)
-        begins = consumer.beginning_offsets(partitions)
-        ends = consumer.end_offsets(partitions)
+        begins = consumer.beginning_offsets(partitions, timeout_ms=OFFSETS_MS)
+        ends = consumer.end_offsets(partitions, timeout_ms=OFFSETS_MS)
         runs, gaps = [], []
         for partition in partitions:
             begin, end = begins[partition], ends[partition]
@@ -267,9 +318,13 @@ def _shares(total: int, wanted: Sequence[int]) -> list[int]:
 
 
 def _partitions(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
+    known = consumer.topics()  # always asks the broker: partitions may have been added
+    if topic not in known:
+        hint = difflib.get_close_matches(topic, known, n=1)
+        raise ConfigError(
+            f"kafka.topic: the broker has no topic {topic!r}" + (f"; did you mean {hint[0]}?" if hint else "")
+        )
     found = consumer.partitions_for_topic(topic)
-    if not found:
-        raise ConfigError(f"kafka.topic: the broker has no topic {topic!r}")
     return [TopicPartition(topic, partition) for partition in sorted(found)]
 
 
@@ -281,7 +336,7 @@ def _records(consumer: KafkaConsumer, partition: TopicPartition, end: int) -> It
         try:
             batch = consumer.poll(timeout_ms=1000).get(partition, ())
         except OffsetOutOfRangeError:
-            begin = consumer.beginning_offsets([partition])[partition]
+            begin = consumer.beginning_offsets([partition], timeout_ms=OFFSETS_MS)[partition]
             raise _loss(partition, position, begin) from None
         for found in batch:
             if found.offset >= end:
@@ -368,44 +423,80 @@ def _consumer(config: KafkaConfig) -> Iterator[KafkaConsumer]:
         _idle.setdefault(config, []).append(consumer)
 
 
+class _Patience:
+    """Waits longer and longer between tries, then gives up."""
+
+    def __init__(self, config: KafkaConfig) -> None:
+        self._where, self._pause = config.bootstrap, 0.2
+        self._until = time.monotonic() + RETRY_S
+
+    def wait(self, error: Exception) -> None:
+        """Wait before another try; Transient when it has been tried for long enough."""
+        if time.monotonic() + self._pause > self._until:
+            raise Transient(f"kafka at {self._where}, tried for {RETRY_S:g} s: {error}") from error
+        time.sleep(self._pause)
+        self._pause = min(5.0, self._pause * 2)
+
+
 def _tried(call: Callable[[], _Result], config: KafkaConfig) -> _Result:
     """The call's result; what may pass on another try is tried again for a while."""
-    pause = 0.2
+    patience = _Patience(config)
     while True:
         try:
+            _reach(config)
             return call()
-        except (SaslAuthenticationFailedError, AuthorizationError) as error:
-            raise ConfigError(
-                f"kafka.bootstrap: {config.bootstrap} refuses the credentials: {error}"
-            ) from error
-        except CorruptRecordError:
-            raise
+        except (AuthorizationError, SaslAuthenticationFailedError) as error:
+            raise ConfigError(f"kafka at {config.bootstrap} refuses: {error}") from error
         except RetriableError as error:
-            if pause > 5:
-                raise Transient(f"kafka at {config.bootstrap}: {type(error).__name__}: {error}") from error
-            time.sleep(pause)
-            pause *= 2
-        except KafkaError:
-            raise
+            patience.wait(error)
 
 
-def commit_offsets(config: KafkaConfig, offsets: Offsets) -> None:
-    """Store offsets for the consumer group, so that lag dashboards see how far the lake is.
-
-    Nothing is ever read from them.
+def _reach(config: KafkaConfig) -> None:
+    """Open one connection, log in, and close it: kafka-python's own clients only say that they timed out.
 
     Raises:
-        ConfigError: The broker refuses the credentials.
-        Transient: The broker is away.
+        ConfigError: The certificate or the credentials are refused.
+        KafkaError: No broker answers.
     """
-
-    def store() -> None:
-        consumer = KafkaConsumer(**client_options(config), group_id=config.group, enable_auto_commit=False)
+    options = client_options(config)
+    for server in (servers := options["bootstrap_servers"]):
         try:
-            consumer.commit(
-                {TopicPartition(*key): OffsetAndMetadata(at, "", -1) for key, at in offsets.items()}
-            )
-        finally:
-            consumer.close(autocommit=False)
+            _connect(options | {"bootstrap_servers": [server]})
+            return
+        except KafkaError as error:
+            said = str(error)
+            if "CERTIFICATE_VERIFY_FAILED" in said:
+                raise ConfigError(
+                    f"kafka.ssl_ca_file: the certificate of {server} is refused: {said}"
+                ) from None
+            if isinstance(error, SaslAuthenticationFailedError) or (_DROPPED in said and _login(config)):
+                raise ConfigError(
+                    f"kafka.sasl_username: {server} refuses the login of {config.sasl_username!r} by "
+                    f"{config.sasl_mechanism}: wrong user name or password"
+                ) from None
+            if server == servers[-1]:
+                hint = "; does it ask for TLS (kafka.security_protocol)?" if _DROPPED in said else ""
+                raise KafkaConnectionError(f"{server} does not answer: {said}{hint}") from None
 
-    _tried(store, config)
+
+_DROPPED: Final = "socket disconnected"
+"""What kafka-python says when the broker hangs up, as it does after a wrong password."""
+
+
+def _login(config: KafkaConfig) -> bool:
+    return config.security_protocol in (SecurityProtocol.SASL_PLAINTEXT, SecurityProtocol.SASL_SSL)
+
+
+def _connect(options: dict[str, Any]) -> None:
+    manager = KafkaConnectionManager(NetworkSelector(), **options)
+    node = manager.cluster.bootstrap_brokers()[0].node_id
+
+    async def attempt() -> None:
+        await manager.get_connection(
+            node, timeout_ms=CONNECT_MS, pop_on_close=False, refresh_metadata_on_err=False
+        )
+
+    try:
+        manager.run(attempt)
+    finally:
+        manager.close()

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from typing import Final
 
 import apache_beam as beam
+import grpc
 import structlog
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.portable_runner import PortableRunner
-from apache_beam.runners.runner import PipelineState
+from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from newsmill.config import Config
+from newsmill.errors import NewsmillError
 from newsmill.lake.lake import Lake
 from newsmill.streaming import stream
 from newsmill.transforms.decode import Withheld
 
 PLUGIN: Final = "newsmill.streaming"
 """Imported by every worker before anything else: it registers the coders."""
+ANSWER_S: Final = 5.0
+POLL_S: Final = 0.2
 
 
 def options(config: Config, *, flink: bool) -> PipelineOptions:
@@ -64,29 +69,57 @@ def pipeline(config: Config, *, flink: bool, once: bool) -> beam.Pipeline:
     return made
 
 
-def run(config: Config, *, flink: bool, once: bool, stop: threading.Event) -> str:
+class JobFailed(NewsmillError):
+    """The job did not end as asked. What it committed stays; a new run goes on from there."""
+
+
+def problems(config: Config, *, flink: bool) -> list[str]:
+    """Why the job can't be submitted: what does not answer; nothing if all does.
+
+    Flink's worker pool is seen by its TaskManagers only, so it is not asked for.
+    """
+    found = []
+    for key in ("job_endpoint",) if flink else ("job_endpoint", "worker_pool"):
+        at: str = getattr(config.portable, key)
+        host, _, port = at.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
+        except (OSError, ValueError) as error:
+            found.append(f"portable.{key}: {at} does not answer: {error}")
+    return found
+
+
+def run(config: Config, *, flink: bool, once: bool, stop: threading.Event) -> None:
     """Submit the job and wait until it ends or `stop` is set, which cancels it: nothing is lost.
 
-    Returns:
-        The state in which it ended, e.g. `DONE` or `CANCELLED`.
+    Args:
+        config: All settings.
+        flink: Whether the job service is Flink's.
+        once: End when caught up with the end of the topic.
+        stop: Set from outside.
+
+    Raises:
+        JobFailed: The job failed, or its job service went away.
     """
     log = structlog.get_logger()
-    result = pipeline(config, flink=flink, once=once).run()
-    log.info("job submitted", service=config.portable.job_endpoint, name=config.portable.job_name)
     ended = threading.Event()
-
-    def cancel() -> None:
-        while not ended.is_set():
-            if stop.wait(0.5):
-                result.cancel()
-                return
-
-    watch = threading.Thread(target=cancel, name="cancel", daemon=True)
-    watch.start()
     try:
-        state: str = result.wait_until_finish()
+        result = pipeline(config, flink=flink, once=once).run()
+        log.info("job submitted", service=config.portable.job_endpoint, job=result.job_id)
+        watch = threading.Thread(target=_cancel, args=(result, stop, ended), name="cancel", daemon=True)
+        watch.start()
+        state = result.wait_until_finish()
+    except (RuntimeError, grpc.RpcError) as error:
+        raise JobFailed(f"the job on {config.portable.job_endpoint} failed: {error}") from error
     finally:
         ended.set()
-        watch.join()
     log.info("job ended", state=state)
-    return PipelineState.UNKNOWN if state is None else state
+    if state not in (PipelineState.DONE, PipelineState.DRAINED) and not stop.is_set():
+        raise JobFailed(f"the job on {config.portable.job_endpoint} ended in state {state}")
+
+
+def _cancel(result: PipelineResult, stop: threading.Event, ended: threading.Event) -> None:
+    while not ended.is_set():
+        if stop.wait(POLL_S):
+            result.cancel()
+            return

@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,7 +27,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from newsmill.cli.options import ConfigFile, DryRun, Json, Sets, loaded
+from newsmill.cli.options import Check, ConfigFile, DryRun, Json, Sets, loaded
 from newsmill.config import Config, OnDataLoss
 from newsmill.errors import NewsmillError
 
@@ -67,9 +68,9 @@ def run(
     Goes on where the lake's last commit ended. SIGTERM or Ctrl-C finishes the batch under way and
     stops; a second one abandons the batch: nothing is lost, the next run does it again.
     """
-    checks = [broker_problems, lake_problems]
+    checks: list[Check] = [broker_problems, lake_problems]
     if runner is not Runner.DIRECT:
-        checks.append(portable_problems)
+        checks.append(partial(portable_problems, flink=runner is Runner.FLINK))
     settings = loaded(config, sets, *checks, on_data_loss=on_data_loss).config
     if dry_run:
         _show_plan(settings, as_json=as_json)
@@ -125,11 +126,11 @@ def lake_problems(config: Config) -> list[str]:
     return []
 
 
-def portable_problems(config: Config) -> list[str]:
+def portable_problems(config: Config, *, flink: bool) -> list[str]:
     """Why the endless job can't be submitted; nothing if it can."""
     from newsmill import portable
 
-    return portable.problems(config)
+    return portable.problems(config, flink=flink)
 
 
 def run_portable(config: Config, *, flink: bool, once: bool) -> None:

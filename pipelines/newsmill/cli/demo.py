@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,7 @@ from rich.table import Table
 from newsmill.cli.run import run_direct
 from newsmill.config import Config, LakeConfig
 from newsmill.errors import ConfigError
+from newsmill.records import RawPage
 
 if TYPE_CHECKING:
     from newsmill.direct import Summary
@@ -43,7 +45,7 @@ def demo(
     from newsmill.demo import PAGES, differences
     from newsmill.ops import devcluster
     from newsmill.sources import files
-    from newsmill.sources.producer import send
+    from newsmill.sources.kafka import send
     from newsmill.sources.warc import write_warc
 
     console = Console(stderr=True)
@@ -56,7 +58,7 @@ def demo(
             console.print(f"[yellow]no Kafka:[/] {missing[0]}")
             console.print("reading the same pages from a WARC file instead")
             warc = lake / "pages.warc.gz"
-            write_warc(warc, [PAGES])
+            write_warc(warc, _pages(config))
             total = _from_warc(config, warc)
             again = _from_warc(config, warc)
         else:
@@ -87,6 +89,16 @@ def _fresh(lake: Path) -> None:
         shutil.rmtree(lake)
     lake.mkdir(parents=True, exist_ok=True)
     (lake / "demo.json").write_text(json.dumps({"made_by": "newsmill demo"}), encoding="utf-8")
+
+
+def _pages(config: Config) -> Iterator[RawPage]:
+    from newsmill.demo import PAGES
+    from newsmill.sources import envelopes, files
+
+    for record in files.read([PAGES]):
+        page = envelopes.decode(record, config.input)
+        if isinstance(page, RawPage):
+            yield page
 
 
 def _from_warc(config: Config, warc: Path) -> Summary:

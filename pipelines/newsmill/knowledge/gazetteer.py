@@ -1,32 +1,47 @@
 """Reading a knowledge base: names to entities, by memory map.
 
-A knowledge base is a folder with three files: `names.marisa` (a marisa-trie of folded names),
-`names.arrow` (per name: the first row of its candidates, and which spellings count) and
-`entities.arrow` (one row an entity). All are opened by memory map, so workers on one machine share
-their pages.
+A knowledge base is a folder that `build` writes. All its files are mapped into memory, so opening
+takes milliseconds and the workers of one machine share the pages.
 """
 
 from __future__ import annotations
 
+import json
+import math
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import marisa_trie
+import pyarrow as pa
+
+from newsmill.errors import ConfigError
+from newsmill.knowledge.build import COMMON_WORD, FORMAT, ROLES, importance
+from newsmill.knowledge.names import fold, is_spaceless, key
 from newsmill.records import Record
+
+_FILES = ("names.marisa", "names.arrow", "edges.arrow", "entities.arrow")
+_LONGEST = 64  # characters of a name looked for in text
+_REMEMBERED = 50_000  # names and entities kept as objects
+_WORD_START = re.compile(r"(?<![\w'’])[^\W_]")
 
 
 class Candidate(Record, frozen=True, kw_only=True):
     """One entity that a name can mean, and how likely that is without any context."""
 
-    entity_id: str
-    type: str  # fine: city, country, person, company …
+    entity_id: str  # Q…, geonames:…, iata:… or newsmill:…
+    type: str  # fine: city, country, politician, company …
     coarse: str  # PER | ORG | LOC | MISC
     name: str
     prior: float = 0.0  # 0–1, of this entity among those that bear the name
-    role: str = "name"  # name | demonym | capital-letters
-    importance: float = 0.0  # 0–1, on one scale over all types
+    role: str = "name"  # name | capitals | demonym | postal | bare_county
+    weight: float = 0.0  # of this name for this entity, on one scale over all types
+    importance: float = 0.0  # 0–1, the entity's own
     wikidata_id: str | None = None
     geonameid: int | None = None
     country: str | None = None  # ISO 3166-1 alpha-2
-    admin1: str | None = None
+    admin1: str | None = None  # GeoNames first-order code: CA in US.CA
     lat: float | None = None
     lon: float | None = None
     population: int = 0
@@ -38,23 +53,193 @@ class Match(Record, frozen=True, kw_only=True):
     start: int
     end: int
     candidates: tuple[Candidate, ...]
+    common: bool = False  # the name is also a common English word
 
 
 class Gazetteer:
     """Names and the entities that bear them."""
 
-    def __init__(self, names: dict[str, tuple[Candidate, ...]]) -> None:
-        self._names = names
+    def __init__(
+        self, trie: marisa_trie.Trie, tables: dict[str, pa.RecordBatch], about: dict[str, Any]
+    ) -> None:
+        self._trie = trie
+        self._tables = tables  # keeps the memory maps alive
+        self._start = _view(tables["names.arrow"], "start")
+        self._flags = _view(tables["names.arrow"], "flags")
+        self._edge = [_view(tables["edges.arrow"], c) for c in ("entity", "role", "weight")]
+        columns = ("type", "country", "admin1", "qid", "geonameid", "population", "lat", "lon", "weight")
+        self._entity = {c: _view(tables["entities.arrow"], c) for c in columns}
+        self._names = _Strings(tables["entities.arrow"].column("name"))
+        self._keys = _Strings(tables["entities.arrow"].column("key"))
+        self.about = about
+        self._by_name: dict[int, tuple[Candidate, ...]] = {}
+
+    @property
+    def version(self) -> str:
+        """Hash of what went into the knowledge base."""
+        return str(self.about["version"])
 
     @classmethod
     def open(cls, path: Path) -> Gazetteer:
-        """Open the knowledge base in the folder `path` by memory map."""
-        return cls({})
+        """Open the knowledge base in the folder `path`.
+
+        Raises:
+            ConfigError: There is none, or another version of newsmill wrote it.
+        """
+        missing = [f for f in _FILES if not (path / f).is_file()]
+        if missing:
+            raise ConfigError(
+                f"{path}: is no knowledge base: {missing[0]} is missing; `newsmill kb build` makes one"
+            )
+        tables = {}
+        try:
+            for name in _FILES[1:]:
+                reader = pa.ipc.open_file(pa.memory_map(str(path / name)))
+                tables[name] = reader.get_batch(0)
+            about = json.loads(tables["entities.arrow"].schema.metadata[b"newsmill"])
+            trie = marisa_trie.Trie().mmap(str(path / "names.marisa"))
+        except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ConfigError(f"{path}: is damaged: {error}") from None
+        if about.get("format") != FORMAT:
+            raise ConfigError(f"{path}: has format {about.get('format')}, needed is {FORMAT}; build it anew")
+        return cls(trie, tables, about)
+
+    def __len__(self) -> int:
+        """The number of entities."""
+        return len(self._names)
 
     def lookup(self, surface: str) -> tuple[Candidate, ...]:
-        """The entities that `surface` can name, likeliest first; empty when it is unknown."""
-        return self._names.get(surface, ())
+        """The entities that `surface` can name, likeliest first; empty when it is unknown.
+
+        Case and diacritics are ignored here; `scan` applies the rules for capitals.
+        """
+        number = self._trie.get(key(surface))
+        return () if number is None else self._candidates(number)
+
+    def is_common(self, surface: str) -> bool:
+        """Whether a known name is a common English word too."""
+        number = self._trie.get(key(surface))
+        return number is not None and bool(self._flags[number] & COMMON_WORD)
+
+    def names(self) -> Iterator[str]:
+        """All name keys."""
+        return iter(self._trie.iterkeys())
 
     def scan(self, text: str, language: str) -> list[Match]:
-        """Longest known names in `text`, left to right, without overlap."""
-        return []
+        """Longest known names in `text`, left to right, without overlap.
+
+        A name must begin with a capital (in scripts that have them) and end at a word's end; one that
+        counts in capitals only must be written so. `language` is ISO 639-1.
+        """
+        folded = fold(text)
+        prefixes, get = self._trie.prefixes, self._trie.get
+        found: list[Match] = []
+        position = 0
+        for start in _starts(text):
+            if start < position:
+                continue
+            for name in reversed(prefixes(folded[start : start + _LONGEST])):
+                end = start + len(name)
+                if end < len(text) and not _ends(text, end):
+                    continue
+                number = get(name)
+                candidates = _spelled(self._candidates(number), text[start:end], language)
+                if candidates:
+                    common = bool(self._flags[number] & COMMON_WORD)
+                    found.append(Match(start=start, end=end, candidates=candidates, common=common))
+                    position = end
+                    break
+        return found
+
+    def _candidates(self, number: int) -> tuple[Candidate, ...]:
+        known = self._by_name.get(number)
+        if known is None:
+            if len(self._by_name) >= _REMEMBERED:
+                self._by_name.clear()
+            known = self._by_name[number] = self._read(number)
+        return known
+
+    def _read(self, number: int) -> tuple[Candidate, ...]:
+        entity, role, weight = self._edge
+        edges = range(self._start[number], self._start[number + 1])
+        total = sum(weight[e] for e in edges)
+        return tuple(self._candidate(entity[e], ROLES[role[e]], weight[e], weight[e] / total) for e in edges)
+
+    def _candidate(self, index: int, role: str, weight: float, prior: float) -> Candidate:
+        column, about = self._entity, self.about
+        qid, geonameid = column["qid"][index], column["geonameid"][index]
+        type_ = about["types"][column["type"][index]]
+        lat, lon = column["lat"][index], column["lon"][index]
+        own = self._keys[index] if not qid else ""
+        return Candidate(
+            entity_id=f"Q{qid}" if qid else own or f"geonames:{geonameid}",
+            type=type_,
+            coarse=about["coarse"][type_],
+            name=self._names[index],
+            prior=prior,
+            role=role,
+            weight=weight,
+            importance=importance(column["weight"][index]),
+            wikidata_id=f"Q{qid}" if qid else None,
+            geonameid=geonameid or None,
+            country=about["countries"][column["country"][index]] or None,
+            admin1=about["admin1"][column["admin1"][index]] or None,
+            lat=None if math.isnan(lat) else round(lat, 5),
+            lon=None if math.isnan(lon) else round(lon, 5),
+            population=column["population"][index],
+        )
+
+
+class _Strings:
+    """An Arrow column of strings, read without Arrow scalars."""
+
+    def __init__(self, column: pa.StringArray) -> None:
+        _, starts, letters = column.buffers()
+        self._starts = memoryview(starts).cast("B")[: 4 * (len(column) + 1)].cast("i")
+        self._letters = memoryview(letters)
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    def __getitem__(self, index: int) -> str:
+        return str(self._letters[self._starts[index] : self._starts[index + 1]], "utf-8")
+
+
+def _view(batch: pa.RecordBatch, column: str) -> memoryview:
+    array = batch.column(column)
+    letter = {"uint8": "B", "uint16": "H", "uint32": "I", "float": "f"}[str(array.type)]
+    return memoryview(array.buffers()[1]).cast("B")[: len(array) * array.type.bit_width // 8].cast(letter)
+
+
+def _starts(text: str) -> Iterator[int]:
+    """Where a name can begin: at a word that starts with a capital, or in a script without case."""
+    for match in _WORD_START.finditer(text):
+        first = match.group()
+        if is_spaceless(first):
+            end = match.start()
+            while end < len(text) and is_spaceless(text[end]):
+                yield end
+                end += 1
+        elif first.isupper() or first.isdigit() or not first.islower():
+            yield match.start()
+
+
+def _ends(text: str, end: int) -> bool:
+    """Whether a name may end before `text[end]`."""
+    after = text[end]
+    return not after.isalnum() or is_spaceless(after) or not text[end - 1].isalnum()
+
+
+def _spelled(candidates: tuple[Candidate, ...], surface: str, language: str) -> tuple[Candidate, ...]:
+    """The candidates whose rules of spelling the surface keeps."""
+    letters = [c for c in surface if c.isalpha()]
+    upper = all(c.isupper() for c in letters) if letters else True
+    kept = tuple(
+        c
+        for c in candidates
+        if not (c.role in ("capitals", "postal") and not upper)
+        and not (c.role == "demonym" and language not in ("en", "und"))
+    )
+    if upper and len(letters) <= 3 and surface.isascii():
+        return tuple(c for c in kept if c.role in ("capitals", "postal") or "." in surface)
+    return kept

@@ -78,14 +78,18 @@ def condense(package: Path) -> bytes:
                     continue
                 kinds[value][path] += 1
                 own = (tags.get(owner), tags.get(f"{owner}:en"))
-                told = () if path.startswith("transit/") else (entry["displayName"], *entry.get("matchNames", ()))
+                told = (
+                    ()
+                    if path.startswith("transit/")
+                    else (entry["displayName"], *entry.get("matchNames", ()))
+                )
                 for name in (*own, *told):
                     if name:
                         names[value].setdefault(name.split(" (")[0])
     rows = []
     for qid in sorted(kinds, key=lambda q: int(q[1:])):
         label = items[qid].get("label")
-        if not label or "/" in label or label.startswith("Q1") and label[1:].isdigit():
+        if not label or "/" in label or (label.startswith("Q1") and label[1:].isdigit()):
             continue
         about = items[qid].get("description", "")
         place = bool(_SETTLEMENT.search(about)) and not _NOT_PLACE.search(about)

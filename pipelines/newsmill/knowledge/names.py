@@ -41,12 +41,15 @@ def fold(text: str) -> str:
     >>> fold("São Paulo’s")
     "sao paulo's"
     """
+    if text.isascii() and text.isprintable():
+        return text.lower()
     return text.translate(_TABLE)
 
 
 def key(name: str) -> str:
     """The key of a name: folded, with single spaces."""
-    return " ".join(fold(name).split())
+    folded = fold(name)
+    return " ".join(folded.split()) if "  " in folded or folded[:1] == " " or folded[-1:] == " " else folded
 
 
 def is_acronym(name: str) -> bool:
@@ -58,7 +61,12 @@ def is_acronym(name: str) -> bool:
 def is_spaceless(letter: str) -> bool:
     """Whether a letter's script is written without spaces between words (CJK, Thai, Lao, Khmer)."""
     code = ord(letter)
-    return 0x2E80 <= code <= 0xA4CF or 0xF900 <= code <= 0xFAFF or 0x0E00 <= code <= 0x0EFF or 0x1780 <= code <= 0x17FF
+    return (
+        0x2E80 <= code <= 0xA4CF
+        or 0xF900 <= code <= 0xFAFF
+        or 0x0E00 <= code <= 0x0EFF
+        or 0x1780 <= code <= 0x17FF
+    )
 
 
 def slug(name: str) -> str:

@@ -1,0 +1,182 @@
+"""Compiling entities to a knowledge base: a folder of files that readers map into memory.
+
+- `names.marisa`: a marisa-trie of name keys (`names.key`), each with a number
+- `names.arrow`: by that number, where the name's edges begin, and its flags
+- `edges.arrow`: from a name to the entities that bear it: entity, role, weight
+- `entities.arrow`: one row an entity
+
+The same entities give the same bytes. The version is a hash over what went in, so two workers with
+the same version link alike.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+import marisa_trie
+import msgspec
+import numpy as np
+import pyarrow as pa
+import xxhash
+
+from newsmill.errors import ConfigError
+from newsmill.knowledge.names import key, slug
+from newsmill.knowledge.packages import COARSE, Entry, english_words
+
+FORMAT = 1  # raise it with each change of the files' layout or of how entries are weighed
+ROLES = ("name", "capitals", "demonym", "postal", "bare_county")
+COMMON_WORD = 1  # flag of a name: a common English word in lower case
+
+
+def build(entries: Iterable[Entry], folder: Path, *, sources: dict[str, str]) -> str:
+    """Write a knowledge base and return its version.
+
+    The folder appears whole or not at all; an existing one is replaced.
+
+    Args:
+        entries: The entities; of two with the same id the later one wins.
+        folder: Where to write.
+        sources: Names and versions of what the entities come from, for `kb show`.
+
+    Raises:
+        ConfigError: No entities, or the folder can't be written.
+    """
+    rows = list({_id(e): e for e in entries}.values())
+    if not rows:
+        raise ConfigError("a knowledge base needs at least one entity")
+    edges = _edges(rows)
+    version = _version(rows)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".kb-", dir=folder.parent))
+    except OSError as error:
+        raise ConfigError(f"{folder}: can't be written: {error.strerror}") from None
+    about = {
+        "format": FORMAT, "version": version, "entities": len(rows), "names": len(edges),
+        "sources": dict(sorted(sources.items())),
+    }  # fmt: skip
+    try:
+        _write_names(edges, draft, about)
+        _write_entities(rows, draft, about)
+        (draft / "about.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        draft.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(draft, folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return version
+
+
+def _id(entry: Entry) -> str:
+    if entry.qid:
+        return f"Q{entry.qid}"
+    if entry.id:
+        return entry.id
+    return f"geonames:{entry.geonameid}" if entry.geonameid else f"newsmill:{slug(entry.name)}"
+
+
+def _version(rows: list[Entry]) -> str:
+    digest = xxhash.xxh3_128(f"format {FORMAT}".encode())
+    for row in rows:
+        digest.update(msgspec.json.encode(row))
+    return digest.hexdigest()[:12]
+
+
+def _edges(rows: list[Entry]) -> dict[str, list[tuple[int, int, float]]]:
+    """By name key: (entity, role, weight), heaviest first."""
+    best: dict[str, dict[int, tuple[int, float]]] = defaultdict(dict)
+    chief = {key(row.name) for row in rows if row.weight > 1e5}
+    for index, row in enumerate(rows):
+        for name, role, share in row.names:
+            bare = key(name)
+            if not bare or len(bare) > 120:
+                continue
+            number, weight = ROLES.index(role), row.weight * share
+            if (
+                row.type == "city"
+                and bare in chief
+                and bare != key(row.name)
+                and role == "name"
+                and share < 1
+            ):
+                weight *= 0.02  # an old or foreign name of one city that is the name of another
+            old = best[bare].get(index)
+            if old is None or old[1] < weight:
+                best[bare][index] = (number, weight)
+    return {
+        bare: sorted(((i, r, w) for i, (r, w) in bearers.items()), key=lambda e: (-e[2], e[0]))
+        for bare, bearers in sorted(best.items())
+    }
+
+
+def _write_names(
+    edges: dict[str, list[tuple[int, int, float]]], folder: Path, about: dict[str, object]
+) -> None:
+    trie = marisa_trie.Trie(edges)
+    trie.save(str(folder / "names.marisa"))
+    words = english_words()
+    order = sorted(edges, key=lambda name: trie[name])
+    starts = np.zeros(len(order) + 1, dtype=np.uint32)
+    flags = np.zeros(len(order) + 1, dtype=np.uint8)
+    flat: list[tuple[int, int, float]] = []
+    for number, name in enumerate(order):
+        flat += edges[name]
+        starts[number + 1] = len(flat)
+        flags[number] = COMMON_WORD if name in words else 0
+    names = pa.record_batch({"start": pa.array(starts), "flags": pa.array(flags)})
+    targets = pa.record_batch(
+        {
+            "entity": pa.array([e for e, _, _ in flat], pa.uint32()),
+            "role": pa.array([r for _, r, _ in flat], pa.uint8()),
+            "weight": pa.array([float(w) for _, _, w in flat], pa.float32()),
+        }
+    )
+    _write(folder / "names.arrow", names, about)
+    _write(folder / "edges.arrow", targets, about)
+
+
+def _write_entities(rows: list[Entry], folder: Path, about: dict[str, object]) -> None:
+    types = sorted({r.type for r in rows})
+    countries = sorted({r.country for r in rows})
+    divisions = sorted({r.admin1 for r in rows})
+    number = {
+        kind: {v: i for i, v in enumerate(values)}
+        for kind, values in (("t", types), ("c", countries), ("d", divisions))
+    }
+    batch = pa.record_batch(
+        {
+            "name": pa.array([r.name for r in rows], pa.string()),
+            "key": pa.array([r.id or "" if not r.qid else "" for r in rows], pa.string()),
+            "type": pa.array([number["t"][r.type] for r in rows], pa.uint16()),
+            "country": pa.array([number["c"][r.country] for r in rows], pa.uint16()),
+            "admin1": pa.array([number["d"][r.admin1] for r in rows], pa.uint16()),
+            "qid": pa.array([r.qid for r in rows], pa.uint32()),
+            "geonameid": pa.array([r.geonameid for r in rows], pa.uint32()),
+            "population": pa.array([r.population for r in rows], pa.uint32()),
+            "lat": pa.array([r.lat for r in rows], pa.float32()),
+            "lon": pa.array([r.lon for r in rows], pa.float32()),
+            "weight": pa.array([float(r.weight) for r in rows], pa.float32()),
+        }
+    )
+    tables = {"types": types, "countries": countries, "admin1": divisions}
+    coarse = {t: COARSE.get(t, "ORG") for t in types}
+    _write(folder / "entities.arrow", batch, {**about, **tables, "coarse": coarse})
+
+
+def _write(path: Path, batch: pa.RecordBatch, about: dict[str, object]) -> None:
+    batch = batch.replace_schema_metadata({"newsmill": json.dumps(about)})
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+
+
+def importance(weight: float) -> float:
+    """An entity's weight on a scale from 0 to 1 (a billion people)."""
+    return min(1.0, max(0.0, math.log10(max(weight, 1.0)) / 9))

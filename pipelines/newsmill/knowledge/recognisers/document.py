@@ -1,0 +1,110 @@
+"""The document pass: all mentions of a name in a text decide its type together."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from newsmill.knowledge.names import fold
+from newsmill.knowledge.spans import COARSE, Span
+
+LOCAL = 1.0
+"""Weight of a mention's own evidence beside that of all mentions of the name together."""
+
+SAME_NAME = 3.0
+"""Evidence that a surname has from the full name of a person in the same text."""
+
+DEFINED = 6.0
+"""Evidence that an acronym has from the long form that it stands behind in brackets."""
+
+_BRACKET = re.compile(r"\s*\(\s*['\"“‘]?$")
+
+
+@dataclass(slots=True)
+class Guess:
+    """A span that may be a name, and the evidence for each type (log-odds like, added up)."""
+
+    start: int
+    end: int
+    words: tuple[str, ...]
+    evidence: dict[str, float] = field(default_factory=lambda: dict.fromkeys(COARSE, 0.0))
+
+    def add(self, coarse: str, weight: float) -> None:
+        """Add to the evidence for one type."""
+        self.evidence[coarse] += weight
+
+    @property
+    def best(self) -> str:
+        """The type with most evidence."""
+        return max(COARSE, key=self.evidence.__getitem__)
+
+
+def resolve(text: str, guesses: Sequence[Guess], *, least: float) -> list[Span]:
+    """Spans of the guesses whose evidence reaches `least`, types made consistent over the text."""
+    groups: dict[str, dict[str, float]] = {}
+    members: dict[str, int] = defaultdict(int)
+    for guess in guesses:
+        name = _name(guess)
+        total = groups.setdefault(name, dict.fromkeys(COARSE, 0.0))
+        members[name] += 1
+        for coarse, weight in guess.evidence.items():
+            total[coarse] += weight
+    for name, total in groups.items():
+        for coarse in COARSE:
+            total[coarse] /= members[name] ** 0.5
+    _share_with_short_forms(groups)
+    _share_with_acronyms(text, guesses, groups)
+    spans = []
+    for guess in guesses:
+        total = groups[_name(guess)]
+        score = {coarse: total[coarse] + LOCAL * guess.evidence[coarse] for coarse in COARSE}
+        best = max(COARSE, key=score.__getitem__)
+        if score[best] >= least * (1 + LOCAL):
+            spans.append(Span(start=guess.start, end=guess.end, coarse=best))
+    return spans
+
+
+def _name(guess: Guess) -> str:
+    return fold(" ".join(guess.words))
+
+
+def _share_with_short_forms(groups: dict[str, dict[str, float]]) -> None:
+    """Full names of persons and companies give their type to the short forms."""
+    short: dict[str, dict[str, float]] = defaultdict(lambda: dict.fromkeys(COARSE, 0.0))
+    for name, total in groups.items():
+        first, *others = name.split()
+        if not others:
+            continue
+        best = max(COARSE, key=total.__getitem__)
+        if best == "PER":
+            short[others[-1]]["PER"] = SAME_NAME
+            short[first]["PER"] = max(short[first]["PER"], SAME_NAME / 2)
+            if len(others) > 1:
+                short[" ".join(others)]["PER"] = SAME_NAME
+        elif best == "ORG":
+            short[first]["ORG"] = SAME_NAME / 2
+            short[" ".join(name.split()[:-1])]["ORG"] = SAME_NAME / 2
+    for name, gained in short.items():
+        if name in groups:
+            for coarse, weight in gained.items():
+                groups[name][coarse] += weight
+
+
+def _share_with_acronyms(text: str, guesses: Iterable[Guess], groups: dict[str, dict[str, float]]) -> None:
+    """`International Atomic Energy Agency (IAEA)`: the acronym takes the type of what it stands for."""
+    before: Guess | None = None
+    for guess in guesses:
+        if before and len(guess.words) == 1 and len(before.words) > 1 and guess.words[0].isupper():
+            between = text[before.end : guess.start]
+            initials = "".join(word[0] for word in before.words if word[0].isupper())
+            if _BRACKET.fullmatch(between) and _initial(guess.words[0], initials):
+                long_form = groups[_name(before)]
+                groups[_name(guess)][max(COARSE, key=long_form.__getitem__)] += DEFINED
+        before = guess
+
+
+def _initial(acronym: str, initials: str) -> bool:
+    """Whether an acronym may come from words with these initials: the same first letter, most of the rest."""
+    return acronym[0] == initials[:1] and sum(letter in initials for letter in acronym) * 2 >= len(acronym)

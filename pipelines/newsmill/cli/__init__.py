@@ -14,6 +14,7 @@ from newsmill.errors import ConfigError, NewsmillError
 
 _COMMANDS = {
     "Run": ("run", "annotate"),
+    "Look": ("explain",),
 }
 _GROUPS = ("config", "dev")
 

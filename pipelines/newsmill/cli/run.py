@@ -234,7 +234,7 @@ def _show_plan(config: Config, *, as_json: bool) -> None:
     from newsmill.lake.lake import Lake
     from newsmill.sources import kafka
 
-    committed = Lake.progress(config.lake)
+    committed = Lake.look(config.lake).committed()
     plan = kafka.plan(config.kafka, committed, config.batch, config.on_data_loss)
     rows = [
         {"topic": s.topic, "partition": s.partition, "start": s.start, "end": s.end, "records": s.records}

@@ -116,6 +116,15 @@ class Gazetteer:
         number = self._trie.get(key(surface))
         return () if number is None else self._candidates(number)
 
+    def longest(self, letters: str) -> tuple[Candidate, ...]:
+        """The bearers of the longest name of at least five letters that `letters` begins with."""
+        names = [n for n in self._trie.prefixes(fold(letters)) if len(n) >= 5]
+        for name in reversed(names):
+            number = self._trie.get(name)
+            if not self._flags[number] & COMMON_WORD:
+                return self._candidates(number)
+        return ()
+
     def is_common(self, surface: str) -> bool:
         """Whether a known name is a common English word too."""
         number = self._trie.get(key(surface))

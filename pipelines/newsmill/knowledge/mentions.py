@@ -1,0 +1,111 @@
+"""Gathering mentions: what the gazetteer and the recognisers found, brought to one list without overlap.
+
+A recogniser knows names by their shape, the gazetteer by heart. Where both saw the same stretch, the
+longer one wins, but a known place inside an organisation's name ("Athens Police Department") stays a
+place mention too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from newsmill.knowledge.gazetteer import Candidate, Gazetteer, Match
+from newsmill.knowledge.names import fold
+from newsmill.knowledge.spans import Span
+
+_BEFORE = re.compile(r"(\S+)[ \t]+$")
+_AFTER = re.compile(r"[ \t]+([^\s,;:.!?()\"”“]+)")
+_SENTENCE_END = re.compile(r"(?:^|[.!?:;\n“”\"‘(\[•–—|]\s*)$")
+_STREETS = frozenset(
+    "street st st. road rd rd. avenue ave ave. drive dr dr. lane ln blvd boulevard highway hwy parkway "
+    "pkwy terrace crescent close square alley row circle pike turnpike freeway expressway interchange".split()
+)
+_TITLES = frozenset(
+    "mr mr. mrs mrs. ms ms. miss dr dr. sir lord lady dame sen sen. rep rep. gov gov. judge justice officer "
+    "detective lt lt. sgt sgt. capt capt. captain col col. gen gen. maj maj. cpl cpl. pvt pvt. prof prof. "
+    "professor coach rev rev. father sister brother pastor bishop uncle aunt".split()
+)
+_COMPASS = frozenset(
+    "north south east west northern southern eastern western central greater downtown upper lower inner "
+    "outer northeast northwest southeast southwest mid near old metro metropolitan suburban the in of from "
+    "at to and near for".split()
+)
+_MAJOR = 1_000_000.0  # weight from which a place that is also a common word is believed on sight
+
+
+@dataclass(frozen=True)
+class Found:
+    """A mention before it is linked."""
+
+    start: int
+    end: int
+    text: str
+    candidates: tuple[Candidate, ...]
+    coarse: str | None = None  # what a recogniser said; None where only the gazetteer knows the name
+    inside: bool = False  # a place name inside the name of something else
+    common: bool = False  # the name is a common English word too
+
+    @property
+    def folded(self) -> str:
+        """The folded text: the same for all spellings in capitals and small letters."""
+        return fold(self.text)
+
+
+def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]) -> list[Found]:
+    """All mentions in the order of the text."""
+    matches = [m for m in gazetteer.scan(text, language) if not _is_other(text, m, language)]
+    found: list[Found] = []
+    used: set[int] = set()
+    for span in spans:
+        inside = [i for i, m in enumerate(matches) if m.start < span.end and span.start < m.end]
+        wider = [i for i in inside if matches[i].start <= span.start and span.end <= matches[i].end]
+        if wider:
+            match = matches[wider[0]]
+            found.append(_from_match(text, match, span.coarse))
+            used.update(wider)
+            continue
+        found.append(_from_span(text, span, gazetteer))
+        for index in inside:
+            match = matches[index]
+            held = span.start <= match.start and match.end <= span.end
+            if held and span.coarse != "PER" and any(c.coarse == "LOC" for c in match.candidates):
+                found.append(_from_match(text, match, None, inside=True))
+            used.add(index)
+    found += [_from_match(text, m, None) for i, m in enumerate(matches) if i not in used]
+    return sorted(set(found), key=lambda f: (f.start, -f.end))
+
+
+def _from_match(text: str, match: Match, coarse: str | None, *, inside: bool = False) -> Found:
+    return Found(
+        start=match.start, end=match.end, text=text[match.start : match.end],
+        candidates=match.candidates, coarse=coarse, inside=inside, common=match.common,
+    )  # fmt: skip
+
+
+def _from_span(text: str, span: Span, gazetteer: Gazetteer) -> Found:
+    surface = text[span.start : span.end]
+    candidates = tuple(c for c in gazetteer.lookup(surface) if c.role not in ("capitals", "postal"))
+    return Found(start=span.start, end=span.end, text=surface, candidates=candidates, coarse=span.coarse)
+
+
+def _is_other(text: str, match: Match, language: str) -> bool:
+    """Whether the words around a known name show that it is part of some other name."""
+    best = match.candidates[0]
+    before = _BEFORE.search(text, max(0, match.start - 40), match.start)
+    previous = before.group(1) if before else ""
+    after = _AFTER.match(text, match.end)
+    following = after.group(1) if after else ""
+    if best.role == "postal":
+        return not re.search(r"\w, ?$", text[max(0, match.start - 4) : match.start])
+    if language != "en" or best.coarse != "LOC" or best.role == "demonym":
+        return False
+    if following.lower() in _STREETS and following[:1].isupper():
+        return True
+    if previous.lower() in _TITLES and " " not in text[match.start : match.end]:
+        return True
+    starts = bool(_SENTENCE_END.search(text, max(0, match.start - 4), match.start))
+    if match.common and best.weight < _MAJOR:
+        return starts or not following.startswith(",")
+    return False

@@ -159,8 +159,7 @@ class Lake:
 
     def pending(self) -> Batch | None:
         """The batch that was begun and not committed. It must be done again, or abandoned."""
-        noted = self._ledger().properties.get(PENDING)
-        return None if noted is None else msgspec.json.decode(noted, type=Batch)
+        return pending_batch(self._ledger())
 
     def begin(self, slices: Sequence[OffsetRange], *, gaps: Sequence[Gap] = (), now: Micros) -> Batch:
         """Begin a batch.
@@ -265,13 +264,13 @@ class Lake:
         """(URL keys, registrable domains) that were taken down."""
         table = self.tables.load("takedowns")
         self._takedowns_seen = table.metadata.current_snapshot_id
-        return _tombstones(table)
+        return tombstones(table)
 
     def _check_withheld(self, files: Sequence[DataFile]) -> None:
         table = self.tables.load("takedowns")
         if table.metadata.current_snapshot_id == self._takedowns_seen:
             return
-        keys, domains = _tombstones(table)
+        keys, domains = tombstones(table)
         for file in files:
             if file.table == "articles":
                 rows = self._columns(file, ["url_key", "domain"])
@@ -346,8 +345,7 @@ class Lake:
             raise Fenced(f"{owner} has taken over this lake; this process must not commit any more")
 
     def _noted(self, table: Table, batch: Batch) -> Batch:
-        noted = table.properties.get(PENDING)
-        found = None if noted is None else msgspec.json.decode(noted, type=Batch)
+        found = pending_batch(table)
         if found is None or found.sequence != batch.sequence or found.batch_id != batch.batch_id:
             raise LakeError(f"batch {batch.batch_id} is not pending")
         return found
@@ -358,6 +356,19 @@ class Lake:
     def _columns(self, file: DataFile, columns: Sequence[str]) -> pa.Table:
         with self.tables.store.open(self.tables.store.path(file.path)) as opened:
             return pq.ParquetFile(opened, page_checksum_verification=True).read(columns=list(columns))
+
+
+def pending_batch(ledger: Table) -> Batch | None:
+    """The batch that a state of the ledger notes as begun and not committed."""
+    noted = ledger.properties.get(PENDING)
+    return None if noted is None else msgspec.json.decode(noted, type=Batch)
+
+
+def tombstones(takedowns: Table) -> tuple[frozenset[str], frozenset[str]]:
+    """(URL keys, registrable domains) that were taken down."""
+    rows = takedowns.scan(selected_fields=("kind", "value")).to_arrow().to_pylist()
+    keys = frozenset(row["value"] for row in rows if row["kind"] == "url")
+    return keys, frozenset(row["value"] for row in rows if row["kind"] == "domain")
 
 
 def check_coverage(
@@ -491,9 +502,3 @@ def _offsets_json(offsets: Mapping[tuple[str, int], int]) -> str:
     for (topic, partition), offset in sorted(offsets.items()):
         nested.setdefault(topic, {})[str(partition)] = offset
     return json.dumps(nested)
-
-
-def _tombstones(table: Table) -> tuple[frozenset[str], frozenset[str]]:
-    rows = table.scan(selected_fields=("kind", "value")).to_arrow().to_pylist()
-    keys = frozenset(row["value"] for row in rows if row["kind"] == "url")
-    return keys, frozenset(row["value"] for row in rows if row["kind"] == "domain")

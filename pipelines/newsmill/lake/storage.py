@@ -134,6 +134,7 @@ class LocalStorage:
             except FileExistsError:
                 if final.stat().st_size != hashed.count:
                     raise LakeError(f"{final}: exists with other content; run `newsmill audit`") from None
+                os.utime(final)  # young again: `gc` leaves it
         finally:
             temporary.unlink(missing_ok=True)
         failpoints.reach("file.before_folder_fsync", final)
@@ -212,11 +213,10 @@ class ObjectStorage:
             hashed = _Hashed(file)
             write(hashed)
             path = f"{folder}/{hashed.sha256}{suffix}"
-            if self.size(path) != hashed.count:
-                file.seek(0)
-                with self._fs.open_output_stream(f"{self._prefix}/{path}") as stream:
-                    while block := file.read(8 << 20):
-                        stream.write(block)
+            file.seek(0)
+            with self._fs.open_output_stream(f"{self._prefix}/{path}") as stream:
+                while block := file.read(8 << 20):
+                    stream.write(block)
         return Published(path, hashed.count, hashed.sha256)
 
     def open(self, path: str) -> pa.NativeFile:

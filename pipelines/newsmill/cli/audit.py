@@ -1,0 +1,82 @@
+"""`newsmill audit`: prove that nothing is lost, twice, torn or half visible."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from newsmill.cli.options import ConfigFile, Json, Sets, loaded
+
+if TYPE_CHECKING:
+    from newsmill.lake.audit import Report
+
+
+def audit(
+    lake: Annotated[str | None, typer.Argument(help="Folder or URI; else lake.path of the settings.")] = None,
+    bootstrap: Annotated[
+        str | None, typer.Option(help="host:port of the broker: compare with what it holds.")
+    ] = None,
+    topic: Annotated[str | None, typer.Option(help="With --bootstrap: the topic that was read.")] = None,
+    since: Annotated[
+        int | None, typer.Option(help="A snapshot id of `fate`: open only files that are newer.")
+    ] = None,
+    same_as: Annotated[
+        str | None, typer.Option(help="Another lake made from the same records: must say the same.")
+    ] = None,
+    max_waiting: Annotated[
+        float | None, typer.Option(help="With --bootstrap: longest wait for a fate, in seconds.")
+    ] = None,
+    config: ConfigFile = None,
+    as_json: Json = False,
+    sets: Sets = None,
+) -> None:
+    """Check the lake by a program that shares no code with the writer. Exit code 1 when a rule is broken.
+
+    May run while the lake is written. With --bootstrap every record of the topic must have its one fate.
+    """
+    from newsmill.lake import audit as checker
+
+    settings = loaded(config, sets, kafka__bootstrap=bootstrap, kafka__topic=topic).config
+    report = checker.audit(
+        lake or settings.lake.path,
+        broker=settings.kafka if bootstrap or config else None,
+        since=since,
+        same_as=same_as,
+        max_waiting_s=max_waiting,
+    )
+    if as_json:
+        typer.echo(json.dumps(report.as_dict()))
+    else:
+        _show(report)
+    if not report.right:
+        raise typer.Exit(1)
+
+
+def _show(report: Report) -> None:
+    console = Console()
+    facts = Table.grid(padding=(0, 2))
+    fates = ", ".join(f"{count:,} {fate}" for fate, count in report.fates.items()) or "none"
+    for name, value in (
+        ("records", f"{report.records:,} ({fates}), {report.gaps:,} gaps"),
+        ("committed", ", ".join(f"{place} to {offset:,}" for place, offset in report.committed.items())),
+        ("broker", "not asked" if report.broker_records is None else f"{report.broker_records:,} records"),
+        (
+            "files",
+            f"{sum(report.files.values()):,}, read {report.files_read:,}, {report.bytes_read / 1e6:,.1f} MB",
+        ),
+        ("orphans", f"{report.orphans:,}, {report.orphan_bytes / 1e6:,.1f} MB; `newsmill gc` removes them"),
+        ("rules", " ".join(sorted(report.checked))),
+        ("seconds", f"{report.seconds:,.1f}"),
+    ):
+        facts.add_row(name, escape(value))
+    console.print(facts)
+    for finding in report.findings:
+        console.print(f"[red]{finding.rule}[/] {escape(finding.what)}: {finding.count:,}")
+        for example in finding.examples:
+            console.print(f"    {escape(example)}", highlight=False)
+    console.print("[green]right[/]" if report.right else f"[red]wrong[/]: {len(report.findings)} findings")

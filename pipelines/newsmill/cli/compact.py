@@ -1,0 +1,40 @@
+"""`newsmill compact`: merge small files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from newsmill.cli.options import ConfigFile, DryRun, Json, Sets, loaded
+
+
+def compact(
+    lake: Annotated[str | None, typer.Argument(help="Folder or URI; else lake.path of the settings.")] = None,
+    target_mb: Annotated[int, typer.Option(min=1, help="Size that merged files come near to, in MB.")] = 256,
+    dry_run: DryRun = False,
+    config: ConfigFile = None,
+    as_json: Json = False,
+    sets: Sets = None,
+) -> None:
+    """Merge the small files of each hour but the newest into few sorted ones.
+
+    May run beside `newsmill run`. Row counts, offsets and content are compared before readers get the
+    new files. The small ones stay for readers of older snapshots, until `newsmill gc`.
+    """
+    from newsmill.lake import compaction
+    from newsmill.lake.tables import Tables
+
+    settings = loaded(config, sets, lake__path=lake).config
+    for merged in compaction.compact(
+        Tables.open(settings.lake), target_bytes=target_mb * 1_000_000, dry_run=dry_run
+    ):
+        if as_json:
+            typer.echo(json.dumps(asdict(merged)))
+        else:
+            what = f"{merged.table}: {merged.files} files, {merged.rows:,} rows, {merged.bytes / 1e6:,.1f} MB"
+            done = f"→ {merged.into_bytes / 1e6:,.1f} MB in {merged.seconds:.1f} s"
+            left = "would be merged" if dry_run else "changed meanwhile, left"
+            typer.echo(f"{what} {done if merged.into else left}")

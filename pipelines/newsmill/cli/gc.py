@@ -1,0 +1,43 @@
+"""`newsmill gc`: remove files that nobody can see any more."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from newsmill.cli.options import ConfigFile, DryRun, Json, Sets, loaded
+
+
+def gc(
+    lake: Annotated[str | None, typer.Argument(help="Folder or URI; else lake.path of the settings.")] = None,
+    grace_hours: Annotated[float, typer.Option(help="Younger files stay; at least 1.")] = 24.0,
+    keep_snapshots: Annotated[
+        int, typer.Option(min=1, help="Snapshots of each table that stay readable; tags always do.")
+    ] = 100,
+    dry_run: DryRun = False,
+    config: ConfigFile = None,
+    as_json: Json = False,
+    sets: Sets = None,
+) -> None:
+    """Forget old snapshots, and remove what no snapshot names: leftovers of crashes and of `compact`."""
+    from newsmill.lake import collection
+    from newsmill.lake.tables import Tables
+
+    settings = loaded(config, sets, lake__path=lake).config
+    files = size = 0
+    for garbage in collection.collect(
+        Tables.open(settings.lake),
+        grace_s=grace_hours * 3600,
+        keep_snapshots=keep_snapshots,
+        dry_run=dry_run,
+    ):
+        files, size = files + 1, size + garbage.bytes
+        if as_json:
+            typer.echo(json.dumps(asdict(garbage)))
+        elif dry_run:
+            typer.echo(f"{garbage.path}  {garbage.bytes:,} bytes, {garbage.age_s / 3600:.1f} h old")
+    if not as_json:
+        typer.echo(f"{files:,} files, {size / 1e6:,.1f} MB {'would go' if dry_run else 'removed'}")

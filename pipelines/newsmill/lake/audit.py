@@ -1,0 +1,443 @@
+"""The checker: proves from the files alone that nothing is lost, twice, torn or half visible.
+
+It shares no code with the writer (see `evidence`), counts with DuckDB (see `rules.sql`), and asks the
+broker through a plain consumer. A rule that is broken gives a finding with the offsets or files that
+break it.
+
+| rule | what must hold |
+|---|---|
+| C1 | each offset that the broker shows below the committed one has a fate; no other offset has one |
+| C2 | one fate for each offset, of the closed set; gaps overlap nothing |
+| C3 | (article_id, revision) and position are unique; rows and fates tell the same |
+| C4 | each visible file is there and whole: size, hash, pages, rows, columns, folder |
+| C5 | files that no snapshot names are counted: `gc` removes them |
+| C6 | the chain of snapshots has no fork or hole, no file was added twice, hints point to whole metadata |
+| C7 | copies and clusters point to visible articles; merges end; no circles |
+| C8 | quarantined payloads have the hash that was noted, and that the broker's record has |
+| C9 | no record waits for its fate longer than allowed |
+| C12 | another lake made from the same records says the same of each of them |
+| W1 | nothing that was taken down is readable |
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.fs
+import pyarrow.parquet as pq
+from kafka import KafkaConsumer, TopicPartition
+
+from newsmill.config import KafkaConfig
+from newsmill.errors import Code, LakeError
+from newsmill.lake.evidence import LakeEvidence, TableEvidence, VisibleFile, content, gather, place
+
+_SHOWN = 20
+"""Most examples of one finding."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One way in which one rule is broken."""
+
+    rule: str
+    what: str
+    count: int
+    examples: tuple[str, ...]
+
+
+@dataclass
+class Report:
+    """What was looked at, and all that is wrong."""
+
+    lake: str
+    records: int = 0
+    fates: dict[str, int] = field(default_factory=dict)
+    gaps: int = 0
+    committed: dict[str, int] = field(default_factory=dict)
+    snapshots: dict[str, int | None] = field(default_factory=dict)
+    files: dict[str, int] = field(default_factory=dict)
+    files_read: int = 0
+    bytes_read: int = 0
+    orphans: int = 0
+    orphan_bytes: int = 0
+    pending: bool = False
+    broker_records: int | None = None
+    oldest_waiting_s: float | None = None
+    checked: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def right(self) -> bool:
+        """Whether every rule that was checked holds."""
+        return not self.findings
+
+    def find(self, rule: str, what: str, broken: Iterable[Any]) -> None:
+        """Check a rule: it holds when nothing breaks it."""
+        if rule not in self.checked:
+            self.checked.append(rule)
+        if breaks := list(broken):
+            examples = tuple(
+                "/".join(map(str, b)) if isinstance(b, tuple) else str(b) for b in breaks[:_SHOWN]
+            )
+            self.findings.append(Finding(rule, what, len(breaks), examples))
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, for JSON."""
+        return {**vars(self), "right": self.right, "findings": [vars(f) for f in self.findings]}
+
+
+def audit(
+    lake: str,
+    *,
+    broker: KafkaConfig | None = None,
+    since: int | None = None,
+    same_as: str | None = None,
+    max_waiting_s: float | None = None,
+) -> Report:
+    """Check a lake; also one that is being written.
+
+    Args:
+        lake: Folder or URI.
+        broker: The topic that was read; the rules that need the truth of the broker are skipped without.
+        since: A snapshot id of `fate`: files that were there by then are not opened for C4 and C8, all else
+            is checked.
+        same_as: Another lake made from the same records, for C12.
+        max_waiting_s: With a broker: a record without a fate for longer breaks C9.
+
+    Raises:
+        LakeError: It is no lake.
+    """
+    start = time.monotonic()
+    evidence = gather(lake)
+    tables = evidence.tables
+    report = Report(
+        lake=lake,
+        committed={f"{t}/{p}": o for (t, p), o in sorted(evidence.committed.items())},
+        snapshots={name: table.current for name, table in tables.items()},
+        files={name: len(table.files) for name, table in tables.items()},
+        pending="newsmill.pending" in tables["fate"].properties,
+    )
+    since_ms = _time_of(tables["fate"], since)
+    for table in tables.values():
+        _check_chain(evidence.root, table, report)
+        _check_files(table, report, since_ms)
+    _check_orphans(evidence, report)
+    with duckdb.connect() as connection:
+        _show(connection, evidence)
+        _count(connection, report)
+        for rule, what, query in _rules():
+            report.find(rule, what, connection.execute(query).fetchall())
+        _check_payloads(tables["quarantine"], report, since_ms)
+        if broker is not None:
+            _check_against_broker(connection, evidence, report, broker, max_waiting_s)
+        if same_as is not None:
+            _check_same(connection, gather(same_as), report)
+    report.seconds = round(time.monotonic() - start, 3)
+    return report
+
+
+def _time_of(ledger: TableEvidence, since: int | None) -> int:
+    if since is None:
+        return 0
+    for snapshot in ledger.snapshots:
+        if snapshot["snapshot-id"] == since:
+            return int(snapshot["timestamp-ms"])
+    newest = ", ".join(str(s["snapshot-id"]) for s in ledger.snapshots[-3:])
+    raise LakeError(f"fate has no snapshot {since}, or not any more; the newest are {newest}")
+
+
+def _check_chain(root: str, table: TableEvidence, report: Report) -> None:
+    snapshots = table.snapshots
+
+    def find(what: str, broken: Iterable[Any]) -> None:
+        report.find("C6", f"{table.name}: {what}", broken)
+
+    find("manifests that can't be read", table.broken)
+    find("snapshots of the same number", _more_than_once(s["sequence-number"] for s in snapshots))
+    find("forks", _more_than_once(p for s in snapshots if (p := s.get("parent-snapshot-id"))))
+    ids = {s["snapshot-id"] for s in snapshots}
+    find(
+        "snapshots whose parent is gone",
+        [i for s in snapshots[1:] if (i := s["parent-snapshot-id"]) not in ids],
+    )
+    newest = snapshots[-1]["snapshot-id"] if snapshots else None
+    find("the current snapshot is not the newest", [table.current] if table.current != newest else [])
+    find("files added twice", [uri for uri, times in table.added.items() if times > 1])
+    find("files visible twice", _more_than_once(file.uri for file in table.files))
+    find("batches committed twice", _more_than_once(_batches(snapshots)))
+    if snapshots and not table.broken:
+        told, held = int(snapshots[-1]["summary"]["total-records"]), sum(file.rows for file in table.files)
+        find(f"summary tells {told} rows, files hold {held}", [newest] if told != held else [])
+    find("version-hint.text points to no whole metadata of this table", _hint_problems(root, table))
+
+
+def _batches(snapshots: list[dict[str, Any]]) -> Iterator[str]:
+    for snapshot in snapshots:
+        if "newsmill.sequence" in snapshot["summary"]:
+            yield snapshot["summary"]["newsmill.sequence"]
+
+
+def _more_than_once(values: Iterable[Any]) -> list[Any]:
+    return [value for value, times in Counter(values).items() if times > 1]
+
+
+def _hint_problems(root: str, table: TableEvidence) -> list[str]:
+    folder = f"{root}/{table.name}/metadata"
+    try:
+        version = content(f"{folder}/version-hint.text").decode()
+        hinted = json.loads(content(f"{folder}/{version}.metadata.json"))
+    except (OSError, ValueError) as error:
+        return [str(error)]
+    return [] if hinted["table-uuid"] == table.metadata["table-uuid"] else [version]
+
+
+def _check_files(table: TableEvidence, report: Report, since_ms: int) -> None:
+    ids = {column["name"]: column["id"] for column in table.columns}
+    for file in table.files:
+        if not since_ms or file.added_ms > since_ms:
+            report.files_read += 1
+            report.bytes_read += file.bytes
+            problems = _file_problems(table.name, file, ids)
+            report.find(
+                "C4", f"{table.name}: a file is not what was committed", [(file.uri, p) for p in problems]
+            )
+
+
+def _file_problems(table: str, file: VisibleFile, ids: dict[str, int]) -> list[str]:
+    try:
+        data = content(file.uri)
+    except FileNotFoundError:
+        return ["is missing"]
+    problems = []
+    if len(data) != file.bytes:
+        problems.append(f"has {len(data)} bytes, not {file.bytes}")
+    if hashlib.sha256(data).hexdigest() != file.uri.rsplit("/", 1)[1].removesuffix(".parquet"):
+        problems.append("its content has another hash than its name")
+    rows, hours = 0, set()
+    try:
+        parquet = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+        for batch in parquet.iter_batches():
+            rows += batch.num_rows
+            hours.update(
+                pc.unique(pc.divide(batch["ingested_at"].cast(pa.int64()), 3_600_000_000)).to_pylist()
+            )
+    except (pa.ArrowInvalid, OSError) as error:
+        return [*problems, f"can't be read: {error}"]
+    if not rows == parquet.metadata.num_rows == file.rows:
+        problems.append(f"holds {rows} rows, its footer says {parquet.metadata.num_rows}, not {file.rows}")
+    for column in parquet.schema_arrow:
+        id = int((column.metadata or {}).get(b"PARQUET:field_id", -1))
+        if ids.get(column.name) != id:
+            problems.append(f"column {column.name} has id {id}, not {ids.get(column.name)}")
+    folder = datetime.fromtimestamp(file.hour * 3600, UTC).strftime("dt=%Y-%m-%d/hour=%H")
+    if hours != {file.hour} or not file.uri.rsplit("/", 1)[0].endswith(f"/{table}/data/{folder}"):
+        problems.append("its folder, its partition and its rows are not of one hour")
+    return problems
+
+
+def _check_orphans(evidence: LakeEvidence, report: Report) -> None:
+    """C5: counted, no finding: files of a batch under way are among them."""
+    filesystem, root = place(evidence.root)
+    report.checked.append("C5")
+    for name, table in evidence.tables.items():
+        selector = pyarrow.fs.FileSelector(f"{root}/{name}", recursive=True, allow_not_found=True)
+        for found in filesystem.get_file_info(selector):
+            uri = evidence.root + found.path[len(root) :]
+            if found.is_file and uri.endswith((".parquet", ".avro", ".json")) and uri not in table.named:
+                report.orphans += 1
+                report.orphan_bytes += found.size
+
+
+def _show(connection: duckdb.DuckDBPyConnection, evidence: LakeEvidence, prefix: str = "") -> None:
+    """Make the visible rows known to DuckDB, up to the ledger: beyond it, a commit is under way."""
+    known = [{"topic": t, "partition": p, "next": o} for (t, p), o in evidence.committed.items()]
+    schema = pa.schema([("topic", pa.string()), ("partition", pa.int32()), ("next", pa.int64())])
+    connection.register(f"{prefix}committed", pa.Table.from_pylist(known, schema=schema))
+    filesystem, _ = place(evidence.root)
+    for name, table in evidence.tables.items():
+        paths = [
+            place(file.uri)[1] for file in table.files if filesystem.get_file_info(place(file.uri)[1]).is_file
+        ]
+        rows = ds.dataset(paths, schema=table.arrow, format="parquet", filesystem=filesystem)
+        connection.register(f"{prefix}{name}_files", rows if paths else table.arrow.empty_table())
+        upto = f'JOIN {prefix}committed USING (topic, partition) WHERE "offset" < next'
+        if name in ("fate", "takedowns"):
+            upto = ""
+        connection.execute(
+            f"CREATE VIEW {prefix}{name} AS SELECT {prefix}{name}_files.* FROM {prefix}{name}_files {upto}"
+        )
+
+
+def _count(connection: duckdb.DuckDBPyConnection, report: Report) -> None:
+    counts = dict(connection.execute("SELECT fate, count(*) FROM fate GROUP BY 1 ORDER BY 1").fetchall())
+    report.gaps = counts.pop("gap", 0)
+    report.fates = counts
+    report.records = sum(counts.values())
+
+
+def _rules() -> Iterator[tuple[str, str, str]]:
+    """(rule, what is wrong, query) of each query in rules.sql."""
+    for block in files("newsmill.lake").joinpath("rules.sql").read_text(encoding="utf-8").split("\n\n")[1:]:
+        title, query = block.removeprefix("-- ").split("\n", 1)
+        rule, what = title.split(": ", 1)
+        yield rule, what, query
+
+
+def _check_payloads(quarantine: TableEvidence, report: Report, since_ms: int) -> None:
+    codes = {code.value for code in Code}
+    wrong, unknown = [], []
+    columns = ["topic", "partition", "offset", "payload", "payload_bytes", "payload_sha256", "code", "stage"]
+    for file in quarantine.files:
+        if since_ms and file.added_ms <= since_ms:
+            continue
+        filesystem, path = place(file.uri)
+        try:
+            batches = list(
+                pq.ParquetFile(filesystem.open_input_file(path)).iter_batches(100, columns=columns)
+            )
+        except (OSError, pa.ArrowInvalid):
+            continue  # C4 has told
+        for row in (row for batch in batches for row in batch.to_pylist()):
+            where = (row["topic"], row["partition"], row["offset"])
+            payload = row["payload"]
+            whole = payload is not None and len(payload) == row["payload_bytes"]
+            if whole and hashlib.sha256(payload).hexdigest() != row["payload_sha256"]:
+                wrong.append(where)
+            if row["code"] not in codes or not row["stage"]:
+                unknown.append(where)
+    report.find("C8", "payloads that are not what was noted", wrong)
+    report.find("C8", "codes that do not exist", unknown)
+
+
+def _check_against_broker(
+    connection: duckdb.DuckDBPyConnection,
+    evidence: LakeEvidence,
+    report: Report,
+    broker: KafkaConfig,
+    max_waiting_s: float | None,
+) -> None:
+    query = 'SELECT partition, "offset", payload_sha256 FROM quarantine WHERE topic = ?'
+    noted = {(p, o): sha for p, o, sha in connection.execute(query, [broker.topic]).fetchall()}
+    seen: dict[str, list[int]] = {"partition": [], "offset": []}
+    firsts: dict[str, list[int]] = {"partition": [], "first": []}
+    waiting, foreign = [], []
+    for partition, first, records in _broker_records(broker):
+        firsts["partition"].append(partition)
+        firsts["first"].append(first)
+        next_offset = evidence.committed.get((broker.topic, partition), 0)
+        for record in records:
+            if record.offset >= next_offset:
+                waiting.append(time.time() - record.timestamp / 1000)
+                break
+            seen["partition"].append(partition)
+            seen["offset"].append(record.offset)
+            told = noted.get((partition, record.offset))
+            if told and record.value is not None and hashlib.sha256(record.value).hexdigest() != told:
+                foreign.append((broker.topic, partition, record.offset))
+    report.broker_records = len(seen["offset"])
+    report.oldest_waiting_s = round(max(waiting), 3) if waiting else None
+    connection.register(
+        "broker",
+        pa.table(
+            {
+                "partition": pa.array(seen["partition"], pa.int32()),
+                "offset": pa.array(seen["offset"], pa.int64()),
+            }
+        ),
+    )
+    connection.register(
+        "firsts",
+        pa.table(
+            {
+                "partition": pa.array(firsts["partition"], pa.int32()),
+                "first": pa.array(firsts["first"], pa.int64()),
+            }
+        ),
+    )
+    topic = broker.topic
+    lost = """
+        SELECT ?, b.partition, b."offset" FROM broker b
+        ANTI JOIN (SELECT * FROM fate WHERE topic = ? AND fate <> 'gap') f USING (partition, "offset")
+        ANTI JOIN (SELECT * FROM fate WHERE topic = ? AND fate = 'gap') g
+        ON g.partition = b.partition AND b."offset" >= g."offset" AND b."offset" < g.offset_end"""
+    extra = """
+        SELECT f.topic, f.partition, f."offset" FROM fate f
+        JOIN firsts s ON s.partition = f.partition AND f."offset" >= s.first
+        ANTI JOIN broker b ON b.partition = f.partition AND b."offset" = f."offset"
+        WHERE f.topic = ? AND f.fate <> 'gap'"""
+    report.find(
+        "C1", "records of the broker without a fate", connection.execute(lost, [topic] * 3).fetchall()
+    )
+    report.find(
+        "C1", "fates of records that the broker does not have", connection.execute(extra, [topic]).fetchall()
+    )
+    report.find("C8", "payloads that are not the broker's", foreign)
+    late = [f"{w:.0f} s" for w in waiting if max_waiting_s is not None and w > max_waiting_s]
+    report.find("C9", f"a record waits for its fate for more than {max_waiting_s} s", late)
+
+
+def _broker_records(broker: KafkaConfig) -> Iterator[tuple[int, int, Iterator[Any]]]:
+    """(partition, first offset, its records to the end as it is now) of each partition, read plainly."""
+    password = broker.sasl_password.get_secret_value() if broker.sasl_password else None
+    if password is None and broker.sasl_password_file is not None:
+        password = broker.sasl_password_file.read_text(encoding="utf-8").strip()
+    secured = {
+        "ssl_cafile": broker.ssl_ca_file,
+        "ssl_certfile": broker.ssl_cert_file,
+        "ssl_keyfile": broker.ssl_key_file,
+        "sasl_mechanism": broker.sasl_mechanism,
+        "sasl_plain_username": broker.sasl_username,
+        "sasl_plain_password": password,
+    }
+    consumer = KafkaConsumer(
+        bootstrap_servers=broker.bootstrap.split(","),
+        security_protocol=broker.security_protocol.value,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        isolation_level="read_committed",
+        **{key: str(value) for key, value in secured.items() if value is not None},
+    )
+    try:
+        for partition in sorted(consumer.partitions_for_topic(broker.topic) or ()):
+            where = TopicPartition(broker.topic, partition)
+            consumer.assign([where])
+            first = consumer.beginning_offsets([where])[where]
+            end = consumer.end_offsets([where])[where]
+            consumer.seek(where, first)
+            yield partition, first, _until(consumer, where, end)
+    finally:
+        consumer.close()
+
+
+def _until(consumer: Any, where: TopicPartition, end: int) -> Iterator[Any]:
+    while consumer.position(where) < end:
+        for records in consumer.poll(timeout_ms=1000).values():
+            yield from (record for record in records if record.offset < end)
+
+
+def _check_same(connection: duckdb.DuckDBPyConnection, other: LakeEvidence, report: Report) -> None:
+    _show(connection, other, "other_")
+    where = 'topic, partition, "offset"'
+    fates = f"{where}, fate, reason, article_id, revision"
+    rows = (
+        f"{where}, fate, article_id, revision, content_hash, url_key, title, body, lang, duplicate, origin, "
+        "entities, places, countries, topics"
+    )
+    for table, columns in (("fate", fates), ("articles", rows)):
+        for here, there, which in (("", "other_", "this"), ("other_", "", "the other")):
+            query = f"""SELECT {where} FROM
+                (SELECT {columns} FROM {here}{table} EXCEPT SELECT {columns} FROM {there}{table})"""
+            report.find("C12", f"{table}: rows only in {which} lake", connection.execute(query).fetchall())

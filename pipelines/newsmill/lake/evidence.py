@@ -1,0 +1,198 @@
+"""What the checker sees: the lake's tables as the catalog, the metadata and the manifests name them.
+
+Nothing here is shared with the writer, nor is the Iceberg library used: what the writer did wrong must
+not look right because both make the same mistake.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+import fastavro
+import pyarrow as pa
+import pyarrow.fs
+
+from newsmill.errors import LakeError
+
+TABLES = ("fate", "articles", "cluster_events", "quarantine", "takedowns")
+"""The ledger first: what other tables hold beyond it belongs to a commit under way."""
+
+_ADDED, _DELETED = 1, 2  # status of a manifest entry, Iceberg specification, "Manifest Entry Fields"
+
+_TYPES = {
+    "string": pa.string(),
+    "int": pa.int32(),
+    "long": pa.int64(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "binary": pa.binary(),
+    "timestamptz": pa.timestamp("us", tz="UTC"),
+}
+
+
+@dataclass(frozen=True)
+class VisibleFile:
+    """A data file of the current snapshot, as its manifest describes it."""
+
+    uri: str
+    rows: int
+    bytes: int
+    hour: int  # hours since 1970: the partition
+    added_ms: int  # time of the snapshot that added it; 0 when that one is forgotten
+
+
+@dataclass
+class TableEvidence:
+    """One table."""
+
+    name: str
+    metadata: dict[str, Any]
+    files: list[VisibleFile] = field(default_factory=list)
+    added: Counter[str] = field(default_factory=Counter)  # how many kept snapshots add a file
+    named: set[str] = field(default_factory=set)  # every file that the kept metadata names
+    broken: list[str] = field(default_factory=list)  # manifests that can't be read
+
+    @property
+    def snapshots(self) -> list[dict[str, Any]]:
+        """Kept snapshots, oldest first."""
+        return sorted(self.metadata.get("snapshots", []), key=lambda s: int(s["sequence-number"]))
+
+    @property
+    def current(self) -> int | None:
+        """Id of the current snapshot."""
+        found = self.metadata.get("current-snapshot-id")
+        return None if found in (None, -1) else int(found)
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """The table's properties."""
+        return dict(self.metadata.get("properties", {}))
+
+    @property
+    def columns(self) -> list[dict[str, Any]]:
+        """Columns of the current schema."""
+        current = self.metadata["current-schema-id"]
+        return next(list(s["fields"]) for s in self.metadata["schemas"] if s["schema-id"] == current)
+
+    @property
+    def arrow(self) -> pa.Schema:
+        """The current schema, as Arrow has it."""
+        return pa.schema([(column["name"], _arrow(column["type"])) for column in self.columns])
+
+
+@dataclass
+class LakeEvidence:
+    """All tables of a lake at one moment."""
+
+    root: str
+    tables: dict[str, TableEvidence]
+
+    @property
+    def committed(self) -> dict[tuple[str, int], int]:
+        """The next offset by (topic, partition), as the ledger notes it."""
+        noted = json.loads(self.tables["fate"].properties.get("newsmill.committed", "{}"))
+        return {(t, int(p)): int(o) for t, parts in noted.items() for p, o in parts.items()}
+
+
+def gather(lake: str) -> LakeEvidence:
+    """Read all that a lake says of itself.
+
+    Raises:
+        LakeError: It is no lake, or its metadata can't be read.
+    """
+    root = lake.rstrip("/") if "://" in lake else "file://" + os.path.realpath(lake)
+    return LakeEvidence(root, {name: _table(root, name) for name in TABLES})
+
+
+def place(uri: str) -> tuple[Any, str]:
+    """The Arrow filesystem and the path of a URI."""
+    found: tuple[Any, str] = pyarrow.fs.FileSystem.from_uri(uri)
+    return found
+
+
+def content(uri: str) -> bytes:
+    """All bytes of a file."""
+    filesystem, path = place(uri)
+    with filesystem.open_input_file(path) as file:
+        return bytes(file.read())
+
+
+def _table(root: str, name: str) -> TableEvidence:
+    location = _metadata_location(root, name)
+    try:
+        table = TableEvidence(name, json.loads(content(location)))
+    except (OSError, ValueError) as error:
+        raise LakeError(f"{location}: can't be read: {error}") from error
+    table.named = {location, *(entry["metadata-file"] for entry in table.metadata.get("metadata-log", []))}
+    times = {s["snapshot-id"]: int(s["timestamp-ms"]) for s in table.snapshots}
+    entries: dict[str, list[dict[str, Any]]] = {}
+    for snapshot in table.snapshots:
+        id = snapshot["snapshot-id"]
+        listing = snapshot["manifest-list"]
+        table.named.add(listing)
+        try:
+            manifests = _avro(listing)
+            entries |= {path: _avro(path) for m in manifests if (path := m["manifest_path"]) not in entries}
+        except (OSError, ValueError, EOFError) as error:
+            table.broken.append(f"{listing}: {error}")
+            continue
+        for manifest in manifests:
+            table.named.add(manifest["manifest_path"])
+            for entry in entries[manifest["manifest_path"]]:
+                if entry["status"] == _DELETED:
+                    continue
+                file = entry["data_file"]
+                adder = entry["snapshot_id"] or manifest["added_snapshot_id"]
+                table.named.add(file["file_path"])
+                table.added[file["file_path"]] += entry["status"] == _ADDED and adder == id
+                if id == table.current:
+                    table.files.append(
+                        VisibleFile(
+                            uri=file["file_path"],
+                            rows=file["record_count"],
+                            bytes=file["file_size_in_bytes"],
+                            hour=next(iter(file["partition"].values())),
+                            added_ms=times.get(adder, 0),
+                        )
+                    )
+    return table
+
+
+def _metadata_location(root: str, name: str) -> str:
+    catalog = f"{root.removeprefix('file://')}/catalog.db"
+    if os.path.exists(catalog):
+        with closing(sqlite3.connect(f"file:{catalog}?mode=ro", uri=True, timeout=60)) as connection:
+            row = connection.execute(
+                "SELECT metadata_location FROM iceberg_tables WHERE table_namespace = ? AND table_name = ?",
+                ("newsmill", name),
+            ).fetchone()
+        if row is None:
+            raise LakeError(f"{root}: has no table {name}")
+        return str(row[0])
+    try:
+        version = content(f"{root}/{name}/metadata/version-hint.text").decode().strip()
+    except OSError as error:
+        raise LakeError(f"{root}: is no lake: {error}") from error
+    return f"{root}/{name}/metadata/{version}.metadata.json"
+
+
+def _avro(uri: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = list(fastavro.reader(io.BytesIO(content(uri))))
+    return found
+
+
+def _arrow(type: Any) -> pa.DataType:
+    if isinstance(type, str):
+        return _TYPES[type]
+    if type["type"] == "list":
+        return pa.list_(_arrow(type["element"]))
+    if type["type"] == "map":
+        return pa.map_(_arrow(type["key"]), _arrow(type["value"]))
+    return pa.struct([(column["name"], _arrow(column["type"])) for column in type["fields"]])

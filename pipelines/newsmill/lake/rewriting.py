@@ -1,0 +1,93 @@
+"""Replacing visible files by others that hold the same rows, or fewer, or changed ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyiceberg.table import Table, Transaction
+
+from newsmill.errors import LakeError
+from newsmill.lake import files
+from newsmill.lake.files import DataFile
+from newsmill.lake.schemas import TableSchema
+from newsmill.lake.tables import LiveFile, Tables, replace
+from newsmill.records import Micros
+
+
+def read(tables: Tables, schema: TableSchema, live: Sequence[LiveFile]) -> pa.Table:
+    """All rows of visible files, with this version's columns: those an older file lacks are null.
+
+    Raises:
+        LakeError: A file is torn or has another number of rows than was committed.
+    """
+    parts = []
+    for file in live:
+        try:
+            with tables.store.open(tables.store.path(file.uri)) as opened:
+                rows = pq.ParquetFile(opened, page_checksum_verification=True).read()
+        except (OSError, pa.ArrowInvalid) as error:
+            raise LakeError(f"{file.uri}: {error}") from error
+        if rows.num_rows != file.rows:
+            raise LakeError(f"{file.uri}: {rows.num_rows} rows, committed were {file.rows}")
+        parts.append(upgraded(schema, rows))
+    return pa.concat_tables(parts)
+
+
+def upgraded(schema: TableSchema, rows: pa.Table) -> pa.Table:
+    """The rows with this version's columns; found by field id, so that renamed ones are found too."""
+    by_id = {int(field.metadata[b"PARQUET:field_id"]): field.name for field in rows.schema}
+    columns = []
+    for field in schema.arrow:
+        name = by_id.get(int(field.metadata[b"PARQUET:field_id"]))
+        columns.append(pa.nulls(rows.num_rows, field.type) if name is None else rows[name].cast(field.type))
+    return pa.Table.from_arrays(columns, schema=schema.arrow)
+
+
+def write(tables: Tables, schema: TableSchema, rows: pa.Table) -> tuple[DataFile, pa.Table]:
+    """Write rows of one hour as one new file; the file, and what was read from it again.
+
+    Raises:
+        LakeError: What is on the disk is not what was to be written.
+    """
+    ordered = files.sort(schema, rows)
+    written = files.publish(tables.store, schema, ordered, ingested_at=latest(ordered))
+    with tables.store.open(tables.store.path(written.path)) as opened:
+        found = pq.ParquetFile(opened, page_checksum_verification=True).read()
+    if not found.equals(ordered):
+        raise LakeError(f"{written.path}: reads other than it was written")
+    return written, found
+
+
+def swap(tables: Tables, name: str, old: Sequence[LiveFile], new: Sequence[DataFile], why: str) -> bool:
+    """Put new files in the place of visible ones, if all of these are still visible.
+
+    Returns:
+        False when somebody else replaced one of them meanwhile: nothing was changed.
+    """
+    wanted = {file.uri for file in old}
+
+    def stage(table: Table, transaction: Transaction) -> bool:
+        still = [file for file in tables.files(table) if file.uri in wanted]
+        swapped.append(len(still) == len(wanted))
+        if swapped[-1]:
+            replace(table, transaction, still, [file.path for file in new], {"newsmill.operation": why})
+        return swapped[-1]
+
+    swapped: list[bool] = []
+    tables.change(name, stage)
+    return swapped[-1]
+
+
+def latest(rows: pa.Table) -> Micros:
+    """The newest ingest time among rows."""
+    newest: Micros = pc.max(rows["ingested_at"].cast(pa.int64())).as_py()
+    return newest
+
+
+def positions(rows: pa.Table) -> pa.Table:
+    """(topic, partition, offset) of each row, ordered; no column for tables without."""
+    names = [name for name in ("topic", "partition", "offset") if name in rows.column_names]
+    return rows.select(names).sort_by([(name, "ascending") for name in names]) if names else rows.select([])

@@ -1,0 +1,219 @@
+"""Taking content out for good: of one URL, or of a whole domain.
+
+The tombstone comes first, so that no later batch brings the content back. Then every visible file that
+holds it is replaced by one without, older snapshots are forgotten, and the old files are removed at
+once. Rows stay, with what identifies them, so that each record keeps its one fate. Copies at other URLs
+are other pages: they stay.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyiceberg.table import Table, Transaction
+
+from newsmill.config import LakeConfig
+from newsmill.errors import LakeError, Rejected
+from newsmill.lake import collection, files, rewriting
+from newsmill.lake.lake import Lake, pending_batch, tombstones
+from newsmill.lake.schemas import TABLES
+from newsmill.lake.schemas import takedowns as takedown_rows
+from newsmill.lake.tables import LEDGER, LiveFile, Tables, append
+from newsmill.page.urls import registrable_domain, url_key
+from newsmill.records import Micros
+
+KEPT = frozenset(
+    {
+        *("article_id", "revision", "fate", "content_hash", "topic", "partition", "offset"),
+        *("published_at", "published_source", "published_precision", "modified_at", "fetched_at"),
+        *(
+            "recorded_at",
+            "ingested_at",
+            "url",
+            "final_url",
+            "canonical_url",
+            "url_key",
+            "domain",
+            "body_chars",
+        ),
+        *("lang", "lang_confidence", "lang_method", "lang_disagrees", "completeness", "rights", "duplicate"),
+        *("versions", "withheld", "withheld_at"),
+    }
+)
+"""Columns of `articles` that stay: identity, times, place, and what was decided. All others hold content."""
+
+DECIDED_WAIT_S = 60.0
+"""How long a batch that is decided may take to become visible."""
+
+
+@dataclass(frozen=True)
+class TakenDown:
+    """What a takedown did."""
+
+    kind: str  # url | domain
+    value: str
+    articles: int
+    quarantined: int
+    files_rewritten: int
+    files_removed: int
+
+
+def take_down(config: LakeConfig, what: str, *, reason: str, now: Micros) -> TakenDown:
+    """Take down a URL or a domain. May run beside the writer, and again: it then finds nothing more.
+
+    Args:
+        config: The lake.
+        what: A URL with its scheme, or a domain name.
+        reason: Noted in the tombstone and in the rows.
+        now: Time of the takedown.
+
+    Raises:
+        LakeError: It is neither a URL nor a domain, or a writer does not finish its batch.
+    """
+    kind, value = _named(what)
+    tables = Tables.open(config)
+    _bury(tables, kind, value, reason, now)
+    _wait_for_decided(tables, config)
+    articles = _empty_articles(tables, kind, value, reason, now)
+    quarantined = _empty_quarantine(tables, kind, value)
+    removed = _forget(tables, [*articles.old, *quarantined.old])
+    return TakenDown(
+        kind=kind,
+        value=value,
+        articles=articles.rows,
+        quarantined=quarantined.rows,
+        files_rewritten=len(articles.old) + len(quarantined.old),
+        files_removed=removed,
+    )
+
+
+def _named(what: str) -> tuple[str, str]:
+    try:
+        if "://" in what:
+            return "url", url_key(what)
+        return "domain", registrable_domain(f"https://{what}/")
+    except Rejected as error:
+        raise LakeError(f"{what}: {error.message}") from error
+
+
+def _bury(tables: Tables, kind: str, value: str, reason: str, now: Micros) -> None:
+    urls, domains = tombstones(tables.load("takedowns"))
+    if value in (urls if kind == "url" else domains):
+        return
+    rows = takedown_rows([(kind, value, reason)], ingested_at=now)
+    file = files.publish(tables.store, TABLES["takedowns"], rows, ingested_at=now)
+
+    def stage(table: Table, transaction: Transaction) -> bool:
+        append(table, transaction, [file.path], {"newsmill.operation": "takedown"})
+        return True
+
+    tables.change("takedowns", stage)
+
+
+def _wait_for_decided(tables: Tables, config: LakeConfig) -> None:
+    """A batch that was decided before the tombstone becomes visible yet; later ones see the tombstone."""
+    deadline = time.monotonic() + DECIDED_WAIT_S
+    while (batch := pending_batch(tables.load(LEDGER))) is not None and batch.files:
+        if time.monotonic() > deadline:
+            Lake.open(config).release()  # its writer is gone: this finishes its batch
+            return
+        time.sleep(0.2)
+
+
+@dataclass(frozen=True)
+class _Emptied:
+    rows: int
+    old: Sequence[LiveFile]
+
+
+def _empty_articles(tables: Tables, kind: str, value: str, reason: str, now: Micros) -> _Emptied:
+    column = "url_key" if kind == "url" else "domain"
+
+    def hit(rows: pa.Table) -> pa.ChunkedArray:
+        return pc.and_(pc.equal(rows[column], value), pc.is_null(rows["withheld"]))
+
+    def empty(rows: pa.Table, hits: pa.ChunkedArray) -> pa.Table:
+        for index, field in enumerate(rows.schema):
+            if field.name not in KEPT:
+                rows = rows.set_column(index, field, _without(rows[field.name], hits))
+        for name, new in (("withheld", pa.scalar(reason)), ("withheld_at", pa.scalar(now, pa.int64()))):
+            index = rows.schema.get_field_index(name)
+            field = rows.schema.field(index)
+            rows = rows.set_column(index, field, pc.if_else(hits, new.cast(field.type), rows[name]))
+        return rows
+
+    return _replace(tables, "articles", hit, empty)
+
+
+def _empty_quarantine(tables: Tables, kind: str, value: str) -> _Emptied:
+    def hit(rows: pa.Table) -> pa.ChunkedArray:
+        named = [payload and _names(url, kind, value) for url, payload in _urls_with_payload(rows)]
+        return pa.chunked_array([pa.array(named, pa.bool_())])
+
+    def empty(rows: pa.Table, hits: pa.ChunkedArray) -> pa.Table:
+        for name in ("payload", "key", "headers"):
+            index = rows.schema.get_field_index(name)
+            rows = rows.set_column(index, rows.schema.field(index), _without(rows[name], hits))
+        return rows
+
+    return _replace(tables, "quarantine", hit, empty)
+
+
+def _urls_with_payload(rows: pa.Table) -> Iterator[tuple[str | None, bool]]:
+    return zip(rows["url"].to_pylist(), pc.is_valid(rows["payload"]).to_pylist(), strict=True)
+
+
+def _names(url: str | None, kind: str, value: str) -> bool:
+    if url is None:
+        return False
+    try:
+        return value == (url_key(url) if kind == "url" else registrable_domain(url))
+    except Rejected:
+        return False
+
+
+def _without(column: pa.ChunkedArray, hits: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.if_else(hits, pa.scalar(None, column.type), column)
+
+
+def _replace(
+    tables: Tables,
+    name: str,
+    hit: Callable[[pa.Table], pa.ChunkedArray],
+    empty: Callable[[pa.Table, pa.ChunkedArray], pa.Table],
+) -> _Emptied:
+    """Replace each visible file that holds hits, also when `compact` moves the rows meanwhile."""
+    rows, old = 0, []
+    again = True
+    while again:
+        again = False
+        for live in tables.files(tables.load(name)):
+            content = rewriting.read(tables, TABLES[name], [live])
+            hits = hit(content)
+            if not pc.any(hits).as_py():
+                continue
+            emptied, _ = rewriting.write(tables, TABLES[name], empty(content, hits))
+            if rewriting.swap(tables, name, [live], [emptied], "takedown"):
+                rows += pc.sum(hits).as_py()
+                old.append(live)
+            else:
+                again = True
+    return _Emptied(rows, old)
+
+
+def _forget(tables: Tables, old: Sequence[LiveFile]) -> int:
+    """Forget the snapshots that show the old files, then remove these. Tags keep theirs: an error."""
+    for name in ("articles", "quarantine"):
+        tables.expire(name, keep=1)
+        held = collection.named_files(tables, tables.load(name))
+        if kept := [file.uri for file in old if file.uri in held]:
+            raise LakeError(
+                f"a tag or branch of {name} still shows {len(kept)} files with the content: drop it"
+            )
+    for file in old:
+        tables.store.delete(tables.store.path(file.uri))
+    return len(old)

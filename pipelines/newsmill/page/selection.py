@@ -1,0 +1,387 @@
+"""Which passages of a page are the article: structure first, then roles, then words.
+
+The method is that of the readability family, passage by passage. Prose weighs; the main frame is the
+deepest one that holds most of the weight; inside it everything is kept that no rule removes. The
+rules read what themes have in common (`passages.ROLES`, HTML5 elements, link share, prose shape) and
+were kept only when they helped on several sets of pages of unlike sites.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from newsmill.page.lines import is_opening_line, line_rule
+from newsmill.page.passages import BIT, HEADINGS, Frame, Passage
+
+TRUNK_SHARE: Final = 0.4
+"""A frame with this share of all prose is a trunk: what its class says is not held against its text."""
+
+MAIN_SHARE: Final = 0.75
+"""The main frame is found going down while one child keeps this share of its parent's prose."""
+
+LEAST_SHARE: Final = 0.4
+"""With less than this share of the second extractor's words, its passages are taken instead."""
+
+UNVOTED_WEIGHT: Final = 0.7
+"""Prose that the second extractor leaves out weighs less in the search for the main frame."""
+
+_REPELLING: Final = (
+    BIT["related"]
+    | BIT["promo"]
+    | BIT["subscribe"]
+    | BIT["share"]
+    | BIT["comments"]
+    | BIT["nav"]
+    | BIT["footer"]
+    | BIT["sidebar"]
+    | BIT["hidden"]
+    | BIT["tags"]
+)
+_REPELLING_TAGS: Final = ("aside", "nav", "footer", "figure")
+_REMOVING: Final = {name: BIT[name] for name in ("author", "footer")}
+_DOUBTFUL: Final = {
+    name: BIT[name]
+    for name in ("comments", "related", "promo", "caption", "sidebar", "tags", "meta", "hidden", "nav", "share", "title")
+}
+_REMOVING_TAGS: Final = ("figure", "figcaption", "footer", "nav")
+_DOUBTFUL_TAGS: Final = ("aside", "form", "header", "address", "details", "article")
+_SENTENCE_END: Final = re.compile(r"[.!?…。！？؟।:]['\"”’»›)\]]*$")
+_UNSPACED: Final = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
+_FEW_WORDS: Final = 3
+_REPEATED_WORDS: Final = 8
+_WORD: Final = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The passages of the article, and why the others inside the main frame are not."""
+
+    kept: tuple[int, ...]
+    removed: tuple[tuple[int, str], ...]  # (passage, rule), inside the main frame only
+    main: Frame | None
+    weight: float  # words of kept prose
+
+
+def length(text: str) -> int:
+    """Words of a text; scripts without spaces count half a word a character.
+
+    >>> length("two words"), length("東京は雨")
+    (2, 2)
+    """
+    unspaced = len(_UNSPACED.findall(text)) if not text.isascii() else 0
+    return text.count(" ") + 1 if not unspaced else max(text.count(" ") + 1, unspaced // 2)
+
+
+class Vote:
+    """The text another extractor found, as a vote for passages."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = {fold(line) for line in text.splitlines()}
+        self._text = f" {fold(text)} "
+
+    def __contains__(self, text: str) -> bool:
+        folded = fold(text)
+        if folded.count(" ") < _FEW_WORDS:
+            return folded in self._lines
+        return f" {folded} " in self._text
+
+
+def select(passages: Sequence[Passage], titles: Sequence[str], description: str, vote: Vote) -> Selection:
+    """Choose the article's passages.
+
+    Args:
+        passages: All passages of the page.
+        titles: What the page gives as its title here and there, so that it isn't repeated in the body.
+        description: What the page says it is about, folded: the lead often says the same.
+        vote: What the second extractor found. It can save a passage from a rule that reads only a
+            class name, adds a lead that stands before the main frame, and drops short lines that
+            it doesn't know.
+    """
+    weights = [_prose(p) for p in passages]
+    voted = {n for n, p in enumerate(passages) if p.text in vote}
+    frames = _Frames(passages, weights, voted)
+    main = frames.main()
+    inside = [n for n, p in enumerate(passages) if main is not None and _is_under(p.frame, main)]
+    folded_titles = {fold(title) for title in titles if title}
+    rules: dict[int, str] = {}
+    for n in inside:
+        assert main is not None
+        rule = _rule(passages[n], weights[n], frames, main, folded_titles, n in voted)
+        if rule is not None:
+            rules[n] = rule
+    _before_title(passages, inside, rules, weights)
+    _after_related(passages, inside, rules)
+    _teasers(passages, inside, rules, voted)
+    _repeated(passages, inside, rules)
+    _subheads(passages, inside, rules, weights, voted)
+    prose = [n for n in inside if n not in rules and weights[n]]
+    _opening(passages, inside, rules, prose)
+    agreed = sum(weights[n] for n in prose if n in voted)
+    if agreed >= 0.5 * sum(weights[n] for n in prose):
+        for n in inside:
+            if n not in rules and n not in voted and not weights[n]:
+                rules[n] = "unvoted"
+    else:
+        _edges(passages, inside, rules, weights)
+        _headings(passages, inside, rules)
+    kept = {n for n in inside if n not in rules}
+    start = prose[0] if prose else 0
+    leads = 0
+    for n in range(_title_at(passages, folded_titles, start), start):
+        p = passages[n]
+        if p.frame.tag in ("h1", "figcaption"):
+            continue
+        opens = _opens(description, fold(p.text))
+        leads += opens
+        if opens and leads == 1:
+            kept.add(n)
+            rules.pop(n, None)
+        elif opens:
+            kept.discard(n)
+            rules[n] = "repeated"
+        elif n not in kept and n in voted and weights[n] and n not in rules and not line_rule(p.text):
+            kept.add(n)
+    plain = {n: _plain_rule(passages[n], folded_titles) for n in voted}
+    others = sum(passages[n].words for n, rule in plain.items() if rule is None)
+    if sum(passages[n].words for n in kept) < LEAST_SHARE * others:
+        rules = {n: rule for n, rule in plain.items() if rule is not None}
+        kept = voted - rules.keys()
+    return Selection(tuple(sorted(kept)), tuple(sorted(rules.items())), main, sum(weights[n] for n in kept))
+
+
+def _title_at(passages: Sequence[Passage], titles: set[str], start: int) -> int:
+    """Where the title stands above the first prose; 0 where it doesn't."""
+    return max((n for n in range(start) if passages[n].frame.tag == "h1" or fold(passages[n].text) in titles), default=0)
+
+
+def _opens(description: str, text: str) -> bool:
+    """Whether a passage is what the page gives as its description: the lead."""
+    return len(text) >= 40 and description[:40] == text[:40]
+
+
+def _plain_rule(p: Passage, titles: set[str]) -> str | None:
+    if p.frame.tag == "h1" or fold(p.text) in titles:
+        return "title"
+    if p.frame.all_roles & (BIT["nav"] | BIT["footer"]) and length(p.text) < 10:
+        return "role:nav"
+    return line_rule(p.text) or ("links" if p.link_share > 0.8 else None)
+
+
+def fold(text: str) -> str:
+    """Words of a text in lower case with one space between: for comparing."""
+    return " ".join(_WORD.findall(text.lower()))
+
+
+def _prose(p: Passage) -> float:
+    """How much a passage looks like running text: about its number of words, at most 80."""
+    if p.frame.tag in HEADINGS or p.frame.tag == "figcaption" or p.link_share > 0.5:
+        return 0.0
+    words = length(p.text)
+    if words < 10:
+        return 0.0
+    weight = float(min(words, 80))
+    if not _SENTENCE_END.search(p.text):
+        weight *= 0.4
+    return weight * 0.5 if p.frame.tag == "li" else weight
+
+
+class _Frames:
+    """Weights of frames, and the main one among them."""
+
+    def __init__(self, passages: Sequence[Passage], weights: Sequence[float], voted: set[int]) -> None:
+        self._passages, self._weights, self._voted = passages, weights, voted
+        total = sum(weights)
+        raw: dict[int, float] = {}
+        for p, weight in zip(passages, weights, strict=True):
+            if weight:
+                for frame in lineage(p.frame):
+                    raw[id(frame)] = raw.get(id(frame), 0.0) + weight
+        self.trunk = {key for key, weight in raw.items() if weight >= TRUNK_SHARE * total}
+        self._nearly_all = {key for key, weight in raw.items() if weight >= 0.9 * total}
+
+    def _repels(self, frame: Frame) -> bool:
+        for around in lineage(frame):
+            if id(around) not in self.trunk and (around.roles & _REPELLING or around.tag in _REPELLING_TAGS):
+                return True
+            if around.roles & BIT["comments"] and id(around) not in self._nearly_all:
+                return True
+        return False
+
+    def main(self) -> Frame | None:
+        """The deepest frame that holds most of the prose outside repelling frames."""
+        held: dict[int, float] = {}
+        children: dict[int, dict[int, Frame]] = {}
+        top: Frame | None = None
+        for n, (p, weight) in enumerate(zip(self._passages, self._weights, strict=True)):
+            if not weight:
+                continue
+            if n not in self._voted:
+                weight *= UNVOTED_WEIGHT
+            if self._repels(p.frame):
+                weight *= 0.1
+            for frame in lineage(p.frame):
+                held[id(frame)] = held.get(id(frame), 0.0) + weight
+                if frame.parent is not None:
+                    children.setdefault(id(frame.parent), {})[id(frame)] = frame
+                else:
+                    top = frame
+        current = top
+        while current is not None:
+            below = children.get(id(current))
+            if not below:
+                break
+            best = max(below.values(), key=lambda frame: held[id(frame)])
+            if held[id(best)] < MAIN_SHARE * held[id(current)]:
+                break
+            current = best
+        return current
+
+
+def lineage(frame: Frame) -> Iterator[Frame]:
+    """The frame and all that it is in, inside first."""
+    current: Frame | None = frame
+    while current is not None:
+        yield current
+        current = current.parent
+
+
+def _is_under(frame: Frame, main: Frame) -> bool:
+    current: Frame | None = frame
+    while current is not None and current.depth >= main.depth:
+        if current is main:
+            return True
+        current = current.parent
+    return False
+
+
+def _rule(
+    p: Passage, weight: float, frames: _Frames, main: Frame, titles: set[str], voted: bool
+) -> str | None:
+    """Why a passage of the main frame is not the article's, or None."""
+    if p.frame.tag == "h1" or fold(p.text) in titles:
+        return "title"
+    if rule := line_rule(p.text, p.link_share):
+        return rule
+    roles, tags = 0, set()
+    frame: Frame | None = p.frame
+    while frame is not None and frame is not main:
+        if id(frame) not in frames.trunk:
+            roles |= frame.roles
+            tags.add(frame.tag)
+        frame = frame.parent
+    for tag in _REMOVING_TAGS if voted else _REMOVING_TAGS + _DOUBTFUL_TAGS:
+        if tag in tags and not (tag == "header" and weight):
+            return f"element:{tag}"
+    for name, bit in _REMOVING.items():
+        if roles & bit:
+            return f"role:{name}"
+    if not voted or p.frame.tag in HEADINGS:
+        for name, bit in _DOUBTFUL.items():
+            if roles & bit:
+                return f"role:{name}"
+    if p.link_share > 0.8 and not weight:
+        return "links"
+    return None
+
+
+def _before_title(
+    passages: Sequence[Passage], inside: Sequence[int], rules: dict[int, str], weights: Sequence[float]
+) -> None:
+    """What stands before the title in the main frame is its kicker, date, bread crumbs."""
+    titles = [n for n in inside if rules.get(n) == "title"]
+    if titles and not any(weights[n] for n in inside if n < titles[0] and n not in rules):
+        for n in inside:
+            if n < titles[0]:
+                rules.setdefault(n, "before-title")
+
+
+def _after_related(passages: Sequence[Passage], inside: Sequence[int], rules: dict[int, str]) -> None:
+    """The list under a heading such as "More stories" goes with it."""
+    under: Frame | None = None
+    for n in inside:
+        p = passages[n]
+        if rules.get(n) == "related-line" and (p.frame.tag in HEADINGS or p.words <= 6):
+            under = p.frame
+        elif under is not None:
+            if p.frame.tag == "li" or p.link_share > 0.5:
+                rules.setdefault(n, "after-related")
+            elif n not in rules:
+                under = None
+
+
+def _teasers(
+    passages: Sequence[Passage], inside: Sequence[int], rules: dict[int, str], voted: set[int]
+) -> None:
+    """Text under a heading that is a link belongs to the story behind the link.
+
+    Only where the second extractor leaves it out too: a list of products has such headings as well.
+    """
+    for n in inside:
+        if not n or n in rules or n in voted:
+            continue
+        above, rule = passages[n - 1], rules.get(n - 1)
+        if above.link_share > 0.8 and (above.frame.tag in HEADINGS or rule in ("role:title", "role:related")):
+            rules[n] = "teaser"
+
+
+def _repeated(passages: Sequence[Passage], inside: Sequence[int], rules: dict[int, str]) -> None:
+    """The same sentence twice: a pull quote, or a teaser of the text itself."""
+    seen: set[str] = set()
+    for n in inside:
+        if n not in rules and passages[n].words >= _REPEATED_WORDS:
+            folded = fold(passages[n].text)
+            if folded in seen:
+                rules[n] = "repeated"
+            seen.add(folded)
+
+
+def _subheads(
+    passages: Sequence[Passage], inside: Sequence[int], rules: dict[int, str], weights: Sequence[float], voted: set[int]
+) -> None:
+    """A heading whose class says "title" is a subhead when kept prose follows it at once."""
+    for n, after in itertools.pairwise(inside):
+        if rules.get(n) == "role:title" and (n in voted or after not in voted) and passages[n].link_share < 0.3:
+            if after not in rules and weights[after] and passages[n].frame.tag != "h1":
+                del rules[n]
+
+
+def _opening(
+    passages: Sequence[Passage], inside: Sequence[int], rules: dict[int, str], prose: Sequence[int]
+) -> None:
+    """Lines of date, time and byline above the text."""
+    for n in inside:
+        if prose and n >= prose[0]:
+            break
+        if n not in rules and is_opening_line(passages[n].text):
+            rules[n] = "opening-line"
+
+
+def _edges(
+    passages: Sequence[Passage], inside: Sequence[int], rules: dict[int, str], weights: Sequence[float]
+) -> None:
+    """Short lines that are no sentences before the first and after the last prose are furniture."""
+    kept = [n for n in inside if n not in rules]
+    prose = [n for n in kept if weights[n]]
+    if not prose:
+        return
+    for n in kept:
+        if (n < prose[0] or n > prose[-1]) and not _SENTENCE_END.search(passages[n].text):
+            rules[n] = "edge"
+
+
+def _headings(passages: Sequence[Passage], inside: Sequence[int], rules: dict[int, str]) -> None:
+    """A heading stays with the text that follows it."""
+    following: str | None = None
+    for n in reversed(inside):
+        p = passages[n]
+        if p.frame.tag in HEADINGS:
+            if n not in rules and following != "kept":
+                rules[n] = "heading-of-removed"
+            if n not in rules:
+                following = "kept"
+        else:
+            following = "removed" if n in rules else "kept"

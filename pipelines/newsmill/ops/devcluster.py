@@ -319,7 +319,7 @@ class DevKafka:
         advertised = f"PLAINTEXT://{HOST}:{port}"
         lines = []
         if self.users:
-            password = self._make_certificate()
+            password = make_certificate(self.data / "tls")
             listeners += f",SECURE://{HOST}:{secure}"
             advertised += f",SECURE://localhost:{secure}"
             module = "org.apache.kafka.common.security"
@@ -365,31 +365,33 @@ class DevKafka:
         tool = ["java", "-XX:TieredStopAtLevel=1", "-cp", classpath, "kafka.tools.StorageTool"]
         _run([*tool, "format", f"--cluster-id={cluster}", "-c", str(properties)])
 
-    def _make_certificate(self) -> str:
-        """A CA and a broker certificate for localhost signed by it; the key store's password."""
-        folder = self.data / "tls"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(mode=0o700, parents=True)
-        password = secrets.token_hex(16)
 
-        def keytool(store: str, *arguments: str, sent: bytes | None = None) -> bytes:
-            command = ["keytool", arguments[0], "-keystore", str(folder / store), "-storetype", "PKCS12"]
-            return _run(
-                [*command, "-storepass:env", "STORE", *arguments[1:]], sent=sent, env={"STORE": password}
-            )
+def make_certificate(folder: Path) -> str:
+    """Make a CA (`ca.pem`) and a key store with a certificate for localhost (`broker.p12`).
 
-        key = ("-keyalg", "EC", "-groupname", "secp256r1", "-validity", "3650")
-        keytool("ca.p12", "-genkeypair", "-alias", "ca", "-dname", "CN=newsmill dev CA", *key,
-                "-ext", "bc:c", "-ext", "ku=keyCertSign,cRLSign")  # fmt: skip
-        ca = keytool("ca.p12", "-exportcert", "-alias", "ca", "-rfc")
-        (folder / "ca.pem").write_bytes(ca)
-        keytool("broker.p12", "-genkeypair", "-alias", "broker", "-dname", "CN=localhost", *key)
-        request = keytool("broker.p12", "-certreq", "-alias", "broker")
-        signed = keytool("ca.p12", "-gencert", "-alias", "ca", "-rfc", "-validity", "3650",
-                         "-ext", f"san=dns:localhost,ip:{HOST}", sent=request)  # fmt: skip
-        keytool("broker.p12", "-importcert", "-alias", "ca", "-noprompt", sent=ca)
-        keytool("broker.p12", "-importcert", "-alias", "broker", "-noprompt", sent=ca + signed)
-        return password
+    Returns:
+        The key store's password.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+    password = secrets.token_hex(16)
+
+    def keytool(store: str, *arguments: str, sent: bytes | None = None) -> bytes:
+        command = ["keytool", arguments[0], "-keystore", str(folder / store), "-storetype", "PKCS12"]
+        return _run([*command, "-storepass:env", "STORE", *arguments[1:]], sent=sent, env={"STORE": password})
+
+    key = ("-keyalg", "EC", "-groupname", "secp256r1", "-validity", "3650")
+    keytool("ca.p12", "-genkeypair", "-alias", "ca", "-dname", "CN=newsmill dev CA", *key,
+            "-ext", "bc:c", "-ext", "ku=keyCertSign,cRLSign")  # fmt: skip
+    ca = keytool("ca.p12", "-exportcert", "-alias", "ca", "-rfc")
+    (folder / "ca.pem").write_bytes(ca)
+    keytool("broker.p12", "-genkeypair", "-alias", "broker", "-dname", "CN=localhost", *key)
+    request = keytool("broker.p12", "-certreq", "-alias", "broker")
+    signed = keytool("ca.p12", "-gencert", "-alias", "ca", "-rfc", "-validity", "3650",
+                     "-ext", f"san=dns:localhost,ip:{HOST}", sent=request)  # fmt: skip
+    keytool("broker.p12", "-importcert", "-alias", "ca", "-noprompt", sent=ca)
+    keytool("broker.p12", "-importcert", "-alias", "broker", "-noprompt", sent=ca + signed)
+    return password
 
 
 def _complete(folder: Path) -> bool:

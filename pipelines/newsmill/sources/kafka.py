@@ -205,7 +205,7 @@ def problems(config: KafkaConfig) -> list[str]:
     except ConfigError as error:
         return list(error.problems)
     except KafkaError as error:
-        return [f"kafka.bootstrap: {error}"]
+        return [f"kafka.bootstrap: {_said(error)}"]
     return []
 
 
@@ -433,7 +433,7 @@ class _Patience:
     def wait(self, error: Exception) -> None:
         """Wait before another try; Transient when it has been tried for long enough."""
         if time.monotonic() + self._pause > self._until:
-            raise Transient(f"kafka at {self._where}, tried for {RETRY_S:g} s: {error}") from error
+            raise Transient(f"kafka at {self._where}, tried for {RETRY_S:g} s: {_said(error)}") from error
         time.sleep(self._pause)
         self._pause = min(5.0, self._pause * 2)
 
@@ -446,7 +446,7 @@ def _tried(call: Callable[[], _Result], config: KafkaConfig) -> _Result:
             _reach(config)
             return call()
         except (AuthorizationError, SaslAuthenticationFailedError) as error:
-            raise ConfigError(f"kafka at {config.bootstrap} refuses: {error}") from error
+            raise ConfigError(f"kafka at {config.bootstrap} refuses: {_said(error)}") from error
         except RetriableError as error:
             patience.wait(error)
 
@@ -456,31 +456,41 @@ def _reach(config: KafkaConfig) -> None:
 
     Raises:
         ConfigError: The certificate or the credentials are refused.
-        KafkaError: No broker answers.
+        KafkaConnectionError: No broker answers.
     """
     options = client_options(config)
-    for server in (servers := options["bootstrap_servers"]):
-        try:
-            _connect(options | {"bootstrap_servers": [server]})
-            return
-        except KafkaError as error:
-            said = str(error)
-            if "CERTIFICATE_VERIFY_FAILED" in said:
-                raise ConfigError(
-                    f"kafka.ssl_ca_file: the certificate of {server} is refused: {said}"
-                ) from None
-            if isinstance(error, SaslAuthenticationFailedError) or (_DROPPED in said and _login(config)):
-                raise ConfigError(
-                    f"kafka.sasl_username: {server} refuses the login of {config.sasl_username!r} by "
-                    f"{config.sasl_mechanism}: wrong user name or password"
-                ) from None
-            if server == servers[-1]:
-                hint = "; does it ask for TLS (kafka.security_protocol)?" if _DROPPED in said else ""
-                raise KafkaConnectionError(f"{server} does not answer: {said}{hint}") from None
+    said = ""
+    for server in options["bootstrap_servers"]:
+        for tries_left in (1, 0):
+            try:
+                _connect(options | {"bootstrap_servers": [server]})
+                return
+            except KafkaError as error:
+                said = f"{server}: {_said(error)}"
+                dropped = _DROPPED in said
+                if "CERTIFICATE_VERIFY_FAILED" in said:
+                    raise ConfigError(
+                        f"kafka.ssl_ca_file: the certificate can't be trusted: {said}"
+                    ) from None
+                if not (dropped and _login(config)) and not isinstance(error, SaslAuthenticationFailedError):
+                    if dropped:
+                        said += "; does it ask for TLS (kafka.security_protocol)?"
+                    break
+                if not tries_left:
+                    raise ConfigError(
+                        f"kafka.sasl_username: {server} refuses the login of {config.sasl_username!r} by "
+                        f"{config.sasl_mechanism}: wrong user name or password"
+                    ) from None
+            time.sleep(0.5)  # a broker that is being stopped hangs up too
+    raise KafkaConnectionError(f"no broker answers: {said}")
 
 
 _DROPPED: Final = "socket disconnected"
 """What kafka-python says when the broker hangs up, as it does after a wrong password."""
+
+
+def _said(error: Exception) -> str:
+    return str(error).removeprefix(f"{type(error).__name__}: ")
 
 
 def _login(config: KafkaConfig) -> bool:

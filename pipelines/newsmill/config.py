@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -52,6 +52,11 @@ class KafkaConfig(Section):
     )
     sasl_password_file: Path | None = None
     dead_letter_topic: str | None = Field(None, description="also send quarantined records to this topic")
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """What a pickle holds: all but the password, which each process reads for itself."""
+        state = super().__getstate__()
+        return state | {"__dict__": state["__dict__"] | {"sasl_password": None}}
 
 
 class EnvelopeFormat(StrEnum):

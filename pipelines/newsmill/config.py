@@ -129,6 +129,7 @@ class CopiesConfig(Section):
 class EnrichConfig(Section):
     """Entities, places and topics."""
 
+    enabled: bool = Field(True, description="false writes articles without entities, places and topics")
     kb: Path | None = Field(None, description="knowledge base folder; the packaged one where absent")
     models: tuple[str, ...] = Field((), description="statistical recognisers, e.g. [en]; needs newsmill[ner]")
     copies: bool = Field(False, description="run the statistical tier on copies too")

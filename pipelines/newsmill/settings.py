@@ -83,7 +83,7 @@ def load(
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
-        mistakes = [dict(e) for e in error.errors()]
+        mistakes: list[dict[str, Any]] = [dict(e) for e in error.errors()]
         problems += [_problem(e, origins) for e in mistakes]
         for mistake in mistakes:
             _remove(values, tuple(str(part) for part in mistake["loc"]))

@@ -10,7 +10,7 @@ import apache_beam as beam
 from newsmill.config import EnrichConfig, KeepBody, OnReserved
 from newsmill.copies.origin import attribute
 from newsmill.knowledge.enricher import Enricher
-from newsmill.records import Article
+from newsmill.records import Article, Enrichment
 from newsmill.transforms.chunks import ArticleChunk, Finished, Marked, MarkedChunk
 from newsmill.transforms.outcome import busy
 
@@ -37,9 +37,9 @@ class LinkEntities(beam.PTransform):
 
 
 def finish(
-    item: Marked, enricher: Enricher, config: EnrichConfig, keep_body: KeepBody, on_reserved: OnReserved
+    item: Marked, enricher: Enricher | None, config: EnrichConfig, keep_body: KeepBody, on_reserved: OnReserved
 ) -> Finished:
-    """The pure twin: one marked draft to one article."""
+    """The pure twin: one marked draft to one article; without an enricher it names nobody."""
     draft, decision = item.draft, item.decision
     is_copy = decision.duplicate.is_duplicate
     withheld_body = on_reserved is OnReserved.METADATA_ONLY and draft.page.rights.reserved
@@ -49,7 +49,9 @@ def finish(
         revision=decision.revision,
         duplicate=decision.duplicate,
         origin=attribute(draft) or decision.origin_hint,
-        enrichment=enricher.enrich(draft, statistical=config.copies or not is_copy),
+        enrichment=(
+            enricher.enrich(draft, statistical=config.copies or not is_copy) if enricher else Enrichment()
+        ),
         keep_body=not withheld_body and (keep_body is KeepBody.ALL or not is_copy),
         sketch=item.sketch,
     )
@@ -74,7 +76,7 @@ class _EnrichFn(beam.DoFn):
         self._on_reserved = on_reserved
 
     def setup(self) -> None:
-        self._enricher = enricher(self._config.model_dump_json())
+        self._enricher = enricher(self._config.model_dump_json()) if self._config.enabled else None
 
     def process(self, chunk: MarkedChunk) -> Iterator[ArticleChunk]:
         with busy(LinkEntities):

@@ -1,0 +1,1 @@
+"""The same stages by other means, for `benchmarks/throughput.py`."""

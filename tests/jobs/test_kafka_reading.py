@@ -102,6 +102,18 @@ def test_plan_shares_the_bounds_among_partitions_and_gives_what_is_left_to_other
     assert abs(by_partition[0] - by_partition[2]) <= 1
 
 
+def test_large_records_of_one_partition_do_not_starve_the_others(kafka: Broker) -> None:
+    config = kafka.topic(partitions=3)
+    for partition in range(3):
+        kafka.send(config, [b"x" * 500_000] * 4, partition=partition)
+    committed: dict[tuple[str, int], int] = {}
+    for _ in range(4):
+        planned = plan(config, committed, max_bytes=600_000)
+        assert sum(s.records for s in planned.slices) == 1
+        committed |= done(planned)
+    assert {partition for _, partition in committed} == {0, 1, 2}
+
+
 def test_batches_cover_every_record_once_when_bounds_are_small(kafka: Broker) -> None:
     config = kafka.topic(partitions=2)
     for partition in (0, 1):
@@ -145,6 +157,7 @@ def test_offsets_with_transaction_markers_and_aborted_records_are_read_exactly(k
         producer.begin_transaction()
         for _ in range(3):
             producer.send(config.topic, value=b"%d" % number, partition=0)
+        producer.flush()
         if number % 2:
             producer.abort_transaction()
         else:

@@ -25,11 +25,11 @@ from types import TracebackType
 from typing import Final
 
 from kafka.admin import KafkaAdminClient, ScramMechanism, UserScramCredentialUpsertion
-from kafka.errors import TopicAlreadyExistsError
 from pydantic import SecretStr
 
 from newsmill.config import KafkaConfig, SecurityProtocol
 from newsmill.errors import ConfigError, Transient
+from newsmill.sources.kafka import create_topic
 
 KAFKA: Final = "4.1.1"
 LOG4J: Final = "2.25.1"
@@ -226,15 +226,7 @@ class DevKafka:
         self, name: str, *, partitions: int = 1, settings: Mapping[str, str] | None = None
     ) -> None:
         """Make a topic; nothing happens where it already exists."""
-        state = self._known()
-        admin = KafkaAdminClient(bootstrap_servers=state.bootstrap)
-        try:
-            admin.create_topics({name: {"num_partitions": partitions, "configs": dict(settings or {})}})
-            admin.wait_for_topics([name])
-        except TopicAlreadyExistsError:
-            pass
-        finally:
-            admin.close()
+        create_topic(self.kafka(name), partitions=partitions, settings=settings)
 
     def wipe(self) -> None:
         """Delete the data folder of a stopped broker.

@@ -21,7 +21,7 @@ from resiliparse.parse.html import HTMLTree
 
 from newsmill.errors import ConfigError, Rejected
 from newsmill.page.urls import article_id, url_key
-from newsmill.records import Position, RawPage, SourceRecord
+from newsmill.records import Position, RawPage, Record, SourceRecord
 from newsmill.sources import envelopes
 from newsmill.sources.fields import NAMES
 
@@ -35,11 +35,19 @@ _HEAD_BYTES: Final = 262_144
 Problem = Callable[[Path, str], None]
 
 
+class FileRecord(Record, frozen=True, kw_only=True):
+    """A page of a file as the record it is sent as."""
+
+    record: SourceRecord
+    partition: int | None  # where its sidecar wants it; None leaves the choice to the key
+
+
 def read(paths: Iterable[Path], *, on_problem: Problem | None = None) -> Iterator[SourceRecord]:
     """Read the pages of files and folders, in an order that does not depend on the file system.
 
-    Each path given is a topic of its own, `file:<path>`; offsets count its pages by partition. The
-    key is the hash of the page's normalised URL, so every version of a page has the same.
+    Each path given is a topic of its own, `file:<path>`; offsets count its pages by partition (0
+    where the sidecar names none). The key is the hash of the page's normalised URL, so every
+    version of a page has the same.
 
     Args:
         paths: HTML files, WARC files, and folders of both. In a folder, files of other kinds count
@@ -50,23 +58,26 @@ def read(paths: Iterable[Path], *, on_problem: Problem | None = None) -> Iterato
     Raises:
         ConfigError: A path does not exist, or (without `on_problem`) a page can't be sent.
     """
+    return (found.record for found in scan(paths, on_problem=on_problem))
+
+
+def scan(paths: Iterable[Path], *, on_problem: Problem | None = None) -> Iterator[FileRecord]:
+    """As `read`, with the partition that each page's sidecar asks for."""
     report = on_problem or _refuse
     for path in paths:
         topic = f"file:{path.as_posix()}"
         offsets: Counter[int] = Counter()
-        for page, partition in _pages(path, report):
+        for file, page, wanted in _pages(path, report):
             try:
                 key = article_id(url_key(page.url))
             except Rejected as error:
-                report(path, error.message)
+                report(file, error.message)
                 continue
+            partition = wanted or 0
             headers, value = envelopes.encode(page)
-            yield SourceRecord(
-                position=Position(topic=topic, partition=partition, offset=offsets[partition]),
-                key=key.encode(),
-                value=value,
-                headers=headers,
-            )
+            position = Position(topic=topic, partition=partition, offset=offsets[partition])
+            record = SourceRecord(position=position, key=key.encode(), value=value, headers=headers)
+            yield FileRecord(record=record, partition=wanted)
             offsets[partition] += 1
 
 
@@ -85,18 +96,14 @@ def _refuse(path: Path, problem: str) -> None:
     raise ConfigError(f"{path}: {problem}")
 
 
-def _pages(path: Path, report: Problem) -> Iterator[tuple[RawPage, int]]:
-    if path.is_dir():
-        sidecars = [(file, _sidecar(file, report)) for file in _listed(path)]
-        for file, sidecar in sorted(sidecars, key=_order):
-            if sidecar is not None:
-                yield from _file_pages(file, sidecar, report)
-    elif path.is_file():
-        sidecar = _sidecar(path, report)
-        if sidecar is not None:
-            yield from _file_pages(path, sidecar, report)
-    else:
+def _pages(path: Path, report: Problem) -> Iterator[tuple[Path, RawPage, int | None]]:
+    if not path.exists():
         raise ConfigError(f"{path}: no such file or folder")
+    files = _listed(path) if path.is_dir() else [path]
+    for file, sidecar in sorted(((file, _sidecar(file, report)) for file in files), key=_order):
+        if sidecar is not None:
+            for page in _file_pages(file, sidecar, report):
+                yield file, page, sidecar.get("partition")
 
 
 def _order(item: tuple[Path, Mapping[str, Any] | None]) -> tuple[int, str]:
@@ -135,16 +142,14 @@ def _sidecar(file: Path, report: Problem) -> Mapping[str, Any] | None:
     return found
 
 
-def _file_pages(file: Path, sidecar: Mapping[str, Any], report: Problem) -> Iterator[tuple[RawPage, int]]:
-    partition = sidecar.get("partition", 0)
-    position = Position(topic="file", partition=partition, offset=0)
+def _file_pages(file: Path, sidecar: Mapping[str, Any], report: Problem) -> Iterator[RawPage]:
+    position = Position(topic="file", partition=0, offset=0)
     try:
         if _WARC.search(file.name):
             with file.open("rb") as stream:
-                for page in envelopes.warc_pages(ArchiveIterator(stream, parse_http=False), position):
-                    yield page, partition
+                yield from envelopes.warc_pages(ArchiveIterator(stream, parse_http=False), position)
         else:
-            yield _html_page(file, sidecar, position), partition
+            yield _html_page(file, sidecar, position)
     except Rejected as error:
         report(file, error.message)
 

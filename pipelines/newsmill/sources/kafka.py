@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import sys
 import threading
 import time
 import zlib
@@ -21,13 +22,17 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.admin import KafkaAdminClient
 from kafka.errors import (
     AuthorizationError,
+    InvalidConfigurationError,
+    InvalidTopicError,
     KafkaConnectionError,
     KafkaError,
     OffsetOutOfRangeError,
     RetriableError,
     SaslAuthenticationFailedError,
+    TopicAlreadyExistsError,
 )
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
@@ -193,6 +198,31 @@ def commit_offsets(config: KafkaConfig, offsets: Offsets) -> None:
     _tried(store, config)
 
 
+def create_topic(config: KafkaConfig, *, partitions: int, settings: Mapping[str, str] | None = None) -> None:
+    """Make the topic, with the broker's replication; nothing happens where it already exists.
+
+    Raises:
+        ConfigError: The broker refuses the credentials, or the topic's name.
+        Transient: The broker is away.
+    """
+
+    def create() -> None:
+        admin = KafkaAdminClient(**client_options(config))
+        try:
+            admin.create_topics(
+                {config.topic: {"num_partitions": partitions, "configs": dict(settings or {})}}
+            )
+            admin.wait_for_topics([config.topic])
+        except TopicAlreadyExistsError:
+            pass
+        except (InvalidTopicError, InvalidConfigurationError) as error:
+            raise ConfigError(f"kafka.topic: {config.topic!r}: {_said(error)}") from None
+        finally:
+            admin.close()
+
+    _tried(create, config)
+
+
 def problems(config: KafkaConfig) -> list[str]:
     """What stands in the way of reading the topic, a line each: broker, certificate, login, topic.
 
@@ -241,11 +271,15 @@ def _plan(config: KafkaConfig, committed: Offsets, batch: BatchConfig, on_data_l
                 start = begin
             runs.append(_Run(partition, start, end))
         records, size = batch.max_records, batch.max_bytes
-        while open_runs := [run for run in runs if run.next < run.end]:
+        while open_runs := sorted(
+            (run for run in runs if run.next < run.end), key=_Run.backlog, reverse=True
+        ):
             before = sum(run.next for run in runs)
-            shares = _shares(records, [run.end - run.next for run in open_runs])
+            shares = _shares(records, [run.backlog() for run in open_runs])
+            size_share = size // len(open_runs)
             for run, share in zip(open_runs, shares, strict=True):
-                taken = run.take(consumer, share, size // len(open_runs), first=records == batch.max_records)
+                least = size if records < batch.max_records else sys.maxsize
+                taken = run.take(consumer, share, size_share, least=least)
                 records, size = records - taken[0], size - taken[1]
             if records <= 0 or size <= 0 or sum(run.next for run in runs) == before:
                 break
@@ -264,14 +298,22 @@ class _Run:
         self.partition, self.start, self.end, self.next = partition, start, end, start
         self._found: list[tuple[int, int]] = []  # (offset, bytes)
 
-    def take(self, consumer: KafkaConsumer, records: int, size: int, *, first: bool) -> tuple[int, int]:
-        """Read on within the bounds; (records, bytes) taken. `first`: take one record at any size."""
+    def backlog(self) -> int:
+        """Offsets that are left; what waits longest goes first."""
+        return self.end - self.next
+
+    def take(self, consumer: KafkaConsumer, records: int, size: int, *, least: int) -> tuple[int, int]:
+        """Read on, up to so many records and bytes; (records, bytes) taken.
+
+        A first record is taken up to `least` bytes, so that a large one does not hold the partition.
+        """
         consumer.assign([self.partition])
         consumer.seek(self.partition, self.next)
         count = total = 0
         for found in _records(consumer, self.partition, self.end):
+            room = size if count else max(size, least)
             bytes_ = _size(found)
-            if count >= records or (total + bytes_ > size and not (first and not count)):
+            if count >= records or total + bytes_ > room:
                 self.next = found.offset
                 return count, total
             count, total = count + 1, total + bytes_
@@ -395,6 +437,14 @@ def _forget_consumers() -> None:
 os.register_at_fork(after_in_child=_forget_consumers)
 
 
+def _close_idle(config: KafkaConfig) -> None:
+    """Consumers kept for a broker that is away would try to reach it for ever."""
+    with _idle_lock:
+        idle = _idle.pop(config, [])
+    for consumer in idle:
+        consumer.close()
+
+
 @contextmanager
 def _consumer(config: KafkaConfig) -> Iterator[KafkaConsumer]:
     """A consumer for this thread alone; kept for the next call unless something went wrong."""
@@ -482,6 +532,7 @@ def _reach(config: KafkaConfig) -> None:
                         f"{config.sasl_mechanism}: wrong user name or password"
                     ) from None
             time.sleep(0.5)  # a broker that is being stopped hangs up too
+    _close_idle(config)
     raise KafkaConnectionError(f"no broker answers: {said}")
 
 

@@ -23,7 +23,7 @@ import zlib
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -261,8 +261,9 @@ def _json(value: bytes, headers: _RecordHeaders, position: Position, config: Inp
 
 def _document(document: Mapping[str, Any], position: Position, envelope: str) -> RawPage:
     """A page of the fields of a JSON object or an Avro record."""
-    if document.get("schema_version") not in (None, fields.VERSION):
-        _broken(f"schema_version {str(document['schema_version'])[:100]} is not {fields.VERSION}")
+    version = document.get("schema_version")
+    if version is not None and (version != fields.VERSION or isinstance(version, bool)):
+        _broken(f"schema_version {str(version)[:100]} is not {fields.VERSION}")
     if document.get("body_encoding") not in (None, "text", "base64"):
         _broken(f"body_encoding {str(document['body_encoding'])[:100]!r} is none of text, base64")
     bodies = [name for name in (*TEXT_BODIES, *BASE64_BODIES, EITHER_BODY) if name in document]
@@ -284,11 +285,16 @@ def _document(document: Mapping[str, Any], position: Position, envelope: str) ->
 
 
 def _found(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The contract's fields, under whichever of their names they are; the first that is not null."""
-    return {
-        field: next((document[name] for name in names if document.get(name) is not None), None)
-        for field, names in NAMES.items()
-    }
+    """The contract's fields, under whichever of their names they are; the first that says something."""
+    found: dict[str, Any] = {}
+    for field, names in NAMES.items():
+        for name in names:
+            value = document.get(name)
+            if value is not None:
+                _CHECKS.get(field, partial(_text, field))(value)
+                if found.get(field) in (None, ""):
+                    found[field] = value
+    return found
 
 
 def _base64(name: str, text: str) -> bytes:
@@ -334,11 +340,10 @@ def _avro(value: bytes, headers: _RecordHeaders, position: Position, config: Inp
     if len(value) < 6 or value[0] != 0:
         _broken("Avro: no Schema Registry framing (0x00, 4 bytes of schema id, record)")
     (schema_id,) = struct.unpack(">I", value[1:5])
+    schema = _avro_schema(config.avro_schema_files.get(schema_id))
     stream = io.BytesIO(value[5:])
     try:
-        document = fastavro.schemaless_reader(
-            stream, _avro_schema(config.avro_schema_files.get(schema_id)), None
-        )
+        document = fastavro.schemaless_reader(stream, schema, None)
     except _AVRO_ERRORS as error:
         _broken(f"Avro: no record of schema {schema_id}: {type(error).__name__}: {str(error)[:200]}")
     if rest := len(value) - 5 - stream.tell():
@@ -392,8 +397,8 @@ def warc_pages(records: ArchiveIterator, position: Position) -> Iterator[RawPage
     """
     try:
         for record in records:
-            if record.record_type == WarcRecordType.unknown and not record.headers:
-                _broken("WARC: no record header")
+            if record.headers.get("WARC-Type") is None:
+                _broken("WARC: a record without WARC-Type")
             if record.record_type in (WarcRecordType.response, WarcRecordType.resource):
                 yield _warc_page(record, position)
     except (OSError, UnicodeDecodeError, ValueError) as error:
@@ -416,6 +421,8 @@ def _warc_page(record: WarcRecord, position: Position) -> RawPage:
         if not record.is_http:
             _broken("WARC: a response record that is no HTTP response")
         record.parse_http(auto_decode="transfer")
+        if not record.http_headers.status_code:
+            _broken("WARC: a response record that is no HTTP response")
         http: dict[str, str] = {}
         for name, value in record.http_headers.astuples():
             name = name.lower()
@@ -453,8 +460,7 @@ def _gunzip(value: bytes, cap: int) -> bytes:
 def _page(found: Mapping[str, Any], body: bytes, position: Position, envelope: str) -> RawPage:
     """The page of the fields found, each checked."""
     text = {name: _text(name, found[name]) if found.get(name) is not None else None for name in _TEXT_FIELDS}
-    url = text["url"]
-    if not url:
+    if not (url := text["url"]):
         _broken(f"no URL: one of {', '.join(NAMES['url'])} is needed")
     headers = dict(_headers(found.get("headers")))
     content_type = text["content_type"] or headers.get("content-type")
@@ -541,6 +547,11 @@ def _broken(message: str) -> NoReturn:
     raise Rejected(Code.SCHEMA, message)
 
 
+_CHECKS: Final[dict[str, Callable[[Any], object]]] = {
+    "fetched_at": micros,
+    "status": _status,
+    "headers": lambda value: dict(_headers(value)),
+}
 _Decoder = Callable[[bytes, _RecordHeaders, Position, InputConfig], RawPage | NotArticle]
 _DECODERS: Final[dict[EnvelopeFormat, _Decoder]] = {
     EnvelopeFormat.RAW: _raw,

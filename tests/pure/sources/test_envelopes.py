@@ -1,0 +1,438 @@
+"""Decoding of the five envelopes, and what hostile records come to."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import random
+import struct
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from newsmill.config import InputConfig
+from newsmill.errors import Code, ConfigError, Rejected
+from newsmill.records import NotArticle, Position, RawPage, SourceRecord
+from newsmill.sources import fields
+from newsmill.sources.envelopes import decode, encode, micros
+
+POSITION = Position(topic="t", partition=2, offset=7)
+HTML = "<html><body><p>Grüße</p></body></html>"
+NINE_AM = micros("2026-11-09T09:00:00Z")
+
+
+def record(value: bytes | None, **headers: str | bytes) -> SourceRecord:
+    return SourceRecord(
+        position=POSITION,
+        value=value,
+        headers=tuple(
+            (name, text.encode() if isinstance(text, str) else text) for name, text in headers.items()
+        ),
+    )
+
+
+def page(value: bytes | None, config: InputConfig | None = None, **headers: str | bytes) -> RawPage:
+    found = decode(record(value, **headers), config or InputConfig())
+    assert isinstance(found, RawPage)
+    return found
+
+
+def code(value: bytes, config: InputConfig | None = None, **headers: str | bytes) -> Code:
+    with pytest.raises(Rejected) as caught:
+        decode(record(value, **headers), config or InputConfig())
+    assert len(caught.value.message) < 1000
+    return caught.value.code
+
+
+def as_json(**document: Any) -> bytes:
+    return json.dumps({"url": "http://a.org/x"} | document).encode()
+
+
+def avro(document: dict[str, Any], *, schema: Any = None, schema_id: int = 1) -> bytes:
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, fastavro.parse_schema(schema or fields.AVRO_PAGE), document)
+    return b"\x00" + struct.pack(">I", schema_id) + out.getvalue()
+
+
+def warc(
+    body: bytes = HTML.encode(),
+    *,
+    kind: str = "response",
+    http: bytes = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nX-A: 1\r\nX-A: 2\r\n\r\n",
+    url: str = "http://a.org/x",
+    length: int | None = None,
+    media: str = "application/http; msgtype=response",
+) -> bytes:
+    block = http + body
+    head = (
+        f"WARC/1.1\r\nWARC-Type: {kind}\r\nWARC-Target-URI: {url}\r\nWARC-Date: 2026-11-09T09:00:00Z\r\n"
+        f"WARC-Record-ID: <urn:uuid:1>\r\nContent-Type: {media}\r\n"
+        f"Content-Length: {len(block) if length is None else length}\r\n\r\n"
+    )
+    return head.encode() + block + b"\r\n\r\n"
+
+
+def test_raw_envelope_takes_the_value_as_body_and_the_headers_as_fields() -> None:
+    found = page(
+        b"\xff\xfebody",
+        url="http://a.org/x",
+        final_url="http://a.org/y",
+        fetched_at="2026-11-09T09:00:00Z",
+        status="203",
+        **{"Content-Type": "text/html; charset=Latin-1", "content-encoding": "gzip", "X-Robots-Tag": "noai"},
+    )
+    assert found == RawPage(
+        position=POSITION,
+        url="http://a.org/x",
+        body=b"\xff\xfebody",
+        final_url="http://a.org/y",
+        fetched_at=NINE_AM,
+        status=203,
+        content_type="text/html; charset=Latin-1",
+        charset="Latin-1",
+        content_encoding="gzip",
+        headers={"x-robots-tag": "noai"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("headers", "url"),
+    [
+        ({"nm-url": "http://nm.org/", "url": "http://plain.org/"}, "http://nm.org/"),
+        ({"url": "http://plain.org/", "ce_source": "http://ce.org/"}, "http://plain.org/"),
+        ({"ce_subject": "http://subject.org/", "ce_source": "http://source.org/"}, "http://subject.org/"),
+        ({"ce_subject": "page 7", "ce_source": "http://source.org/"}, "http://source.org/"),
+    ],
+)
+def test_raw_envelope_has_one_url_when_several_headers_have_one(headers: dict[str, str], url: str) -> None:
+    assert page(b"x", **headers).url == url
+
+
+def test_cloudevent_time_is_the_time_of_the_fetch() -> None:
+    found = page(b"x", ce_source="http://a.org/", ce_time="2026-11-09T09:00:00Z", ce_id="1")
+    assert (found.fetched_at, found.headers) == (NINE_AM, {})
+
+
+def test_binary_headers_of_other_tools_are_passed_over() -> None:
+    assert page(b"x", url="http://a.org/", tracer=b"\xff\x00", etag="7").headers == {"etag": "7"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"html": {"a": 1}}, {"headers": {"A": "1", "a": ["2", "3"]}}, {"headers": [["A", "1"], ["a", "2, 3"]]},
+     {"headers": "HTTP/1.1 200 OK\r\nA: 1\r\na: 2, 3\r\n"}],
+    ids=["none", "object", "pairs", "block"],
+)  # fmt: skip
+def test_json_headers_come_in_several_shapes(headers: dict[str, Any]) -> None:
+    if "html" in headers:
+        assert page(as_json(html=HTML)).headers == {}
+    else:
+        assert page(as_json(html=HTML, **headers)).headers == {"a": "1, 2, 3"}
+
+
+def test_json_text_is_utf8_whatever_the_page_says_of_itself() -> None:
+    found = page(as_json(html=HTML, charset="windows-1251", content_encoding="gzip", fetched_at=1794214800))
+    assert (found.body, found.charset, found.content_encoding) == (HTML.encode(), "utf-8", None)
+    assert (found.envelope, found.fetched_at) == ("json", 1794214800 * 10**6)
+
+
+def test_json_base64_keeps_bytes_and_their_encodings() -> None:
+    packed = gzip.compress(HTML.encode())
+    for body in (
+        {"html_b64": b64encode(packed).decode()},
+        {"body": b64encode(packed).decode(), "body_encoding": "base64"},
+    ):
+        found = page(as_json(**body, content_encoding="gzip", charset="latin-1"))
+        assert (found.body, found.content_encoding, found.charset) == (packed, "gzip", "latin-1")
+
+
+@pytest.mark.parametrize("name", ["url", "uri", "link", "requested_url"])
+def test_json_url_has_several_names(name: str) -> None:
+    assert page(json.dumps({name: "http://b.org/", "body": HTML}).encode()).url == "http://b.org/"
+
+
+def test_json_lone_surrogate_becomes_the_replacement_character() -> None:
+    found = page(b'{"url": "http://a.org/", "html": "a\\ud800b \\ud83d\\ude00"}')
+    assert found.body.decode() == "a\ufffdb \U0001f600"
+
+
+def test_avro_record_of_the_own_schema_decodes() -> None:
+    found = page(
+        avro({"url": "http://a.org/x", "body": b"\xffx", "fetched_at": NINE_AM, "headers": {"A": "1"}})
+    )
+    assert (found.body, found.fetched_at, found.headers) == (b"\xffx", NINE_AM, {"a": "1"})
+    assert found.envelope == "avro"
+
+
+def test_avro_record_of_a_registered_schema_decodes(tmp_path: Path) -> None:
+    schema = {
+        "type": "record",
+        "name": "Crawl",
+        "fields": [
+            {"name": "uri", "type": "string"},
+            {"name": "html", "type": "string"},
+            {"name": "crawled_at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+        ],
+    }
+    (tmp_path / "crawl.avsc").write_text(json.dumps(schema), encoding="utf-8")
+    config = InputConfig(avro_schema_files={42: tmp_path / "crawl.avsc"})
+    value = avro(
+        {"uri": "http://a.org/x", "html": HTML, "crawled_at": NINE_AM // 1000}, schema=schema, schema_id=42
+    )
+    found = page(value, config)
+    assert (found.body, found.charset, found.fetched_at) == (HTML.encode(), "utf-8", NINE_AM)
+
+
+def test_avro_schema_file_that_is_broken_is_a_config_error(tmp_path: Path) -> None:
+    (tmp_path / "x.avsc").write_text('{"type": "nope"}', encoding="utf-8")
+    with pytest.raises(ConfigError, match="avro_schema_files"):
+        page(
+            avro({"url": "http://a.org/x", "body": b"x"}),
+            InputConfig(avro_schema_files={1: tmp_path / "x.avsc"}),
+        )
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_warc_response_gives_the_payload_and_the_http_headers(pack: Any) -> None:
+    found = page(pack(warc()))
+    assert (found.body, found.url, found.fetched_at) == (HTML.encode(), "http://a.org/x", NINE_AM)
+    assert (found.status, found.charset, found.envelope) == (200, "utf-8", "warc")
+    assert (found.headers["x-a"], found.headers["warc-record-id"]) == ("1, 2", "<urn:uuid:1>")
+
+
+def test_warc_chunked_body_is_joined_and_its_content_encoding_kept() -> None:
+    packed = gzip.compress(HTML.encode())
+    body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(packed), packed)
+    http = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n"
+    found = page(warc(body, http=http))
+    assert (found.body, found.content_encoding) == (packed, "gzip")
+
+
+def test_warc_resource_is_its_block() -> None:
+    found = page(warc(kind="resource", http=b"", media="text/html; charset=x"))
+    assert (found.body, found.content_type, found.charset) == (HTML.encode(), "text/html; charset=x", "x")
+
+
+@pytest.mark.parametrize("kind", ["request", "metadata", "revisit", "warcinfo"])
+def test_warc_record_of_another_kind_is_no_page(kind: str) -> None:
+    http = b"GET / HTTP/1.1\r\nHost: a.org\r\n\r\n"
+    assert decode(record(warc(b"", kind=kind, http=http)), InputConfig()) == NotArticle(reason="no_page")
+
+
+@pytest.mark.parametrize(
+    ("value", "headers", "reason"),
+    [
+        (None, {}, "tombstone"),
+        (None, {"url": "http://a.org/"}, "tombstone"),
+        (b"", {}, "empty"),
+        (b" \n" * 9, {"url": "http://a.org/"}, "empty"),
+        (as_json(html=" "), {}, "empty"),
+        (warc(b"\r\n"), {}, "empty"),
+    ],
+)
+def test_value_that_holds_nothing_is_no_article(
+    value: bytes | None, headers: dict[str, str], reason: str
+) -> None:
+    assert decode(record(value, **headers), InputConfig()) == NotArticle(reason=reason)
+
+
+def test_envelope_header_ends_guessing() -> None:
+    assert page(as_json(html=HTML), url="http://other.org/", envelope="json").url == "http://a.org/x"
+    assert code(b"x", url="http://a.org/", envelope="pickle") is Code.SCHEMA
+
+
+def test_format_that_is_set_is_the_only_one() -> None:
+    assert page(as_json(html=HTML), InputConfig(format="raw"), url="http://b.org/").envelope == "raw"
+    assert code(b"<p>", InputConfig(format="json"), url="http://b.org/") is Code.SCHEMA
+
+
+def test_value_above_the_cap_is_rejected_by_its_size() -> None:
+    config = InputConfig(max_value_bytes=100)
+    assert page(b"x" * 100, config, url="http://a.org/").body == b"x" * 100
+    assert code(b"x" * 101, config, url="http://a.org/") is Code.SIZE
+
+
+BROKEN_JSON = {
+    "cut": as_json(html=HTML)[:-9],
+    "no url": b'{"html": "x"}',
+    "empty url": b'{"url": "", "html": "x"}',
+    "url is a number": b'{"url": 7, "html": "x"}',
+    "no body": b'{"url": "http://a.org/"}',
+    "two bodies": as_json(html="x", body="y"),
+    "body is an object": as_json(html={"a": 1}),
+    "key twice": b'{"url": "http://a.org/", "url": "http://b.org/", "html": "x"}',
+    "key twice inside": b'{"url": "http://a.org/", "html": "x", "z": {"a": 1, "a": 2}}',
+    "wrong version": as_json(html="x", schema_version=2),
+    "infinite": b'{"url": "http://a.org/", "html": "x", "n": 1e400}',
+    "nan": b'{"url": "http://a.org/", "html": "x", "n": NaN}',
+    "6000 digits": b'{"url": "http://a.org/", "html": "x", "n": ' + b"9" * 6000 + b"}",
+    "deep": b'{"url": "http://a.org/", "html": "x", "n": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "rather deep": b'{"url": "http://a.org/", "html": "x", "n": ' + b"[" * 70 + b"]" * 70 + b"}",
+    "no utf-8": b'{"url": "http://a.org/", "html": "\xff\xfe"}',
+    "no base64": as_json(html_b64="!!!!"),
+    "base64 cut": as_json(html_b64="PHA+VG"),
+    "unknown body encoding": as_json(body="x", body_encoding="rot13"),
+    "no status": as_json(html="x", status="fine"),
+    "status 7": as_json(html="x", status=7),
+    "no time": as_json(html="x", fetched_at="yesterday"),
+    "no day": as_json(html="x", fetched_at="2026-02-31T00:00:00Z"),
+    "time before 1970": as_json(html="x", fetched_at=-1),
+    "10,000 headers": as_json(html="x", headers={f"h{n}": "x" for n in range(10_000)}),
+    "header name of 1 MB": as_json(html="x", headers={"h" * 10**6: "x"}),
+    "header with a line break": as_json(html="x", headers={"a\r\nb": "x"}),
+}
+
+
+@pytest.mark.parametrize("value", BROKEN_JSON.values(), ids=BROKEN_JSON)
+def test_json_that_breaks_the_contract_is_rejected(value: bytes) -> None:
+    assert code(value) is Code.SCHEMA
+
+
+BROKEN_AVRO = {
+    "framing only": b"\x00\x00\x00\x00\x01",
+    "cut": avro({"url": "http://a.org/x", "body": b"x" * 50})[:-20],
+    "bytes follow": avro({"url": "http://a.org/x", "body": b"x"}) + b"more",
+    "no url": avro({"url": "", "body": b"x"}),
+    "huge length": b"\x00\x00\x00\x00\x01" + b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01" + b"x",
+    "negative length": b"\x00\x00\x00\x00\x01" + b"\x01" + b"x" * 20,
+    "no utf-8": b"\x00\x00\x00\x00\x01" + b"\x04\xff\xfe" + b"\x02x" + b"\x00" * 7,
+}
+
+
+@pytest.mark.parametrize("value", BROKEN_AVRO.values(), ids=BROKEN_AVRO)
+def test_avro_that_breaks_the_contract_is_rejected(value: bytes) -> None:
+    assert code(value) is Code.SCHEMA
+
+
+BROKEN_WARC = {
+    "header only": b"WARC/1.0\r\njunk",
+    "no header": b"WARC/1.1\r\n\r\n",
+    "torn": warc()[:-30],
+    "length beyond the end": warc(length=5000),
+    "two pages": warc() + warc(),
+    "no url": warc(url=""),
+    "no http": warc(http=b""),
+    "gzip of something else": gzip.compress(b"GIF89a"),
+}
+
+
+@pytest.mark.parametrize("value", BROKEN_WARC.values(), ids=BROKEN_WARC)
+def test_warc_that_breaks_the_contract_is_rejected(value: bytes) -> None:
+    assert code(value) is Code.SCHEMA
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        gzip.compress(warc(b"\0" * 30_000_000)),
+        gzip.compress(warc(b"\0" * 15_000_000)),
+        gzip.compress(gzip.compress(warc()))[:-8],
+        gzip.compress(warc(random.Random(1).randbytes(5000)))[:3000],
+    ],
+    ids=["above the size cap", "above the ratio cap", "torn twice", "torn"],
+)
+def test_gzipped_warc_above_the_caps_or_torn_is_rejected(value: bytes) -> None:
+    assert code(value) is Code.DECOMPRESSION
+
+
+BROKEN_HEADERS: dict[str, tuple[tuple[str, bytes], ...]] = {
+    "10,000 headers": tuple((f"h{n}", b"x") for n in range(10_000)),
+    "name of 1 MB": (("h" * 10**6, b"x"),),
+    "value of 1 MB": (("h", b"x" * 10**6),),
+    "url is no utf-8": (("nm-url", b"http://a.org/\xff"),),
+    "url twice": (("url", b"http://b.org/"),),
+    "no status": (("status", b"OK"),),
+    "no time": (("fetched_at", b"now"),),
+}
+
+
+@pytest.mark.parametrize("headers", BROKEN_HEADERS.values(), ids=BROKEN_HEADERS)
+def test_record_headers_that_break_the_contract_are_rejected(headers: tuple[tuple[str, bytes], ...]) -> None:
+    broken = SourceRecord(position=POSITION, value=b"x", headers=(("url", b"http://a.org/"), *headers))
+    with pytest.raises(Rejected) as caught:
+        decode(broken, InputConfig())
+    assert caught.value.code is Code.SCHEMA
+    assert len(caught.value.message) < 1000
+
+
+@pytest.mark.parametrize("value", [b"<html>", b"GIF89a", b"\x80\x04K\x01.", b"[1]", b"http://127.0.0.1:9/x"])
+def test_value_without_envelope_is_rejected(value: bytes) -> None:
+    assert code(value) is Code.SCHEMA
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        SourceRecord(
+            position=POSITION, value=b"x", key=b"\xff" * 100_000, headers=(("url", b"http://a.org/"),)
+        ),
+        SourceRecord(
+            position=POSITION, value=b"x", timestamp=2**63 - 1, headers=(("url", b"http://a.org/"),)
+        ),
+    ],
+    ids=["key", "timestamp"],
+)
+def test_odd_keys_and_times_of_the_broker_do_not_matter(odd: SourceRecord) -> None:
+    assert isinstance(decode(odd, InputConfig()), RawPage)
+
+
+text = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=20)
+
+
+@given(
+    body=st.binary(min_size=1).filter(bytes.strip),
+    fetched_at=st.none() | st.integers(0, micros("9999-12-31T23:59:59Z")),
+    status=st.none() | st.integers(100, 999),
+    content_type=st.none() | text,
+    headers=st.dictionaries(st.sampled_from(["etag", "x-robots-tag", "link"]), text),
+)
+def test_encoded_page_decodes_to_itself(
+    body: bytes,
+    fetched_at: int | None,
+    status: int | None,
+    content_type: str | None,
+    headers: dict[str, str],
+) -> None:
+    sent = RawPage(
+        position=POSITION,
+        url="http://a.org/é",
+        body=body,
+        fetched_at=fetched_at,
+        status=status,
+        content_type=content_type,
+        charset="x",
+        headers=headers,
+    )
+    sent_headers, value = encode(sent)
+    assert decode(SourceRecord(position=POSITION, value=value, headers=sent_headers), InputConfig()) == sent
+
+
+SOUND = [
+    warc(),
+    gzip.compress(warc()),
+    avro({"url": "http://a.org/", "body": b"x" * 20}),
+    as_json(html=HTML),
+]
+
+
+@settings(max_examples=1500, deadline=None)
+@given(
+    seed=st.sampled_from(SOUND),
+    changes=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=6),
+    cut=st.none() | st.integers(0, 500),
+)
+def test_damaged_record_has_a_fate(seed: bytes, changes: list[tuple[int, int]], cut: int | None) -> None:
+    damaged = bytearray(seed)
+    for at, byte in changes:
+        damaged[at % len(damaged)] = byte
+    try:
+        found = decode(record(bytes(damaged[:cut])), InputConfig())
+    except Rejected:
+        return
+    assert isinstance(found, RawPage | NotArticle)

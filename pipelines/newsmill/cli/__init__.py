@@ -13,8 +13,9 @@ from newsmill.cli import logs
 from newsmill.errors import ConfigError, NewsmillError
 
 _COMMANDS = {
-    "Run": ("run", "annotate"),
-    "Look": ("explain",),
+    "Run": ("run", "annotate", "ingest", "demo"),
+    "Look": ("explain", "audit"),
+    "Keep": ("compact", "gc", "takedown"),
 }
 _GROUPS = ("config", "dev")
 

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from newsmill.cli.ingest import ingest
 from newsmill.cli.run import run_direct
 from newsmill.config import Config, LakeConfig
 from newsmill.errors import ConfigError
@@ -44,8 +45,6 @@ def demo(
     """
     from newsmill.demo import PAGES, differences
     from newsmill.ops import devcluster
-    from newsmill.sources import files
-    from newsmill.sources.kafka import send
     from newsmill.sources.warc import write_warc
 
     console = Console(stderr=True)
@@ -65,10 +64,8 @@ def demo(
             console.print("starting Kafka on this machine (the first time Maven fetches 43 MB)")
             broker = stack.enter_context(devcluster.DevKafka(data=lake / "kafka"))
             broker.make_topic(TOPIC, partitions=3)
-            settings = broker.kafka(TOPIC)
-            config = config.model_copy(update={"kafka": settings})
-            sent = send(settings, files.read([PAGES])).records
-            console.print(f"sent {sent} pages to topic {TOPIC} at {settings.bootstrap}")
+            config = config.model_copy(update={"kafka": broker.kafka(TOPIC)})
+            ingest([PAGES], topic=TOPIC, bootstrap=config.kafka.bootstrap)
             total = run_direct(config, once=True)
             again = run_direct(config, once=True)
     _summary(total, again, time.monotonic() - start)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import sys
 import tempfile
 import threading
@@ -29,14 +28,9 @@ from rich.progress import (
 
 from newsmill.cli.options import Check, ConfigFile, DryRun, Json, Sets, loaded
 from newsmill.config import Config, OnDataLoss
-from newsmill.errors import NewsmillError
 
 if TYPE_CHECKING:
     from newsmill.direct import Source, Summary
-
-
-CONNECT_S = 3.0
-"""How long a broker may take to accept a connection before it counts as away."""
 
 
 class Runner(StrEnum):
@@ -87,26 +81,7 @@ def broker_problems(config: Config) -> list[str]:
     """Why the topic can't be read with these settings; nothing if it can."""
     from newsmill.sources import kafka
 
-    refusals = [_refusal(server.strip()) for server in config.kafka.bootstrap.split(",")]
-    if all(refusals):
-        return [f"kafka.bootstrap: {refusal}" for refusal in refusals]
-    try:
-        kafka.lag(config.kafka, {})
-    except NewsmillError as error:
-        return str(error).splitlines()
-    return []
-
-
-def _refusal(server: str) -> str | None:
-    """Why nothing can connect to host:port; None if it can."""
-    host, _, port = server.rpartition(":")
-    if not host or not port.isdigit():
-        return f"{server} is not host:port"
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S).close()
-    except (OSError, OverflowError) as error:
-        return f"{server} does not answer: {error}; is the broker up? `newsmill dev up` starts one here"
-    return None
+    return kafka.problems(config.kafka)
 
 
 def lake_problems(config: Config) -> list[str]:

@@ -1,4 +1,4 @@
-"""Words that tell what a name is (`data/cues.yaml`, `data/first_names.txt.gz`)."""
+"""Words that tell what a name is (`data/cues.yaml`, `data/first_names.txt.gz`, `data/surnames.txt.gz`)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,25 @@ def cues(kind: str) -> frozenset[str]:
 @cache
 def first_names() -> frozenset[str]:
     """Given names of the world's countries, folded: Faker's lists, without common English words."""
-    packed = files(__package__).joinpath("data/first_names.txt.gz").read_bytes()
-    return frozenset(gzip.decompress(packed).decode("utf-8").split())
+    return _packed(__package__, "first_names.txt.gz")
+
+
+@cache
+def surnames() -> frozenset[str]:
+    """Family names of the world's countries, folded: Faker's lists, without common English words."""
+    return _packed(__package__, "surnames.txt.gz")
+
+
+@cache
+def common_words() -> frozenset[str]:
+    """Common English words, lower case: those that the knowledge base is built with."""
+    return _packed("newsmill.knowledge", "english_words.txt.gz")
+
+
+def _packed(package: str, name: str) -> frozenset[str]:
+    return frozenset(
+        gzip.decompress(files(package).joinpath("data", name).read_bytes()).decode("utf-8").split()
+    )
 
 
 @cache

@@ -1,0 +1,154 @@
+"""Evidence for the type of a name in its own words and in those beside it.
+
+Weights are on the scale of log-odds, set by hand and rounded: what matters is which kind of evidence
+beats which.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from newsmill.knowledge.recognisers.cues import common_words, cues, first_names, surnames
+from newsmill.knowledge.recognisers.document import Guess
+from newsmill.knowledge.recognisers.words import Word
+
+_DATELINE = re.compile(r"[ ,.A-Za-z0-9/]{0,40}\(\s*[A-Z][\w ]{1,30}\)\s*[-–—]|\s*[-–—]\s")
+_BRACKETED_DATELINE = re.compile(r"\s*\)\s*[-–—]")
+_AGE = re.compile(r"\s*,\s*\d{1,2}\s*[,.)]")
+_OF = frozenset(("of", "for"))
+_CREDITED = frozenset(("REUTERS", "Reuters", "AP", "AFP", "Getty", "EPA", "Images", "Photo", "Press"))
+_OWNED = frozenset(
+    "shares stock plc executives employees customers unit team spokesman spokeswoman spokesperson".split()
+)
+_LED = frozenset(
+    "administration campaign family era presidency premiership government cabinet supporters".split()
+)
+_NAME_PREFIXES = ("Mc", "Mac", "De", "Le", "La", "Van", "Di", "Du", "O'", "O’")
+
+
+def own(guess: Guess, words: Sequence[Word], *, english: bool, known: bool) -> None:
+    """Add the evidence in the words of the name itself.
+
+    Args:
+        guess: What is added to.
+        words: The words of the name.
+        english: Common words count as such.
+        known: The gazetteer has the whole name as a well-known place, so that likeness to a person's is chance.
+    """
+    if len(words) > 1:
+        _own_of_many(guess, words, english=english, known=known)
+    else:
+        _own_of_one(guess, words[0], english=english, known=known)
+    first, last = words[0], words[-1]
+    if any(map(str.isdigit, first.text + last.text)) or first.text[0] == "@":
+        guess.add("MISC", 3.0)
+    if "-" in last.text:
+        head, *_, tail = last.text.split("-")
+        if len(tail) > 2 and tail.islower() and head[:1].isupper():
+            guess.add("MISC", 4.0)  # Berlin-based, Honda-powered
+        elif len(words) == 1 and head.islower() and head not in ("al", "el"):
+            guess.add("MISC", 4.0)  # post-Brexit
+
+
+def _own_of_many(guess: Guess, words: Sequence[Word], *, english: bool, known: bool) -> None:
+    first, last = words[0], words[-1]
+    if last.low.rstrip(".") in cues("companies"):
+        guess.add("ORG", 5.0)
+    if last.low in cues("organisations"):
+        guess.add("ORG", 4.0)
+    if first.low in cues("organisation_heads"):
+        guess.add("ORG", 3.0 if any(word.text in _OF for word in words) else 1.5)
+    if last.low in cues("places"):
+        guess.add("LOC", 4.0)
+    if first.low in cues("place_heads"):
+        guess.add("LOC", 2.0)
+    if last.low in cues("events"):
+        guess.add("MISC", 3.5)
+    if any(text.text == "&" for text in words):
+        guess.add("ORG", 3.0)
+    if known:
+        return
+    common = [word.low in common_words() for word in words] if english else []
+    if first.low in first_names():
+        guess.add("PER", 3.0)
+    elif len(words) <= 3 and last.low in first_names() and not (english and common[0]):
+        guess.add("PER", 1.0)
+    if last.low in surnames() and not (english and common[0]):
+        guess.add("PER", 1.5)
+    if any(len(word.text) == 1 and word.text.isalpha() for word in words[1:-1]):
+        guess.add("PER", 2.5)
+    if english and len(words) <= 4 and not any(common):
+        guess.add("PER", 1.0)
+    elif english:
+        guess.add("ORG", 1.2)
+
+
+def _own_of_one(guess: Guess, word: Word, *, english: bool, known: bool) -> None:
+    text = word.text
+    common = english and word.low in common_words()
+    if word.low in cues("things"):
+        guess.add("MISC", 5.0)
+    if common and word.low in cues("organisations"):
+        guess.add("ORG", 1.5)
+    if not known:
+        if word.low in first_names():
+            guess.add("PER", 1.5)
+        elif word.low in surnames():
+            guess.add("PER", 1.2)
+        elif english and not common and not word.starts:
+            guess.add("ORG", 0.9)
+            guess.add("PER", 0.4)
+    letters = [letter for letter in text if letter.isalpha()]
+    if 2 <= len(letters) <= 6 and all(map(str.isupper, letters)):
+        guess.add("ORG", 2.2)
+    elif "-" not in text and any(map(str.isupper, text[2:])) and not text.startswith(_NAME_PREFIXES):
+        guess.add("ORG", 1.5)  # BlackRock
+    if word.low.endswith(("ism", "ists", "ist")):
+        guess.add("MISC", 1.5)
+
+
+def beside(guess: Guess, before: Word | None, after: Word | None, text: str) -> None:
+    """Add the evidence in the words before and after, None where the line begins or ends."""
+    if before is not None:
+        _before(guess, before, text[before.end : guess.start])
+    if after is not None:
+        _after(guess, after, text)
+    if before is None and guess.words[0].isupper() and _DATELINE.match(text, guess.end):
+        guess.add("LOC", 6.0)
+    if text[: guess.start].endswith(("(", "( ")) and _BRACKETED_DATELINE.match(text, guess.end):
+        guess.add("ORG", 6.0)
+
+
+def _before(guess: Guess, before: Word, gap: str) -> None:
+    word = before.low
+    if gap.strip(" ."):
+        if gap.strip() == "/" and before.text in _CREDITED:
+            guess.add("PER", 5.0)
+    elif word in cues("titles") and before.capital:
+        guess.add("PER", 4.0)
+    elif word in cues("roles"):
+        guess.add("PER", 0.5 if word == "by" and len(guess.words) == 1 else 2.0)
+    elif word in cues("locatives"):
+        guess.add("LOC", 1.8 if word == "in" else 0.8)
+    elif word == "on":
+        guess.add("MISC", 0.5)
+    elif word == "the":
+        guess.add("ORG", 0.8)
+        guess.add("PER", -2.5)
+    elif word in ("a", "an"):
+        guess.add("MISC", 0.8)
+        guess.add("PER", -1.5)
+
+
+def _after(guess: Guess, after: Word, text: str) -> None:
+    gap = text[guess.end : after.start]
+    if gap == " " and after.low in _LED:
+        guess.add("PER", 3.0)
+    if gap in (" ", " , ", ", ") and after.low in cues("speaks"):
+        guess.add("PER", 1.0)
+        guess.add("ORG", 0.6)
+    if gap == " " and after.low in _OWNED:
+        guess.add("ORG", 2.0)
+    if gap.strip() == "," and _AGE.match(text, guess.end):
+        guess.add("PER", 3.0)

@@ -1,0 +1,194 @@
+"""A text as words, and the runs of words in capitals that may be names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+
+from newsmill.knowledge.names import fold
+from newsmill.knowledge.recognisers.cues import common_words, cues
+
+_TOKEN = re.compile(
+    r"(?:[^\W\d_]\.){2,}"  # U.S.
+    r"|[@#]?\w+(?:['’](?!s\b)\w+|[-‐‑–]\w+|&\w+|\.\d\w*|\.(?:com|org|net|co|io|tv)\b)*\+?"
+)
+_SENTENCE = re.compile(r"[.!?:;\n“„«\"•…|]|\)\s*[-–—]")
+_ABBREVIATED = frozenset(
+    "st mt ft mr mrs ms dr jr sr prof gen sen rep gov sgt lt col capt adm co corp inc ltd no".split()
+)
+_BEFORE_NUMBER = frozenset(
+    "formula big group channel radio pier area windows euro web article chapter s&p ftse cac stoxx msci".split()
+)
+_OF = frozenset(("of", "for"))
+_NO_JOINERS = frozenset(("e", "y", "und", "et"))
+_LEADING_PARTICLES = frozenset("al el bin ibn van von de di da del den ten ter abu".split())
+_TAKES_OF = (
+    cues("organisation_heads")
+    | cues("organisations")
+    | cues("events")
+    | frozenset(
+        "gulf bay isle isles strait straits republic cape houses kingdom port sea mount city lord".split()
+    )
+)
+
+
+class Word:
+    """A word of the text.
+
+    Attributes:
+        capital: It may be (part of) a name.
+        starts: It begins a sentence, so its capital tells nothing.
+    """
+
+    __slots__ = ("_low", "capital", "end", "start", "starts", "text")
+
+    def __init__(self, text: str, start: int, end: int, *, capital: bool, starts: bool) -> None:
+        self.text = text
+        self.start = start
+        self.end = end
+        self.capital = capital
+        self.starts = starts
+        self._low: str | None = None
+
+    @property
+    def low(self) -> str:
+        """Folded; made when first asked for, which for most words is never."""
+        if self._low is None:
+            self._low = fold(self.text)
+        return self._low
+
+
+def split(text: str, language: str) -> list[Word]:
+    """The words of a text. In headlines and lines in capitals, common English words count as lower case."""
+    words: list[Word] = []
+    position = 0
+    for line in text.split("\n"):
+        found = [(m.group(), position + m.start(), position + m.end()) for m in _TOKEN.finditer(line)]
+        common = common_words() if language == "en" and _is_headline(line, found) else None
+        before: Word | None = None
+        for word, start, end in found:
+            starts = before is None or _breaks(text[before.end : start], before)
+            capital = is_capital(word) and (common is None or word.lower() not in common)
+            before = Word(word, start, end, capital=capital, starts=starts)
+            words.append(before)
+        position += len(line) + 1
+    return words
+
+
+def _is_headline(line: str, found: Sequence[tuple[str, int, int]]) -> bool:
+    """Whether a line is in capitals, or has nearly all of its longer words with a capital."""
+    if len(found) < 3 or not 10 < len(line) < 200:
+        return False
+    letters = [word for word, _, _ in found if word[0].isalpha()]
+    if len(letters) > 2 and sum(map(str.isupper, letters)) >= 0.6 * len(letters):
+        return True
+    long = [word for word in letters if len(word) > 3]
+    return (
+        len(letters) > 4
+        and len(long) > 2
+        and not line.rstrip().endswith((".", "”", '"', ")", "?"))
+        and sum(word[0].isupper() for word in long) >= 0.75 * len(long)
+    )
+
+
+def _breaks(gap: str, before: Word) -> bool:
+    """Whether a sentence (or a quotation) begins after `gap`."""
+    if gap == " ":
+        return False
+    if gap in (". ", ".") and (before.low in _ABBREVIATED or len(before.text) == 1):
+        return False
+    return _SENTENCE.search(gap) is not None
+
+
+def is_capital(word: str) -> bool:
+    """Whether a word has the capital of a name: `Paris`, `al-Qaeda`, `post-Brexit`, `@handle`."""
+    first = word[0]
+    if first.isupper() or first == "@":
+        return True
+    return ("-" in word or "–" in word) and first.islower() and _capital_part(word)
+
+
+@cache
+def _capital_part(word: str) -> bool:
+    return any(part[:1].isupper() and len(part) > 1 for part in re.split(r"[-‐‑–]", word)[1:])
+
+
+def runs(words: Sequence[Word], text: str) -> list[tuple[int, int]]:
+    """Stretches `first:last` of words that may be one name (with titles, and the openings of sentences)."""
+    found = []
+    at, count = 0, len(words)
+    while at < count:
+        if not _may_begin(words[at]):
+            at += 1
+            continue
+        first, end = at, at + 1
+        if (
+            first
+            and words[first - 1].text in _LEADING_PARTICLES
+            and text[words[first - 1].end : words[first].start] == " "
+        ):
+            first -= 1
+        while end < count:
+            reached = _extended(words, text, first, end)
+            if reached == end:
+                break
+            end = reached
+        found.append((first, end))
+        at = end
+    return found
+
+
+def _may_begin(word: Word) -> bool:
+    return word.capital and word.low not in cues("calendar") and word.low not in cues("stop_names")
+
+
+def joined(text: str, left: Word, right: Word) -> bool:
+    """Whether nothing but a space (or a full stop after an abbreviation) stands between two words."""
+    gap = text[left.end : right.start]
+    if gap in (" ", " & "):
+        return True
+    return (
+        gap == ". "
+        and (len(left.text) == 1 or left.low in _ABBREVIATED)
+        and left.low not in cues("companies")
+    )
+
+
+def _extended(words: Sequence[Word], text: str, first: int, end: int) -> int:
+    """The end of the run `first:end` after one more step; `end` when it can't grow."""
+    last, here = words[end - 1], words[end]
+    if not joined(text, last, here):
+        return end
+    if _may_begin(here):
+        return end + 1
+    if here.text[0].isdigit() and (last.low in _BEFORE_NUMBER or any(map(str.isdigit, last.text))):
+        return end + 1
+    ahead = _next(words, text, end)
+    if ahead is None:
+        return end
+    if here.text.islower() and here.low in cues("particles") and here.low not in _NO_JOINERS:
+        while ahead is not None and words[ahead].text.islower() and words[ahead].low in cues("particles"):
+            ahead = _next(words, text, ahead)
+        return ahead + 1 if ahead is not None and _may_begin(words[ahead]) else end
+    if here.text in _OF and (last.low in _TAKES_OF or any(words[at].text in _OF for at in range(first, end))):
+        if words[ahead].text == "the":
+            ahead = _next(words, text, ahead)
+        return ahead + 1 if ahead is not None and _may_begin(words[ahead]) else end
+    if here.text == "and" and last.low in common_words() and words[ahead].low in common_words():
+        return _organisation_ends(words, text, ahead) or end
+    return end
+
+
+def _next(words: Sequence[Word], text: str, at: int) -> int | None:
+    """The index after `at` when the two words are joined."""
+    return at + 1 if at + 1 < len(words) and joined(text, words[at], words[at + 1]) else None
+
+
+def _organisation_ends(words: Sequence[Word], text: str, first: int) -> int | None:
+    """Where the run from `first` ends, when its last word is an organisation's (`Drug Administration`)."""
+    at: int | None = first
+    last = None
+    while at is not None and _may_begin(words[at]):
+        last, at = at, _next(words, text, at)
+    return last + 1 if last is not None and words[last].low in cues("organisations") else None

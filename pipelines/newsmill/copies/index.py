@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Final
 
-import msgspec
-import numpy as np
-
 from newsmill.config import CopiesConfig
+from newsmill.copies.batch import Batch, Decision, Resolution
 from newsmill.copies.sketches import Sketch
-from newsmill.records import ClusterEvent, Duplicate, Fate, Origin, Position, Record
+from newsmill.copies.store import Delta, Store, decode, encode
+from newsmill.records import Fate, Record
 
-DAY: Final = 86_400_000_000
-MAX_POSTINGS: Final = 64
+__all__ = ["CopyIndex", "Decision", "Resolution", "SeedRow"]
+
+SEED_ROWS: Final = 2048
+"""Rows learnt at once on a fresh start."""
 
 
 class SeedRow(Record, frozen=True, kw_only=True):
@@ -26,47 +27,14 @@ class SeedRow(Record, frozen=True, kw_only=True):
     fate: Fate = Fate.ARTICLE
 
 
-class Decision(Record, frozen=True, kw_only=True):
-    """What the index says of one record."""
-
-    fate: Fate  # article | copy | revision | redelivery
-    revision: int
-    duplicate: Duplicate
-    origin_hint: Origin | None = None  # the earliest of the cluster, where that is another article
-
-
-class Resolution(Record, frozen=True, kw_only=True):
-    """What the index says of one batch."""
-
-    decisions: Mapping[Position, Decision]
-    events: tuple[ClusterEvent, ...] = ()
-
-
-class _Node(msgspec.Struct):
-    sketch: Sketch
-    hashes: frozenset[int]
-    cluster: str
-
-
-class _State(msgspec.Struct):
-    nodes: list[_Node] = []
-    postings: dict[int, list[int]] = {}
-    latest: dict[str, tuple[str, int, int]] = {}  # article_id → content hash, revision, node
-    clusters: dict[str, list[int]] = {}
-
-    def copy(self) -> _State:
-        return _State(
-            nodes=[msgspec.structs.replace(node) for node in self.nodes],
-            postings={key: list(nodes) for key, nodes in self.postings.items()},
-            latest=dict(self.latest),
-            clusters={key: list(nodes) for key, nodes in self.clusters.items()},
-        )
-
-
 class CopyIndex:
     """Finds copies among the articles of the last days.
 
-    One batch is staged at a time; `commit` keeps what it taught, `abandon` forgets it.
+    One batch is staged at a time: `commit` keeps what it taught, `abandon` forgets it. The index changes in
+    `commit`, `apply_delta` and `seed` only. Not safe for threads.
+
+    Final clusters don't depend on how records are cut into batches or ordered, as long as no key is hot and
+    no cluster massive (`HOT`, `MASSIVE`). Decisions and cluster ids tell what was known at the time.
 
     Args:
         config: Horizon and threshold.
@@ -74,8 +42,9 @@ class CopyIndex:
 
     def __init__(self, config: CopiesConfig) -> None:
         self._config = config
-        self._kept = _State()
-        self._staged: tuple[str, _State] | None = None
+        self._store = Store(config.horizon_days)
+        self._staged: Delta | None = None
+        self._last: Delta | None = None
         self._version: str | None = None
 
     @property
@@ -83,138 +52,89 @@ class CopyIndex:
         """Id of the last committed batch; None before the first."""
         return self._version
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the index's arrays."""
+        return self._store.nbytes
+
+    @property
+    def texts(self) -> int:
+        """Distinct texts that can be found."""
+        return self._store.live
+
+    @property
+    def capped(self) -> int:
+        """Postings not kept since their key is hot."""
+        return self._store.keys.capped
+
     def seed(self, rows: Iterable[Sketch | SeedRow]) -> None:
-        """Learn rows of the lake, on a fresh start."""
-        for row in rows:
-            sketch = row if isinstance(row, Sketch) else Sketch.decode(row.sketch)
-            decision, _ = self._learn(self._kept, sketch)
-            if isinstance(row, SeedRow):
-                content, _, node = self._kept.latest[sketch.article_id]
-                self._kept.latest[sketch.article_id] = (content, row.revision, node)
-            del decision
+        """Learn rows of the lake on a fresh start; `version` stays as it is.
+
+        Rows keep the revision and cluster id that they have. What is known already is passed over. Rows may
+        come in any order, but those out of the order of their ingest time are kept longer than the horizon.
+
+        Raises:
+            msgspec.ValidationError: when a row's sketch is none.
+            ConfigError: when a row's sketch was made by another version of the sketch.
+        """
+        rows = iter(rows)
+        while some := list(islice(rows, SEED_ROWS)):
+            sketches = [row if isinstance(row, Sketch) else Sketch.decode(row.sketch) for row in some]
+            given = {
+                sketch.position: (row.revision, row.cluster_id)
+                for sketch, row in zip(sketches, some, strict=True)
+                if isinstance(row, SeedRow)
+            }
+            _, delta = Batch(self._store, self._config.min_containment, "seed", sketches, given).resolve()
+            self._store.apply(delta)
 
     def resolve(self, batch_id: str, sketches: Sequence[Sketch]) -> Resolution:
         """Decide for all sketches of a batch together, whatever their order.
 
-        The same batch id again replaces what was staged under it.
+        The same batch id again replaces what was staged under it, and so does another.
         """
-        state = self._kept.copy()
-        decisions: dict[Position, Decision] = {}
-        events: list[ClusterEvent] = []
-        for sketch in sorted(sketches, key=_rank):
-            decisions[sketch.position], caused = self._learn(state, sketch)
-            events.extend(caused)
-        self._staged = (batch_id, state)
-        return Resolution(decisions=decisions, events=tuple(events))
+        batch = Batch(self._store, self._config.min_containment, batch_id, sketches)
+        resolution, self._staged = batch.resolve()
+        return resolution
 
     def commit(self, batch_id: str) -> None:
-        """Keep what the staged batch taught. Raises ValueError when another or none is staged."""
-        if self._staged is None or self._staged[0] != batch_id:
+        """Keep what the staged batch taught.
+
+        Raises:
+            ValueError: when another batch is staged, or none.
+        """
+        if self._staged is None or self._staged.batch_id != batch_id:
             raise ValueError(f"batch {batch_id} is not staged")
-        self._version, self._kept = self._staged
+        self._learn(self._staged)
         self._staged = None
 
     def abandon(self, batch_id: str) -> None:
         """Forget what the batch taught, if it is staged."""
-        if self._staged is not None and self._staged[0] == batch_id:
+        if self._staged is not None and self._staged.batch_id == batch_id:
             self._staged = None
 
-    def _learn(self, state: _State, sketch: Sketch) -> tuple[Decision, list[ClusterEvent]]:
-        seen = state.latest.get(sketch.article_id)
-        if seen is not None and seen[0] == sketch.content_hash:
-            node = state.nodes[seen[2]]
-            representative = state.nodes[_first(state, node.cluster)].sketch.article_id
-            same = Duplicate(is_duplicate=False, cluster_id=node.cluster, representative_id=representative)
-            return Decision(fate=Fate.REDELIVERY, revision=seen[1], duplicate=same), []
-        new = _Node(sketch=sketch, hashes=frozenset(np.frombuffer(sketch.hashes, "<u4").tolist()), cluster="")
-        best: tuple[float, int] | None = None
-        votes: dict[int, int] = defaultdict(int)
-        for key in np.frombuffer(sketch.keys, "<u4").tolist():
-            for other in state.postings.setdefault(key, [])[:MAX_POSTINGS]:
-                votes[other] += 1
-        for other in votes:
-            old = state.nodes[other]
-            if old.sketch.article_id == sketch.article_id:
-                continue
-            jaccard, of_new, of_old = _compare(new, old)
-            score = max(of_new, of_old) + jaccard
-            if max(of_new, of_old) >= self._config.min_containment and (best is None or score > best[0]):
-                best = (score, other)
-        number = len(state.nodes)
-        state.nodes.append(new)
-        for key in np.frombuffer(sketch.keys, "<u4").tolist():
-            if len(state.postings[key]) < MAX_POSTINGS:
-                state.postings[key].append(number)
-        events: list[ClusterEvent] = []
-        if best is None:
-            new.cluster = sketch.article_id
-            state.clusters.setdefault(new.cluster, []).append(number)
-            duplicate = Duplicate(
-                is_duplicate=False, cluster_id=new.cluster, representative_id=sketch.article_id
-            )
-            events.append(_event("created", state, new, sketch))
-        else:
-            old = state.nodes[best[1]]
-            new.cluster = old.cluster
-            before = _first(state, new.cluster)
-            state.clusters[new.cluster].append(number)
-            after = _first(state, new.cluster)
-            jaccard, of_new, of_old = _compare(new, old)
-            duplicate = Duplicate(
-                is_duplicate=after != number,
-                cluster_id=new.cluster,
-                representative_id=state.nodes[after].sketch.article_id,
-                copy_type="exact" if sketch.text_hash == old.sketch.text_hash else "edited",
-                similarity=jaccard,
-                containment=of_new,
-                containment_of=of_old,
-                novel_share=1 - of_new,
-                matched_id=old.sketch.article_id,
-                method="hash" if sketch.text_hash == old.sketch.text_hash else "sketch",
-            )
-            events.append(_event("joined", state, new, sketch))
-            if after != before:
-                events.append(_event("representative_changed", state, new, sketch))
-        revision = 1 if seen is None else seen[1] + 1
-        state.latest[sketch.article_id] = (sketch.content_hash, revision, number)
-        fate = Fate.REVISION if seen else Fate.COPY if duplicate.is_duplicate else Fate.ARTICLE
-        hint = None
-        if duplicate.is_duplicate:
-            first = state.nodes[_first(state, new.cluster)].sketch
-            hint = Origin(method="earliest", confidence=0.5, domain=first.domain, article_id=first.article_id)
-        return Decision(fate=fate, revision=revision, duplicate=duplicate, origin_hint=hint), events
+    def delta(self, batch_id: str) -> bytes:
+        """What the staged or last committed batch taught, as stable bytes.
 
+        Raises:
+            ValueError: when the batch is neither.
+        """
+        for delta in (self._staged, self._last):
+            if delta is not None and delta.batch_id == batch_id:
+                return encode(delta)
+        raise ValueError(f"batch {batch_id} is neither staged nor the last one committed")
 
-def _rank(sketch: Sketch) -> tuple[int, Position]:
-    """The order-free order: published first, then first in the source."""
-    when = sketch.published_at if sketch.published_at is not None else sketch.recorded_at
-    return (when if when is not None else sketch.ingested_at, sketch.position)
+    def apply_delta(self, encoded: bytes) -> None:
+        """Learn the delta of a batch that another index resolved, after all deltas before it.
 
+        Deltas of days past the horizon may be left out, oldest first.
 
-def _first(state: _State, cluster: str) -> int:
-    return min(state.clusters[cluster], key=lambda number: _rank(state.nodes[number].sketch))
+        Raises:
+            ConfigError: when the delta was made by another version of the encoding.
+            msgspec.ValidationError: when the bytes are no delta.
+        """
+        self._learn(decode(encoded))
 
-
-def _compare(new: _Node, old: _Node) -> tuple[float, float, float]:
-    if new.sketch.text_hash and new.sketch.text_hash == old.sketch.text_hash:
-        return 1.0, 1.0, 1.0
-    if not new.hashes or not old.hashes:
-        return 0.0, 0.0, 0.0
-    bound = min(max(new.hashes), max(old.hashes))
-    a = {h for h in new.hashes if h <= bound}
-    b = {h for h in old.hashes if h <= bound}
-    both = len(a & b)
-    return both / len(a | b), both / len(a), both / len(b)
-
-
-def _event(event: str, state: _State, node: _Node, sketch: Sketch) -> ClusterEvent:
-    return ClusterEvent(
-        event=event,
-        cluster_id=node.cluster,
-        article_id=sketch.article_id,
-        representative_id=state.nodes[_first(state, node.cluster)].sketch.article_id,
-        size=len(state.clusters[node.cluster]),
-        domain=sketch.domain,
-        position=sketch.position,
-        at=sketch.ingested_at,
-    )
+    def _learn(self, delta: Delta) -> None:
+        self._store.apply(delta)
+        self._last, self._version = delta, delta.batch_id

@@ -1,15 +1,16 @@
-"""Sketches: what the index needs of an article, in under a kilobyte and without its text.
+"""Sketches: what the index needs of an article, in about a kilobyte and without its text.
 
-A text becomes tokens (words; single characters in scripts that put no spaces between words), tokens
-become shingles, and of the shingles' hashes three things are kept: the smallest ones with their place in
-the text, to compare two articles; a few keys, to find what to compare with; and one hash of the whole
-text, for exact copies. Numbers are kept apart: they tell a copy from next day's report of the same form.
+A text becomes tokens (words; single characters in scripts that put no spaces between words), tokens become
+shingles, and of the shingles' hashes two things are kept: the smallest ones, to compare two articles, and a
+few keys, to find what to compare with. Numbers are masked in the hashes and kept beside them as a checksum:
+a report of the same form with other figures shares the hashes and not the checksums.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -17,64 +18,79 @@ import regex
 import xxhash
 from numpy.typing import NDArray
 
-from newsmill.records import Draft, Micros, Position, Record
+from newsmill.errors import ConfigError
+from newsmill.records import Draft, Micros, Page, Position, Record
 
 VERSION: Final = 1
-"""Version of the sketch: raised by any change of tokens, hashes or selection, since those don't compare."""
+"""Version of the sketch. Any change of tokens, hashes or selection raises it: versions don't compare."""
 
 SAMPLE: Final = 160
-"""Most shingle hashes kept of a text. A containment measured on 160 has a standard error under 0.04."""
+"""Most shingle hashes kept: a share measured on 160 has a standard error under 0.04."""
 
-KEY_RATE: Final = 32
-"""One shingle in so many is a key, whatever the text's length: long texts have more keys."""
+KEY_RATE: Final = 24
+"""One shingle in so many is a key, so that a long text can be found by any part that was copied."""
 
 KEYS: Final = 8
-"""Least number of a text's smallest shingle hashes that are keys."""
+"""Least number of a text's smallest shingle hashes that are keys (a bottom-k sketch: at Jaccard 0.5 two
+texts share none of 8 with chance 0.4 %)."""
 
 MAX_KEYS: Final = 40
 """Most keys of a text: bounds what a long page can cost."""
 
-NUMBERS: Final = 24
-"""Most distinct numbers kept of a text."""
+TITLE_TOKENS: Final = 12
+LEAD_TOKENS: Final = 60
+LEAD_WORDS: Final = 48
+"""Most distinct telling words kept of the title and of the first LEAD_TOKENS tokens."""
+
+SHORT_TOKENS: Final = 40
+"""A body shorter than this says too little: its title counts as its first line."""
+
+MIN_TOKENS: Final = 12
+"""A text shorter than this with its title is compared with nothing."""
+
+MAX_TOKENS: Final = 50_000
 
 WORD_SHINGLE: Final = 5
 HAN_SHINGLE: Final = 8
 ABUGIDA_SHINGLE: Final = 14
-LEAD_TOKENS: Final = 24
-MAX_TOKENS: Final = 50_000
-SHORT_TOKENS: Final = 30
 
-_TOKEN = regex.compile(r"[\p{L}\p{M}\p{N}]+")
-_HAN = r"\p{Han}\p{Hiragana}\p{Katakana}"
-_ABUGIDA = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}"
-_HAN_LETTER = regex.compile(f"[{_HAN}]")
-_ABUGIDA_LETTER = regex.compile(f"[{_ABUGIDA}]")
-_CHARACTER = regex.compile(r"[\p{L}\p{N}]\p{M}*")
-_NUMBER = regex.compile(r"\p{Nd}+(?:[.,:٫٬]\p{Nd}+)*")
+_DAY: Final = 86_400_000_000
+_ASCII_WORD = re.compile(r"[a-z0-9]+")
+_WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")
+_CHARACTER = regex.compile(r"\p{Nd}+|[\p{L}\p{N}]\p{M}*")
+_HAN = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")
+_ABUGIDA = regex.compile(r"[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}]")
+_LOOKALIKES = str.maketrans({"1": "l", "i": "l", "|": "l", "0": "o", "5": "s", "c": "e", "h": "b"})
+_BEYOND_CYRILLIC: Final = "\u0530"
+_MASK: Final = np.uint64(0xA24BAED4963EE407)
+_ODD: Final = np.uint64(0x9E3779B97F4A7C15)
+_MIX: Final = np.uint64(0xBF58476D1CE4E5B9)
 
-Hashes = NDArray[np.uint32]
+Hashes = NDArray[np.uint64]
 
 
 class Sketch(Record, frozen=True, kw_only=True):
     """An article for the copies index: identity, times and the shape of its text.
 
-    The arrays are little-endian bytes, so that a sketch is the same on every machine.
+    Arrays are little-endian bytes, so that a sketch is the same on every machine. `sums` has one byte for
+    each of `hashes`: 0 where the shingle has no number, else a checksum of its numbers.
     """
 
     version: int = VERSION
     position: Position
-    article_id: str
-    content_hash: str
+    article_id: str  # 32 hex digits
+    content_hash: str  # 32 hex digits
     domain: str
-    published_at: Micros | None = None
+    claimed_at: Micros | None = None  # publication, see `claimed_time`
     recorded_at: Micros | None = None
     ingested_at: Micros
-    text_hash: int  # 63 bits of all tokens: equal for exact copies; 0 for a text too short to compare
+    text_hash: int  # of all tokens of the body: equal for exact copies; 0 for a text too short to compare
     shingles: int  # distinct shingles of the text
     hashes: bytes = b""  # uint32, ascending: the smallest shingle hashes, at most SAMPLE
-    places: bytes = b""  # uint8 beside `hashes`: where in the text, in 256ths
-    keys: bytes = b""  # uint32, ascending, distinct: candidate keys
-    numbers: bytes = b""  # uint32, ascending: the smallest hashes of distinct numbers, at most NUMBERS
+    sums: bytes = b""  # uint8
+    keys: bytes = b""  # uint32, ascending, distinct
+    title: bytes = b""  # uint16, distinct: hashes of the title's telling words, at most TITLE_TOKENS
+    lead: bytes = b""  # uint16, distinct: of the lead's, and of the title's that are in the body
 
     def encode(self) -> bytes:
         """Stable bytes: MessagePack by field name."""
@@ -86,83 +102,160 @@ class Sketch(Record, frozen=True, kw_only=True):
 
         Raises:
             msgspec.ValidationError: when the bytes are no sketch.
+            ConfigError: when another version made them.
         """
-        return msgspec.msgpack.decode(encoded, type=cls)
+        decoded = msgspec.msgpack.decode(encoded, type=cls)
+        if decoded.version != VERSION:
+            raise ConfigError(f"copies index: a sketch of version {decoded.version}, this is {VERSION}")
+        return decoded
 
 
 def sketch(draft: Draft) -> Sketch:
-    """Make the sketch of a draft; a pure function of its body (and title, where the body is short)."""
-    tokens, width = tokenise(draft.page.body)
-    if len(tokens) < SHORT_TOKENS:
-        tokens, width = tokenise(f"{draft.page.title or ''}\n{draft.page.body}")
-    hashes = _token_hashes(tokens)
-    shingled = _shingle_hashes(hashes, width)
-    order, first = np.unique(shingled, return_index=True)
-    sample = order[:SAMPLE]
-    places = first[:SAMPLE] * 256 // max(len(shingled), 1)
+    """Make the sketch of a draft: a pure function of its title, body, identity and times."""
+    body = _Tokens.of(draft.page.body)
+    title = _Tokens.of(draft.page.title or "")
+    text = body if len(body.hashes) >= SHORT_TOKENS else title.before(body)
+    masked, sums, plain = _shingles(text)
+    order, first = np.unique(masked, return_index=True)
+    short = len(text.hashes) < MIN_TOKENS or len(order) == 0
+    sample = slice(0, 0 if short else SAMPLE)
+    named, said = title.telling(), body.telling()
+    supported = named[(named[:, None] == said).any(axis=1)]
+    lead = body.head(LEAD_TOKENS if body.width == WORD_SHINGLE else 2 * LEAD_TOKENS).telling()
     return Sketch(
         position=draft.position,
         article_id=draft.article_id,
         content_hash=draft.content_hash,
         domain=draft.domain,
-        published_at=draft.page.published_at,
+        claimed_at=claimed_time(draft.page, draft.recorded_at),
         recorded_at=draft.recorded_at,
         ingested_at=draft.ingested_at,
-        text_hash=int(xxhash.xxh3_64_intdigest(hashes.tobytes()) >> 1 | 1) if len(order) else 0,
+        text_hash=0 if short else xxhash.xxh3_64_intdigest(text.hashes.tobytes()) >> 1 | 1,
         shingles=len(order),
-        hashes=(sample >> np.uint64(32)).astype("<u4").tobytes(),
-        places=places.astype("u1").tobytes(),
-        keys=_keys(order, hashes, len(tokens)).astype("<u4").tobytes(),
-        numbers=_number_hashes(draft.page.body).astype("<u4").tobytes(),
+        hashes=(order[sample] >> np.uint64(32)).astype("<u4").tobytes(),
+        sums=sums[first[sample]].astype("u1").tobytes(),
+        keys=b"" if short else _keys(plain).astype("<u4").tobytes(),
+        title=_each_once(named)[:TITLE_TOKENS].astype("<u2").tobytes(),
+        lead=_each_once(np.concatenate([supported[:TITLE_TOKENS], lead]))[:LEAD_WORDS]
+        .astype("<u2")
+        .tobytes(),
     )
+
+
+def claimed_time(page: Page, recorded_at: Micros | None) -> Micros | None:
+    """When an article says it was published, made fit for comparing.
+
+    A bare date counts as the end of its day, or it would beat all that tell the minute. Nothing is
+    published after it was recorded. None where neither is known.
+    """
+    claimed = page.published_at
+    if claimed is None:
+        return recorded_at
+    if page.published_precision == "day":
+        claimed = claimed - claimed % _DAY + _DAY - 1
+    return claimed if recorded_at is None else min(claimed, recorded_at)
 
 
 def tokenise(text: str) -> tuple[list[str], int]:
     """Tokens of a text and the width of its shingles in tokens.
 
-    Words in scripts with spaces; where a third of the text is in a script without them, characters.
+    Words in scripts with spaces; where a third of the text is in a script without, characters.
 
     >>> tokenise("The Cat, the HAT.")
     (['the', 'cat', 'the', 'hat'], 5)
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
     if folded.isascii():
-        return _TOKEN.findall(folded)[:MAX_TOKENS], WORD_SHINGLE
-    for letter, width in ((_HAN_LETTER, HAN_SHINGLE), (_ABUGIDA_LETTER, ABUGIDA_SHINGLE)):
-        head = folded[:4000]
+        return _ASCII_WORD.findall(folded)[:MAX_TOKENS], WORD_SHINGLE
+    head = folded[:4000]
+    for letter, width in ((_HAN, HAN_SHINGLE), (_ABUGIDA, ABUGIDA_SHINGLE)):
         if 3 * len(letter.findall(head)) > len(head):
             return _CHARACTER.findall(folded)[:MAX_TOKENS], width
-    return _TOKEN.findall(folded)[:MAX_TOKENS], WORD_SHINGLE
+    return _WORD.findall(folded)[:MAX_TOKENS], WORD_SHINGLE
 
 
-def _token_hashes(tokens: list[str]) -> NDArray[np.uint64]:
-    encoded = "\n".join(tokens).encode("utf-8", "surrogatepass").split(b"\n") if tokens else []
-    return np.fromiter(map(xxhash.xxh3_64_intdigest, encoded), dtype=np.uint64, count=len(encoded))
+class _Tokens(NamedTuple):
+    """A text as hashes of its tokens, blind to what text recognition confuses.
+
+    The look-alikes 1, i and l; 0 and o; 5 and s; c and e; h and b; rn and m are one.
+    """
+
+    hashes: Hashes
+    numeric: NDArray[np.bool_]
+    lengths: NDArray[np.int64]
+    width: int
+    least: int  # letters of a telling word
+
+    @classmethod
+    def of(cls, text: str) -> _Tokens:
+        tokens, width = tokenise(text)
+        seen = "\n".join(tokens).translate(_LOOKALIKES).replace("rn", "m")
+        encoded = seen.encode("utf-8", "surrogatepass").split(b"\n") if tokens else []
+        count = len(tokens)
+        return cls(
+            hashes=np.fromiter(map(xxhash.xxh3_64_intdigest, encoded), dtype=np.uint64, count=count),
+            numeric=np.fromiter(map(str.isdecimal, tokens), dtype=np.bool_, count=count),
+            lengths=np.fromiter(map(len, tokens), dtype=np.int64, count=count),
+            width=width,
+            least=2 if 2 * sum(token > _BEYOND_CYRILLIC for token in tokens[:40]) > len(tokens[:40]) else 4,
+        )
+
+    def before(self, other: _Tokens) -> _Tokens:
+        """This text and then the other, in the other's script."""
+        return _Tokens(
+            np.concatenate([self.hashes, other.hashes]),
+            np.concatenate([self.numeric, other.numeric]),
+            np.concatenate([self.lengths, other.lengths]),
+            other.width if len(other.hashes) else self.width,
+            other.least,
+        )
+
+    def head(self, count: int) -> _Tokens:
+        """The first tokens."""
+        return _Tokens(
+            self.hashes[:count], self.numeric[:count], self.lengths[:count], self.width, self.least
+        )
+
+    def telling(self) -> NDArray[np.uint16]:
+        """Short hashes of the words that tell something, in text order.
+
+        Words of four letters and more (of two in scripts that write short words); pairs of characters in
+        scripts without spaces.
+        """
+        if self.width == WORD_SHINGLE:
+            telling = self.hashes[self.lengths >= self.least]
+        else:
+            telling = self.hashes[:-1] * _ODD + self.hashes[1:]
+        return np.maximum((telling >> np.uint64(48)).astype(np.uint16), 1)
 
 
-def _shingle_hashes(tokens: NDArray[np.uint64], width: int) -> NDArray[np.uint64]:
-    """Hash of each run of `width` tokens, in text order; of a shorter text, none."""
-    count = len(tokens) - width + 1
-    if count <= 0:
-        return np.empty(0, dtype=np.uint64)
-    mixed = np.zeros(count, dtype=np.uint64)
-    for start in range(width):
-        mixed = (mixed ^ tokens[start : start + count]) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(29)
-    mixed *= np.uint64(0xBF58476D1CE4E5B9)
-    return mixed ^ (mixed >> np.uint64(32))
+def _shingles(text: _Tokens) -> tuple[Hashes, NDArray[np.uint8], Hashes]:
+    """Of each run of `width` tokens, in text order: masked hash, checksum of its numbers, full hash.
+
+    None for a text shorter than a run.
+    """
+    count = max(len(text.hashes) - text.width + 1, 0)
+    masked = np.zeros(count, dtype=np.uint64)
+    numbers = np.zeros(count, dtype=np.uint64)
+    words = np.where(text.numeric, _MASK, text.hashes)
+    figures = np.where(text.numeric, text.hashes, np.uint64(0))
+    for start in range(text.width if count else 0):
+        masked = (masked ^ words[start : start + count]) * _ODD
+        masked ^= masked >> np.uint64(29)
+        numbers = numbers * _ODD + figures[start : start + count]
+    masked = (masked ^ (masked >> np.uint64(32))) * _MIX
+    masked ^= masked >> np.uint64(31)
+    sums = np.where(numbers == 0, np.uint64(0), numbers % np.uint64(255) + np.uint64(1))
+    plain = (masked ^ numbers) * _MIX
+    return masked, sums.astype(np.uint8), plain ^ (plain >> np.uint64(31))
 
 
-def _keys(order: NDArray[np.uint64], tokens: NDArray[np.uint64], count: int) -> Hashes:
-    """Candidate keys: the low halves of the smallest hashes, and one of the text's first tokens."""
+def _keys(shingles: Hashes) -> NDArray[np.uint32]:
+    """Low halves of the smallest hashes: at least KEYS, more for a long text, at most MAX_KEYS."""
+    order = np.unique(np.sort(shingles)[: 4 * MAX_KEYS])
     rated = int(np.searchsorted(order, np.uint64(2**64 // KEY_RATE)))
-    smallest = order[: min(max(rated, KEYS), MAX_KEYS)].astype(np.uint32)
-    if count < LEAD_TOKENS:
-        return np.unique(smallest)
-    lead = xxhash.xxh3_64_intdigest(tokens[:LEAD_TOKENS].tobytes()) & 0xFFFFFFFF
-    return np.unique(np.append(smallest, np.uint32(lead)))
+    return np.unique(order[: min(max(rated, KEYS), MAX_KEYS)].astype(np.uint32))
 
 
-def _number_hashes(text: str) -> Hashes:
-    found = sorted({xxhash.xxh32_intdigest(number.encode()) for number in _NUMBER.findall(text)})
-    return np.array(found[:NUMBERS], dtype=np.uint32)
+def _each_once(hashes: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    return np.fromiter(dict.fromkeys(hashes.tolist()), dtype=np.uint16)

@@ -1,0 +1,145 @@
+"""Figures: how two articles compare, and whether that makes one a copy of the other.
+
+Everything here is symmetric and depends on the two sketches alone, so what is found does not depend on the
+order in which articles came.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from newsmill.copies.sketches import LEAD_WORDS, SAMPLE, TITLE_TOKENS
+
+TEXT: Final[list[tuple[str, str] | tuple[str, str, tuple[int]]]] = [
+    ("hashes", "<u4", (SAMPLE,)),  # ascending, padded with PAD
+    ("sums", "u1", (SAMPLE,)),
+    ("title", "<u2", (TITLE_TOKENS,)),  # padded with 0
+    ("lead", "<u2", (LEAD_WORDS,)),
+    ("shingles", "<u4"),
+    ("text", "<u8"),
+]
+"""Fields of the part of a sketch that is compared, as one fixed-width row."""
+
+PAD: Final = 0xFFFFFFFF
+
+BOTH: Final = 0.5
+"""Two texts with this share of either in the other tell one story, whatever their titles."""
+
+WEAK: Final = 0.3
+"""Less than half of the shorter text is in the longer: enough only where the titles agree."""
+
+TITLE_AGREES: Final = 0.5
+TITLE_HINTS: Final = 0.25
+LEADS_AGREE: Final = 0.6
+LEAST_SHARED: Final = 5
+"""Fewer common hashes are chance, or one phrase."""
+
+LEAST_NUMERIC: Final = 6
+NUMERIC_SHARE: Final = 0.1
+NUMERIC_SAME: Final = 0.5
+"""A form filled anew: at least NUMERIC_SHARE of the common shingles (and LEAST_NUMERIC) have numbers, and
+fewer than NUMERIC_SAME of those have the same numbers."""
+
+_CHUNK: Final = 2048
+
+
+class Kind(IntEnum):
+    """What two texts are to each other."""
+
+    NOTHING = 0
+    COPY = 1
+    EMBEDDED = 2  # the shorter stands in the longer, which is about something else
+
+
+class Figures(NamedTuple):
+    """One value a pair (a, b), all arrays of the same length."""
+
+    jaccard: NDArray[np.float32]
+    of_a: NDArray[np.float32]  # share of a's shingles that are in b
+    of_b: NDArray[np.float32]
+    kind: NDArray[np.uint8]  # Kind
+
+
+def compare(a: NDArray[np.void], b: NDArray[np.void], min_containment: float) -> Figures:
+    """Compare rows of a with rows of b (dtype with the fields of TEXT), pair by pair.
+
+    Shares are estimated on the hashes below the point to which both samples are complete, as for two bottom-k
+    sketches; they are exact for texts of up to SAMPLE shingles.
+    """
+    parts = [
+        _compare(a[start : start + _CHUNK], b[start : start + _CHUNK], min_containment)
+        for start in range(0, len(a), _CHUNK)
+    ]
+    if not parts:
+        nothing = np.empty(0, dtype=np.float32)
+        return Figures(nothing, nothing, nothing, np.empty(0, dtype=np.uint8))
+    return Figures(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _compare(a: NDArray[np.void], b: NDArray[np.void], min_containment: float) -> Figures:
+    bound = np.minimum(complete_to(a), complete_to(b))[:, None]
+    in_a, in_b = a["hashes"] < bound, b["hashes"] < bound
+    hit, at = _matches(a["hashes"], b["hashes"], in_a)
+    sum_a, sum_b = a["sums"], b["sums"].ravel()[at]
+    numeric = hit & ((sum_a | sum_b) != 0)
+    same = numeric & (sum_a == sum_b)
+    shared, numerics, sames = hit.sum(axis=1), numeric.sum(axis=1), same.sum(axis=1)
+    both = shared - numerics + sames
+    size_a, size_b = np.maximum(in_a.sum(axis=1), 1), np.maximum(in_b.sum(axis=1), 1)
+    exact = (a["text"] == b["text"]) & (a["text"] != 0)
+    of_a = np.where(exact, 1.0, both / size_a)
+    of_b = np.where(exact, 1.0, both / size_b)
+    jaccard = np.where(exact, 1.0, both / np.maximum(size_a + size_b - both, 1))
+    form = (numerics >= np.maximum(LEAST_NUMERIC, NUMERIC_SHARE * shared)) & (sames < NUMERIC_SAME * numerics)
+    smaller, larger = np.maximum(of_a, of_b), np.minimum(of_a, of_b)
+    titles = np.fmin(_told(a["title"], b["lead"]), _told(b["title"], a["lead"]))  # NaN: no titles
+    strong = exact | (larger >= BOTH)
+    partial = smaller >= min_containment
+    related = np.isnan(titles) | (titles >= TITLE_HINTS)
+    unsure = np.flatnonzero(partial & ~strong & ~related)
+    related[unsure] = _lead_jaccard(a["lead"][unsure], b["lead"][unsure]) >= LEADS_AGREE
+    weak = (smaller >= WEAK) & (titles >= TITLE_AGREES)
+    copy = strong | (partial & related) | weak
+    comparable = exact | ((both >= LEAST_SHARED) & ~form)
+    kind = np.where(comparable & copy, Kind.COPY, np.where(comparable & partial, Kind.EMBEDDED, Kind.NOTHING))
+    return Figures(
+        jaccard.astype(np.float32), of_a.astype(np.float32), of_b.astype(np.float32), kind.astype(np.uint8)
+    )
+
+
+def complete_to(rows: NDArray[np.void]) -> NDArray[np.uint64]:
+    """The hash up to which (exclusive) a row's sample has all of its text's hashes."""
+    whole = rows["shingles"] <= SAMPLE
+    return np.where(whole, np.uint64(PAD), rows["hashes"][:, -1].astype(np.uint64) + np.uint64(1))
+
+
+def _matches(
+    a: NDArray[np.uint32], b: NDArray[np.uint32], wanted: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Which of a's hashes are in the same row of b, and where in `b.ravel()`."""
+    pair = np.arange(len(a), dtype=np.uint64)[:, None] << np.uint64(32)
+    flat = (pair | b).ravel()
+    sought = pair | a
+    at = np.searchsorted(flat, sought.ravel()).reshape(a.shape)
+    at = np.minimum(at, len(flat) - 1)
+    return wanted & (flat[at] == sought), at
+
+
+def _told(title: NDArray[np.uint16], lead: NDArray[np.uint16]) -> NDArray[np.float64]:
+    """Share of a title's words that the other's lead (or its supported title) has; NaN for fewer than two."""
+    words = title != 0
+    count = words.sum(axis=1)
+    told = ((title[:, :, None] == lead[:, None, :]).any(axis=2) & words).sum(axis=1)
+    return np.where(count >= 2, told / np.maximum(count, 1), np.nan)
+
+
+def _lead_jaccard(a: NDArray[np.uint16], b: NDArray[np.uint16]) -> NDArray[np.float64]:
+    words_a, words_b = a != 0, b != 0
+    both = ((a[:, :, None] == b[:, None, :]).any(axis=2) & words_a).sum(axis=1)
+    union = words_a.sum(axis=1) + words_b.sum(axis=1) - both
+    share: NDArray[np.float64] = both / np.maximum(union, 1)
+    return share

@@ -124,6 +124,7 @@ class Page(Record, frozen=True, kw_only=True):
     description: str | None = None
     authors: tuple[str, ...] = ()
     published_at: Micros | None = None
+    published_on: str | None = None  # the day in the page's own time zone, YYYY-MM-DD
     published_source: str | None = None  # json_ld | meta | time_element | url | text
     published_precision: str | None = None  # second | minute | day
     modified_at: Micros | None = None
@@ -283,7 +284,7 @@ class Article(Record, frozen=True, kw_only=True):
 class ClusterEvent(Record, frozen=True, kw_only=True):
     """One change of a cluster, append-only."""
 
-    event: str  # created | joined | merged | representative_changed
+    event: str  # created | joined | left | merged | representative_changed
     cluster_id: str
     article_id: str
     representative_id: str

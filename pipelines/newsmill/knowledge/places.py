@@ -29,7 +29,9 @@ _COUNTRY, _DIVISION, _NEAR = 1.0, 1.5, 0.9
 _BOUND = 9.0  # "Athens, Texas"
 _CELL = 1.0  # degrees
 
-_GENERIC_DOMAIN = frozenset("news times press daily today post live online local media world standard county".split())
+_GENERIC_DOMAIN = frozenset(
+    "news times press daily today post live online local media world standard county".split()
+)
 
 
 @dataclass
@@ -80,7 +82,21 @@ def site_votes(gazetteer: Gazetteer, url: str | None) -> tuple[str | None, list[
 
 def _country_of_host(host: str) -> str | None:
     last = host.rsplit(".", 1)[-1]
-    if len(last) != 2 or last in ("tv", "io", "co", "me", "eu", "fm", "ai", "cc", "ws", "la", "ly", "to", "gg"):
+    if len(last) != 2 or last in (
+        "tv",
+        "io",
+        "co",
+        "me",
+        "eu",
+        "fm",
+        "ai",
+        "cc",
+        "ws",
+        "la",
+        "ly",
+        "to",
+        "gg",
+    ):
         return None
     return "GB" if last == "uk" else last.upper()
 
@@ -168,7 +184,11 @@ class _Evidence:
                 self.countries[bearer.country] += amount
                 if bearer.admin1:
                     self.divisions[bearer.country, bearer.admin1] += amount
-            if bearer.lat is not None and bearer.lon is not None and bearer.type in ("city", "admin2", "airport"):
+            if (
+                bearer.lat is not None
+                and bearer.lon is not None
+                and bearer.type in ("city", "admin2", "airport")
+            ):
                 self.cells[_cell(bearer)] += amount
 
     def without(self, name: _Name) -> _Others:
@@ -242,7 +262,9 @@ def contains(around: Candidate, inner: Candidate) -> bool:
     if around.type == "country":
         return inner.type != "country"
     if around.type in ("admin1", "region"):
-        return bool(around.admin1) and around.admin1 == inner.admin1 and inner.type not in ("admin1", "country")
+        return (
+            bool(around.admin1) and around.admin1 == inner.admin1 and inner.type not in ("admin1", "country")
+        )
     return False
 
 

@@ -1,0 +1,124 @@
+"""One text on its way through the enrichers, and what they share: mentions, places and links are found once."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cached_property
+
+from newsmill.knowledge.gazetteer import Candidate, Gazetteer
+from newsmill.knowledge.linker import Linked, link
+from newsmill.knowledge.mentions import Found, gather
+from newsmill.knowledge.names import fold
+from newsmill.knowledge.places import Toponym, comma_pairs, resolve, site_votes
+from newsmill.knowledge.recognisers.recogniser import Recogniser
+from newsmill.knowledge.spans import Span
+
+_METONYM_AFTER = re.compile(
+    r"(?:['’]s)?\s+(?:has\s+|had\s+|also\s+|would\s+|will\s+)?(?:said|says|denied|denies|accused|accuses|warned|warns|"
+    r"insists|insisted|wants|wanted|agreed|rejected|rejects|announced|demanded|claims|claimed|fears|hopes|vowed|"
+    r"condemned|welcomed|urged|urges|blamed|blames|imposed|recognised|recognized|refuses|refused)\b"
+)
+_METONYM_BETWEEN = re.compile(
+    r"(?:relations|ties|talks|tensions|dialogue|negotiations|dispute|deal)\s+(?:between|with)\s+(?:\w+\s+and\s+)?$"
+)
+_GOVERNING = frozenset(("country", "city"))
+
+
+class Document:
+    """A text with its language, title and address, and what is known of it so far.
+
+    Properties are worked out on first use and then kept, so enrichers that run on the same document
+    share the work. Offsets count characters of `text`.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        language: str,
+        title: str | None,
+        url: str | None,
+        gazetteer: Gazetteer,
+        recognisers: Sequence[Recogniser],
+    ) -> None:
+        self.text = text
+        self.language = language
+        self.title = title
+        self.url = url
+        self.gazetteer = gazetteer
+        self._recognisers = recognisers
+
+    @cached_property
+    def spans(self) -> list[Span]:
+        """What the last recogniser that reads the language found; earlier ones fill what it left open."""
+        spans: list[Span] = []
+        for recogniser in reversed(self._recognisers):
+            for span in recogniser.recognise(self.text, self.language):
+                if all(span.end <= s.start or s.end <= span.start for s in spans):
+                    spans.append(span)
+        return sorted(spans)
+
+    @cached_property
+    def found(self) -> list[Found]:
+        """All mentions, not yet linked."""
+        return gather(self.text, self.language, self.gazetteer, self.spans)
+
+    @cached_property
+    def toponyms(self) -> list[Toponym]:
+        """The place names, resolved."""
+        toponyms = [
+            Toponym(start=f.start, end=f.end, name=f.folded, candidates=places)
+            for f in self.found
+            if f.coarse != "PER" and (places := _places_first(f))
+        ]
+        comma_pairs(self.text, toponyms)
+        country, votes = site_votes(self.gazetteer, self.url)
+        resolve(toponyms, country=country, votes=votes)
+        return toponyms
+
+    @cached_property
+    def countries(self) -> dict[str, float]:
+        """Share of the place names' evidence by country, ISO 3166-1 alpha-2; adds up to 1."""
+        evidence: dict[str, float] = defaultdict(float)
+        for toponym in self.toponyms:
+            if toponym.chosen is not None and toponym.chosen.country:
+                evidence[toponym.chosen.country] += toponym.score
+        total = sum(evidence.values())
+        return {c: round(v / total, 4) for c, v in sorted(evidence.items(), key=lambda e: (-e[1], e[0]))}
+
+    @cached_property
+    def linked(self) -> list[Linked]:
+        """All mentions with their entities, or NIL."""
+        places: dict[int, tuple[Candidate, float]] = {
+            t.start: (t.chosen, t.score) for t in self.toponyms if t.chosen is not None
+        }
+        return link(self.text, self.found, self.gazetteer, places, self.countries)
+
+    def in_title(self, surfaces: Sequence[str]) -> bool:
+        """Whether one of the surface forms stands in the title as whole words."""
+        title = self._folded_title
+        return any(f" {fold(s)} " in title for s in surfaces)
+
+    @cached_property
+    def _folded_title(self) -> str:
+        return " " + re.sub(r"[^\w.&'-]+", " ", fold(self.title or "")).replace("'s ", " ") + " "
+
+    def is_metonym(self, toponym: Toponym) -> bool:
+        """Whether a place stands for its government: "Kabul said", "talks between Washington and …"."""
+        if toponym.chosen is None or toponym.chosen.type not in _GOVERNING or self.language != "en":
+            return False
+        if toponym.chosen.type == "city" and toponym.chosen.weight < 1_000_000:
+            return False
+        return bool(
+            _METONYM_AFTER.match(self.text, toponym.end)
+            or _METONYM_BETWEEN.search(self.text, max(0, toponym.start - 60), toponym.start)
+        )
+
+
+def _places_first(found: Found) -> tuple[Candidate, ...]:
+    """The places a mention can mean, where a place is the likeliest meaning or a recogniser says so."""
+    if not found.candidates or (found.candidates[0].coarse != "LOC" and found.coarse != "LOC"):
+        return ()
+    return tuple(c for c in found.candidates if c.coarse == "LOC")

@@ -1,0 +1,290 @@
+"""From mentions to entities: the document pass, the choice among candidates, and NIL.
+
+A name's candidates start with their prior (how renowned each bearer is). Types that the recogniser
+saw, the countries the document is about, and other entities of the same country raise or lower them.
+A link below `CUT` is none: the mention stays NIL under its own name. Wrong links are worse than none.
+
+The document pass: "Qureshi" after "Shah Mahmood Qureshi" is he; "TTP" after "Tehreek-e-Taliban
+Pakistan (TTP)" is that group; "Burlington" after "Burlington Industries Inc" is that company.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from newsmill.knowledge.gazetteer import Candidate, Gazetteer
+from newsmill.knowledge.mentions import Found
+from newsmill.knowledge.names import fold
+
+CUT = 0.5
+"""The least score of a link. Set on the visible halves of the link sets together: a higher one loses
+more right links than it drops wrong ones."""
+
+_ACRONYM = re.compile(r"\((?:the )?[\"“'‘]?([A-Z][A-Za-z0-9&.-]{1,9})[\"”'’]?\)")
+_RENOWNED = 1_000_000.0  # weight from which a name needs no recogniser to vouch for it
+_TITLE_WORDS = frozenset("the of and for in on to de la le du des der die das von van al el bin y e".split())
+_COMPANY_SUFFIX = re.compile(
+    r"[,.]?\s+(?:inc|corp|co|ltd|plc|llc|ag|sa|nv|gmbh|corporation|company|limited|incorporated|holdings?|group)\b\.?$",
+    re.I,
+)
+
+
+@dataclass(frozen=True)
+class Linked:
+    """A mention and what it was found to mean; `entity` is None for NIL."""
+
+    start: int
+    end: int
+    text: str
+    coarse: str
+    entity: Candidate | None
+    score: float
+    group: str  # mentions of one NIL entity share it: the folded longest form
+    inside: bool = False
+
+
+@dataclass
+class _Name:
+    """All mentions of one spelling."""
+
+    mentions: list[Found]
+    coarse: str | None = None
+    entity: Candidate | None = None
+    score: float = 0.0
+    group: str = ""
+
+
+def link(
+    text: str,
+    found: Sequence[Found],
+    gazetteer: Gazetteer,
+    places: Mapping[int, tuple[Candidate, float]],
+    countries: Mapping[str, float],
+) -> list[Linked]:
+    """Link every mention, in the order of the text.
+
+    Args:
+        text: The text that the offsets count.
+        found: Its mentions.
+        gazetteer: The knowledge base, for names with a company's suffix.
+        places: By a mention's start, the place that `places.resolve` chose and its score.
+        countries: Share of the document's evidence by country, 0–1.
+    """
+    introduced = dict(acronyms(text, found))
+    found = _with_uses(text, found, introduced)
+    names = _names(found)
+    for folded, name in names.items():
+        _choose(folded, name, gazetteer, places, countries)
+    _document_pass(names, introduced)
+    return [_linked(f, names[f.folded], places) for f in found]
+
+
+def acronyms(text: str, found: Sequence[Found]) -> Iterator[tuple[str, Found]]:
+    """(acronym, long form) for each "Long Form (LF)" whose letters fit."""
+    by_end = {f.end: f for f in found if not f.inside}
+    for match in _ACRONYM.finditer(text):
+        before = match.start() - 1 if text[match.start() - 1 : match.start()] == " " else match.start()
+        long = by_end.get(before) or _words_before(text, before, match.group(1))
+        if long is not None and _spells(match.group(1), long.text):
+            yield match.group(1), long
+
+
+def _words_before(text: str, end: int, acronym: str) -> Found | None:
+    """The capitalised words before an acronym that it abbreviates, where no recogniser saw them as one name."""
+    words = list(re.finditer(r"[\w'’.-]+", text[max(0, end - 120) : end]))
+    offset = max(0, end - 120)
+    for count in range(len(acronym), min(len(acronym) + 4, len(words)) + 1):
+        first = words[-count]
+        long = text[offset + first.start() : end]
+        if long[:1].isupper() and long[:1].upper() == acronym[:1].upper() and _spells(acronym, long):
+            return Found(start=offset + first.start(), end=end, text=long, candidates=(), coarse="ORG")
+    return None
+
+
+def _spells(acronym: str, long: str) -> bool:
+    """Whether an acronym's capitals are the initials of the long form's words, in order."""
+    letters = [c.lower() for c in acronym if c.isalpha() and c.isupper()]
+    words = [w for w in re.split(r"[\s\-–'’.]+", long.lower()) if w]
+    if len(letters) < 2 or len(words) < 2 or words[0][:1] != letters[0]:
+        return False
+    position = 0
+    for word in words:
+        if position < len(letters) and word.startswith(letters[position]):
+            position += 1
+    return position == len(letters)
+
+
+def _with_uses(text: str, found: Sequence[Found], introduced: Mapping[str, Found]) -> list[Found]:
+    """The mentions with the long forms and all uses of the acronyms that the text introduces."""
+    listed = list(found)
+    for acronym, long in introduced.items():
+        if all(f.start > long.start or f.end < long.end for f in listed):
+            listed = [f for f in listed if f.end <= long.start or long.end <= f.start or _place_in(f, long)]
+            listed.append(long)
+        taken = {f.start for f in listed}
+        for match in re.finditer(rf"(?<![\w]){re.escape(acronym)}(?![\w])", text):
+            if match.start() not in taken:
+                listed.append(
+                    Found(
+                        start=match.start(), end=match.end(), text=acronym, candidates=(), coarse=long.coarse
+                    )
+                )
+    return sorted(listed, key=lambda f: (f.start, -f.end))
+
+
+def _place_in(found: Found, long: Found) -> bool:
+    return found.inside and long.start <= found.start and found.end <= long.end
+
+
+def _names(found: Sequence[Found]) -> dict[str, _Name]:
+    names: dict[str, _Name] = {}
+    for mention in found:
+        if not mention.inside:
+            names.setdefault(mention.folded, _Name([])).mentions.append(mention)
+    for mention in found:
+        if mention.inside:
+            names.setdefault(mention.folded, _Name([mention]))
+    for folded, name in names.items():
+        votes = Counter(m.coarse for m in name.mentions if m.coarse)
+        name.coarse = max(votes, key=lambda c: (votes[c], c)) if votes else None
+        name.group = folded
+    return names
+
+
+def _choose(
+    folded: str,
+    name: _Name,
+    gazetteer: Gazetteer,
+    places: Mapping[int, tuple[Candidate, float]],
+    countries: Mapping[str, float],
+) -> None:
+    """The likeliest bearer of a name by itself, or none."""
+    first = name.mentions[0]
+    candidates = first.candidates
+    if not candidates and name.coarse in ("ORG", None):
+        bare = _COMPANY_SUFFIX.sub("", folded)
+        if bare != folded:
+            candidates = tuple(c for c in gazetteer.lookup(bare) if c.coarse == "ORG")
+    chosen = next((places[m.start] for m in name.mentions if m.start in places), None)
+    scored: list[tuple[float, Candidate]] = []
+    total = 0.0
+    for candidate in candidates:
+        weight = candidate.weight * _fit(candidate, name, first, countries)
+        if chosen is not None and candidate.coarse == "LOC" and candidate.entity_id != chosen[0].entity_id:
+            continue
+        total += weight
+        scored.append((weight, candidate))
+    if not scored or total <= 0.0:
+        return
+    weight, best = max(scored, key=lambda s: (s[0], s[1].entity_id))
+    score = weight / total
+    if chosen is not None and best.coarse == "LOC":
+        score *= 0.5 + 0.5 * chosen[1]
+    if score >= CUT and _vouched(best, name, first):
+        name.entity, name.score = best, round(score, 3)
+
+
+_FITS = {
+    ("PER", "PER"): 3.0, ("ORG", "ORG"): 3.0, ("LOC", "LOC"): 3.0, ("MISC", "MISC"): 3.0,
+    ("PER", "LOC"): 0.003, ("PER", "ORG"): 0.003, ("PER", "MISC"): 0.05,
+    ("ORG", "PER"): 0.05, ("ORG", "LOC"): 0.15, ("ORG", "MISC"): 0.7,
+    ("LOC", "PER"): 0.05, ("LOC", "ORG"): 0.3, ("LOC", "MISC"): 0.3,
+    ("MISC", "PER"): 0.2, ("MISC", "ORG"): 0.7, ("MISC", "LOC"): 0.5,
+}  # fmt: skip
+
+
+def _fit(candidate: Candidate, name: _Name, first: Found, countries: Mapping[str, float]) -> float:
+    fit = 1.0
+    if name.coarse is not None:
+        coarse = "MISC" if candidate.role == "demonym" else candidate.coarse
+        fit *= _FITS[name.coarse, coarse]
+    if candidate.coarse != "LOC" and candidate.country is not None:
+        fit *= 0.5 + 3.0 * countries.get(candidate.country, 0.0)
+    if first.text == candidate.name:
+        fit *= 1.5
+    return fit
+
+
+def _vouched(candidate: Candidate, name: _Name, first: Found) -> bool:
+    """Whether there is enough to believe that the words are the candidate's name at all."""
+    if candidate.coarse == "LOC":
+        return name.coarse != "PER"
+    if first.common and candidate.weight < _RENOWNED:
+        return name.coarse == candidate.coarse
+    if candidate.weight < _RENOWNED and " " not in first.folded:
+        return name.coarse == candidate.coarse
+    return name.coarse is None or _FITS[name.coarse, candidate.coarse] > 0.01
+
+
+def _document_pass(names: dict[str, _Name], introduced: Mapping[str, Found]) -> None:
+    """Give short forms the entity of their long form."""
+    for acronym, long in introduced.items():
+        short, full = names.get(fold(acronym)), names.get(long.folded)
+        if short is None or full is None:
+            continue
+        if full.entity is None and short.entity is not None and full.coarse != "LOC":
+            full.entity, full.score = short.entity, short.score
+        _take(short, full)
+    persons = [(f, n) for f, n in names.items() if n.coarse == "PER" and " " in f]
+    by_word: dict[str, list[_Name]] = defaultdict(list)
+    for folded, name in persons:
+        words = folded.replace(".", "").split()
+        for word in {words[0], words[-1]}:
+            if word not in _TITLE_WORDS:
+                by_word[word].append(name)
+    bodies = [(f, n) for f, n in names.items() if n.coarse == "ORG" and " " in f]
+    for folded, name in names.items():
+        if " " not in folded and name.coarse in ("PER", None) and folded in by_word:
+            full = _nearest(by_word[folded], name)
+            if name.coarse == "PER" or (
+                name.entity is None and full.mentions[0].start < name.mentions[0].start
+            ):
+                _take(name, full)
+        elif name.coarse in ("ORG", None) and name.entity is None:
+            longer = [n for f, n in bodies if f.startswith(folded + " ") and f != folded]
+            longer = longer or [n for f, n in bodies if folded.isalnum() and _is_initials(name, f)]
+            if longer:
+                _take(name, _nearest(longer, name))
+
+
+def _is_initials(name: _Name, long: str) -> bool:
+    text = name.mentions[0].text
+    return (
+        text.isupper()
+        and len(text) >= 3
+        and text.lower() == "".join(w[0] for w in re.split(r"[\s-]+", long) if w and w not in _TITLE_WORDS)
+    )
+
+
+def _nearest(longer: list[_Name], name: _Name) -> _Name:
+    """The last long form before the short one, else the first after it."""
+    start = name.mentions[0].start
+    before = [n for n in longer if n.mentions[0].start <= start]
+    return max(before, key=lambda n: n.mentions[0].start) if before else longer[0]
+
+
+def _take(short: _Name, full: _Name) -> None:
+    short.entity, short.score, short.group = full.entity, full.score, full.group
+    short.coarse = full.coarse or short.coarse
+
+
+def _linked(found: Found, name: _Name, places: Mapping[int, tuple[Candidate, float]]) -> Linked:
+    entity, score = name.entity, name.score
+    if found.inside:
+        entity, score = places.get(found.start, (None, 0.0))
+    coarse = _coarse(found, name, entity)
+    return Linked(
+        start=found.start, end=found.end, text=found.text, coarse=coarse, entity=entity, score=score,
+        group=name.group, inside=found.inside,
+    )  # fmt: skip
+
+
+def _coarse(found: Found, name: _Name, entity: Candidate | None) -> str:
+    if entity is None:
+        return name.coarse or "MISC"
+    if entity.role == "demonym":
+        return "MISC"
+    return entity.coarse if name.coarse is None or found.inside else name.coarse

@@ -11,11 +11,12 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from broker import Broker
-from newsmill.config import BatchConfig, KafkaConfig, OnDataLoss
-from newsmill.errors import ConfigError, DataLoss, Transient
+from newsmill.config import BatchConfig, InputConfig, KafkaConfig, OnDataLoss
+from newsmill.errors import ConfigError, DataLoss, Rejected, Transient
 from newsmill.ops.devcluster import DevKafka
 from newsmill.records import SourceRecord
 from newsmill.sources import kafka as source
+from newsmill.sources.envelopes import decode
 from newsmill.sources.kafka import Gap, OffsetRange, Plan, TopicRecreated
 
 pytestmark = pytest.mark.kafka
@@ -217,6 +218,27 @@ def expire(kafka: Broker, config: KafkaConfig, *, partition: int, before: int) -
         admin.delete_records({TopicPartition(config.topic, partition): before})
     finally:
         admin.close()
+
+
+class RawName(str):
+    """A header name that is sent as bytes that are no UTF-8, as clients in C can."""
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        return b"\xff" + str.encode(self, encoding, errors)
+
+
+@pytest.mark.parametrize("compression", [None, "zstd"])
+def test_header_name_that_is_no_utf8_does_not_stop_the_topic(kafka: Broker, compression: str | None) -> None:
+    config = kafka.topic()
+    producer = kafka.producer(compression_type=compression)
+    for name in ("url", RawName("url"), "url"):
+        producer.send(config.topic, value=b"<p>", headers=[(name, b"http://a.org/"), ("x", b"1")])
+    producer.close()
+    records = read(config, plan(config).slices)
+    assert [record.headers[0][0] for record in records] == ["url", "\x1a" * 4, "url"]
+    assert [record.headers[1:] for record in records] == [(("x", b"1"),)] * 3
+    with pytest.raises(Rejected, match=r"E_SCHEMA.*no UTF-8"):
+        decode(records[1], InputConfig())
 
 
 def test_topic_first_read_starts_at_its_first_offset(kafka: Broker) -> None:

@@ -35,6 +35,7 @@ from newsmill.errors import Code, ConfigError, Rejected
 from newsmill.records import Micros, NotArticle, Position, RawPage, SourceRecord
 from newsmill.sources import fields
 from newsmill.sources.fields import BASE64_BODIES, EITHER_BODY, NAMES, TEXT_BODIES
+from newsmill.sources.header_names import SUBSTITUTE
 
 GZIP_FLOOR: Final = 1_000_000
 """A gzipped WARC record may always grow to so many bytes; above it the ratio's cap counts too."""
@@ -150,6 +151,8 @@ class _RecordHeaders:
                     f"record headers of more than {fields.MAX_HEADER_BLOCK} bytes, or a name longer "
                     f"than {fields.MAX_HEADER_NAME} characters"
                 )
+            if SUBSTITUTE in name:
+                _broken("a record header's name is no UTF-8")
             key, rank = _header_field(name)
             self._ranked.setdefault(key, {}).setdefault(rank, set()).add(value)
 

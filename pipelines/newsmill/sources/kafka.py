@@ -40,6 +40,9 @@ from kafka.net.selector import NetworkSelector
 from newsmill.config import BatchConfig, KafkaConfig, OnDataLoss, SecurityProtocol
 from newsmill.errors import ConfigError, DataLoss, LakeError, Transient
 from newsmill.records import Gap, OffsetRange, Position, Record, SourceRecord
+from newsmill.sources import header_names
+
+header_names.install()
 
 PASSWORD_VARIABLE: Final = "NEWSMILL__KAFKA__SASL_PASSWORD"
 SLICE_RECORDS: Final = 256

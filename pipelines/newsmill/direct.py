@@ -21,8 +21,9 @@ import pyarrow.parquet as pq
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from newsmill.config import Config
+from newsmill.config import Config, OnDataLoss
 from newsmill.copies.index import CopyIndex, SeedRow
+from newsmill.errors import DataLoss, Transient
 from newsmill.lake.files import DataFile
 from newsmill.lake.lake import Batch, Lake, Seed
 from newsmill.pipeline import mill
@@ -50,6 +51,9 @@ class Source(Protocol):
 
     def plan(self, committed: Committed) -> Plan:
         """The next batch, within its bounds."""
+
+    def check_present(self, batch: Batch) -> None:
+        """Raises DataLoss where the records of a batch that was begun earlier are gone."""
 
     def read(self, pipeline: beam.Pipeline, batch: Batch) -> Any:
         """The batch's records, as a PCollection of RecordChunk."""
@@ -113,6 +117,10 @@ class KafkaSource:
         """The next batch, counted exactly."""
         return kafka.plan(self._config.kafka, committed, self._config.batch, self._config.on_data_loss)
 
+    def check_present(self, batch: Batch) -> None:
+        """Ask the broker for its first offsets."""
+        kafka.check_present(self._config.kafka, batch.slices)
+
     def read(self, pipeline: beam.Pipeline, batch: Batch) -> Any:
         """The batch's slices, read by the workers."""
         return (
@@ -154,6 +162,9 @@ class FileSource:
             found.setdefault((record.position.topic, record.position.partition), []).append(record.position)
         slices = (_slice(positions) for positions in found.values())
         return Plan(slices=tuple(slices), gaps=(), caught_up=caught_up, ends={})
+
+    def check_present(self, batch: Batch) -> None:
+        """Files have no retention."""
 
     def read(self, pipeline: beam.Pipeline, batch: Batch) -> Any:
         """The batch's records, read here."""
@@ -224,13 +235,28 @@ class DirectMill:
         lend(self._name, self._index)
         try:
             while not stop.is_set():
-                batch = self._lake.pending() or self._next(once, stop)
-                if batch is not None:
-                    on_batch(self._run(batch))
-                elif once:
-                    return
+                batch = self._resumed() or self._next(once, stop)
+                if batch is None:
+                    if once:
+                        return
+                elif (summary := self._run(batch)) is not None:
+                    on_batch(summary)
         finally:
             withdraw(self._name)
+
+    def _resumed(self) -> Batch | None:
+        """The batch that was cut off; none when there is none, or its records may be skipped as lost."""
+        batch = self._lake.pending()
+        if batch is None:
+            return None
+        try:
+            self._source.check_present(batch)
+        except DataLoss:
+            if self._config.on_data_loss is OnDataLoss.FAIL:
+                raise
+            self._lake.abandon(batch)
+            return None
+        return batch
 
     def _next(self, once: bool, stop: threading.Event) -> Batch | None:
         """Begin the next batch; none when nothing waits or it was told to stop."""
@@ -249,7 +275,8 @@ class DirectMill:
             return None
         return self._lake.begin(plan.slices, gaps=plan.gaps, now=self._clock())
 
-    def _run(self, batch: Batch) -> Summary:
+    def _run(self, batch: Batch) -> Summary | None:
+        """Run and commit a batch; None when it must be done again: a page was taken down meanwhile."""
         start = time.monotonic()
         files: list[DataFile] = []
         into = f"files:{batch.batch_id}"
@@ -262,7 +289,14 @@ class DirectMill:
         finally:
             withdraw(into)
         written = time.monotonic()
-        self._lake.commit(batch, files)
+        try:
+            self._lake.commit(batch, files)
+        except Transient:
+            self._index.abandon(batch.batch_id)
+            pending = self._lake.pending()
+            if pending is None or pending.files:
+                raise
+            return None
         self._index.commit(batch.batch_id)
         committed = self._lake.committed()
         self._source.done(committed)

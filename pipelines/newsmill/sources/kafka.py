@@ -226,6 +226,26 @@ def create_topic(config: KafkaConfig, *, partitions: int, settings: Mapping[str,
     _tried(create, config)
 
 
+def check_present(config: KafkaConfig, slices: Sequence[OffsetRange]) -> None:
+    """Check that the broker still has the first offset of each partition's slices.
+
+    Raises:
+        DataLoss: Retention has taken it.
+        ConfigError: The topic does not exist, or the broker refuses the credentials.
+        Transient: The broker is away.
+    """
+
+    def ask() -> None:
+        with _consumer(config) as consumer:
+            begins = consumer.beginning_offsets(_partitions(consumer, config.topic), timeout_ms=OFFSETS_MS)
+        for part in slices:
+            partition = TopicPartition(part.topic, part.partition)
+            if part.start < begins.get(partition, 0):
+                raise _loss(partition, part.start, begins[partition])
+
+    _tried(ask, config)
+
+
 def problems(config: KafkaConfig) -> list[str]:
     """What stands in the way of reading the topic, a line each: broker, certificate, login, topic.
 

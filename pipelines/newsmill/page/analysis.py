@@ -1,34 +1,196 @@
-"""One page, from bytes to text and metadata: the whole of what happens inside the sandbox."""
+"""One page, from bytes to text and metadata: the whole of what happens inside the sandbox.
+
+    bytes ─ decompress ─ decode ─ parse within limits ─ passages ─┬─ select ─ body
+                                         └─ trafilatura's vote ───┘      └─ metadata, rights, verdict
+"""
 
 from __future__ import annotations
 
-import lxml.html
+import re
+from html import unescape
+from typing import Final
+
+from lxml import html
 from trafilatura import bare_extraction
 
 from newsmill.config import InputConfig, PageConfig
-from newsmill.records import Extraction, NotArticle, Page, RawPage
+from newsmill.errors import Code, Rejected
+from newsmill.page import classify, decoding, metadata, structured
+from newsmill.page.document import Element, parse
+from newsmill.page.metadata import Facts
+from newsmill.page.passages import Passage, passages
+from newsmill.page.selection import Selection, Vote, fold, length, select
+from newsmill.records import Extraction, NotArticle, Page, RawPage, Removal
+
+TRUNCATED_SHARE: Final = 0.6
+"""With less than this share of the words of its JSON-LD articleBody, a page hides the rest of its text."""
+
+_FEWEST_STATED: Final = 50
+_SHORT: Final = 200
+_LONGEST_STATED: Final = 1_000_000
+_CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE)
+_ENDINGS: Final = ("…", "...", "[…]", "[...]", "(…)", "read more", "weiterlesen", "continue reading")
 
 
 def read_page(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Page | NotArticle:
     """Read a page, or say why it is no article.
 
+    Nothing is fetched, whatever the page names. The result depends on the arguments alone.
+
     Raises:
-        Rejected: When the page can't be read; see `errors.Code`.
+        Rejected: `E_SIZE`, `E_DECOMP`, `E_DECODE`, `E_NODES` or `E_NESTING` when the page can't be read.
     """
     found, verdict = read_page_any(raw, page=page, input=input)
     return verdict or found
 
 
 def read_page_any(raw: RawPage, *, page: PageConfig, input: InputConfig) -> tuple[Page, NotArticle | None]:
-    """As `read_page`, but the page's text is there even when it is no article."""
-    tree = lxml.html.document_fromstring(raw.body or b"<html></html>")
-    found = bare_extraction(tree, fast=True, include_comments=False, with_metadata=True)
-    if found is None:
-        empty = Page(title=None, body="", extraction=Extraction(method="none", reason="nothing found"))
-        return empty, NotArticle(reason="no_text")
-    return Page(
-        title=found.title,
-        body=found.text or "",
-        authors=tuple(a.strip() for a in (found.author or "").split(";") if a.strip()),
-        extraction=Extraction(method="trafilatura", reason="the only candidate"),
-    ), None
+    """As `read_page`, but what text there is comes along even when it is no article's."""
+    if len(raw.body) > input.max_value_bytes:
+        raise Rejected(Code.SIZE, f"{len(raw.body)} bytes, more than {input.max_value_bytes}")
+    body = decoding.decompress(raw.body, raw.content_encoding, input)
+    if not body.strip():
+        return _nothing("empty")
+    if decoding.binary_kind(body) is not None:
+        return _nothing("not_html")
+    text = decoding.to_text(body, raw.charset or _charset_in(raw.content_type))
+    if reason := classify.by_start(text.text):
+        return _nothing(reason, text.charset)
+    root = parse(text.text, page)
+    return _read(root, raw, text)
+
+
+def _read(root: Element, raw: RawPage, text: decoding.Text) -> tuple[Page, NotArticle | None]:
+    url = raw.final_url or raw.url
+    facts = metadata.facts(root, url)
+    found = passages(root)
+    second = _trafilatura(root)
+    selection = select(found, facts.titles, fold(facts.description or ""), Vote(second))
+    body = "\n".join(found[n].text for n in selection.kept)
+    stated = structured.text(facts.article.get("articleBody")) or ""
+    extraction = _extraction(body, second, stated, found, selection, facts, text)
+    if extraction.method == "json_ld":
+        body = _paragraphs(str(facts.article.get("articleBody")))
+    first = selection.kept[0] if selection.kept else None
+    rest = metadata.read(root, facts, found, first, raw)
+    page = Page(
+        title=facts.title,
+        body=body,
+        description=facts.description,
+        authors=rest.authors,
+        published_at=rest.published.at if rest.published else None,
+        published_on=rest.published.day if rest.published else None,
+        published_source=rest.published.source if rest.published else None,
+        published_precision=rest.published.precision if rest.published else None,
+        modified_at=rest.modified.at if rest.modified else None,
+        canonical_url=facts.canonical,
+        site_name=facts.site_name,
+        publisher=rest.publisher,
+        source_organization=rest.source_organization,
+        section=rest.section,
+        tags=rest.tags,
+        images=rest.images,
+        html_lang=rest.html_lang,
+        is_accessible_for_free=rest.is_accessible_for_free,
+        byline=rest.byline,
+        rights=rest.rights,
+        extraction=extraction,
+    )
+    reason = classify.by_content(
+        facts, found, body, url, has_date=rest.published is not None and rest.published.source != "text", status=raw.status
+    )
+    return page, NotArticle(reason=reason) if reason else None
+
+
+def _trafilatura(root: Element) -> str:
+    document = bare_extraction(root, fast=True, include_comments=False, with_metadata=False)
+    return (document.text or "") if document is not None else ""
+
+
+def _extraction(
+    body: str, second: str, stated: str, found: list[Passage], selection: Selection, facts: Facts, text: decoding.Text
+) -> Extraction:
+    """Which candidate is the body, why, and how far to trust it."""
+    own, other, claimed = length(body) if body else 0, length(second) if second else 0, length(stated) if stated else 0
+    method, reason = "passages", "the selected passages"
+    if claimed > 60 and own < TRUNCATED_SHARE * claimed and not _is_inside(body, stated):
+        method, reason = "json_ld", "the page shows less than its JSON-LD articleBody"
+    elif selection.main is None and selection.kept:
+        method, reason = "trafilatura", "no frame with prose was found"
+    words = own if method != "json_ld" else claimed
+    marks = list(text.marks)
+    if classify.is_live(facts):
+        marks.append("live_ticker")
+    completeness = _completeness(words, claimed, facts, body, marks)
+    return Extraction(
+        method=method,
+        reason=reason,
+        candidates={"passages": len(body), "trafilatura": len(second), **({"json_ld": len(stated)} if stated else {})},
+        agreement=round(_overlap(body, second), 3) if body and second else None,
+        completeness=round(completeness, 3),
+        marks=tuple(marks),
+        charset=text.charset,
+        removed=tuple(Removal(rule=rule, text=found[n].text[:2_000], paragraph=n) for n, rule in selection.removed),
+    )
+
+
+def _completeness(words: int, claimed: int, facts: Facts, body: str, marks: list[str]) -> float:
+    """How much of the article is here, 0–1; adds the marks that say why not all.
+
+    The measure is the page's own word count where it gives one (JSON-LD `wordCount` or articleBody), else 1,
+    less for a paywall, a cut-off end, or a title of which the text has nothing.
+    """
+    if not words:
+        return 0.0
+    complete = 1.0
+    counted = structured.text(facts.article.get("wordCount"))
+    stated = max(claimed, int(counted) if counted and counted.isdecimal() and len(counted) < 7 else 0)
+    if stated >= _FEWEST_STATED:
+        complete = min(1.0, words / stated)
+    if any(structured.truth(node.get("isAccessibleForFree")) is False for node in facts.nodes):
+        marks.append("paywall")
+        complete = min(complete, 0.5) if words < _SHORT else complete
+    if body.rstrip().lower().endswith(_ENDINGS):
+        marks.append("truncated")
+        complete = min(complete, 0.5)
+    if facts.title and not _shares_words(facts.title, body):
+        marks.append("title-not-in-text")
+        complete *= 0.8
+    return complete
+
+
+def _shares_words(title: str, body: str) -> bool:
+    wanted = {word for word in fold(title).split() if len(word) > 3}
+    return not wanted or bool(wanted & set(fold(body).split()))
+
+
+def _overlap(first: str, second: str) -> float:
+    """Dice coefficient of two texts' distinct words, 0–1."""
+    left, right = set(fold(first).split()), set(fold(second).split())
+    return 2 * len(left & right) / (len(left) + len(right)) if left or right else 1.0
+
+
+def _is_inside(body: str, stated: str) -> bool:
+    """Whether the text on the page is something else than the stated body, not a part of it."""
+    lines = [fold(line) for line in body.splitlines()]
+    folded = fold(stated)
+    known = sum(len(line) for line in lines if line in folded)
+    return bool(lines) and known < 0.5 * sum(len(line) for line in lines)
+
+
+def _paragraphs(stated: str) -> str:
+    """A JSON-LD articleBody as paragraphs; markup in it is read as such."""
+    stated = stated[:_LONGEST_STATED]
+    if "<" in stated and ">" in stated:
+        return "\n".join(p.text for p in passages(html.fragment_fromstring(stated, create_parent="div")))
+    return "\n".join(line for part in unescape(stated).splitlines() if (line := " ".join(part.split())))
+
+
+def _charset_in(content_type: str | None) -> str | None:
+    match = _CHARSET.search(content_type or "")
+    return match.group(1) if match else None
+
+
+def _nothing(reason: str, charset: str = "utf-8") -> tuple[Page, NotArticle]:
+    extraction = Extraction(method="none", reason=reason, completeness=0.0, charset=charset)
+    return Page(title=None, body="", extraction=extraction), NotArticle(reason=reason)

@@ -31,13 +31,13 @@ def choose(
         document_title: The `<title>`.
         sites: Names the site goes by, and its domain.
     """
-    names = {folded for site in sites if (folded := _squeezed(site))}
+    names = {folded for site in sites if (folded := squeezed(site))}
     claims = [cut for claim in claimed if (cut := without_site(claim, names))]
     documented = without_site(document_title, names) if document_title else ""
     confirming = [*claims, documented] if documented else claims
     best, score = None, 0.0
     for heading in headings:
-        if len(heading) > _LONGEST or _squeezed(heading) in names:
+        if len(heading) > _LONGEST or squeezed(heading) in names:
             continue
         likeness = max((_likeness(heading, claim) for claim in confirming), default=0.0)
         if likeness > score:
@@ -46,7 +46,7 @@ def choose(
         return _without_kicker(best, confirming)
     if claims:
         return claims[0][:_LONGEST]
-    if len(headings) == 1 and _squeezed(headings[0]) not in names and len(_WORD.findall(headings[0])) > 2:
+    if len(headings) == 1 and squeezed(headings[0]) not in names and len(_WORD.findall(headings[0])) > 2:
         return headings[0][:_LONGEST]
     return documented[:_LONGEST] or (headings[0][:_LONGEST] if headings else None)
 
@@ -76,9 +76,9 @@ def without_site(title: str, names: set[str]) -> str:
             return title
         head, tail = title[: cuts[-1].start()].strip(), title[cuts[-1].end() :].strip()
         first, rest = title[: cuts[0].start()].strip(), title[cuts[0].end() :].strip()
-        if head and (_squeezed(tail) in names or _is_label(head, cuts[-1].group().strip(), tail)):
+        if head and (squeezed(tail) in names or _is_label(head, cuts[-1].group().strip(), tail)):
             title = head
-        elif rest and _squeezed(first) in names:
+        elif rest and squeezed(first) in names:
             title = rest
         else:
             return title
@@ -93,7 +93,7 @@ def _is_label(head: str, separator: str, tail: str) -> bool:
     return False
 
 
-def _squeezed(text: str) -> str:
+def squeezed(text: str) -> str:
     return "".join(_WORD.findall(text.casefold()))
 
 

@@ -1,0 +1,119 @@
+"""Pages that are no article: only where the evidence is plain, since a lost article is worse.
+
+`REASONS` is the closed set of reasons; they label metrics and fill the fate table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from newsmill.page import structured
+from newsmill.page.metadata import Facts
+from newsmill.page.passages import HEADINGS, Passage
+from newsmill.page.selection import length
+
+REASONS: Final = (
+    "empty",
+    "not_html",
+    "feed",
+    "error_page",
+    "redirect",
+    "captcha",
+    "consent_page",
+    "login_wall",
+    "home_page",
+    "section_page",
+    "gallery",
+    "video",
+    "no_text",
+)
+
+LEAST_WORDS: Final = 20
+SHORT_WORDS: Final = 60
+_MANY_TEASERS: Final = 8
+
+_ERROR: Final = re.compile(
+    r"\b(?:404|410|403|500|502|503|504)\b(?:\s*[-–—:|]|\s+(?:not|error|forbidden|gone|bad|service|internal|page)|$)|(?:page|article|story|site|seite|artikel) (?:was |is |could |can(?:'t|not) )?(?:not|be|no longer|wurde nicht) ?(?:be )?(?:found|available|exist|gefunden)"
+    r"|not found$|seite nicht gefunden|page introuvable|página no encontrada|pagina non trovata|access denied|forbidden$|internal server error|bad gateway|service unavailable|something went wrong|site can.t be reached",
+    re.IGNORECASE,
+)
+_CAPTCHA: Final = re.compile(
+    r"captcha|are you (?:a )?(?:human|robot)|verify (?:that )?you are (?:a )?human|just a moment|attention required|checking your browser|unusual traffic|press & hold|pardon our interruption|enable javascript and cookies to continue|bot verification|ddos",
+    re.IGNORECASE,
+)
+_CONSENT: Final = re.compile(
+    r"before you continue|we value your privacy|your privacy choices|cookie (?:consent|settings|policy|einstellungen)|consent (?:required|manag)|wir (?:und unsere partner|benötigen ihre zustimmung)|datenschutz-?einstellungen|accept (?:all )?cookies|werbefrei (?:weiter)?lesen|mit werbung (?:weiter)?lesen|privacy gate|gdpr",
+    re.IGNORECASE,
+)
+_LOGIN: Final = re.compile(
+    r"^(?:sign|log) ?in\b|^login\b|^anmelden\b|^einloggen|please (?:sign|log) in|forgot (?:your )?password|create an account|^register\b|enter your password|se connecter|iniciar sesión|accedi$",
+    re.IGNORECASE,
+)
+_LIVE: Final = re.compile(r"\blive ?(?:blog|ticker|updates?|text)\b|\bas it happened\b|\bminute by minute\b|\ben direct\b|\bliveticker\b|\bminuto a minuto\b|\ben vivo\b", re.IGNORECASE)
+_FEED: Final = re.compile(r"<(?:\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<\?[^>]*>\s*)*<?(rss|feed|rdf:RDF|urlset|sitemapindex|opml)\b", re.IGNORECASE | re.DOTALL)
+
+
+def by_start(text: str) -> str | None:
+    """The reason that the first characters of a body give: a feed, JSON, plain text; None for HTML.
+
+    >>> by_start("<?xml version='1.0'?><rss version='2.0'>"), by_start('{"a": 1}'), by_start("<p>Hello")
+    ('feed', 'not_html', None)
+    """
+    head = text[:2_000].lstrip("\ufeff \t\r\n")
+    if not head:
+        return "empty"
+    if _FEED.match(head):
+        return "feed"
+    if head[0] in "{[" and not re.search(r"<(?:html|body|p|div|article)\b", text[:20_000], re.IGNORECASE):
+        return "not_html"
+    return None if "<" in text[:100_000] else "not_html"
+
+
+def by_content(
+    page: Facts, passages: Sequence[Passage], body: str, url: str, *, has_date: bool, status: int | None
+) -> str | None:
+    """Why a parsed page is no article, or None.
+
+    Args:
+        page: Meta tags, JSON-LD and title.
+        passages: All passages of the page.
+        body: The extracted text.
+        url: The page's URL.
+        has_date: Whether the page states when it was published.
+        status: The HTTP status; None when unknown.
+    """
+    if status is not None and status >= 400:
+        return "error_page"
+    words = length(body) if body else 0
+    if status is not None and 300 <= status < 400 and words < SHORT_WORDS:
+        return "redirect"
+    is_article = bool(page.article) or "article" in (page.meta.get("og:type") or [""])[0].lower()
+    title = page.title or ""
+    if words < SHORT_WORDS and not is_article:
+        text = f"{title}\n{body[:1000]}"
+        for reason, pattern in (("captcha", _CAPTCHA), ("error_page", _ERROR), ("login_wall", _LOGIN), ("consent_page", _CONSENT)):
+            if pattern.search(title) or (words < LEAST_WORDS and pattern.search(text)):
+                return reason
+    kinds = set().union(*(structured.types(node) for node in page.nodes)) if page.nodes else set()
+    teasers = sum(p.frame.tag in HEADINGS and p.link_share > 0.8 for p in passages)
+    listing = teasers >= _MANY_TEASERS and not is_article and not has_date
+    if listing and (words < 3 * SHORT_WORDS or kinds & {"CollectionPage", "ItemList"}):
+        return "home_page" if urlsplit(url).path in ("", "/") else "section_page"
+    if words < LEAST_WORDS and not (is_article and body):
+        if kinds & {"ImageGallery", "MediaGallery"}:
+            return "gallery"
+        if "VideoObject" in kinds or (page.meta.get("og:type") or [""])[0].lower().startswith("video"):
+            return "video"
+        if not body:
+            return "section_page" if listing else "no_text"
+        if teasers >= _MANY_TEASERS:
+            return "section_page"
+    return None if body else "no_text"
+
+
+def is_live(page: Facts) -> bool:
+    """Whether a page is a live ticker, whose text grows."""
+    return "LiveBlogPosting" in structured.types(page.article) or bool(_LIVE.search(page.title or ""))

@@ -1,0 +1,374 @@
+"""From the bytes of a response to text: content encoding, then charset, each within bounds.
+
+Headers are hints. A body that isn't compressed although the header says so is taken as it is; a declared
+charset that doesn't fit the bytes loses against one that does; nothing grows past the caps.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import brotli
+import zstandard
+from charset_normalizer import from_bytes
+
+from newsmill.config import InputConfig
+from newsmill.errors import Code, Rejected
+
+_GZIP: Final = b"\x1f\x8b"
+_ZSTD: Final = b"\x28\xb5\x2f\xfd"
+_STEP: Final = 65_536
+_MOST_LAYERS: Final = 3
+_RATIO_FLOOR: Final = 100_000
+"""Bodies that stay below this many bytes may have any ratio: small pages of blanks compress well."""
+
+_ZSTD_WINDOW: Final = 1 << 27
+
+BOMS: Final = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_META: Final = re.compile(rb"<meta[^>]{0,300}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE)
+_XML: Final = re.compile(rb"<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([A-Za-z0-9_.-]{2,40})", re.IGNORECASE)
+_HEAD: Final = 4096
+_SAMPLE: Final = 20_000
+
+ALIASES: Final = {
+    "iso-8859-1": "cp1252",
+    "iso8859-1": "cp1252",
+    "latin-1": "cp1252",
+    "latin1": "cp1252",
+    "us-ascii": "cp1252",
+    "ascii": "cp1252",
+    "iso-8859-9": "cp1254",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "x-gbk": "gb18030",
+    "shift_jis": "cp932",
+    "shift-jis": "cp932",
+    "x-sjis": "cp932",
+    "ks_c_5601-1987": "cp949",
+    "euc-kr": "cp949",
+    "iso-8859-11": "cp874",
+    "tis-620": "cp874",
+    "x-euc-jp": "euc_jp",
+    "big5": "big5hkscs",
+    "unicode": "utf-16",
+}
+"""What browsers read these names as (WHATWG Encoding Standard)."""
+
+_REFUSED: Final = frozenset(("utf-7", "utf_7", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"))
+_MOJIBAKE: Final = re.compile(r"Ã[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ ¡-¿]|â€[™œ\x9d“”¦¢“]|Â[ -¿]")
+_SIGNATURES: Final = (
+    (b"%PDF-", "pdf"),
+    (b"\x89PNG", "png"),
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"GIF8", "gif"),
+    (b"PK\x03\x04", "zip"),
+    (b"\x7fELF", "elf"),
+    (b"RIFF", "riff"),
+    (b"\x00\x00\x00\x18ftyp", "mp4"),
+    (b"\x00\x00\x00\x20ftyp", "mp4"),
+    (b"OggS", "ogg"),
+    (b"ID3", "mp3"),
+    (b"\xd0\xcf\x11\xe0", "ole"),
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"Rar!", "rar"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"wOFF", "font"),
+    (b"\xca\xfe\xba\xbe", "class"),
+    (b"MZ\x90\x00", "exe"),
+    (b"\x80\x04\x95", "pickle"),
+    (b"SQLite format 3\x00", "sqlite"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Decoded text: the charset it was read in, and whether that was a guess or a repair."""
+
+    text: str
+    charset: str
+    marks: tuple[str, ...] = ()
+
+
+def decompress(body: bytes, encoding: str | None, limits: InputConfig) -> bytes:
+    """Undo the content encoding of a response.
+
+    Args:
+        body: The body as received.
+        encoding: The Content-Encoding header, e.g. `gzip` or `gzip, br`; names that are unknown or
+            that the body contradicts are passed over.
+        limits: `max_decompressed_bytes` and `max_decompression_ratio` of the whole chain.
+
+    Raises:
+        Rejected: `E_DECOMP` over a cap, or for a body torn off in the middle; `E_SIZE` for a plain
+            body over `max_decompressed_bytes`.
+    """
+    cap = min(
+        limits.max_decompressed_bytes, max(_RATIO_FLOOR, limits.max_decompression_ratio * len(body))
+    )
+    names = [name.strip().lower() for name in (encoding or "").split(",")]
+    for name in reversed([name for name in names if name in _DECODERS][:_MOST_LAYERS]):
+        body = _undo(body, name, cap)
+    for _ in range(_MOST_LAYERS):
+        if body[:2] == _GZIP and body[2:3] == b"\x08":
+            body = _undo(body, "gzip", cap)
+        elif body[:4] == _ZSTD:
+            body = _undo(body, "zstd", cap)
+        else:
+            break
+    else:
+        raise Rejected(Code.DECOMPRESSION, f"more than {_MOST_LAYERS} layers of compression")
+    if len(body) > limits.max_decompressed_bytes:
+        raise Rejected(Code.SIZE, f"{len(body)} bytes, more than {limits.max_decompressed_bytes}")
+    return body
+
+
+def binary_kind(body: bytes) -> str | None:
+    """What a body that is no text is, by its first bytes; None for text."""
+    head = body[:64]
+    for signature, kind in _SIGNATURES:
+        if head.startswith(signature):
+            return kind
+    if head[4:8] == b"ftyp":
+        return "mp4"
+    return None
+
+
+def to_text(body: bytes, declared: str | None) -> Text:
+    """Decode a page: BOM, then what bytes prove, then header, meta tag, XML declaration, detection.
+
+    UTF-8 that decodes without a fault wins over any declaration: text in another charset practically never
+    is valid UTF-8 by chance.
+
+    Raises:
+        Rejected: `E_DECODE` when the bytes are no text in any charset tried.
+    """
+    for bom, name in BOMS:
+        if body.startswith(bom):
+            return _finished(body[len(bom) :].decode(name, "replace"), name, declared)
+    zeros = body[:_SAMPLE].count(0)
+    if zeros > len(body[:_SAMPLE]) // 5:
+        return _wide(body, declared)
+    try:
+        return _finished(body.decode("utf-8"), "utf-8", declared)
+    except UnicodeDecodeError:
+        pass
+    head = body[:_HEAD]
+    names = [declared, *(match.group(1).decode("ascii") for match in (_META.search(head), _XML.search(head)) if match)]
+    for name in names:
+        codec = codec_of(name)
+        if codec is None or codec == "utf-8":
+            continue
+        text = body.decode(codec, "replace")
+        if _plausible(text):
+            return _finished(text, codec, declared)
+    text = body.decode("utf-8", "replace")
+    if text.count("\ufffd") <= max(3, len(text) // 500):
+        return _finished(text, "utf-8", declared, "replaced-characters")
+    sample = body if len(body) <= 2 * _SAMPLE else _prose_sample(body)
+    best = from_bytes(sample, steps=5, chunk_size=512).best()
+    if best is not None:
+        codec = codec_of(best.encoding) or best.encoding
+        text = body.decode(codec, "replace")
+        if _plausible(text):
+            return _finished(text, codec, declared, "charset-guessed")
+    text = body.decode("cp1252", "replace")
+    if _plausible(text) and sum(c.isalpha() or c.isspace() for c in text[:_SAMPLE]) > 0.6 * len(text[:_SAMPLE]):
+        return _finished(text, "cp1252", declared, "charset-guessed")
+    raise Rejected(Code.DECODE, "the bytes are no text in any charset tried")
+
+
+def codec_of(name: str | None) -> str | None:
+    """Python's codec for a charset name, as browsers read the name; None when there is none.
+
+    >>> codec_of("ISO-8859-1"), codec_of("x-unheard-of")
+    ('cp1252', None)
+    """
+    if not name:
+        return None
+    lowered = name.strip().lower()
+    lowered = ALIASES.get(lowered, lowered)
+    if lowered in _REFUSED:
+        return None
+    try:
+        found = codecs.lookup(lowered)
+        b"".decode(found.name)
+    except (LookupError, ValueError, TypeError):
+        return None
+    return found.name
+
+
+def _finished(text: str, charset: str, declared: str | None, *marks: str) -> Text:
+    """Clean text of what no page means: NUL and other controls, lone surrogates, repaired mojibake marked."""
+    text = _CONTROLS.sub(_control, text)
+    claimed = codec_of(declared)
+    found = list(marks)
+    if claimed is not None and claimed != charset and "charset-guessed" not in found:
+        found.append("charset-corrected")
+    if not text.isascii() and len(_MOJIBAKE.findall(text[:200_000])) > 5:
+        repaired = _repaired(text)
+        if repaired is not None:
+            text = repaired
+            found.append("mojibake-repaired")
+        else:
+            found.append("mojibake")
+    return Text(text, charset, tuple(found))
+
+
+_CONTROLS: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_C1: Final = {n: bytes([n]).decode("cp1252", "replace") for n in range(0x80, 0xA0)}
+
+
+def _control(match: re.Match[str]) -> str:
+    """C1 controls are Windows-1252 characters in disguise; everything else goes."""
+    code = ord(match.group())
+    if 0x80 <= code <= 0x9F:
+        character = _C1[code]
+        return "" if character == "\ufffd" else character
+    return ""
+
+
+def _repaired(text: str) -> str | None:
+    """UTF-8 that was once read as Windows-1252, read right; None unless every piece fits."""
+    try:
+        repaired = text.encode("cp1252").decode("utf-8")
+    except UnicodeError:
+        return None
+    return repaired if len(_MOJIBAKE.findall(repaired[:200_000])) <= 1 else None
+
+
+def _plausible(text: str) -> bool:
+    """Whether text decoded by a declared charset looks like one: few faults, few controls."""
+    sample = text[: 10 * _SAMPLE]
+    odd = sample.count("\ufffd") + sum(1 for c in sample[:_SAMPLE] if c < " " and c not in "\t\n\r\f")
+    return odd <= max(2, len(sample) // 200)
+
+
+def _wide(body: bytes, declared: str | None) -> Text:
+    """UTF-16 or UTF-32 without a mark."""
+    sample = body[:_SAMPLE]
+    if sample[1::2].count(0) > len(sample) // 3:
+        names = ["utf-32-le", "utf-16-le"] if sample[2::4].count(0) > len(sample) // 5 else ["utf-16-le"]
+    elif sample[0::2].count(0) > len(sample) // 3:
+        names = ["utf-32-be", "utf-16-be"] if sample[1::4].count(0) > len(sample) // 5 else ["utf-16-be"]
+    else:
+        names = []
+    for name in names:
+        text = body.decode(name, "replace")
+        if _plausible(text) and "<" in text[:_SAMPLE]:
+            return _finished(text, name, declared)
+    stripped = body.replace(b"\0", b"")
+    if stripped and len(stripped) > len(body) // 2 and _is_text(stripped):
+        return to_text(stripped, declared)
+    raise Rejected(Code.DECODE, "the bytes are no text: too many zero bytes")
+
+
+def _is_text(body: bytes) -> bool:
+    sample = body[:_SAMPLE]
+    return sum(byte < 9 or 13 < byte < 32 for byte in sample) <= len(sample) // 100
+
+
+def _prose_sample(body: bytes) -> bytes:
+    """The part of a page richest in bytes beyond ASCII, where the charset shows."""
+    starts = range(0, len(body) - _SAMPLE, _SAMPLE)
+    best = max(starts, key=lambda n: sum(byte > 127 for byte in body[n : n + _SAMPLE : 8]), default=0)
+    return body[best : best + _SAMPLE]
+
+
+def _undo(body: bytes, name: str, cap: int) -> bytes:
+    if not body:
+        return body
+    out = _DECODERS[name](body, cap)
+    if out is None:
+        if _looks_plain(body):
+            return body
+        raise Rejected(Code.DECOMPRESSION, f"a torn or broken {name} body")
+    return out
+
+
+def _looks_plain(body: bytes) -> bool:
+    """Whether a body that should be compressed is in truth plain text."""
+    head = body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
+    return head[:1] in (b"<", b"{", b"[") or (bool(head) and all(9 <= byte < 14 or 32 <= byte < 127 for byte in head))
+
+
+def _capped(size: int, cap: int) -> None:
+    if size > cap:
+        raise Rejected(Code.DECOMPRESSION, f"decompresses to more than {cap} bytes")
+
+
+def _inflate(body: bytes, cap: int, wbits: int) -> bytes | None:
+    out, rest = bytearray(), body
+    while rest:
+        decoder = zlib.decompressobj(wbits)
+        try:
+            while not decoder.eof:
+                chunk = decoder.decompress(rest, _STEP)
+                rest = decoder.unconsumed_tail
+                out += chunk
+                _capped(len(out), cap)
+                if not chunk and not rest:
+                    return None
+        except zlib.error:
+            return bytes(out) if out and wbits > zlib.MAX_WBITS and rest is not body else None
+        rest = decoder.unused_data.lstrip(b"\0")
+        if wbits <= zlib.MAX_WBITS or rest[:2] != _GZIP:
+            break
+    return bytes(out)
+
+
+def _gzip(body: bytes, cap: int) -> bytes | None:
+    return _inflate(body, cap, 16 + zlib.MAX_WBITS) if body[:2] == _GZIP else None
+
+
+def _deflate(body: bytes, cap: int) -> bytes | None:
+    found = _inflate(body, cap, zlib.MAX_WBITS)
+    return found if found is not None else _inflate(body, cap, -zlib.MAX_WBITS)
+
+
+def _brotli(body: bytes, cap: int) -> bytes | None:
+    decoder, out = brotli.Decompressor(), bytearray()
+    try:
+        chunk = decoder.process(body, output_buffer_limit=_STEP)
+        while True:
+            out += chunk
+            _capped(len(out), cap)
+            if decoder.is_finished():
+                return bytes(out)
+            if decoder.can_accept_more_data() and not chunk:
+                return None
+            chunk = decoder.process(b"", output_buffer_limit=_STEP)
+    except brotli.error:
+        return None
+
+
+def _zstd(body: bytes, cap: int) -> bytes | None:
+    out = bytearray()
+    try:
+        with zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).stream_reader(body, read_across_frames=True) as reader:
+            while chunk := reader.read(_STEP):
+                out += chunk
+                _capped(len(out), cap)
+    except zstandard.ZstdError:
+        return None
+    return bytes(out) or None
+
+
+_DECODERS: Final[dict[str, Callable[[bytes, int], Any]]] = {
+    "gzip": _gzip,
+    "x-gzip": _gzip,
+    "deflate": _deflate,
+    "br": _brotli,
+    "zstd": _zstd,
+}

@@ -1,0 +1,227 @@
+"""What a page says of itself: title, people, times, links, rights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urljoin, urlsplit
+
+from newsmill.errors import Rejected
+from newsmill.page import authors, dates, rights, structured, titles
+from newsmill.page.document import Element
+from newsmill.page.passages import Passage
+from newsmill.page.structured import Node
+from newsmill.page.urls import registrable_domain
+from newsmill.records import RawPage, Rights
+
+_MOST: Final = 30
+_LONGEST_TITLE: Final = 500
+_LONGEST_DESCRIPTION: Final = 2_000
+_LONGEST_NAME: Final = 200
+_LONGEST_LINK: Final = 2_000
+_OPENING_BEFORE: Final = 4
+_OPENING_AFTER: Final = 8
+_OPENING_WORDS: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is read before the text is selected, since the selection needs it."""
+
+    meta: Mapping[str, list[str]]
+    nodes: Sequence[Node]
+    article: Node
+    title: str | None
+    titles: tuple[str, ...]  # all that the page gives as its title, the site's name cut off
+    description: str | None
+    site_name: str | None
+    sites: tuple[str, ...]
+    canonical: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What is read beside the text."""
+
+    authors: tuple[str, ...]
+    byline: str | None
+    published: dates.Stamp | None
+    modified: dates.Stamp | None
+    publisher: str | None
+    source_organization: str | None
+    section: str | None
+    tags: tuple[str, ...]
+    images: tuple[str, ...]
+    html_lang: str | None
+    is_accessible_for_free: bool | None
+    rights: Rights
+
+
+def facts(root: Element, url: str) -> Facts:
+    """Read meta tags and JSON-LD, and choose the title."""
+    meta = _meta(root)
+    nodes = structured.nodes(root)
+    article = structured.article(nodes)
+    canonical = _canonical(root, meta, url)
+    site = _first(meta, "og:site_name", "application-name", "apple-mobile-web-app-title")
+    publisher = structured.text(article.get("publisher"))
+    sites = [name for name in (site, publisher) if name]
+    if canonical:
+        sites.extend(_domain_names(canonical))
+    headings = [text for h1 in root.iter("h1") if (text := " ".join(" ".join(h1.itertext()).split()))]
+    claims = [
+        claim
+        for claim in (
+            structured.text(article.get("headline")),
+            _first(meta, "og:title"),
+            _first(meta, "twitter:title"),
+            _first(meta, "dc.title", "parsely-title", "sailthru.title", "title", "headline"),
+        )
+        if claim
+    ]
+    head_title = root.find(".//title")
+    document_title = " ".join(" ".join(head_title.itertext()).split()) if head_title is not None else None
+    title = titles.choose(headings=headings, claimed=claims, document_title=document_title, sites=sites)
+    everything = [title, *claims, document_title, *headings]
+    names = {titles.squeezed(name) for name in sites}
+    return Facts(
+        meta=meta,
+        nodes=nodes,
+        article=article,
+        title=title[:_LONGEST_TITLE] if title else None,
+        titles=tuple(dict.fromkeys(form for text in everything if text for form in (text, titles.without_site(text[:_LONGEST_TITLE], names)))),
+        description=_clip(
+            _first(meta, "og:description", "description", "twitter:description", "dc.description")
+            or structured.text(article.get("description")),
+            _LONGEST_DESCRIPTION,
+        ),
+        site_name=_clip(site, _LONGEST_NAME),
+        sites=tuple(sites),
+        canonical=canonical,
+    )
+
+
+def read(root: Element, page: Facts, passages: Sequence[Passage], first_prose: int | None, raw: RawPage) -> Metadata:
+    """Read all the rest. Call this last: the search for a date may change the tree.
+
+    Args:
+        root: The page's tree.
+        page: From `facts`.
+        passages: All passages of the page.
+        first_prose: Where the text begins among them.
+        raw: The page as it came: its URL, headers and fetch time count.
+    """
+    article, meta = page.article, page.meta
+    lang = _language(root, meta, article)
+    people, byline = authors.read(root, article, page.nodes, meta, passages, page.sites)
+    return Metadata(
+        authors=tuple(_clip(name, _LONGEST_NAME) or "" for name in people),
+        byline=byline,
+        published=dates.published(
+            root,
+            article,
+            page.nodes,
+            meta,
+            opening(passages, first_prose),
+            month_first=lang is not None and lang.lower().startswith("en") and not lang.lower().endswith(("gb", "au", "in", "nz", "ie", "za")),
+            url=page.canonical or raw.url,
+            fetched_at=raw.fetched_at,
+        ),
+        modified=dates.modified(article, meta),
+        publisher=_clip(structured.text(article.get("publisher")), _LONGEST_NAME),
+        source_organization=_clip(
+            structured.text(article.get("sourceOrganization")) or structured.text(article.get("provider")), _LONGEST_NAME
+        ),
+        section=_clip(structured.text(article.get("articleSection")) or _first(meta, "article:section", "parsely-section"), _LONGEST_NAME),
+        tags=_tags(article, meta),
+        images=_images(article, meta, raw.url),
+        html_lang=lang,
+        is_accessible_for_free=_accessible(page.nodes, meta),
+        rights=rights.read(root, article, meta, raw.headers),
+    )
+
+
+def opening(passages: Sequence[Passage], first_prose: int | None) -> list[str]:
+    """The short passages around the title: kicker, date, byline."""
+    title = next((n for n, p in enumerate(passages) if p.frame.tag == "h1"), None)
+    if title is None:
+        return []
+    end = first_prose if first_prose is not None and first_prose > title else title + _OPENING_AFTER
+    window = passages[max(0, title - _OPENING_BEFORE) : end + 1]
+    return [p.text for p in window if p.words < _OPENING_WORDS]
+
+
+def _meta(root: Element) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for tag in root.iter("meta"):
+        name = tag.get("property") or tag.get("name") or tag.get("itemprop") or tag.get("http-equiv")
+        content = tag.get("content")
+        if name and content and (value := " ".join(content[:20_000].split())):
+            found.setdefault(name.strip().lower(), []).append(value)
+    return found
+
+
+def _first(meta: Mapping[str, list[str]], *names: str) -> str | None:
+    return next((value for name in names for value in meta.get(name, ())), None)
+
+
+def _clip(text: str | None, most: int) -> str | None:
+    return text[:most] if text else None
+
+
+def _canonical(root: Element, meta: Mapping[str, list[str]], url: str) -> str | None:
+    claimed = next((link.get("href") for link in root.iter("link") if (link.get("rel") or "").lower() == "canonical" and link.get("href")), None)
+    claimed = claimed or _first(meta, "og:url", "twitter:url")
+    if not claimed or len(claimed) > _LONGEST_LINK:
+        return None
+    try:
+        absolute = urljoin(url, claimed.strip())
+        return absolute if urlsplit(absolute).scheme in ("http", "https") else None
+    except ValueError:
+        return None
+
+
+def _domain_names(url: str) -> list[str]:
+    try:
+        domain = registrable_domain(url)
+    except Rejected:
+        return []
+    return [domain, domain.partition(".")[0]]
+
+
+def _language(root: Element, meta: Mapping[str, list[str]], article: Node) -> str | None:
+    html = root if root.tag == "html" else root.find(".//html")
+    stated = html.get("lang") or html.get("{http://www.w3.org/XML/1998/namespace}lang") if html is not None else None
+    stated = stated or _first(meta, "content-language", "og:locale", "language", "dc.language") or structured.text(article.get("inLanguage"))
+    if not stated:
+        return None
+    code = stated.split(",")[0].strip().replace("_", "-")
+    return code if 2 <= len(code) <= 12 and code[:2].isalpha() and code.isascii() else None
+
+
+def _tags(article: Node, meta: Mapping[str, list[str]]) -> tuple[str, ...]:
+    stated = structured.texts(article.get("keywords")) or meta.get("article:tag") or meta.get("news_keywords") or meta.get("keywords") or []
+    parts = [part.strip() for text in stated for part in (text.split(",") if "," in text else [text])]
+    return tuple(dict.fromkeys(part[:_LONGEST_NAME] for part in parts if part))[:_MOST]
+
+
+def _images(article: Node, meta: Mapping[str, list[str]], url: str) -> tuple[str, ...]:
+    stated = [*structured.links(article.get("image")), *meta.get("og:image", ()), *meta.get("twitter:image", ())]
+    absolute = []
+    for link in stated:
+        try:
+            joined = urljoin(url, link)
+        except ValueError:
+            continue
+        if joined.startswith(("http://", "https://")) and len(joined) <= _LONGEST_LINK:
+            absolute.append(joined)
+    return tuple(dict.fromkeys(absolute))[:_MOST]
+
+
+def _accessible(nodes: Sequence[Node], meta: Mapping[str, list[str]]) -> bool | None:
+    for node in nodes:
+        if "isAccessibleForFree" in node and structured.types(node) & (structured.ARTICLE_TYPES | {"WebPage", "CreativeWork"}):
+            return structured.truth(node["isAccessibleForFree"])
+    tier = (_first(meta, "article:content_tier", "og:article:content_tier") or "").lower()
+    return {"free": True, "metered": False, "locked": False}.get(tier)

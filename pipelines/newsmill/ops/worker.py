@@ -20,7 +20,6 @@ from apache_beam.portability.api import (
     beam_provision_api_pb2_grpc,
     endpoints_pb2,
 )
-from apache_beam.runners.worker import sdk_worker_main
 from google.protobuf import json_format, text_format
 
 PROVISION_S: Final = 60.0
@@ -81,6 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.update(
         environment(given.id, control=given.control, logging=given.logging, provision=given.provision)
     )
+    from apache_beam.runners.worker import sdk_worker_main  # reads WORKER_ID when it is imported
+
     sdk_worker_main.main([])
     return 0
 

@@ -37,6 +37,8 @@ WORKER: Final = "newsmill.ops.worker"
 GRACE_S: Final = 5.0
 """How long a worker may take to end before it is killed."""
 
+_STDERR: Final = 2  # nobody may read the pool's own output: a worker must not fill that pipe
+
 _ID = re.compile(r"[A-Za-z0-9][]A-Za-z0-9_.:[-]{0,199}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
 _log = logging.getLogger(__name__)
@@ -154,7 +156,7 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type
                     error=f"refused: {self.most} workers run already; see --max-workers"
                 )
             self._workers[request.worker_id] = subprocess.Popen(
-                command, stdin=subprocess.PIPE, close_fds=True, start_new_session=True
+                command, stdin=subprocess.PIPE, stdout=_STDERR, close_fds=True, start_new_session=True
             )
         _log.info("worker %s started", request.worker_id)
         return beam_fn_api_pb2.StartWorkerResponse()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
 import apache_beam as beam
-import structlog
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
 
@@ -18,6 +18,9 @@ from newsmill.sources import kafka
 from newsmill.transforms.batches import BatchName, WrittenBatch
 from newsmill.transforms.chunks import RecordCoder
 from newsmill.transforms.outcome import busy
+from newsmill.transforms.worker_lake import writer
+
+_log = logging.getLogger(__name__)
 
 
 class CommitBatches(beam.PTransform):
@@ -55,7 +58,6 @@ class _CommitFn(beam.DoFn):
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._lake: Lake | None = None
 
     def process(
         self,
@@ -63,16 +65,19 @@ class _CommitFn(beam.DoFn):
         last: Any = beam.DoFn.StateParam(LAST),
         early: Any = beam.DoFn.StateParam(EARLY),
     ) -> Iterator[BatchName]:
-        self._lake = self._lake or Lake.open(self._config.lake)
-        waiting = {b.plan.ingested_at: b for b in chain(early.read(), (keyed[1],))}
+        with writer(self._config.lake) as lake:
+            yield from self._in_order(lake, keyed[1], last, early)
+
+    def _in_order(self, lake: Lake, new: WrittenBatch, last: Any, early: Any) -> Iterator[BatchName]:
+        waiting = {b.plan.ingested_at: b for b in chain(early.read(), (new,))}
         before: BatchName | None = last.read()
         for batch in sorted(waiting.values(), key=lambda b: b.plan.ingested_at):
             name, plan = BatchName(ingested_at=batch.plan.ingested_at), batch.plan
-            if not plan.in_lake(self._lake.committed()):
+            if not plan.in_lake(lake.committed()):
                 if plan.after is not None and (before is None or before.ingested_at != plan.after):
                     break
                 with busy(CommitBatches):
-                    self._commit(batch)
+                    self._commit(lake, batch)
                 yield name
             del waiting[plan.ingested_at]
             before = name
@@ -81,23 +86,17 @@ class _CommitFn(beam.DoFn):
         for batch in waiting.values():
             early.add(batch)
 
-    def _commit(self, batch: WrittenBatch) -> None:
-        assert self._lake is not None
+    def _commit(self, lake: Lake, batch: WrittenBatch) -> None:
         plan = batch.plan
-        if (left := self._lake.pending()) is not None:
-            self._lake.abandon(left)
-        begun = self._lake.begin(plan.slices, gaps=plan.gaps, now=plan.ingested_at)
+        if (left := lake.pending()) is not None:
+            lake.abandon(left)
+        begun = lake.begin(plan.slices, gaps=plan.gaps, now=plan.ingested_at)
         if begun.ingested_at != plan.ingested_at:
             raise LakeError(
                 f"batch of {plan.ingested_at}: the lake has a later one, {begun.ingested_at}: "
                 "the clock of the planner went back"
             )
-        self._lake.commit(begun, batch.files)
-        kafka.commit_offsets(self._config.kafka, self._lake.committed())
+        lake.commit(begun, batch.files)
+        kafka.commit_offsets(self._config.kafka, lake.committed())
         Metrics.counter(CommitBatches, "records").inc(plan.records)
-        structlog.get_logger().info("batch committed", ingested_at=plan.ingested_at, records=plan.records)
-
-    def teardown(self) -> None:
-        if self._lake is not None:
-            self._lake.release()
-            self._lake = None
+        _log.info("batch %d committed: %d records", plan.ingested_at, plan.records)

@@ -6,12 +6,12 @@ workers and read there. The checkpoint mark of the job is what was planned and i
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import apache_beam as beam
-import structlog
 from apache_beam.coders import NullableCoder, TimestampCoder
 from apache_beam.io.iobase import RestrictionProgress, RestrictionTracker, WatermarkEstimator
 from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
@@ -32,6 +32,8 @@ from newsmill.transforms.worker_lake import reader
 
 POLL_S: Final = 1
 """How long an idle planner rests: whole seconds, since Flink cuts the rest off."""
+
+_log = logging.getLogger(__name__)
 
 
 class Stream(NamedTuple):
@@ -203,7 +205,7 @@ class _PlanFn(beam.DoFn):
             self._finish_commit(lake, so_far)
             plan = self._plan(so_far, committed, lake)
         except Transient as error:
-            structlog.get_logger().warning("planning is tried again", error=str(error))
+            _log.warning("planning is tried again: %s", error)
             Metrics.counter(ReadStream, "transient").inc()
             tracker.defer_remainder(Duration(seconds=POLL_S))
             return
@@ -213,6 +215,9 @@ class _PlanFn(beam.DoFn):
             tracker.try_claim(PlannedSoFar(last=so_far.last, under_way=under_way, done=ended))
         elif tracker.try_claim(PlannedSoFar(last=plan.ingested_at, under_way=(*under_way, plan))):
             Metrics.counter(ReadStream, "batches").inc()
+            _log.info(
+                "batch %d planned: %d records, %d under way", plan.ingested_at, plan.records, len(under_way)
+            )
             ended = False
             yield TimestampedValue(plan, now)
         else:

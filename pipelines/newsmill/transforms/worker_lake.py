@@ -1,11 +1,21 @@
-"""The lake as the workers of the endless job look at it: one reader a process."""
+"""The lake as the workers of the endless job see it: one reader and one writer a process.
+
+A worker has several instances of a step at a time, so what can be held once only belongs to the process.
+"""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from newsmill.config import LakeConfig
+from newsmill.errors import LakeError
 from newsmill.lake.lake import Lake
+
+_writers: dict[str, Lake] = {}
+_writing = threading.Lock()
 
 
 def reader(config: LakeConfig) -> Lake:
@@ -16,3 +26,23 @@ def reader(config: LakeConfig) -> Lake:
 @cache
 def _reader(config: str) -> Lake:
     return Lake.look(LakeConfig.model_validate_json(config))
+
+
+@contextmanager
+def writer(config: LakeConfig) -> Iterator[Lake]:
+    """The lake for writing, by one step at a time; it stays open for the next one.
+
+    After an error of the lake it is given back, so that the next try opens it anew.
+
+    Raises:
+        LakeError: Another process is writing it.
+    """
+    key = config.model_dump_json()
+    with _writing:
+        if key not in _writers:
+            _writers[key] = Lake.open(config)
+        try:
+            yield _writers[key]
+        except LakeError:
+            _writers.pop(key).release()
+            raise

@@ -109,8 +109,10 @@ def _edges(rows: list[Entry]) -> dict[str, list[tuple[int, int, float]]]:
             ):
                 weight *= 0.02  # an old or foreign name of one city that is the name of another
             old = best[bare].get(index)
-            if old is None or old[1] < weight:
+            if old is None:
                 best[bare][index] = (number, weight)
+            else:
+                best[bare][index] = (min(number, old[0]), max(weight, old[1]))
     return {
         bare: sorted(((i, r, w) for i, (r, w) in bearers.items()), key=lambda e: (-e[2], e[0]))
         for bare, bearers in sorted(best.items())

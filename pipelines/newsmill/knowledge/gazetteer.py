@@ -24,6 +24,9 @@ from newsmill.records import Record
 _FILES = ("names.marisa", "names.arrow", "edges.arrow", "entities.arrow")
 _LONGEST = 64  # characters of a name looked for in text
 _REMEMBERED = 50_000  # names and entities kept as objects
+_LEADING = re.compile(
+    r"(?:the|president|king|queen|senator|chairman|ambassador|general|secretary|ayatollah|mullah|pope|dr)\.?\s+", re.I
+)
 _WORD_START = re.compile(r"(?<![\w'’])[^\W_]")
 
 
@@ -155,10 +158,23 @@ class Gazetteer:
                 candidates = _spelled(self._candidates(number), text[start:end], language)
                 if candidates:
                     common = bool(self._flags[number] & COMMON_WORD)
-                    found.append(Match(start=start, end=end, candidates=candidates, common=common))
+                    begin = self._bare_start(text, start, end, candidates[0])
+                    found.append(Match(start=begin, end=end, candidates=candidates, common=common))
                     position = end
                     break
         return found
+
+    def _bare_start(self, text: str, start: int, end: int, best: Candidate) -> int:
+        """Where a name begins without its article or title, when it is known without it too."""
+        leading = _LEADING.match(text, start, end)
+        if leading is None:
+            return start
+        if best.coarse == "PER":
+            return leading.end() if leading.group()[:3].lower() not in ("the", "pop") else start
+        known = self._trie.get(fold(text[leading.end() : end]))
+        if known is not None and self._candidates(known)[0].entity_id == best.entity_id:
+            return leading.end()
+        return start
 
     def _candidates(self, number: int) -> tuple[Candidate, ...]:
         known = self._by_name.get(number)
@@ -229,7 +245,7 @@ def _starts(text: str) -> Iterator[int]:
             while end < len(text) and is_spaceless(text[end]):
                 yield end
                 end += 1
-        elif first.isupper() or first.isdigit() or not first.islower():
+        elif not first.islower() or text[match.start() + 1 : match.start() + 2].isupper():
             yield match.start()
 
 

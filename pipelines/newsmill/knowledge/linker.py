@@ -213,7 +213,7 @@ def _vouched(candidate: Candidate, name: _Name, first: Found) -> bool:
     if candidate.coarse == "LOC":
         return name.coarse != "PER"
     if first.common and candidate.weight < _RENOWNED:
-        return name.coarse == candidate.coarse
+        return False
     if candidate.weight < _RENOWNED and " " not in first.folded:
         return name.coarse == candidate.coarse
     return name.coarse is None or _FITS[name.coarse, candidate.coarse] > 0.01
@@ -243,11 +243,15 @@ def _document_pass(names: dict[str, _Name], introduced: Mapping[str, Found]) -> 
                 name.entity is None and full.mentions[0].start < name.mentions[0].start
             ):
                 _take(name, full)
-        elif name.coarse in ("ORG", None) and name.entity is None:
+        elif name.coarse == "ORG" and not _is_known_body(name) or name.coarse is None and name.entity is None:
             longer = [n for f, n in bodies if f.startswith(folded + " ") and f != folded]
             longer = longer or [n for f, n in bodies if folded.isalnum() and _is_initials(name, f)]
             if longer:
                 _take(name, _nearest(longer, name))
+
+
+def _is_known_body(name: _Name) -> bool:
+    return name.entity is not None and name.entity.coarse == "ORG" and name.entity.weight >= _RENOWNED
 
 
 def _is_initials(name: _Name, long: str) -> bool:

@@ -36,6 +36,7 @@ _DIRECTIONS = frozenset(
     "north south east west northern southern eastern western central center centre island islands delta valley "
     "midland midlands highland highlands bay lake village capital state region metro hill hills".split()
 )
+_SUFFIX = re.compile(r"\b(?:Inc|Corp|Co|Ltd|Bros)$")
 _MAJOR = 1_000_000.0  # weight from which a place that is also a common word is believed on sight
 
 
@@ -63,6 +64,7 @@ def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]
     found: list[Found] = []
     used: set[int] = set()
     for span in spans:
+        span = _whole(text, span)
         inside = [i for i, m in enumerate(matches) if m.start < span.end and span.start < m.end]
         wider = [i for i in inside if matches[i].start <= span.start and span.end <= matches[i].end]
         if wider:
@@ -70,15 +72,31 @@ def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]
             found.append(_from_match(text, match, span.coarse))
             used.update(wider)
             continue
+        places = [i for i in inside if _is_place(matches[i])]
+        if span.coarse == "LOC" and places and not gazetteer.lookup(text[span.start : span.end]):
+            found += [_from_match(text, matches[i], "LOC") for i in places]
+            used.update(inside)
+            continue
         found.append(_from_span(text, span, gazetteer))
         for index in inside:
             match = matches[index]
             held = span.start <= match.start and match.end <= span.end
-            if held and span.coarse != "PER" and any(c.coarse == "LOC" for c in match.candidates):
+            if held and span.coarse != "PER" and _is_place(match):
                 found.append(_from_match(text, match, None, inside=True))
             used.add(index)
     found += [_from_match(text, m, None) for i, m in enumerate(matches) if i not in used]
     return sorted(set(found), key=lambda f: (f.start, -f.end))
+
+
+def _is_place(match: Match) -> bool:
+    return any(c.coarse == "LOC" for c in match.candidates)
+
+
+def _whole(text: str, span: Span) -> Span:
+    """The span with the full stop that belongs to a company's suffix: "Target Corp."."""
+    if text[span.end : span.end + 1] == "." and _SUFFIX.search(text, span.start, span.end):
+        return Span(start=span.start, end=span.end + 1, coarse=span.coarse)
+    return span
 
 
 def _from_match(text: str, match: Match, coarse: str | None, *, inside: bool = False) -> Found:

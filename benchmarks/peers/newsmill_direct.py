@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+from newsmill.cli.run import RunProgress
 from newsmill.config import BatchConfig, Config, EnrichConfig, LakeConfig
 from newsmill.direct import DirectMill, FileSource, Summary
 from newsmill.lake.lake import Lake
@@ -24,16 +25,11 @@ def main(warc: Path, output: Path) -> Summary:
         batch=BatchConfig(max_records=1_000),
     )
     lake = Lake.open(config.lake)
-    total = Summary()
-
-    def told(summary: Summary) -> None:
-        nonlocal total
-        total += summary
-
+    progress = RunProgress()
     mill = DirectMill(config, FileSource(config, [warc]), lake, clock=lambda: time.time_ns() // 1000)
-    mill.run(once=True, stop=threading.Event(), on_batch=told)
+    mill.run(once=True, stop=threading.Event(), watches=[progress])
     lake.release()
-    return total
+    return progress.totals
 
 
 if __name__ == "__main__":

@@ -154,6 +154,15 @@ class BatchConfig(Section):
     max_wait_s: PositiveFloat = Field(300.0, description="a batch that is not full is closed after this long")
 
 
+class MetricsConfig(Section):
+    """The endpoint for Prometheus and orchestrators."""
+
+    port: int | None = Field(
+        None, ge=0, le=65535, description="serve /metrics, /health and /ready; 0: a free port"
+    )
+    host: str = Field("127.0.0.1", description="address to listen on; the endpoint has no authentication")
+
+
 class OnDataLoss(StrEnum):
     """What to do when the broker no longer has the next offset."""
 
@@ -206,5 +215,6 @@ class Config(Section):
     enrich: EnrichConfig = EnrichConfig()
     lake: LakeConfig = LakeConfig()
     batch: BatchConfig = BatchConfig()
+    metrics: MetricsConfig = MetricsConfig()
     portable: PortableConfig = PortableConfig()
     on_data_loss: OnDataLoss = OnDataLoss.FAIL

@@ -46,8 +46,8 @@ Committed = Mapping[tuple[str, int], int]
 class Source(Protocol):
     """Where the records of batches come from."""
 
-    def waiting(self, committed: Committed) -> int:
-        """About how many records wait behind the committed offsets; cheap."""
+    def lag(self, committed: Committed) -> dict[tuple[str, int], int]:
+        """About how many records wait behind the committed offsets, by (topic, partition); cheap."""
 
     def plan(self, committed: Committed) -> Plan:
         """The next batch, within its bounds."""
@@ -103,15 +103,28 @@ class Summary:
         }
 
 
+class Watch(Protocol):
+    """Who is told how the run goes; see `ops.metrics.RunMetrics`."""
+
+    def alive(self) -> None:
+        """The loop is running."""
+
+    def lag(self, behind: Mapping[tuple[str, int], int]) -> None:
+        """Offsets between the lake and the end of each (topic, partition)."""
+
+    def batch_committed(self, summary: Summary, files: Sequence[DataFile]) -> object:
+        """A batch became visible."""
+
+
 class KafkaSource:
     """The topic of the configuration."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
 
-    def waiting(self, committed: Committed) -> int:
+    def lag(self, committed: Committed) -> dict[tuple[str, int], int]:
         """Offsets behind the committed ones."""
-        return sum(kafka.lag(self._config.kafka, committed).values())
+        return kafka.lag(self._config.kafka, committed)
 
     def plan(self, committed: Committed) -> Plan:
         """The next batch, counted exactly."""
@@ -145,9 +158,9 @@ class FileSource:
         self._config = config
         self._paths = paths
 
-    def waiting(self, committed: Committed) -> int:
-        """Unknown without reading them: whether anything is left."""
-        return sum(1 for _ in islice(self._left(committed), 1))
+    def lag(self, committed: Committed) -> dict[tuple[str, int], int]:
+        """Unknown without reading all: 1 where anything is left."""
+        return {(r.position.topic, r.position.partition): 1 for r in islice(self._left(committed), 1)}
 
     def plan(self, committed: Committed) -> Plan:
         """The next batch: as many records as the bounds allow."""
@@ -220,27 +233,27 @@ class DirectMill:
         self._index.seed(_seeds(lake.recent(days=config.copies.horizon_days)))
         self._name = f"copies:{config.lake.path}"
 
-    def run(self, *, once: bool, stop: threading.Event, on_batch: Callable[[Summary], None]) -> None:
+    def run(self, *, once: bool, stop: threading.Event, watches: Sequence[Watch]) -> None:
         """Loop over batches.
 
         Args:
             once: Stop when caught up.
             stop: Set from outside: finish the batch under way, then return.
-            on_batch: Told after each commit.
+            watches: Told of each committed batch, and of the lag.
 
         Raises:
             DataLoss: Offsets are gone from the broker and the configuration says to fail.
             Fenced: Another process has taken over the lake.
         """
+        self._watches = watches
         lend(self._name, self._index)
         try:
             while not stop.is_set():
                 batch = self._resumed() or self._next(once, stop)
-                if batch is None:
-                    if once:
-                        return
-                elif (summary := self._run(batch)) is not None:
-                    on_batch(summary)
+                if batch is not None:
+                    self._run(batch)
+                elif once:
+                    return
         finally:
             withdraw(self._name)
 
@@ -262,7 +275,7 @@ class DirectMill:
         """Begin the next batch; none when nothing waits or it was told to stop."""
         waited = time.monotonic()
         while not once:
-            waiting = self._source.waiting(self._lake.committed())
+            waiting = self._waiting()
             if waiting >= self._config.batch.max_records:
                 break
             if waiting and time.monotonic() - waited >= self._config.batch.max_wait_s:
@@ -275,8 +288,15 @@ class DirectMill:
             return None
         return self._lake.begin(plan.slices, gaps=plan.gaps, now=self._clock())
 
-    def _run(self, batch: Batch) -> Summary | None:
-        """Run and commit a batch; None when it must be done again: a page was taken down meanwhile."""
+    def _waiting(self) -> int:
+        behind = self._source.lag(self._lake.committed())
+        for watch in self._watches:
+            watch.alive()
+            watch.lag(behind)
+        return sum(behind.values())
+
+    def _run(self, batch: Batch) -> None:
+        """Run a batch and commit it, unless it must be done again: a page was taken down meanwhile."""
         start = time.monotonic()
         files: list[DataFile] = []
         into = f"files:{batch.batch_id}"
@@ -296,18 +316,19 @@ class DirectMill:
             pending = self._lake.pending()
             if pending is None or pending.files:
                 raise
-            return None
+            return
         self._index.commit(batch.batch_id)
-        committed = self._lake.committed()
-        self._source.done(committed)
+        self._source.done(self._lake.committed())
         now = time.monotonic()
-        return replace(
+        summary = replace(
             _summary(files),
             seconds=now - start,
             commit_seconds=now - written,
             stage_us=stages,
-            waiting=self._source.waiting(committed),
+            waiting=self._waiting(),
         )
+        for watch in self._watches:
+            watch.batch_committed(summary, files)
 
     def _pipeline(self, batch: Batch, into: str) -> Counter[str]:
         options = PipelineOptions(

@@ -9,6 +9,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -31,6 +33,7 @@ from newsmill.config import Config, OnDataLoss
 
 if TYPE_CHECKING:
     from newsmill.direct import Source, Summary
+    from newsmill.lake.files import DataFile
 
 
 class Runner(StrEnum):
@@ -117,30 +120,26 @@ def run_portable(config: Config, *, flink: bool, once: bool) -> None:
 
 def run_direct(config: Config, *, once: bool, source: Source | None = None) -> Summary:
     """Run micro-batches until caught up or told to stop; what all of them did."""
-    from newsmill.direct import DirectMill, KafkaSource, Summary
+    from newsmill.direct import DirectMill, KafkaSource
     from newsmill.lake.lake import Lake
+    from newsmill.ops.metrics import RunMetrics
+    from newsmill.ops.server import MetricsServer
 
     stop = _stop_on_signals()
-    lake = Lake.open(config.lake)
-    totals = Summary()
-    try:
-        mill = DirectMill(
-            config,
-            source or KafkaSource(config),
-            lake,
-            clock=lambda: time.time_ns() // 1000,
-        )
-        with _Progress() as progress:
-
-            def told(summary: Summary) -> None:
-                nonlocal totals
-                totals += summary
-                progress.batch(summary, totals)
-
-            mill.run(once=once, stop=stop, on_batch=told)
-    finally:
-        lake.release()
-    return totals
+    metrics = RunMetrics()
+    with ExitStack() as stack:
+        if config.metrics.port is not None:
+            server = MetricsServer(metrics, host=config.metrics.host, port=config.metrics.port)
+            stack.enter_context(server)
+            structlog.get_logger().info("serving metrics", host=server.host, port=server.port)
+        lake = Lake.open(config.lake)
+        stack.callback(lake.release)
+        source = source or KafkaSource(config)
+        mill = DirectMill(config, source, lake, clock=lambda: time.time_ns() // 1000)
+        progress = stack.enter_context(RunProgress())
+        metrics.ready()
+        mill.run(once=once, stop=stop, watches=(metrics, progress))
+    return progress.totals
 
 
 def _stop_on_signals() -> threading.Event:
@@ -159,10 +158,13 @@ def _stop_on_signals() -> threading.Event:
     return stop
 
 
-class _Progress:
+class RunProgress:
     """A live bar on a terminal, a log line a batch elsewhere."""
 
     def __init__(self) -> None:
+        from newsmill.direct import Summary
+
+        self.totals = Summary()
         self._log = structlog.get_logger()
         self._bar = None
         if sys.stderr.isatty():
@@ -176,7 +178,7 @@ class _Progress:
             )
             self._task = self._bar.add_task("waiting for the first batch", total=None)
 
-    def __enter__(self) -> _Progress:
+    def __enter__(self) -> RunProgress:
         if self._bar:
             self._bar.start()
         return self
@@ -185,8 +187,15 @@ class _Progress:
         if self._bar:
             self._bar.stop()
 
-    def batch(self, summary: Summary, totals: Summary) -> None:
+    def alive(self) -> None:
+        """Nothing to show."""
+
+    def lag(self, behind: Mapping[tuple[str, int], int]) -> None:
+        """Shown with the batch."""
+
+    def batch_committed(self, summary: Summary, files: Sequence[DataFile]) -> None:
         """Tell of one committed batch."""
+        totals = self.totals = self.totals + summary
         if self._bar:
             fates = "  ".join(f"{fate} {n}" for fate, n in totals.fates.most_common())
             self._bar.update(

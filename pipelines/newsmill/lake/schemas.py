@@ -368,7 +368,11 @@ _CLUSTER_EVENTS = TableSchema(
     arrow=pa.schema(
         [
             _field(
-                1, "event", pa.string(), "created | joined | merged | representative_changed", required=True
+                1,
+                "event",
+                pa.string(),
+                "created | joined | left | merged | representative_changed",
+                required=True,
             ),
             _field(2, "cluster_id", pa.string(), "the cluster that changed", required=True),
             _field(3, "article_id", pa.string(), "the article that caused it", required=True),

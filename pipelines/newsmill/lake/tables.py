@@ -47,6 +47,7 @@ from pyiceberg.table.update.snapshot import ExpireSnapshots
 from pyiceberg.transforms import HourTransform
 from sqlalchemy.exc import OperationalError
 
+from newsmill import failpoints
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError, Transient
 from newsmill.lake import storage
@@ -167,6 +168,7 @@ class Tables:
             transaction = table.transaction()
             if not stage(table, transaction):
                 return table
+            failpoints.reach(f"table.staged.{name}")
             try:
                 transaction.commit_transaction()
             except (CommitFailedException, CommitStateUnknownException, OperationalError) as error:
@@ -175,6 +177,7 @@ class Tables:
                 time.sleep(pause_s * random.uniform(0.5, 1.5))
                 pause_s = min(pause_s * 2, 2.0)
                 continue
+            failpoints.reach(f"table.changed.{name}")
             self.point(name)
             return table
 

@@ -1,0 +1,185 @@
+"""The consumers' contract, made from the schemas: an ODCS data contract, and a page that explains each field.
+
+`python -m newsmill.lake.contract schemas/output` writes both; a test fails while they are not the same as
+the schemas.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from ruamel.yaml import YAML
+
+from newsmill.lake.schemas import SCHEMA_VERSION, TABLES, TableSchema
+
+API_VERSION = "v3.1.0"
+"""Version of the Open Data Contract Standard, bitol.io."""
+
+_KEYS = {
+    "articles": (("article_id", "revision"),),
+    "cluster_events": (("at", "seq"),),
+    "fate": (("topic", "partition", "offset"),),
+    "quarantine": (("topic", "partition", "offset"),),
+    "takedowns": (("kind", "value"),),
+}
+
+_PERSONAL = {"articles": ("authors", "byline", "body", "title", "entities"), "quarantine": ("payload",)}
+"""Columns that hold what publishers wrote about people, or people's names."""
+
+_USE = (
+    "Bodies, titles and descriptions are the publishers' works: `rights` tells what they say about machine "
+    "use, and the reader has to honour it. Content that was taken down is null, with `withheld` saying why."
+)
+_LIMITS = (
+    "Columns are only ever added, with new ids; a column's id, name and meaning stay. A row never changes, "
+    "but for takedowns and replays. One record of the topic has exactly one row of `fate`. `dt` and `hour` "
+    "are folders for pruning (UTC ingest time), not columns."
+)
+
+
+def odcs() -> str:
+    """The data contract of all tables, as YAML."""
+    contract = {
+        "apiVersion": API_VERSION,
+        "kind": "DataContract",
+        "id": "newsmill",
+        "name": "newsmill lake",
+        "version": f"{SCHEMA_VERSION}.0.0",
+        "status": "active",
+        "description": {
+            "purpose": "Each fetched news page with its text, language, copies, origin, entities and places.",
+            "usage": _USE,
+            "limitations": _LIMITS,
+        },
+        "schema": [_table(schema) for schema in TABLES.values()],
+        "slaProperties": [
+            {"property": "frequency", "value": 300, "unit": "s", "element": "articles.ingested_at"},
+        ],
+    }
+    text = io.StringIO()
+    yaml = YAML()
+    yaml.width = 110
+    yaml.dump(contract, text)
+    return text.getvalue()
+
+
+def page() -> str:
+    """What each field of each table means, as Markdown."""
+    lines = [
+        "# Tables of the lake",
+        "",
+        "Made from `newsmill/lake/schemas.py` by `python -m newsmill.lake.contract schemas/output`.",
+        "",
+        f"Schema version {SCHEMA_VERSION}. {_LIMITS} {_USE}",
+        "",
+        "Times are UTC in microseconds. Offsets into text count characters. The state of the clusters is the "
+        "view in [clusters.sql](clusters.sql) over `cluster_events`.",
+    ]
+    for schema in TABLES.values():
+        lines += ["", f"## {schema.name}", "", schema.doc, ""]
+        keys = " and ".join(f"({', '.join(key)})" for key in _KEYS[schema.name])
+        lines += [f"Unique: {keys}. Sorted inside a file by {', '.join(schema.sort)}.", ""]
+        lines += ["| id | field | type | null | meaning |", "|---|---|---|---|---|"]
+        for field in schema.arrow:
+            lines += _rows(field, "")
+    return "\n".join(lines) + "\n"
+
+
+def _table(schema: TableSchema) -> dict[str, Any]:
+    key = _KEYS[schema.name][0]
+    properties = []
+    for field in schema.arrow:
+        found = _property(field)
+        if field.name in key:
+            found |= {"primaryKey": True, "primaryKeyPosition": key.index(field.name) + 1}
+        if field.name == "ingested_at":
+            found |= {"partitioned": True, "partitionKeyPosition": 1}
+        if field.name in _PERSONAL.get(schema.name, ()):
+            found["classification"] = "personal"
+        properties.append(found)
+    return {
+        "name": schema.name,
+        "physicalName": f"newsmill.{schema.name}",
+        "physicalType": "table",
+        "description": schema.doc,
+        "properties": properties,
+    }
+
+
+def _property(field: pa.Field) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "name": field.name,
+        "logicalType": _logical(field.type),
+        "physicalType": _physical(field.type),
+        "required": not field.nullable,
+    }
+    if doc := _doc(field):
+        found["description"] = doc
+    found["customProperties"] = [{"property": "icebergFieldId", "value": _id(field)}]
+    if pa.types.is_struct(field.type):
+        found["properties"] = [_property(child) for child in field.type]
+    elif pa.types.is_list(field.type):
+        found["items"] = _property(field.type.value_field)
+    elif pa.types.is_map(field.type):
+        found["properties"] = [_property(field.type.key_field), _property(field.type.item_field)]
+    return found
+
+
+def _rows(field: pa.Field, prefix: str) -> list[str]:
+    path = prefix + field.name
+    null = "yes" if field.nullable else "no"
+    doc = _doc(field).replace("|", "\\|")
+    lines = [f"| {_id(field)} | `{path}` | {_physical(field.type)} | {null} | {doc} |"]
+    inner = field.type
+    if pa.types.is_list(inner) and pa.types.is_struct(inner.value_type):
+        path, inner = path + "[]", inner.value_type
+    if pa.types.is_struct(inner):
+        for child in inner:
+            lines += _rows(child, path + ".")
+    return lines
+
+
+def _logical(type: pa.DataType) -> str:
+    if pa.types.is_timestamp(type):
+        return "timestamp"
+    if pa.types.is_list(type):
+        return "array"
+    if pa.types.is_struct(type) or pa.types.is_map(type):
+        return "object"
+    if pa.types.is_integer(type):
+        return "integer"
+    if pa.types.is_floating(type):
+        return "number"
+    return "boolean" if pa.types.is_boolean(type) else "string"
+
+
+def _physical(type: pa.DataType) -> str:
+    """The type as Iceberg names it."""
+    if pa.types.is_timestamp(type):
+        return "timestamptz"
+    if pa.types.is_list(type):
+        return f"list<{_physical(type.value_type)}>"
+    if pa.types.is_map(type):
+        return f"map<{_physical(type.key_type)}, {_physical(type.item_type)}>"
+    if pa.types.is_struct(type):
+        return "struct"
+    return {"int32": "int", "int64": "long", "bool": "boolean"}.get(str(type), str(type))
+
+
+def _doc(field: pa.Field) -> str:
+    return (field.metadata or {}).get(b"doc", b"").decode()
+
+
+def _id(field: pa.Field) -> int:
+    return int(field.metadata[b"PARQUET:field_id"])
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "newsmill.odcs.yaml").write_text(odcs(), encoding="utf-8")
+    (folder / "README.md").write_text(page(), encoding="utf-8")

@@ -1,0 +1,83 @@
+"""What a crash at any place of the commit protocol does to readers: nothing."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import faults
+from faults import FAILPOINTS, MUTANTS, Work
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Work:
+    return Work(tmp_path / "lake", end=200, batch=100, partitions=(0, 1))
+
+
+@pytest.mark.parametrize("place", FAILPOINTS)
+def test_writer_killed_loses_and_repeats_nothing_at_each_place(work: Work, place: str) -> None:
+    with faults.watched(work.root) as seen:
+        problems = faults.killed_at(work, place, nth=random.Random(place).choice((1, 2)))
+    assert problems + seen == []
+
+
+@pytest.mark.parametrize("place", FAILPOINTS)
+def test_power_cut_loses_and_repeats_nothing_at_each_place(work: Work, place: str) -> None:
+    assert faults.killed_at(work, place, power=True, seed=1) == []
+
+
+@pytest.mark.parametrize(
+    "place", ["file.before_fsync", "metadata.before_fsync", "commit.decided", "table.staged.fate"]
+)
+def test_full_disk_is_an_error_and_leaves_nothing_half_visible(work: Work, place: str) -> None:
+    assert faults.disk_full_at(work, place) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "nth"), [("commit.decided", 1), ("table.staged.articles", 1), ("table.staged.fate", 4)]
+)
+def test_writer_that_slept_past_its_lease_is_refused_when_it_wakes(work: Work, place: str, nth: int) -> None:
+    with faults.watched(work.root) as seen:
+        problems = faults.asleep_at(work, place, nth=nth)
+    assert problems + seen == []
+
+
+def test_second_writer_gets_an_error_and_the_first_goes_on(work: Work) -> None:
+    assert faults.second_writer(work) == []
+
+
+def test_writer_waits_when_the_catalog_is_locked(work: Work) -> None:
+    assert faults.locked_catalog(work) == []
+
+
+def test_upkeep_beside_a_writer_that_is_killed_disturbs_nobody(work: Work) -> None:
+    with faults.watched(work.root) as seen:
+        problems = faults.beside_upkeep(work)
+    assert problems + seen == []
+
+
+@pytest.mark.timeout(600)
+def test_25_random_kills_lose_and_repeat_nothing(tmp_path: Path) -> None:
+    work = Work(tmp_path / "lake", end=2_000, batch=100)
+    with faults.watched(work.root) as seen:
+        problems, _ = faults.killed_at_random(work, kills=25, seed=1, power=False)
+    assert problems + seen == []
+
+
+_CAUGHT_BY: dict[str, Callable[[Work], list[str]]] = {
+    "fsync": lambda work: faults.killed_at(work, "commit.done", power=True, seed=1),
+    "fence": lambda work: faults.asleep_at(work, "table.staged.fate", nth=4),
+    "compare-and-swap": lambda work: faults.asleep_at(work, "table.staged.fate", nth=4),
+    "ledger-last": lambda work: faults.killed_at(work, "table.changed.fate", nth=4),
+    "idempotent-batch": lambda work: faults.killed_at(work, "commit.appended.articles"),
+    "decision": lambda work: faults.killed_at(work, "commit.appended.quarantine"),
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_suite_fails_when_the_writer_lacks(tmp_path: Path, mutant: str) -> None:
+    work = Work(tmp_path / "lake", end=200, batch=100, mutant=mutant)
+    assert _CAUGHT_BY[mutant](work) != []

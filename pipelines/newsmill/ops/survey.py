@@ -70,7 +70,7 @@ def survey(lake: str) -> Survey:
     """
     asked = _Questions(lake)
     totals = asked.row(_TOTALS)
-    step = _step(totals["first"], totals["last"])
+    step = _step(totals["first"], totals["last"], totals["batches"])
     return Survey(
         lake=lake,
         totals=totals,
@@ -252,11 +252,12 @@ SELECT "key" AS what, value AS version, count(*) AS articles FROM v GROUP BY ALL
 LIMIT 30"""
 
 
-def _step(first: datetime | None, last: datetime | None) -> timedelta:
-    """The finest step that shows the time between in at most `COLUMNS` columns."""
+def _step(first: datetime | None, last: datetime | None, batches: int) -> timedelta:
+    """The finest step that shows the time between in at most `COLUMNS` columns, and holds a batch."""
     if first is None or last is None:
         return STEPS[0]
-    return next((step for step in STEPS if (last - first) / step < COLUMNS - 1), STEPS[-1])
+    finest = max((last - first) / (COLUMNS - 1), (last - first) / max(batches - 1, 1))
+    return next((step for step in STEPS if step >= finest), STEPS[-1])
 
 
 def _volumes(asked: _Questions, step: timedelta) -> list[Row]:

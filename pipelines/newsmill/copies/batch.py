@@ -74,7 +74,8 @@ class _Version(NamedTuple):
     revision: int
     node: int
     before: int | None = None  # the text the article had before
-    entered: bool = True  # whether it became the article's content: a late older version does not
+    replayed: bool = False  # the very record that is known already
+    late: bool = False  # an older version than the article's content that is known
 
 
 class _State(msgspec.Struct):
@@ -84,12 +85,13 @@ class _State(msgspec.Struct):
     node: int
     revision: int
     arrival: Rank
+    domain: str
 
 
 class _Text(msgspec.Struct):
     """The changing part of a text; what it was before the batch beside it."""
 
-    identity: int
+    founder: int
     text: int
     slot: int
     count: int
@@ -109,6 +111,7 @@ class _Change(NamedTuple):
     node: int | None  # a text of the cluster that tells size and representative; None where it is gone
     cause: Sketch
     merged_into: str | None = None
+    size: int | None = None  # None: as it is at the end
 
 
 class Batch:
@@ -195,13 +198,15 @@ class Batch:
                 self._claim(state.node, sketch)
             if replayed:
                 fate = Fate.REVISION if state.revision > 1 else None
-                return _Version(sketch, fate, state.revision, state.node, entered=False)
-            return _Version(sketch, Fate.REDELIVERY, state.revision, state.node, entered=False)
+                return _Version(sketch, fate, state.revision, state.node, replayed=True)
+            return _Version(sketch, Fate.REDELIVERY, state.revision, state.node)
         node = numbers.get(identity)
         if node is None:
             node = numbers[identity] = self._store.next_node + len(self._fresh)
             self._fresh.append(sketch)
-            self._texts[node] = _Text(identity, sketch.text_hash, ALONE, 0, _rank(sketch), key, sketch.domain)
+            self._texts[node] = _Text(
+                _founder(sketch), sketch.text_hash, ALONE, 0, _rank(sketch), key, sketch.domain
+            )
         self._claim(node, sketch)
         text = self._texts[node]
         revision = state.revision + 1 if state else 1
@@ -212,10 +217,11 @@ class Batch:
         fate = Fate.REVISION if state else None
         if state is not None and _arrival(sketch) < state.arrival:
             self._states[key] = msgspec.structs.replace(state, revision=revision)
-            return _Version(sketch, fate, revision, node, entered=False)
+            self._load_live(state.node)
+            return _Version(sketch, fate, revision, node, state.node, late=True)
         before = None if state is None else state.node
         self._move(before, node, sketch)
-        self._states[key] = _State(content, node, revision, _arrival(sketch))
+        self._states[key] = _State(content, node, revision, _arrival(sketch), sketch.domain)
         return _Version(sketch, fate, revision, node, before)
 
     def _state(self, row: NDArray[np.void]) -> _State:
@@ -224,6 +230,7 @@ class Batch:
             node=int(row["node"]),
             revision=int(row["revision"]),
             arrival=(int(row["time"]), self._position(row)),
+            domain=self._store.domains[int(row["domain"])],
         )
 
     def _claim(self, node: int, sketch: Sketch) -> None:
@@ -295,7 +302,7 @@ class Batch:
             slot = self._store.slot(int(row["cluster"]))
             article = row["article"].tobytes()
             self._texts[number] = _Text(
-                identity=int(row["identity"]),
+                founder=int(row["founder"]),
                 text=int(row["text"]),
                 slot=slot,
                 count=int(row["count"]),
@@ -375,9 +382,9 @@ class Batch:
             cluster_id = ids[0]
             self._led.setdefault(cluster_id, (self._key_leader(claimants[0]), cause))
         else:
-            cluster_id = self._given_ids.get(group[0], _cluster_id(self._texts[group[0]].identity))
+            cluster_id = self._given_ids.get(group[0], _cluster_id(self._texts[group[0]].founder))
             if left:
-                cluster_id = _digest(f"{left[0][0]} without {cluster_id}".encode())
+                cluster_id = _digest(f"{cluster_id} {_founder(cause)}".encode())
         slot = ALONE
         if (
             len(group) > 1
@@ -389,12 +396,18 @@ class Batch:
         for node in group:
             self._texts[node].slot = slot
         for old_id, node in left:
-            text = self._texts[node]
-            gone = _Change("left", old_id, text.article.hex(), text.domain, None, cause)
-            self._changes += [gone, _Change("joined", cluster_id, *gone[2:4], node, cause)]
+            for article_id, domain in self._articles_of(node):
+                self._changes.append(_Change("left", old_id, article_id, domain, None, cause))
+                self._changes.append(_Change("joined", cluster_id, article_id, domain, node, cause))
         for old_id in ids[1:]:
             merged = (cause.article_id, cause.domain, group[0], cause, cluster_id)
             self._changes.append(_Change("merged", old_id, *merged))
+
+    def _articles_of(self, node: int) -> list[tuple[str, str]]:
+        """Articles (with domains) whose content is a text of the store, those of the batch not counted."""
+        rows = self._store.articles_at(node)
+        found = [(row["article"].tobytes(), self._store.domains[int(row["domain"])]) for row in rows]
+        return [(key.hex(), domain) for key, domain in sorted(found) if key not in self._states]
 
     def _settle(self, group: list[int], slots: list[int], cluster_id: str) -> int:
         """Make or update the cluster of a group from the slots that it carries on."""
@@ -462,7 +475,7 @@ class Batch:
         return cluster
 
     def _key_id(self, key: int) -> str:
-        return self._cluster(key).cluster_id if key >= 0 else _cluster_id(self._texts[~key].identity)
+        return self._cluster(key).cluster_id if key >= 0 else _cluster_id(self._texts[~key].founder)
 
     def _key_rank(self, key: int) -> Rank:
         if key < 0:
@@ -521,11 +534,11 @@ class Batch:
             cluster = self._cluster(key)
             return cluster.cluster_id, cluster.representative_id, cluster.domain, cluster.size
         text = self._texts[node]
-        return _cluster_id(text.identity), text.article.hex(), text.domain, text.count
+        return _cluster_id(text.founder), text.article.hex(), text.domain, text.count
 
     def _decide(self, version: _Version) -> Decision:
         if version.node < self._least:
-            cluster_id = _cluster_id(_identity(version.sketch))
+            cluster_id = _cluster_id(_founder(version.sketch))
             alone = Duplicate(
                 is_duplicate=False, cluster_id=cluster_id, representative_id=version.sketch.article_id
             )
@@ -552,7 +565,11 @@ class Batch:
         if text.article.hex() != article:
             link, matched, exact = Link(1.0, 1.0, 1.0), text.article.hex(), True
         else:
-            near = {o: k for o, k in self._near.get(node, {}).items() if self._key(o) == self._key(node)}
+            near = {
+                other: link
+                for other, link in self._near.get(node, {}).items()
+                if self._key(other) == self._key(node) and self._texts[other].article.hex() != article
+            }
             if not near:
                 return msgspec.structs.replace(told, links=links)
             best = min(near, key=lambda o: (self._texts[o].article.hex() != leader, -near[o].jaccard, o))
@@ -586,34 +603,39 @@ class Batch:
         return round(1 - float(np.isin(mine, rows["hashes"][1:]).sum() / max(len(mine), 1)), 4)
 
     def _tell(self, versions: Sequence[_Version]) -> tuple[ClusterEvent, ...]:
-        changes = list(self._changes)
-        entered: dict[str, list[_Change]] = defaultdict(list)
-        for version in sorted(versions, key=lambda v: _rank(v.sketch)):
-            sketch = version.sketch
-            if not version.entered:
+        """Who came into which cluster, who left which, what merged, who stands for it now."""
+        changes: list[_Change] = []
+        founded: set[str] = set()
+        for version in versions:
+            if version.fate is Fate.REDELIVERY or version.replayed:
                 continue
-            cluster_id = self._view(version.node)[0]
-            if version.before is not None and version.before >= self._least:
-                before = self._view(version.before)[0]
-                if before == cluster_id:
-                    continue
-                changes.append(
-                    _Change("left", before, sketch.article_id, sketch.domain, version.before, sketch)
-                )
-            new = cluster_id not in self._led and not entered[cluster_id] and self._is_new(version.node)
-            event = "created" if new else "joined"
-            entered[cluster_id].append(
-                _Change(event, cluster_id, sketch.article_id, sketch.domain, version.node, sketch)
-            )
-        events = []
-        for joins in entered.values():
-            for later, change in enumerate(reversed(joins)):
-                size = max(1, self._view(change.node or 0)[3] - later) if change.node is not None else 0
-                events.append(self._event(change, size))
-        events += [self._event(change) for change in changes]
-        events += self._new_leaders()
-        order = {"created": 0, "left": 1, "joined": 2, "merged": 3, "representative_changed": 4}
-        return tuple(sorted(events, key=lambda e: (e.position, order[e.event], e.cluster_id, e.article_id)))
+            sketch, node, before = version.sketch, version.node, version.before
+            who = (sketch.article_id, sketch.domain)
+            cluster_id = self._view(node)[0]
+            current = None if before is None or before < self._least else self._view(before)[0]
+            if current == cluster_id and not version.late:
+                continue
+            new = self._is_new(node) and cluster_id not in self._led and cluster_id not in founded
+            founded.add(cluster_id)
+            entry = _Change("created" if new else "joined", cluster_id, *who, node, sketch)
+            exit_ = None if current is None else _Change("left", current, *who, before, sketch)
+            if not version.late:
+                changes += [entry] if exit_ is None else [exit_, entry]
+            elif new and current is not None:
+                gone = entry._replace(event="left")
+                changes += [entry, gone, _Change("joined", current, *who, before, sketch)]
+        events = [self._event(change) for change in [*self._counted(changes), *self._changes]]
+        return tuple(events + self._new_leaders())
+
+    def _counted(self, changes: Sequence[_Change]) -> list[_Change]:
+        """Changes with the size after each: sizes end at what the batch leaves."""
+        sizes = {c.cluster_id: self._view(c.node)[3] for c in changes if c.node is not None}
+        step = {"created": 1, "joined": 1, "left": -1}
+        counted = []
+        for change in reversed(changes):
+            counted.append(change._replace(size=max(sizes[change.cluster_id], 0)))
+            sizes[change.cluster_id] -= step[change.event]
+        return counted[::-1]
 
     def _is_new(self, node: int) -> bool:
         """Whether a text's cluster has only texts of this batch."""
@@ -630,16 +652,16 @@ class Batch:
                 events.append(self._event(change))
         return events
 
-    def _event(self, change: _Change, size: int | None = None) -> ClusterEvent:
-        leader, now = change.article_id, 0
+    def _event(self, change: _Change) -> ClusterEvent:
+        leader, size = change.article_id, 0
         if change.node is not None:
-            _, leader, _, now = self._view(change.node)
+            _, leader, _, size = self._view(change.node)
         return ClusterEvent(
             event=change.event,
             cluster_id=change.cluster_id,
             article_id=change.article_id,
             representative_id=leader,
-            size=now if size is None else size,
+            size=size if change.size is None else change.size,
             domain=change.domain,
             merged_into=change.merged_into,
             position=change.cause.position,
@@ -662,6 +684,7 @@ class Batch:
         for row, (key, state) in zip(articles, self._states.items(), strict=True):
             row["article"], row["content"] = np.void(key), np.void(state.content)
             row["node"], row["revision"], row["day"] = state.node, state.revision, self._day
+            row["domain"] = domains.number(state.domain)
             _place(row, state.arrival, topics)
         return Delta(
             batch_id=self._batch_id,
@@ -706,9 +729,14 @@ def _identity(sketch: Sketch) -> int:
     return xxhash.xxh3_64_intdigest(sketch.text_hash.to_bytes(8, "little") + sketch.title + sketch.lead)
 
 
-def _cluster_id(identity: int) -> str:
+def _founder(sketch: Sketch) -> int:
+    at = sketch.position
+    return xxhash.xxh3_64_intdigest(f"{sketch.article_id} {at.topic} {at.partition} {at.offset}".encode())
+
+
+def _cluster_id(founder: int) -> str:
     """The id of the cluster that a text founds."""
-    return _digest(identity.to_bytes(8, "little"))
+    return _digest(founder.to_bytes(8, "little"))
 
 
 def _digest(what: bytes) -> str:
@@ -733,7 +761,8 @@ def _rows(fresh: Sequence[Sketch]) -> NDArray[np.void]:
         for field in ("hashes", "sums", "title", "lead"):
             values = np.frombuffer(getattr(sketch, field), dtype=row[field].dtype)
             row[field][: len(values)] = values
-        row["shingles"], row["text"], row["identity"] = sketch.shingles, sketch.text_hash, _identity(sketch)
+        row["shingles"], row["text"] = sketch.shingles, sketch.text_hash
+        row["identity"], row["founder"] = _identity(sketch), _founder(sketch)
     return rows
 
 

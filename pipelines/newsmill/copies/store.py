@@ -38,7 +38,9 @@ STATE: Final = [
     ("count", "<i4"),  # articles whose current content it is
     *FIRST,
 ]
-NODE: Final = np.dtype([*TEXT, ("identity", "<u8"), *STATE])
+NODE: Final = np.dtype([*TEXT, ("identity", "<u8"), ("founder", "<u8"), *STATE])
+"""`identity` is a hash of the text with its title, `founder` of the record that brought it first."""
+
 CHANGE: Final = np.dtype([("node", "<u4"), *STATE])
 LINK: Final = np.dtype(
     [("a", "<u4"), ("b", "<u4"), ("jaccard", "u1"), ("of_a", "u1"), ("of_b", "u1"), ("kind", "u1")]
@@ -50,6 +52,7 @@ ARTICLE: Final = np.dtype(
         ("node", "<u4"),
         ("revision", "<u4"),
         ("day", "<i4"),
+        ("domain", "<u4"),
         ("time", "<i8"),
         *PLACE,
     ]
@@ -172,6 +175,11 @@ class Store:
         rows = self._articles[numbers]
         kept = (rows["article"] == ids[asked]) & (rows["day"] > day - self._horizon - 1)
         return {row["article"].tobytes(): row for row in rows[kept]}
+
+    def articles_at(self, node: int) -> NDArray[np.void]:
+        """Rows of ARTICLE whose content is a text. Reads them all: for what is rare."""
+        at = np.flatnonzero(self._articles["node"][: self._article_count] == node)
+        return self._articles[at]
 
     def links_of(self, numbers: NDArray[np.int64], least: int) -> NDArray[np.void]:
         """Rows of LINK that touch the texts, each once, both ends live."""

@@ -170,13 +170,6 @@ class OnDataLoss(StrEnum):
     SKIP = "skip"
 
 
-class StateBackend(StrEnum):
-    """Where Flink keeps the state of the job while it runs."""
-
-    ROCKSDB = "rocksdb"
-    HASHMAP = "hashmap"
-
-
 class PortableConfig(Section):
     """The endless job: where its runner is and how it is run. Not used by the direct runner."""
 
@@ -194,9 +187,8 @@ class PortableConfig(Section):
         128, description="flink: key groups; can't be changed without losing the state"
     )
     checkpoint_interval_s: PositiveFloat = Field(30.0, description="flink: time between checkpoints")
-    state_backend: StateBackend = StateBackend.ROCKSDB
     state_dir: str | None = Field(
-        None, description="flink: URI of the checkpoints; the cluster's own setting where absent"
+        None, description="flink: URI for RocksDB checkpoints; the cluster's own state backend where absent"
     )
     restarts: int = Field(
         -1, ge=-1, description="flink: restarts of the job after failures; -1 leaves it to the cluster"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from typing import Final
@@ -26,6 +27,8 @@ NO_SPLITS: Final = "prism_disable_sdf_split"
 """Prism 2.77 splits slow bundles of stateful steps too, and then runs one key in two bundles at once, so
 that state is lost (`splitBundle` in its engine/elementmanager.go frees the keys of the residual)."""
 QUIET: Final = {"kafka": "WARNING", "pyiceberg": "WARNING"}
+BUNDLE_ELEMENTS: Final = 8
+"""Elements of one bundle on Flink: an element is a chunk or a batch, and a checkpoint waits for its end."""
 ANSWER_S: Final = 5.0
 POLL_S: Final = 0.2
 
@@ -38,34 +41,37 @@ def options(config: Config, *, flink: bool) -> PipelineOptions:
         flink: Whether the job service is Flink's; its own options mean nothing to others.
     """
     portable = config.portable
-    given: dict[str, object] = {
-        "job_endpoint": portable.job_endpoint,
-        "job_name": portable.job_name,
-        "streaming": True,
-        "environment_type": "EXTERNAL",
-        "environment_config": portable.worker_pool,
-        "beam_plugins": [PLUGIN],
-        "sdk_harness_log_level_overrides": QUIET,
-    }
+    flags = [
+        f"--job_endpoint={portable.job_endpoint}",
+        f"--job_name={portable.job_name}",
+        "--streaming",
+        "--environment_type=EXTERNAL",
+        f"--environment_config={portable.worker_pool}",
+        f"--beam_plugin={PLUGIN}",
+        f"--sdk_harness_log_level_overrides={json.dumps(QUIET)}",
+    ]
     if portable.artifact_endpoint is not None:
-        given["artifact_endpoint"] = portable.artifact_endpoint
-    if not flink:
-        given["experiments"] = [NO_SPLITS]
-    if flink:
-        given |= {
-            "parallelism": portable.parallelism,
-            "max_parallelism": portable.max_parallelism,
-            "checkpointing_interval": int(portable.checkpoint_interval_s * 1000),
-            "externalized_checkpoints_enabled": True,
-            "state_backend": portable.state_backend.value,
-        }
-        if portable.state_dir is not None:
-            given["state_backend_storage_path"] = portable.state_dir
-        if portable.restarts >= 0:
-            given["number_of_execution_retries"] = portable.restarts
-        if portable.savepoint is not None:
-            given["savepoint_path"] = portable.savepoint
-    return PipelineOptions([], **given)
+        flags.append(f"--artifact_endpoint={portable.artifact_endpoint}")
+    return PipelineOptions([*flags, *(_flink_flags(config) if flink else (f"--experiments={NO_SPLITS}",))])
+
+
+def _flink_flags(config: Config) -> list[str]:
+    portable = config.portable
+    flags = [
+        f"--parallelism={portable.parallelism}",
+        f"--max_parallelism={portable.max_parallelism}",
+        f"--checkpointing_interval={round(portable.checkpoint_interval_s * 1000)}",
+        "--externalized_checkpoints_enabled",
+        "--retain_externalized_checkpoints_on_cancellation",
+        f"--max_bundle_size={BUNDLE_ELEMENTS}",
+    ]
+    if portable.state_dir is not None:
+        flags += ["--state_backend=rocksdb", f"--state_backend_storage_path={portable.state_dir}"]
+    if portable.restarts >= 0:
+        flags.append(f"--number_of_execution_retries={portable.restarts}")
+    if portable.savepoint is not None:
+        flags.append(f"--savepoint_path={portable.savepoint}")
+    return flags
 
 
 def pipeline(config: Config, *, flink: bool, once: bool) -> beam.Pipeline:

@@ -106,4 +106,20 @@ class PlannedSoFar(Record, frozen=True, kw_only=True):
     done: bool = False
 
 
-register(BatchPlan, BatchSlice, BatchPart, BatchProgress, WholeBatch, WrittenBatch, BatchName, PlannedSoFar)
+class PlannedUpTo(Record, frozen=True, kw_only=True):
+    """The watermark of the planning."""
+
+    time: Micros | None = None
+
+
+register(
+    BatchPlan,
+    BatchSlice,
+    BatchPart,
+    BatchProgress,
+    WholeBatch,
+    WrittenBatch,
+    BatchName,
+    PlannedSoFar,
+    PlannedUpTo,
+)

@@ -12,9 +12,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import apache_beam as beam
-from apache_beam.coders import NullableCoder, TimestampCoder
 from apache_beam.io.iobase import RestrictionProgress, RestrictionTracker, WatermarkEstimator
-from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.core import RestrictionProvider, WatermarkEstimatorProvider
 from apache_beam.transforms.window import TimestampedValue
@@ -25,7 +23,7 @@ from newsmill.errors import LakeError, Transient
 from newsmill.lake.lake import Lake
 from newsmill.records import Micros
 from newsmill.sources import kafka
-from newsmill.transforms.batches import AHEAD, BatchPlan, BatchSlice, PlannedSoFar
+from newsmill.transforms.batches import AHEAD, BatchPlan, BatchSlice, PlannedSoFar, PlannedUpTo
 from newsmill.transforms.chunks import RecordChunk, RecordCoder
 from newsmill.transforms.outcome import busy
 from newsmill.transforms.worker_lake import reader
@@ -163,17 +161,37 @@ class _Provider(RestrictionProvider):
         """On drain: plan nothing more; batches under way are finished."""
 
 
+class _Watermark(WatermarkEstimator):
+    """Set by hand, as Beam's manual one."""
+
+    def __init__(self, state: PlannedUpTo) -> None:
+        self._state = state
+
+    def get_estimator_state(self) -> PlannedUpTo:
+        return self._state
+
+    def current_watermark(self) -> Timestamp | None:
+        return None if self._state.time is None else Timestamp(micros=self._state.time)
+
+    def observe_timestamp(self, timestamp: Timestamp) -> None:
+        """Records in flight don't matter: it is set by hand."""
+
+    def advance(self, time: Micros) -> None:
+        """It never goes back."""
+        self._state = PlannedUpTo(time=max(time, self._state.time or 0))
+
+
 class _Watermarks(WatermarkEstimatorProvider):
-    """As Beam's manual one, but its state is no pickle."""
+    """The state of the estimator is a record: Beam's own providers pickle it."""
 
-    def initial_estimator_state(self, element: bytes, restriction: PlannedSoFar) -> Timestamp | None:
-        return None
+    def initial_estimator_state(self, element: bytes, restriction: PlannedSoFar) -> PlannedUpTo:
+        return PlannedUpTo()
 
-    def create_watermark_estimator(self, estimator_state: Timestamp | None) -> WatermarkEstimator:
-        return ManualWatermarkEstimator(estimator_state)
+    def create_watermark_estimator(self, estimator_state: PlannedUpTo) -> _Watermark:
+        return _Watermark(estimator_state)
 
-    def estimator_state_coder(self) -> NullableCoder:
-        return NullableCoder(TimestampCoder())
+    def estimator_state_coder(self) -> RecordCoder:
+        return RecordCoder(PlannedUpTo)
 
 
 @beam.typehints.with_input_types(bytes)
@@ -209,7 +227,7 @@ class _PlanFn(beam.DoFn):
             Metrics.counter(ReadStream, "transient").inc()
             tracker.defer_remainder(Duration(seconds=POLL_S))
             return
-        now = Timestamp(micros=_now() if plan is None else plan.ingested_at)
+        now = _now() if plan is None else plan.ingested_at
         if plan is None:
             ended = self._once and not self._behind(so_far, committed)
             tracker.try_claim(PlannedSoFar(last=so_far.last, under_way=under_way, done=ended))
@@ -219,11 +237,10 @@ class _PlanFn(beam.DoFn):
                 "batch %d planned: %d records, %d under way", plan.ingested_at, plan.records, len(under_way)
             )
             ended = False
-            yield TimestampedValue(plan, now)
+            yield TimestampedValue(plan, Timestamp(micros=now))
         else:
             return
-        if now > (watermark.current_watermark() or Timestamp(0)):
-            watermark.set_watermark(now)
+        watermark.advance(now)
         if not ended:
             tracker.defer_remainder(Duration(seconds=0 if plan else POLL_S))
 

@@ -116,7 +116,7 @@ def beside(guess: Guess, before: Word | None, after: Word | None, text: str) -> 
         _after(guess, after, text)
     if before is None and guess.words[0].isupper() and _DATELINE.match(text, guess.end):
         guess.add("LOC", 6.0)
-    if text[: guess.start].endswith(("(", "( ")) and _BRACKETED_DATELINE.match(text, guess.end):
+    if text.endswith(("(", "( "), 0, guess.start) and _BRACKETED_DATELINE.match(text, guess.end):
         guess.add("ORG", 6.0)
 
 

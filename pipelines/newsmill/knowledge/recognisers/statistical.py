@@ -15,6 +15,7 @@ import importlib
 import re
 import threading
 import warnings
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, ClassVar
@@ -154,27 +155,34 @@ class Statistical:
         """The rules' names with the model's evidence added, and the model's own."""
         model = MODELS[language]
         guesses = self._rules.guesses(text, language)
-        unseen = {id(guess): guess for guess in guesses if guess.end <= MOST_CHARACTERS}
+        ends = [guess.end for guess in guesses]
+        seen: set[int] = set()
+        replaced: set[int] = set()
         own: list[Guess] = []
         for raw_start, raw_end, label in entities:
             coarse = model.labels.get(label)
             start, end = _trimmed(text, raw_start, raw_end)
             if coarse is None or start >= end:
                 continue
-            overlapping = [guess for guess in guesses if guess.start < end and start < guess.end]
-            for guess in overlapping:
-                unseen.pop(id(guess), None)
+            first = last = bisect_right(ends, start)
+            while last < len(guesses) and guesses[last].start < end:
+                last += 1
+            seen.update(range(first, last))
+            same = any((guess.start, guess.end) == (start, end) for guess in guesses[first:last])
+            if model.leads and not same:
+                replaced.update(range(first, last))
+            for guess in guesses[first:last]:
                 guess.add(coarse, model.same if (guess.start, guess.end) == (start, end) else model.across)
-            if model.leads and not any((guess.start, guess.end) == (start, end) for guess in overlapping):
-                guesses = [guess for guess in guesses if guess not in overlapping]
-                overlapping = []
-            if not overlapping and model.alone and text[start].isupper() and "\n" not in text[start:end]:
+            alone = first == last or (model.leads and not same)
+            if alone and model.alone and text[start].isupper() and "\n" not in text[start:end]:
                 own.append(Guess(start, end, tuple(text[start:end].split())))
                 own[-1].add(coarse, model.alone)
-        for guess in unseen.values():
-            for coarse in COARSE:
-                guess.add(coarse, -model.missed)
-        return resolve(text, sorted(guesses + own, key=lambda guess: guess.start), least=model.least)
+        for index, guess in enumerate(guesses):
+            if index not in seen and guess.end <= MOST_CHARACTERS:
+                for coarse in COARSE:
+                    guess.add(coarse, -model.missed)
+        kept = [guess for index, guess in enumerate(guesses) if index not in replaced]
+        return resolve(text, sorted(kept + own, key=lambda guess: guess.start), least=model.least)
 
 
 def _load(model: Model) -> Any:

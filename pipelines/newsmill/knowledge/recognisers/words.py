@@ -35,12 +35,16 @@ _TAKES_OF = (
 )
 
 
+LONGEST = 16
+"""Words of a run: no name is longer, so a text that is all capitals costs no more than another."""
+
+
 class Word:
     """A word of the text.
 
     Attributes:
         capital: It may be (part of) a name.
-        starts: It begins a sentence, so its capital tells nothing.
+        starts: It has a capital because it begins a sentence, so that tells nothing.
     """
 
     __slots__ = ("_low", "capital", "end", "start", "starts", "text")
@@ -66,23 +70,25 @@ def split(text: str, language: str) -> list[Word]:
     words: list[Word] = []
     position = 0
     for line in text.split("\n"):
-        found = [(m.group(), position + m.start(), position + m.end()) for m in _TOKEN.finditer(line)]
+        found = list(_TOKEN.finditer(line))
         common = common_words() if language == "en" and _is_headline(line, found) else None
         before: Word | None = None
-        for word, start, end in found:
-            starts = before is None or _breaks(text[before.end : start], before)
+        for match in found:
+            word = match[0]
+            start, end = match.span()
             capital = is_capital(word) and (common is None or word.lower() not in common)
-            before = Word(word, start, end, capital=capital, starts=starts)
+            starts = capital and (before is None or _breaks(text[before.end : position + start], before))
+            before = Word(word, position + start, position + end, capital=capital, starts=starts)
             words.append(before)
         position += len(line) + 1
     return words
 
 
-def _is_headline(line: str, found: Sequence[tuple[str, int, int]]) -> bool:
+def _is_headline(line: str, found: Sequence[re.Match[str]]) -> bool:
     """Whether a line is in capitals, or has nearly all of its longer words with a capital."""
     if len(found) < 3 or not 10 < len(line) < 200:
         return False
-    letters = [word for word, _, _ in found if word[0].isalpha()]
+    letters = [match[0] for match in found if match[0][0].isalpha()]
     if len(letters) > 2 and sum(map(str.isupper, letters)) >= 0.6 * len(letters):
         return True
     long = [word for word in letters if len(word) > 3]
@@ -132,7 +138,7 @@ def runs(words: Sequence[Word], text: str, language: str) -> list[tuple[int, int
             and text[words[first - 1].end : words[first].start] == " "
         ):
             first -= 1
-        while end < count:
+        while end < count and end - first < LONGEST:
             reached = _extended(words, text, first, end, particles)
             if reached == end:
                 break
@@ -192,6 +198,6 @@ def _organisation_ends(words: Sequence[Word], text: str, first: int) -> int | No
     """Where the run from `first` ends, when its last word is an organisation's (`Drug Administration`)."""
     at: int | None = first
     last = None
-    while at is not None and _may_begin(words[at]):
+    while at is not None and at - first < LONGEST and _may_begin(words[at]):
         last, at = at, _next(words, text, at)
     return last + 1 if last is not None and words[last].low in cues("organisations") else None

@@ -39,7 +39,7 @@ from newsmill.records import (
 
 TOPIC = "made-up"
 GROUP = 20
-RECORDS_A_GROUP = GROUP - 1
+RECORDS_A_GROUP, ARTICLES_A_GROUP = GROUP - 1, 15
 _COPY, _REVISION, _REDELIVERY, _NOT_ARTICLE, _QUARANTINED, _WITHHELD, _HOLE, _REVISION_2 = range(10, 18)
 WORDS = "river market court storm harbour minister engine garden signal winter copper voter".split()
 

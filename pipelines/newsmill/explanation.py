@@ -85,7 +85,7 @@ def tell(story: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[tuple[str, st
     yield (
         "cluster",
         [
-            (_text(event["at"]), f"{event['event']}: {event['article_id']}, {event['size']} members")
+            (_text(event["ingested_at"]), f"{event['event']}: {event['article_id']}, {event['size']} members")
             for event in story["cluster"]
         ],
     )
@@ -159,7 +159,9 @@ def _events(lake: str, article: Row) -> list[Row]:
         if merged <= clusters:
             break
         clusters |= merged
-    return sorted((r for r in rows if r["cluster_id"] in clusters), key=lambda r: (r["at"], r["seq"]))
+    return sorted(
+        (r for r in rows if r["cluster_id"] in clusters), key=lambda r: (r["ingested_at"], r["seq"])
+    )
 
 
 def _lines(row: Row, *names: str) -> list[tuple[str, str]]:

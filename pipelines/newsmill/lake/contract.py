@@ -21,7 +21,7 @@ API_VERSION = "v3.1.0"
 
 _KEYS = {
     "articles": (("article_id", "revision"),),
-    "cluster_events": (("at", "seq"),),
+    "cluster_events": (("ingested_at", "seq"),),
     "fate": (("topic", "partition", "offset"),),
     "quarantine": (("topic", "partition", "offset"),),
     "takedowns": (("kind", "value"),),

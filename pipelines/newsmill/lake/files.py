@@ -76,9 +76,6 @@ def fit(schema: TableSchema, rows: pa.Table) -> pa.Table:
         fitted = rows.select(schema.arrow.names).cast(schema.arrow)
     except (pa.ArrowInvalid, ValueError) as error:
         raise LakeError(f"{schema.name}: {error}") from error
-    for field in schema.arrow:
-        if not field.nullable and fitted[field.name].null_count:
-            raise LakeError(f"{schema.name}.{field.name}: is required and holds nulls")
     if not fitted.num_rows:
         raise LakeError(f"{schema.name}: no rows to write")
     return fitted

@@ -360,10 +360,10 @@ _ARTICLES = TableSchema(
 _CLUSTER_EVENTS = TableSchema(
     name="cluster_events",
     doc=(
-        "Each change of a story's cluster, append-only, ordered by (at, seq). The state of the clusters is "
+        "Each change of a story's cluster, append-only, ordered by (ingested_at, seq). The state of the clusters is "
         "the view `clusters` over it (schemas/output/clusters.sql)."
     ),
-    sort=("at", "seq"),
+    sort=("ingested_at", "seq"),
     row_group_rows=200_000,
     arrow=pa.schema(
         [
@@ -390,9 +390,8 @@ _CLUSTER_EVENTS = TableSchema(
             _field(9, "topic", pa.string(), "of the record that caused it", required=True),
             _field(10, "partition", pa.int32(), "of the record that caused it", required=True),
             _field(11, "offset", pa.int64(), "of the record that caused it", required=True),
-            _field(12, "at", _TIME, "ingested_at of that record", required=True),
-            _field(13, "seq", pa.int32(), "order of the events with the same `at`", required=True),
-            _field(14, "ingested_at", _TIME, "as in `articles`; equals `at`", required=True),
+            _field(12, "seq", pa.int32(), "order of the events with the same time", required=True),
+            _field(13, "ingested_at", _TIME, "of the record that caused it", required=True),
         ]
     ),
 )
@@ -591,7 +590,6 @@ def cluster_events(rows: Sequence[ClusterEvent]) -> pa.Table:
                 "topic": event.position.topic,
                 "partition": event.position.partition,
                 "offset": event.position.offset,
-                "at": event.at,
                 "seq": seq,
                 "ingested_at": event.at,
             }

@@ -80,7 +80,7 @@ _PROPERTIES = {
 
 _MEASURED = (
     *("topic", "partition", "offset", "ingested_at", "published_at", "article_id", "domain", "lang", "fate"),
-    *("cluster_id", "at", "code", "kind", "value"),
+    *("cluster_id", "code", "kind", "value"),
 )
 """Columns whose bounds Iceberg keeps for each file; the others' would only make commits slow."""
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from broker import PASSWORD, USER, Broker
 
+from broker import PASSWORD, USER, Broker
 from newsmill.ops import devcluster
 from newsmill.ops.devcluster import DevKafka
+from newsmill.sources.kafka import close_idle
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +31,4 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         pytest.skip("; ".join(problems))
     with DevKafka(data=tmp_path_factory.mktemp("kafka"), users={USER: PASSWORD}) as dev:
         yield Broker(dev)
+        close_idle()

@@ -321,6 +321,7 @@ def test_read_goes_on_when_the_broker_was_restarted(tmp_path: Path) -> None:
         DevKafka(data=tmp_path, port=int(config.bootstrap.rpartition(":")[2])).start()
         values += [record.value for record in reading]
         assert [(value or b"")[0] for value in values] == list(range(30))
+        source.close_idle(config)
 
 
 def test_broker_that_is_away_is_transient(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -262,6 +262,17 @@ def problems(config: KafkaConfig) -> list[str]:
     return []
 
 
+def close_idle(config: KafkaConfig | None = None) -> None:
+    """Close the connections that are kept for the next call: all, or those of one setting.
+
+    Kept for a broker that is away, they would try to reach it for ever.
+    """
+    with _idle_lock:
+        idle = [c for key in list(_idle) if config in (None, key) for c in _idle.pop(key)]
+    for consumer in idle:
+        consumer.close()
+
+
 def _password(config: KafkaConfig) -> str:
     if config.sasl_password is not None:
         return config.sasl_password.get_secret_value()
@@ -461,14 +472,6 @@ def _leave_to_parent() -> None:
 os.register_at_fork(after_in_child=_leave_to_parent)
 
 
-def _close_idle(config: KafkaConfig) -> None:
-    """Consumers kept for a broker that is away would try to reach it for ever."""
-    with _idle_lock:
-        idle = _idle.pop(config, [])
-    for consumer in idle:
-        consumer.close()
-
-
 @contextmanager
 def _consumer(config: KafkaConfig) -> Iterator[KafkaConsumer]:
     """A consumer for this thread alone; kept for the next call unless something went wrong."""
@@ -556,7 +559,7 @@ def _reach(config: KafkaConfig) -> None:
                         f"{config.sasl_mechanism}: wrong user name or password"
                     ) from None
             time.sleep(0.5)  # a broker that is being stopped hangs up too
-    _close_idle(config)
+    close_idle(config)
     raise KafkaConnectionError(f"no broker answers: {said}")
 
 

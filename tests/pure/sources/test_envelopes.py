@@ -385,6 +385,7 @@ def test_odd_keys_and_times_of_the_broker_do_not_matter(odd: SourceRecord) -> No
 text = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=20)
 
 
+@settings(deadline=None)
 @given(
     body=st.binary(min_size=1).filter(bytes.strip),
     fetched_at=st.none() | st.integers(0, micros("9999-12-31T23:59:59Z")),

@@ -74,6 +74,7 @@ class Summary:
     files: int = 0
     file_bytes: int = 0
     waiting: int = 0  # records behind the last batch
+    lost: int = 0  # offsets that the broker no longer had
     fates: Counter[str] = field(default_factory=Counter)
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)  # (fate, reason or code)
     copies: Counter[str] = field(default_factory=Counter)
@@ -95,6 +96,7 @@ class Summary:
             "commit_seconds": round(self.commit_seconds, 3),
             "pages_per_second": round(self.records / self.seconds, 1) if self.seconds else None,
             "waiting": self.waiting,
+            "lost": self.lost,
             "fates": dict(self.fates.most_common()),
             "reasons": {f"{fate}/{reason}": n for (fate, reason), n in self.reasons.most_common()},
             "copies": dict(self.copies.most_common()),
@@ -326,6 +328,7 @@ class DirectMill:
             commit_seconds=now - written,
             stage_us=stages,
             waiting=self._waiting(),
+            lost=sum(gap.end - gap.start for gap in batch.gaps),
         )
         for watch in self._watches:
             watch.batch_committed(summary, files)

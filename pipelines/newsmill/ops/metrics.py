@@ -68,6 +68,11 @@ METRICS: Final = (
         "a quarantined one",
         ("fate", "reason"),
     ),
+    Metric(
+        "newsmill_lost_offsets_total",
+        prom.Counter,
+        "Offsets that the broker no longer had when they were to be read; the ledger has them as a gap",
+    ),
     Metric("newsmill_record_bytes_total", prom.Counter, "Bytes of the values of those records"),
     Metric(
         "newsmill_domain_records_total",
@@ -141,6 +146,10 @@ class BatchSummary(Protocol):
     @property
     def commit_seconds(self) -> float:
         """Of it, the commit."""
+
+    @property
+    def lost(self) -> int:
+        """Offsets that the broker no longer had."""
 
     @property
     def stage_us(self) -> Mapping[str, int]:
@@ -237,11 +246,7 @@ class RunMetrics:
             place = (self._label("topic", topic), str(partition))
             self._metrics["newsmill_lag_records"].labels(*place).set(records)
             if records == 0:
-                self._until[topic, partition] = now
-            if (topic, partition) in self._until:
-                self._metrics["newsmill_complete_until_timestamp_seconds"].labels(*place).set(
-                    self._until[topic, partition]
-                )
+                self._complete(topic, partition, now)
 
     def batch_committed(self, summary: BatchSummary, files: Sequence[DataFile]) -> list[DriftEvent]:
         """Count a batch from the files that it made visible.
@@ -255,6 +260,7 @@ class RunMetrics:
         metrics["newsmill_batch_seconds"].observe(summary.seconds)
         metrics["newsmill_commit_seconds"].observe(summary.commit_seconds)
         metrics["newsmill_last_commit_timestamp_seconds"].set(self._clock())
+        metrics["newsmill_lost_offsets_total"].inc(summary.lost)
         for stage, busy in summary.stage_us.items():
             metrics["newsmill_stage_seconds_total"].labels(self._label("stage", stage)).inc(busy / 1e6)
         for file in files:
@@ -284,8 +290,7 @@ class RunMetrics:
             if row["recorded_at"] is not None:
                 recorded = row["recorded_at"].timestamp()
                 metrics["newsmill_record_age_seconds"].observe(max(now - recorded, 0))
-                place = (row["topic"], row["partition"])
-                self._until[place] = max(self._until.get(place, 0), recorded)
+                self._complete(row["topic"], row["partition"], recorded)
 
     def _count_articles(self, rows: Iterable[Mapping[str, Any]]) -> None:
         metrics = self._metrics
@@ -295,6 +300,13 @@ class RunMetrics:
             if row["duplicate"]["is_duplicate"]:
                 copy_type = self._label("copy_type", row["duplicate"]["copy_type"] or "unknown")
                 metrics["newsmill_copies_total"].labels(copy_type).inc()
+
+    def _complete(self, topic: str, partition: int, until: float) -> None:
+        """Every record of the partition that the broker stamped before has a fate."""
+        known = self._until.get((topic, partition), 0.0)
+        self._until[topic, partition] = max(known, until)
+        place = (self._label("topic", topic), str(partition))
+        self._metrics["newsmill_complete_until_timestamp_seconds"].labels(*place).set(max(known, until))
 
     def _label(self, name: str, value: str) -> str:
         return self._values.setdefault(name, TopLabels(LABEL_VALUES)).label(value)

@@ -25,6 +25,7 @@ AT = 1_760_000_000_000_000
 class Summary:
     seconds: float = 12.0
     commit_seconds: float = 0.5
+    lost: int = 3
     stage_us: dict[str, int] = field(default_factory=lambda: {"ExtractPages": 2_500_000})
 
 
@@ -90,6 +91,7 @@ def test_batch_is_counted_by_fate_and_reason_when_committed(tmp_path: Path) -> N
     assert found["newsmill_records_total", ("article", "")] == 2
     assert found["newsmill_records_total", ("quarantined", "E_DECODE")] == 1
     assert found["newsmill_record_bytes_total", ()] == 3000
+    assert found["newsmill_lost_offsets_total", ()] == 3
     assert found["newsmill_stage_seconds_total", ("ExtractPages",)] == 2.5
     assert found["newsmill_record_age_seconds_bucket", ("30.0",)] == 0
     assert found["newsmill_record_age_seconds_bucket", ("60.0",)] == 3

@@ -16,7 +16,7 @@ LOCAL = 1.0
 SAME_NAME = 3.0
 """Evidence that a surname has from the full name of a person in the same text."""
 
-DEFINED = 6.0
+DEFINED = 8.0
 """Evidence that an acronym has from the long form that it stands behind in brackets."""
 
 _BRACKET = re.compile(r"\s*\(\s*['\"“‘]?$")

@@ -124,11 +124,14 @@ def run(config: Config, *, flink: bool, once: bool, stop: threading.Event) -> No
         watch.start()
         state = result.wait_until_finish()
     except (RuntimeError, grpc.RpcError) as error:
+        if stop.is_set():
+            log.info("job cancelled")
+            return
         raise JobFailed(f"the job on {config.portable.job_endpoint} failed: {error}") from error
     finally:
         ended.set()
     log.info("job ended", state=state)
-    if state not in (PipelineState.DONE, PipelineState.DRAINED) and not stop.is_set():
+    if state not in (PipelineState.DONE, PipelineState.DRAINED, PipelineState.CANCELLED):
         raise JobFailed(f"the job on {config.portable.job_endpoint} ended in state {state}")
     committed = Lake.look(config.lake).committed()
     lost = {p: end for p, end in wanted.items() if committed.get(p, 0) < end and not stop.is_set()}

@@ -15,10 +15,10 @@ from newsmill.config import Config
 from newsmill.errors import LakeError
 from newsmill.lake.lake import Lake
 from newsmill.sources import kafka
+from newsmill.transforms import worker_lake
 from newsmill.transforms.batches import BatchName, WrittenBatch
 from newsmill.transforms.chunks import RecordCoder
 from newsmill.transforms.outcome import busy
-from newsmill.transforms.worker_lake import writer
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class _CommitFn(beam.DoFn):
         last: Any = beam.DoFn.StateParam(LAST),
         early: Any = beam.DoFn.StateParam(EARLY),
     ) -> Iterator[BatchName]:
-        with writer(self._config.lake) as lake:
+        with worker_lake.writer(self._config.lake) as lake:
             yield from self._in_order(lake, keyed[1], last, early)
 
     def _in_order(self, lake: Lake, new: WrittenBatch, last: Any, early: Any) -> Iterator[BatchName]:

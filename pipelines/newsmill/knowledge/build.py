@@ -32,6 +32,7 @@ from newsmill.knowledge.packages import COARSE, Entry, english_words
 
 FORMAT = 1  # raise it with each change of the files' layout or of how entries are weighed
 ROLES = ("name", "capitals", "demonym", "postal", "bare_county")
+_STRENGTH = [ROLES.index(r) for r in ("demonym", "name", "capitals", "postal", "bare_county")]  # who wins
 COMMON_WORD = 1  # flag of a name: a common English word in lower case
 
 
@@ -41,14 +42,15 @@ def build(entries: Iterable[Entry], folder: Path, *, sources: dict[str, str]) ->
     The folder appears whole or not at all; an existing one is replaced.
 
     Args:
-        entries: The entities; of two with the same id the later one wins.
+        entries: The entities. Those with one id become one: the first gives type, name and place, the
+            heaviest the weight, and all their names count.
         folder: Where to write.
         sources: Names and versions of what the entities come from, for `kb show`.
 
     Raises:
         ConfigError: No entities, or the folder can't be written.
     """
-    rows = list({_id(e): e for e in entries}.values())
+    rows = _merged(entries)
     if not rows:
         raise ConfigError("a knowledge base needs at least one entity")
     edges = _edges(rows)
@@ -83,6 +85,24 @@ def _id(entry: Entry) -> str:
     return f"geonames:{entry.geonameid}" if entry.geonameid else f"newsmill:{slug(entry.name)}"
 
 
+def _merged(entries: Iterable[Entry]) -> list[Entry]:
+    rows: dict[str, Entry] = {}
+    for entry in entries:
+        first = rows.setdefault(_id(entry), entry)
+        if first is not entry:
+            rows[_id(entry)] = msgspec.structs.replace(
+                first,
+                weight=max(first.weight, entry.weight),
+                names=(
+                    *first.names,
+                    *((n, r, w * min(1.0, entry.weight / first.weight)) for n, r, w in entry.names),
+                ),
+                country=first.country or entry.country,
+                geonameid=first.geonameid or entry.geonameid,
+            )
+    return list(rows.values())
+
+
 def _version(rows: list[Entry]) -> str:
     digest = xxhash.xxh3_128(f"format {FORMAT}".encode())
     for row in rows:
@@ -112,7 +132,7 @@ def _edges(rows: list[Entry]) -> dict[str, list[tuple[int, int, float]]]:
             if old is None:
                 best[bare][index] = (number, weight)
             else:
-                best[bare][index] = (min(number, old[0]), max(weight, old[1]))
+                best[bare][index] = (min(number, old[0], key=_STRENGTH.index), max(weight, old[1]))
     return {
         bare: sorted(((i, r, w) for i, (r, w) in bearers.items()), key=lambda e: (-e[2], e[0]))
         for bare, bearers in sorted(best.items())

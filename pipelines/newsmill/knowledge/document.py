@@ -1,4 +1,4 @@
-"""One text on its way through the enrichers, and what they share: mentions, places and links are found once."""
+"""One text on its way through the enrichers: mentions, places and links are found once and shared."""
 
 from __future__ import annotations
 
@@ -41,24 +41,19 @@ class Document:
         title: str | None,
         url: str | None,
         gazetteer: Gazetteer,
-        recognisers: Sequence[Recogniser],
+        recogniser: Recogniser,
     ) -> None:
         self.text = text
         self.language = language
         self.title = title
         self.url = url
         self.gazetteer = gazetteer
-        self._recognisers = recognisers
+        self._recogniser = recogniser
 
     @cached_property
     def spans(self) -> list[Span]:
-        """What the last recogniser that reads the language found; earlier ones fill what it left open."""
-        spans: list[Span] = []
-        for recogniser in reversed(self._recognisers):
-            for span in recogniser.recognise(self.text, self.language):
-                if all(span.end <= s.start or s.end <= span.start for s in spans):
-                    spans.append(span)
-        return sorted(spans)
+        """Where names stand, by their shape."""
+        return self._recogniser.recognise(self.text, self.language)
 
     @cached_property
     def found(self) -> list[Found]:
@@ -94,7 +89,9 @@ class Document:
         places: dict[int, tuple[Candidate, float]] = {
             t.start: (t.chosen, t.score) for t in self.toponyms if t.chosen is not None
         }
-        return link(self.text, self.found, self.gazetteer, places, self.countries)
+        linked = link(self.text, self.found, self.gazetteer, places, self.countries)
+        recognised = {f.start for f in self.found if f.coarse is not None}
+        return [m for m in linked if m.entity is not None or m.start in recognised or m.group != fold(m.text)]
 
     def in_title(self, surfaces: Sequence[str]) -> bool:
         """Whether one of the surface forms stands in the title as whole words."""

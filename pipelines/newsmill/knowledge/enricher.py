@@ -11,6 +11,7 @@ from newsmill.knowledge.default import knowledge_base
 from newsmill.knowledge.document import Document
 from newsmill.knowledge.gazetteer import Gazetteer
 from newsmill.knowledge.recognisers import Recogniser, Rules
+from newsmill.knowledge.recognisers.statistical import Statistical
 from newsmill.knowledge.steps import Step, steps
 from newsmill.records import Draft, Enrichment
 
@@ -23,13 +24,13 @@ class Enricher:
         gazetteer: Gazetteer,
         enrichers: Sequence[Step],
         *,
-        rules: Sequence[Recogniser],
-        statistical: Sequence[Recogniser] = (),
+        rules: Recogniser,
+        statistical: Recogniser | None = None,
     ) -> None:
         self._gazetteer = gazetteer
         self._steps = tuple(enrichers)
-        self._rules = tuple(rules)
-        self._statistical = tuple(statistical)
+        self._rules = rules
+        self._statistical = statistical
 
     @classmethod
     def open(cls, config: EnrichConfig) -> Enricher:
@@ -42,13 +43,14 @@ class Enricher:
             ConfigError: The knowledge base, a model or a plug-in can't be opened.
         """
         gazetteer = Gazetteer.open(config.kb or knowledge_base())
-        return cls(gazetteer, steps(config), rules=(Rules(gazetteer),), statistical=())
+        rules = Rules(gazetteer)
+        statistical = Statistical.open(config.models, rules=rules) if config.models else None
+        return cls(gazetteer, steps(config), rules=rules, statistical=statistical)
 
     @property
-    def versions(self) -> dict[str, str]:
-        """Version by enricher, with the knowledge base's and the recognisers' as `kb` and their names."""
-        recognisers = {r.name: r.version for r in (*self._rules, *self._statistical)}
-        return {"kb": self._gazetteer.version, **recognisers, **{s.name: s.version for s in self._steps}}
+    def names(self) -> tuple[str, ...]:
+        """The enrichers, in the order that they run."""
+        return tuple(step.name for step in self._steps)
 
     def enrich(self, draft: Draft, *, statistical: bool) -> Enrichment:
         """Entities, places, countries and topics of an article.
@@ -88,16 +90,15 @@ class Enricher:
         Raises:
             ConfigError: `only` names an enricher that is not there.
         """
-        unknown = sorted(set(only or ()) - {s.name for s in self._steps})
+        unknown = sorted(set(only or ()) - set(self.names))
         if unknown:
-            known = ", ".join(s.name for s in self._steps)
-            raise ConfigError(f"there is no enricher {unknown[0]}; there are: {known}")
-        recognisers = (*self._rules, *self._statistical) if statistical else self._rules
+            raise ConfigError(f"there is no enricher {unknown[0]}; there are: {', '.join(self.names)}")
+        recogniser = self._statistical if statistical and self._statistical is not None else self._rules
         document = Document(
-            text, language=language, title=title, url=url, gazetteer=self._gazetteer, recognisers=recognisers
+            text, language=language, title=title, url=url, gazetteer=self._gazetteer, recogniser=recogniser
         )
         values: dict[str, Any] = {}
-        versions = {"kb": self._gazetteer.version, **{r.name: r.version for r in recognisers}}
+        versions = {"kb": self._gazetteer.version, recogniser.name: recogniser.version}
         for step in self._steps:
             if only is None or step.name in only:
                 values |= step.enrich(document)

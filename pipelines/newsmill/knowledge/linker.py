@@ -93,7 +93,7 @@ def acronyms(text: str, found: Sequence[Found]) -> Iterator[tuple[str, Found]]:
 
 
 def _words_before(text: str, end: int, acronym: str) -> Found | None:
-    """The capitalised words before an acronym that it abbreviates, where no recogniser saw them as one name."""
+    """The words before an acronym that it abbreviates, where no recogniser saw them as one name."""
     words = list(re.finditer(r"[\w'’.-]+", text[max(0, end - 120) : end]))
     offset = max(0, end - 120)
     for count in range(len(acronym), min(len(acronym) + 4, len(words)) + 1):
@@ -243,15 +243,19 @@ def _document_pass(names: dict[str, _Name], introduced: Mapping[str, Found]) -> 
                 name.entity is None and full.mentions[0].start < name.mentions[0].start
             ):
                 _take(name, full)
-        elif name.coarse == "ORG" and not _is_known_body(name) or name.coarse is None and name.entity is None:
+        elif _may_be_short(name):
             longer = [n for f, n in bodies if f.startswith(folded + " ") and f != folded]
             longer = longer or [n for f, n in bodies if folded.isalnum() and _is_initials(name, f)]
             if longer:
                 _take(name, _nearest(longer, name))
 
 
-def _is_known_body(name: _Name) -> bool:
-    return name.entity is not None and name.entity.coarse == "ORG" and name.entity.weight >= _RENOWNED
+def _may_be_short(name: _Name) -> bool:
+    """Whether a name may be the short form of a body: it is no renowned body itself."""
+    if name.coarse is None:
+        return name.entity is None
+    known = name.entity is not None and name.entity.coarse == "ORG" and name.entity.weight >= _RENOWNED
+    return name.coarse == "ORG" and not known
 
 
 def _is_initials(name: _Name, long: str) -> bool:

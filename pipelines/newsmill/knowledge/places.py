@@ -17,15 +17,15 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from newsmill.knowledge.gazetteer import Candidate, Gazetteer, Match
-from newsmill.knowledge.names import fold
 
 _MOST = 40  # bearers of one name that are looked at
 _ROUNDS = 3
-_POPULATION = 0.55  # exponent of a bearer's weight
-_COUNTRY, _DIVISION, _NEAR = 1.0, 1.5, 0.9
+_POPULATION = 0.45  # exponent of a bearer's weight
+_COUNTRY, _DIVISION, _NEAR = 1.2, 2.2, 1.2
+_SITE = 1.5  # for bearers in the country of the site's top-level domain
 _BOUND = 9.0  # "Athens, Texas"
 _CELL = 1.0  # degrees
 
@@ -45,7 +45,6 @@ class Toponym:
     within: int | None = None  # index of the toponym after a comma that may contain this one
     chosen: Candidate | None = None
     score: float = 0.0
-    belief: dict[str, float] = field(default_factory=dict)
 
 
 def place_candidates(match: Match) -> tuple[Candidate, ...]:
@@ -115,16 +114,21 @@ def resolve(
         votes: Bearers of names that speak for a place without standing in the text.
     """
     names = _by_name(toponyms)
-    silent = [_Name(tuple(v), 2.0) for v in votes]
-    for round_ in range(_ROUNDS + 1):
-        evidence = _Evidence.of([*names.values(), *silent])
-        for name in (*names.values(), *silent):
-            name.update(evidence, country, first=round_ == 0)
+    everyone = [*names.values(), *(_Name(tuple(v), 2.0) for v in votes)]
+    evidence = _Evidence()
+    for name in everyone:
+        name.start(country)
+        evidence.add(name, 1.0)
+    for _ in range(_ROUNDS):
+        for name in everyone:
+            if len(name.bearers) > 1:
+                evidence.add(name, -1.0)
+                name.update(evidence)
+                evidence.add(name, 1.0)
     for toponym in toponyms:
         name = names[_name_key(toponym)]
-        if name.belief:
-            best = max(range(len(name.belief)), key=lambda i: (name.belief[i], -i))
-            toponym.chosen, toponym.score = name.bearers[best], name.belief[best]
+        best = max(range(len(name.belief)), key=lambda i: (name.belief[i], -i))
+        toponym.chosen, toponym.score = name.bearers[best], name.belief[best]
 
 
 def _name_key(toponym: Toponym) -> tuple[str, str]:
@@ -139,24 +143,32 @@ class _Name:
         self.count = count
         self.bonus = [0.0] * len(self.bearers)
         self.belief: list[float] = []
+        self.own: list[float] = []  # score without any other name
+        self.where: list[tuple[str, tuple[str, str] | None, tuple[int, int] | None]] = []
 
-    def update(self, evidence: _Evidence, country: str | None, *, first: bool) -> None:
+    def start(self, country: str | None) -> None:
+        """Believe in the bearers by their own weight, and the site's country."""
+        self.own = [
+            _POPULATION * math.log(max(b.weight, 1.0))
+            + bonus
+            + (_SITE if country is not None and b.country == country else 0.0)
+            for b, bonus in zip(self.bearers, self.bonus, strict=True)
+        ]
+        self.where = [(b.country or "", _division(b), _cell(b)) for b in self.bearers]
+        self.belief = _shares(self.own)
+
+    def update(self, others: _Evidence) -> None:
+        """Believe anew, given what the other names say."""
+        countries, divisions, cells = others.countries, others.divisions, others.cells
         scores = []
-        own = evidence.without(self)
-        for bearer, bonus in zip(self.bearers, self.bonus, strict=True):
-            score = _POPULATION * math.log(max(bearer.weight, 1.0)) + bonus
-            if country is not None and bearer.country == country:
-                score += 1.5
-            if not first:
-                score += _COUNTRY * math.log1p(own.country(bearer))
-                score += _DIVISION * math.log1p(own.division(bearer))
-                score += _NEAR * math.log1p(own.near(bearer))
+        for own, (country, division, cell) in zip(self.own, self.where, strict=True):
+            score = own + _COUNTRY * math.log1p(max(0.0, countries.get(country, 0.0)))
+            if division is not None:
+                score += _DIVISION * math.log1p(max(0.0, divisions.get(division, 0.0)))
+            if cell is not None:
+                score += _NEAR * math.log1p(max(0.0, cells.get(cell, 0.0)))
             scores.append(score)
-        if scores:
-            top = max(scores)
-            shares = [math.exp(s - top) for s in scores]
-            total = sum(shares)
-            self.belief = [s / total for s in shares]
+        self.belief = _shares(scores)
 
 
 class _Evidence:
@@ -167,66 +179,39 @@ class _Evidence:
         self.divisions: dict[tuple[str, str], float] = defaultdict(float)
         self.cells: dict[tuple[int, int], float] = defaultdict(float)
 
-    @classmethod
-    def of(cls, names: Iterable[_Name]) -> _Evidence:
-        evidence = cls()
-        for name in names:
-            evidence.add(name, 1.0)
-        return evidence
-
     def add(self, name: _Name, sign: float) -> None:
+        """Add what a name says, or take it back; a bearer speaks for its cell and the eight around it."""
         strength = sign * math.sqrt(name.count)
-        for bearer, belief in zip(name.bearers, name.belief, strict=False):
-            if belief < 0.01:
+        for (country, division, cell), belief in zip(name.where, name.belief, strict=True):
+            if belief < 0.03:
                 continue
             amount = strength * belief
-            if bearer.country:
-                self.countries[bearer.country] += amount
-                if bearer.admin1:
-                    self.divisions[bearer.country, bearer.admin1] += amount
-            if (
-                bearer.lat is not None
-                and bearer.lon is not None
-                and bearer.type in ("city", "admin2", "airport")
-            ):
-                self.cells[_cell(bearer)] += amount
-
-    def without(self, name: _Name) -> _Others:
-        return _Others(self, name)
+            if country:
+                self.countries[country] += amount
+            if division is not None:
+                self.divisions[division] += amount
+            if cell is not None:
+                y, x = cell
+                for dy in (-1, 0, 1):
+                    for dx in (-1, 0, 1):
+                        self.cells[y + dy, x + dx] += amount
 
 
-class _Others:
-    """The evidence less what one name itself put in."""
-
-    def __init__(self, evidence: _Evidence, name: _Name) -> None:
-        self._all = evidence
-        self._own = _Evidence.of([name])
-
-    def country(self, bearer: Candidate) -> float:
-        code = bearer.country or ""
-        return max(0.0, self._all.countries.get(code, 0.0) - self._own.countries.get(code, 0.0))
-
-    def division(self, bearer: Candidate) -> float:
-        if not bearer.admin1:
-            return 0.0
-        where = (bearer.country or "", bearer.admin1)
-        return max(0.0, self._all.divisions.get(where, 0.0) - self._own.divisions.get(where, 0.0))
-
-    def near(self, bearer: Candidate) -> float:
-        if bearer.lat is None or bearer.type not in ("city", "admin2", "airport"):
-            return 0.0
-        y, x = _cell(bearer)
-        total = 0.0
-        for dy in (-1, 0, 1):
-            for dx in (-1, 0, 1):
-                where = (y + dy, x + dx)
-                total += self._all.cells.get(where, 0.0) - self._own.cells.get(where, 0.0)
-        return max(0.0, total)
+def _shares(scores: list[float]) -> list[float]:
+    """Softmax."""
+    top = max(scores)
+    shares = [math.exp(s - top) for s in scores]
+    total = sum(shares)
+    return [s / total for s in shares]
 
 
-def _cell(bearer: Candidate) -> tuple[int, int]:
-    assert bearer.lat is not None
-    assert bearer.lon is not None
+def _division(bearer: Candidate) -> tuple[str, str] | None:
+    return (bearer.country or "", bearer.admin1) if bearer.admin1 else None
+
+
+def _cell(bearer: Candidate) -> tuple[int, int] | None:
+    if bearer.lat is None or bearer.lon is None or bearer.type not in ("city", "admin2", "airport"):
+        return None
     return math.floor(bearer.lat / _CELL), math.floor(bearer.lon / _CELL)
 
 
@@ -245,27 +230,31 @@ def _by_name(toponyms: Sequence[Toponym]) -> dict[tuple[str, str], _Name]:
 
 def _bind(inner: _Name, outer: _Name) -> None:
     """Let "Athens, Texas" count for the bearers of both names that fit each other."""
-    fits_outer = set()
+    areas = [_area(b) for b in outer.bearers]
+    held = {within for b in inner.bearers for within in _within(b)}
     for i, bearer in enumerate(inner.bearers):
-        for j, around in enumerate(outer.bearers):
-            if contains(around, bearer):
-                inner.bonus[i] = _BOUND
-                fits_outer.add(j)
-    for j in fits_outer:
-        outer.bonus[j] = max(outer.bonus[j], _BOUND / 2)
+        if not _within(bearer).isdisjoint(areas):
+            inner.bonus[i] = _BOUND
+    for j, area in enumerate(areas):
+        if area in held:
+            outer.bonus[j] = max(outer.bonus[j], _BOUND / 2)
 
 
-def contains(around: Candidate, inner: Candidate) -> bool:
-    """Whether one place lies in another by country and division."""
-    if around.country is None or around.country != inner.country or around.entity_id == inner.entity_id:
-        return False
-    if around.type == "country":
-        return inner.type != "country"
-    if around.type in ("admin1", "region"):
-        return (
-            bool(around.admin1) and around.admin1 == inner.admin1 and inner.type not in ("admin1", "country")
-        )
-    return False
+def _area(bearer: Candidate) -> tuple[str, str] | None:
+    """What a country or first-order division is an area of: (country, division or "")."""
+    if bearer.country is None or bearer.type not in ("country", "admin1"):
+        return None
+    return bearer.country, (bearer.admin1 or "?") if bearer.type == "admin1" else ""
+
+
+def _within(bearer: Candidate) -> set[tuple[str, str] | None]:
+    """The areas that a place lies in."""
+    if bearer.country is None or bearer.type == "country":
+        return set()
+    areas: set[tuple[str, str] | None] = {(bearer.country, "")}
+    if bearer.admin1 and bearer.type != "admin1":
+        areas.add((bearer.country, bearer.admin1))
+    return areas
 
 
 def comma_pairs(text: str, toponyms: Sequence[Toponym]) -> None:
@@ -273,12 +262,7 @@ def comma_pairs(text: str, toponyms: Sequence[Toponym]) -> None:
     for index, toponym in enumerate(toponyms[:-1]):
         after = toponyms[index + 1]
         between = text[toponym.end : after.start]
-        if between in (", ", " ,", ",", " (", ", in ", " , ") and any(
-            contains(a, c) for c in toponym.candidates[:_MOST] for a in after.candidates[:_MOST]
-        ):
-            toponym.within = index + 1
-
-
-def folded_name(text: str, start: int, end: int) -> str:
-    """The folded surface form of a stretch of text."""
-    return fold(text[start:end])
+        if between in (", ", " ,", ",", " (", ", in ", " , "):
+            areas = [a for a in map(_area, after.candidates[:_MOST]) if a is not None]
+            if areas and any(not _within(c).isdisjoint(areas) for c in toponym.candidates[:_MOST]):
+                toponym.within = index + 1

@@ -48,7 +48,7 @@ class Entities:
 
     name = "entities"
     version = "1"
-    columns = ("entities",)
+    columns: tuple[str, ...] = ("entities",)
 
     def enrich(self, document: Document) -> Mapping[str, Any]:
         """The entities, most salient first."""
@@ -79,8 +79,8 @@ def _entity(id_: str, group: list[Linked], document: Document, most: int) -> Ent
     if entity is None:
         coarse = _majority(group)
         return Entity(
-            entity_id=id_, type=_NIL_TYPE[coarse], coarse=coarse, name=" ".join(longest.split()), mentions=mentions,
-            salience=round(salience, 3), in_title=inside,
+            entity_id=id_, type=_NIL_TYPE[coarse], coarse=coarse, name=" ".join(longest.split()),
+            mentions=mentions, salience=round(salience, 3), in_title=inside,
         )  # fmt: skip
     return Entity(
         entity_id=id_,
@@ -115,7 +115,7 @@ class Places:
 
     name = "places"
     version = "1"
-    columns = ("places", "countries")
+    columns: tuple[str, ...] = ("places", "countries")
 
     def enrich(self, document: Document) -> Mapping[str, Any]:
         """The places in the order of the text, and the countries, most evidence first."""

@@ -43,8 +43,15 @@ class Names(Protocol):
 class Recogniser(Protocol):
     """Finds names in a text. Keeps no state between calls: threads may share one."""
 
-    name: str
-    version: str
+    @property
+    def name(self) -> str:
+        """Its name in a row's versions."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Changes with whatever may change its spans."""
+        ...
 
     def recognise(self, text: str, language: str) -> list[Span]:
         """Names in `text`, by start, without overlap.

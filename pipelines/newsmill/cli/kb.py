@@ -1,0 +1,106 @@
+"""`newsmill kb`: build and show knowledge bases."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from newsmill.cli.options import Json
+from newsmill.knowledge import build as builder
+from newsmill.knowledge import default, name_suggestion_index, packages
+from newsmill.knowledge.gazetteer import Gazetteer
+
+app = typer.Typer(help="Build and show knowledge bases: who and what can be named.", no_args_is_help=True)
+
+_Folder = Annotated[
+    Path | None,
+    typer.Argument(help="Folder of the knowledge base; the default one of this machine if absent."),
+]
+
+
+@app.command()
+def build(
+    folder: _Folder = None,
+    add: Annotated[
+        list[Path] | None, typer.Option(help="YAML or CSV file with entities of your own; may be repeated.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Build a knowledge base from the installed packages, newsmill's own tables and your files.
+
+    Your own entities come first: where one has the id of a packaged entity, its name, type and place win.
+    """
+    started = time.monotonic()
+    if folder is None and not add:
+        folder = default.knowledge_base()
+    else:
+        own = packages.user_entries(add or ())
+        folder = folder or default.cache_folder() / "kb-own"
+        sources = packages.versions() | {str(path): "own" for path in add or ()}
+        builder.build([*own, *packages.entries()], folder, sources=sources)
+    about = _about(folder) | {"seconds": round(time.monotonic() - started, 1)}
+    if as_json:
+        typer.echo(json.dumps(about))
+        return
+    typer.echo(
+        f"{folder}: {about['entities']:,} entities under {about['names']:,} names, {about['megabytes']} MB, "
+        f"version {about['version']}"
+    )
+
+
+@app.command()
+def show(
+    folder: _Folder = None,
+    name: Annotated[list[str] | None, typer.Option(help="A name to look up; may be repeated.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a knowledge base holds, or whom a name can mean."""
+    folder = folder or default.knowledge_base()
+    about = _about(folder)
+    gazetteer = Gazetteer.open(folder)
+    found = {n: gazetteer.lookup(n) for n in name or ()}
+    if as_json:
+        bearers = {
+            n: [{f: getattr(c, f) for f in c.__struct_fields__} for c in cs] for n, cs in found.items()
+        }
+        typer.echo(json.dumps(about | ({"found": bearers} if name else {})))
+        return
+    if not name:
+        table = Table("", "", box=None, show_header=False)
+        for key, value in about.items():
+            table.add_row(
+                key,
+                ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value),
+            )
+        Console().print(table)
+        return
+    table = Table("name", "prior", "type", "entity", "country", "id", box=None)
+    for surface, candidates in found.items():
+        for c in candidates[:10]:
+            table.add_row(surface, f"{c.prior:.3f}", c.type, c.name, c.country or "", c.entity_id)
+        if not candidates:
+            table.add_row(surface, "", "", "unknown", "", "")
+    Console().print(table)
+
+
+@app.command(hidden=True)
+def condense(
+    package: Annotated[Path, typer.Argument(help="Unpacked npm package name-suggestion-index.")],
+) -> None:
+    """Rewrite the table of organisations that ships with newsmill (for its maintainers)."""
+    target = Path(packages.__file__).parent / "data" / "organisations.tsv.gz"
+    target.write_bytes(name_suggestion_index.condense(package))
+    typer.echo(f"{target}: {target.stat().st_size:,} bytes")
+
+
+def _about(folder: Path) -> dict[str, object]:
+    gazetteer = Gazetteer.open(folder)
+    size = sum(f.stat().st_size for f in folder.iterdir())
+    kept = {k: gazetteer.about[k] for k in ("version", "format", "entities", "names", "sources")}
+    return {"folder": str(folder), **kept, "megabytes": round(size / 1e6, 1)}

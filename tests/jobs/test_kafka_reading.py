@@ -220,6 +220,17 @@ def expire(kafka: Broker, config: KafkaConfig, *, partition: int, before: int) -
         admin.close()
 
 
+def test_broker_times_that_are_none_are_left_out(kafka: Broker) -> None:
+    config = kafka.topic(settings={"message.timestamp.after.max.ms": str(2**63 - 1)})
+    producer = kafka.producer()
+    for time_ms in (0, 1_794_212_100_000, 253_402_300_800_000, 2**62):
+        producer.send(config.topic, value=b"x", timestamp_ms=time_ms)
+        producer.flush()
+    producer.close()
+    times = [record.timestamp for record in read(config, plan(config).slices)]
+    assert times == [0, 1_794_212_100_000_000, None, None]
+
+
 class RawName(str):
     """A header name that is sent as bytes that are no UTF-8, as clients in C can."""
 

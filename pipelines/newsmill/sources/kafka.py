@@ -54,6 +54,8 @@ CONNECT_MS: Final = 5_000
 OFFSETS_MS: Final = 15_000
 RETRY_S: Final = 60.0
 """How long a call is tried again while the broker is away."""
+YEAR_10000_MS: Final = 253_402_300_800_000
+"""Broker times from here on are no times: producers may send any 64 bits."""
 STALL_S: Final = 60.0
 """A broker that gives nothing for so long, though it has records, is taken for away."""
 
@@ -453,7 +455,7 @@ def _source_record(found: Any) -> SourceRecord:
         value=found.value,
         key=found.key,
         headers=tuple((name, value or b"") for name, value in found.headers),
-        timestamp=found.timestamp * 1000 if found.timestamp >= 0 else None,
+        timestamp=found.timestamp * 1000 if 0 <= found.timestamp < YEAR_10000_MS else None,
     )
 
 

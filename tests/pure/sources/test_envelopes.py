@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import fastavro
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -150,6 +151,16 @@ def test_json_base64_keeps_bytes_and_their_encodings() -> None:
     ):
         found = page(as_json(**body, content_encoding="gzip", charset="latin-1"))
         assert (found.body, found.content_encoding, found.charset) == (packed, "gzip", "latin-1")
+
+
+def test_json_lone_surrogates_of_other_fields_do_not_break_what_is_written() -> None:
+    found = page(
+        b'{"url": "http://a.org/", "html": "x", "final_url": "\\ud800", "charset": "\\udfff",'
+        b' "headers": {"a": "\\ud800b"}}'
+    )
+    assert (found.final_url, found.headers) == ("\ufffd", {"a": "\ufffdb"})
+    msgspec.msgpack.encode(found)
+    assert code(b'{"url": "http://a.org/\\ud800", "html": "x"}') is Code.URL
 
 
 @pytest.mark.parametrize("name", ["url", "uri", "link", "requested_url"])
@@ -437,3 +448,4 @@ def test_damaged_record_has_a_fate(seed: bytes, changes: list[tuple[int, int]], 
     except Rejected:
         return
     assert isinstance(found, RawPage | NotArticle)
+    msgspec.msgpack.encode(found)

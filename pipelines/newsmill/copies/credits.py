@@ -5,6 +5,7 @@ The lists are data (`agencies.yaml`, `outlets.yaml`); this reads them and knows 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
@@ -106,24 +107,29 @@ def credited(name: str) -> Publisher | None:
     return known.codes.get(name.strip()) or known.publishers.get(fold(name))
 
 
-def mentioned(name: str) -> Publisher | None:
-    """Whose name it is, in running text: known, or of the form of an outlet's name."""
+def mentioned(name: str, trimmed: Sequence[str] = ()) -> tuple[Publisher, str] | None:
+    """Whose name it is in running text, and the words that say so.
+
+    Args:
+        name: Capitalised words, or a known name.
+        trimmed: Parts of `name` that are looked up too, best first: a name is often followed or led by
+            another capitalised word. Only a whole name is believed for its form alone.
+    """
     known = names()
-    folded = fold(name)
-    if not folded or folded in known.never or _without_article(folded) in known.never:
-        return None
-    found = known.publishers.get(folded)
-    bare = _without_article(folded)
-    if found is None and len(bare) > 3:
-        found = known.publishers.get(bare)
-    if found is not None:
-        return found
+    for part in (name, *trimmed):
+        folded = fold(part)
+        bare = _without_article(folded)
+        found = known.publishers.get(folded) or (known.publishers.get(bare) if len(bare) > 3 else None)
+        if found is not None:
+            return found, part
     stem = _APOSTROPHE.split(name)[0]
     if stem != name:
         return mentioned(stem)
     words = name.removeprefix("The ").removeprefix("the ").split()
     formed = len(words) > 1 and (words[-1] in known.last_words or words[0] in known.first_words)
-    return Publisher(name, (), False) if formed else None
+    if formed and _without_article(fold(name)) not in known.never:
+        return Publisher(name, (), False), name
+    return None
 
 
 def is_own(publisher: Publisher, domain: str, site: str | None) -> bool:

@@ -47,13 +47,16 @@ _NAME_WINDOW: Final = 160
 _UNCASED: Final = frozenset(("ar", "fa", "ur", "hi", "zh", "ja", "ko", "th"))
 _FLAGS: Final = regex.VERSION1
 
+_WORD: Final = r"(?:St\.|[\p{Lu}\p{N}](?:[\p{L}\p{N}&’'\-]|\.(?=\p{L})){0,30})"
 _CAPITALISED: Final = (
-    r"(?P<name>(?:[Tt]he\s)?\p{Lu}[\p{L}\p{N}&.’'\-]{0,30}"
-    r"(?:\s(?:of|and|de|da|do|di|della|la|le|du|des|der)(?=\s\p{Lu})|\s[\p{Lu}\p{N}][\p{L}\p{N}&.’'\-]{0,30}){0,5})"
+    rf"(?P<name>(?:[Tt]he\s)?(?=\p{{Lu}}){_WORD}"
+    rf"(?:\s(?:of|and|de|da|do|di|della|la|le|du|des|der)(?=\s\p{{Lu}})|\s{_WORD}){{0,5}})"
 )
 _PHOTO: Final = regex.compile(
     r"(?i)\b(?:photos?|images?|pictures?|file|getty|foto|bild|imagen?|video|graphic|illustration)\b|写真|图片|사진|फोटो"
 )
+_PUBLISHED: Final = regex.compile(r"published|appeared|[Cc]opyright|©")
+_TRAILING: Final = ".’'-&"
 _REPORTING: Final = regex.compile(
     r"\(?(?:Additional )?[Rr]eporting by \p{Lu}\p{L}+ \p{Lu}[^\n]{0,200}?;\s*"
     r"[Ee]diting by \p{Lu}[^\n)]{0,120}\)?"
@@ -149,12 +152,14 @@ def _credit_lines(line: str, start: int, language: str) -> Iterator[_Finding]:
     for found in _credit(language).finditer(line):
         if _PHOTO.search(line[max(0, found.start() - 20) : found.end()]):
             continue
-        for name, length in _from_left(found["name"]):
-            publisher = credited(name) or mentioned(name)
-            if publisher:
-                evidence = line[found.start() : found.start("name") + length]
-                yield _finding(publisher, "credit", evidence, start + found.start())
-                break
+        name = found["name"].rstrip(_TRAILING)
+        agency = credited(name)
+        known = (agency, name) if agency else mentioned(name, _beginnings(name))
+        if known is None and _PUBLISHED.search(found[0]):
+            known = (Publisher(name, (), False), name)
+        if known:
+            evidence = line[found.start() : found.start("name") + len(known[1])]
+            yield _finding(known[0], "credit", evidence, start + found.start())
 
 
 def _bylines(draft: Draft) -> Iterator[_Finding]:
@@ -197,13 +202,12 @@ def _attributions(draft: Draft) -> Iterator[_Finding]:
     body = draft.page.body[:_SEARCHED]
     found: list[tuple[int, str, Publisher]] = []
     for start, end, name, before in _reported(body, draft.language.code.partition("-")[0]):
-        for part, length in (_from_right if before else _from_left)(name):
-            publisher = mentioned(part)
-            if publisher:
-                cut = len(name) - length
-                start, end = (start + cut, end) if before else (start, end - cut)
-                found.append((start, body[start:end], publisher))
-                break
+        known = mentioned(name.rstrip(_TRAILING), (_ends if before else _beginnings)(name))
+        if known:
+            publisher, words = known
+            cut = name.rindex(words) if before else len(name) - len(words)
+            start, end = (start + cut, end) if before else (start, end - cut)
+            found.append((start, body[start:end], publisher))
     others = [f for f in found if not is_own(f[2], draft.domain, draft.page.site_name)]
     counts = Counter(fold(publisher.name).removeprefix("the ") for _, _, publisher in others)
     if not counts:
@@ -234,17 +238,14 @@ def _paragraphs(text: str) -> list[tuple[int, str]]:
     return found
 
 
-def _from_left(name: str) -> Iterator[tuple[str, int]]:
-    """A name and its shorter beginnings, with their lengths."""
-    ends = [m.start() for m in regex.finditer(r"\s", name)]
-    for end in (len(name), *reversed(ends)):
-        yield name[:end].rstrip(".’'-"), len(name[:end].rstrip(".’'-"))
+def _beginnings(name: str) -> list[str]:
+    """The first words of a name, most first."""
+    return [name[: m.start()].rstrip(_TRAILING) for m in regex.finditer(r"\s", name)][::-1]
 
 
-def _from_right(name: str) -> Iterator[tuple[str, int]]:
-    """A name and its shorter ends, with their lengths."""
-    for start in (0, *(m.end() for m in regex.finditer(r"\s", name))):
-        yield name[start:], len(name) - start
+def _ends(name: str) -> list[str]:
+    """The last words of a name, most first."""
+    return [name[m.end() :] for m in regex.finditer(r"\s", name)]
 
 
 @cache

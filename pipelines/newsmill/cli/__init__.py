@@ -14,10 +14,10 @@ from newsmill.errors import ConfigError, NewsmillError
 
 _COMMANDS = {
     "Run": ("run", "annotate", "ingest", "demo"),
-    "Look": ("explain", "audit", "report"),
+    "Look": ("explain", "audit", "report", "doctor"),
     "Keep": ("compact", "gc", "takedown"),
 }
-_GROUPS = ("config", "dev")
+_GROUPS = ("config", "kb", "dev")
 
 app = typer.Typer(
     name="newsmill",

@@ -183,6 +183,7 @@ class PortableConfig(Section):
     )
     job_name: str = Field("newsmill", pattern=r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$")
     parallelism: PositiveInt = Field(1, description="flink: parallel instances of each step")
+    workers: PositiveInt = Field(1, description="flink: workers of one TaskManager; usually its slots")
     max_parallelism: PositiveInt = Field(
         128, description="flink: key groups; can't be changed without losing the state"
     )

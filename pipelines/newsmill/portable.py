@@ -59,6 +59,7 @@ def _flink_flags(config: Config) -> list[str]:
     portable = config.portable
     flags = [
         f"--parallelism={portable.parallelism}",
+        f"--sdk_worker_parallelism={portable.workers}",
         f"--max_parallelism={portable.max_parallelism}",
         f"--checkpointing_interval={round(portable.checkpoint_interval_s * 1000)}",
         "--externalized_checkpoints_enabled",

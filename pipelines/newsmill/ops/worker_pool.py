@@ -217,21 +217,26 @@ def _end(worker: subprocess.Popen[bytes]) -> None:
         worker.stdin.close()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a pool until SIGTERM or SIGINT. Prints `listening on HOST:PORT` when ready."""
-    parser = argparse.ArgumentParser(prog="python -m newsmill.ops.worker_pool", description=__doc__)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    """The options of the pool."""
+    made = argparse.ArgumentParser(prog="python -m newsmill.ops.worker_pool", description=__doc__)
+    made.add_argument(
         "--address", default="127.0.0.1:50000", help="host:port to listen on; port 0 takes a free one"
     )
-    parser.add_argument(
+    made.add_argument(
         "--runner-host",
         action="append",
         default=[],
         metavar="HOST",
         help="a host, besides loopback and the address's own, where the runner may be; may be repeated",
     )
-    parser.add_argument("--max-workers", type=int, default=16, help="most workers at a time")
-    given = parser.parse_args(arguments)
+    made.add_argument("--max-workers", type=int, default=16, help="most workers at a time")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a pool until SIGTERM or SIGINT. Prints `listening on HOST:PORT` when ready."""
+    given = parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

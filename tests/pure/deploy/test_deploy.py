@@ -1,0 +1,261 @@
+"""The deployment files: right by their schemas, safe by default, and every option in them is understood."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import pytest
+import typer
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from newsmill.cli import app
+from newsmill.ops import worker_pool
+from newsmill.settings import load
+
+DEPLOY = Path(__file__).parents[3] / "deploy"
+KUBERNETES = "1.34"
+FLINK: dict[str, Any] = yaml.safe_load((DEPLOY.parent / "tests/pure/flink/beam_2_77.yaml").read_text())
+COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+SERVICES: dict[str, Any] = COMPOSE["services"]
+MANIFESTS = [
+    (file.name, document)
+    for file in sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+    if file.name not in ("kustomization.yaml", "mill-config.yaml")
+    for document in yaml.safe_load_all(file.read_text())
+]
+DEPLOYMENT_KEYS = {  # of FlinkDeployment: docs/custom-resource/reference.md of the operator, 1.13
+    "spec": {
+        "image", "imagePullPolicy", "flinkVersion", "flinkConfiguration", "ingress", "jobManager",
+        "taskManager", "job", "logConfiguration", "mode", "podTemplate", "restartNonce", "serviceAccount",
+    },
+    "jobManager": {"resource", "replicas", "podTemplate"},
+    "taskManager": {"resource", "replicas", "podTemplate"},
+    "resource": {"cpu", "memory", "ephemeralStorage"},
+}  # fmt: skip
+
+
+def newsmill_commands() -> Iterator[tuple[str, list[str], list[str]]]:
+    """(where, program, arguments) of everything that is started from our image."""
+    for name, service in SERVICES.items():
+        if service["image"].startswith("newsmill:"):
+            yield f"compose {name}", service.get("entrypoint", ["newsmill"]), service["command"]
+    for file, document in MANIFESTS:
+        for container in containers(document):
+            if container.get("image") == "newsmill":
+                yield f"{file} {container['name']}", container.get("command", ["newsmill"]), container["args"]
+
+
+def containers(document: Any) -> Iterator[dict[str, Any]]:
+    """Every container named anywhere in a manifest."""
+    if isinstance(document, dict):
+        for key in ("containers", "initContainers"):
+            yield from document.get(key, ())
+        for value in document.values():
+            yield from containers(value)
+    elif isinstance(document, list):
+        for value in document:
+            yield from containers(value)
+
+
+def job_server_arguments() -> dict[str, list[str]]:
+    found = {"compose": SERVICES["job-server"]["command"]}
+    for file, document in MANIFESTS:
+        for container in containers(document):
+            if container["name"] == "job-server":
+                found[file] = container["args"]
+    return found
+
+
+def test_compose_file_fits_the_compose_specification() -> None:
+    schema = files("check_jsonschema") / "builtin_schemas/vendor/compose-spec.json"
+    jsonschema.validate(COMPOSE, json.loads(schema.read_text()))
+
+
+def test_compose_schema_refuses_what_is_wrong() -> None:
+    schema = json.loads((files("check_jsonschema") / "builtin_schemas/vendor/compose-spec.json").read_text())
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"services": {"a": {"image": "a:1", "portz": []}}}, schema)
+
+
+@pytest.mark.parametrize(
+    ("file", "document"), MANIFESTS, ids=lambda m: m if isinstance(m, str) else m["kind"]
+)
+def test_manifest_fits_its_schema(file: str, document: dict[str, Any]) -> None:
+    if document["kind"] != "FlinkDeployment":
+        kubernetes_validate.validate(document, KUBERNETES, strict=True)
+        return
+    spec = document["spec"]
+    assert document["apiVersion"] == "flink.apache.org/v1beta1"
+    for key, part in (
+        ("spec", spec),
+        ("jobManager", spec["jobManager"]),
+        ("taskManager", spec["taskManager"]),
+    ):
+        assert set(part) <= DEPLOYMENT_KEYS[key], key
+    for part in (spec["jobManager"], spec["taskManager"]):
+        assert set(part["resource"]) <= DEPLOYMENT_KEYS["resource"]
+    assert all(isinstance(value, str) for value in spec["flinkConfiguration"].values())
+    for template in (spec["podTemplate"], spec["taskManager"]["podTemplate"]):
+        pod = {"metadata": {}, **template}
+        kubernetes_validate.validate(pod, KUBERNETES, strict=True)
+
+
+def test_kustomization_names_the_files_that_are_there() -> None:
+    kustomization = yaml.safe_load((DEPLOY / "kubernetes/kustomization.yaml").read_text())
+    named = {
+        *kustomization["resources"],
+        *(f for made in kustomization["configMapGenerator"] for f in made["files"]),
+    }
+    there = {file.name for file in (DEPLOY / "kubernetes").glob("*.yaml")} - {"kustomization.yaml"}
+    assert named == there
+
+
+@pytest.mark.parametrize(("where", "program", "arguments"), newsmill_commands(), ids=lambda v: str(v))
+def test_every_option_is_one_that_newsmill_accepts(
+    where: str, program: list[str], arguments: list[str]
+) -> None:
+    if program == ["python", "-m", "newsmill.ops.worker_pool"]:
+        given = worker_pool.parser().parse_args(arguments)
+        assert worker_pool.address(given.address).loopback, f"{where}: {given.address}"
+        return
+    assert program == ["newsmill"]
+    command = typer.main.get_command(app)
+    context = command.make_context("newsmill", list(arguments), resilient_parsing=False)
+    with context:
+        inner = command.get_command(context, arguments[0])
+        inner.make_context(arguments[0], list(arguments[1:]), parent=context)
+
+
+def test_there_are_four_commands_to_check() -> None:
+    assert len(list(newsmill_commands())) == 4
+
+
+@pytest.mark.parametrize("file", ["mill.yaml", "kubernetes/mill-config.yaml"])
+def test_settings_are_right_and_their_ports_are_those_of_the_job_server(file: str) -> None:
+    mounted = {
+        "NEWSMILL__KAFKA__SASL_PASSWORD": "from the secret",
+        "NEWSMILL__KAFKA__SSL_CA_FILE": __file__,
+    }
+    portable = load(DEPLOY / file, environment=mounted if "kubernetes" in file else {}).config.portable
+    for arguments in job_server_arguments().values():
+        assert f"--job-port={portable.job_endpoint.rpartition(':')[2]}" in arguments
+        assert portable.artifact_endpoint is not None
+        assert f"--artifact-port={portable.artifact_endpoint.rpartition(':')[2]}" in arguments
+    pools = [arguments for _, program, arguments in newsmill_commands() if "worker_pool" in program[-1]]
+    assert all(portable.worker_pool in arguments for arguments in pools)
+
+
+@pytest.mark.parametrize(("where", "arguments"), job_server_arguments().items())
+def test_job_server_options_are_known_and_it_listens_on_loopback(where: str, arguments: list[str]) -> None:
+    names = [argument.removeprefix("--").partition("=")[0] for argument in arguments]
+    assert set(names) <= set(FLINK["job_server"]["options"])
+    assert "--job-host=127.0.0.1" in arguments
+
+
+def test_published_ports_are_on_loopback_only() -> None:
+    ports = [port for service in SERVICES.values() for port in service.get("ports", ())]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_what_runs_code_for_whoever_reaches_it_shares_the_network_of_its_only_caller() -> None:
+    assert SERVICES["worker-pool"]["network_mode"] == "service:taskmanager"
+    assert SERVICES["mill"]["network_mode"] == "service:job-server"
+    assert not any("ports" in SERVICES[name] for name in ("worker-pool", "mill", "job-server", "taskmanager"))
+
+
+def test_every_image_has_a_version() -> None:
+    images = [service["image"] for service in SERVICES.values()]
+    for _, document in MANIFESTS:
+        images += [c["image"] for c in containers(document) if "image" in c]
+        if document["kind"] == "FlinkDeployment":
+            images.append(document["spec"]["image"])
+    for image in images:
+        assert image == "newsmill" or re.search(r":v?\d+\.\d+", image), image
+
+
+def test_versions_of_beam_and_flink_are_the_same_everywhere() -> None:
+    images = [service["image"] for service in SERVICES.values()]
+    images += [c["image"] for _, d in MANIFESTS for c in containers(d) if "image" in c]
+    [cluster] = [d for _, d in MANIFESTS if d["kind"] == "FlinkDeployment"]
+    servers = {image for image in images if "job_server" in image}
+    assert servers == {f"apache/beam_flink1.20_job_server:{version('apache-beam')}"}
+    flinks = {image for image in (*images, cluster["spec"]["image"]) if image.startswith("flink:")}
+    [flink] = flinks
+    assert flink.startswith("flink:1.20.")
+    assert cluster["spec"]["flinkVersion"] == "v1_20"
+
+
+def test_containers_of_ours_may_do_nothing_but_run() -> None:
+    for name in ("worker-pool", "mill"):
+        assert SERVICES[name]["read_only"] is True
+        assert SERVICES[name]["cap_drop"] == ["ALL"]
+        assert "no-new-privileges:true" in SERVICES[name]["security_opt"]
+    for _, document in MANIFESTS:
+        for container in containers(document):
+            if container.get("image") == "newsmill":
+                context = container["securityContext"]
+                assert context["readOnlyRootFilesystem"] is True
+                assert context["runAsUser"] == 10001
+                assert context["allowPrivilegeEscalation"] is False
+
+
+def test_no_secret_is_in_a_file() -> None:
+    for file in DEPLOY.rglob("*.y*ml"):
+        for line in file.read_text().splitlines():
+            key, _, value = line.partition(":")
+            if re.search(r"password|secret_?key|token", key, re.IGNORECASE) and value.strip():
+                assert re.match(r"\s*(\$\{|false|\{name|\{secretName)", value), f"{file}: {line}"
+
+
+def test_dockerfile_locks_its_dependencies_and_drops_root() -> None:
+    lines = (DEPLOY / "Dockerfile").read_text().splitlines()
+    assert [line for line in lines if line.startswith("USER ")][-1] == "USER 10001:10001"
+    assert all(re.match(r"FROM python:3\.11", line) for line in lines if line.startswith("FROM "))
+    text = "\n".join(lines)
+    assert "--require-hashes" in text
+    for line in lines:
+        if line.startswith("COPY ") and "--from" not in line:
+            for source in line.split()[1:-1]:
+                assert (DEPLOY.parent / source).exists(), source
+
+
+def test_lock_has_every_dependency_with_hashes_and_in_its_bounds() -> None:
+    text = (DEPLOY / "requirements.lock").read_text()
+    locked = dict(re.findall(r"^([a-z0-9._-]+)==(\S+) \\$", text, re.MULTILINE))
+    blocks = re.split(r"^(?=[a-z0-9._-]+==)", text, flags=re.MULTILINE)[1:]
+    assert all("--hash=sha256:" in block for block in blocks)
+    wanted = re.search(r"install_requires=\[(.*?)\],\n", (DEPLOY.parent / "setup.py").read_text(), re.DOTALL)
+    assert wanted is not None
+    for line in re.findall(r'"([^"]+)"', wanted.group(1)):
+        requirement = Requirement(line)
+        name = canonicalize_name(requirement.name)
+        assert name in locked, name
+        assert requirement.specifier.contains(locked[name]), f"{line}: {locked[name]}"
+
+
+def test_prometheus_scrapes_what_compose_runs() -> None:
+    scrapes = yaml.safe_load((DEPLOY / "prometheus/cluster.yml").read_text())
+    targets = [t for job in scrapes["scrape_configs"] for s in job["static_configs"] for t in s["targets"]]
+    assert {target.partition(":")[0] for target in targets} <= set(SERVICES)
+    port = load(DEPLOY / "mill.yaml", environment={}).config.metrics.port
+    assert f"job-server:{port}" in targets
+    for rules in scrapes["rule_files"]:
+        assert (DEPLOY / "prometheus" / rules).exists()
+
+
+def test_mounted_files_are_there() -> None:
+    for service in SERVICES.values():
+        for volume in service.get("volumes", ()):
+            source = volume.partition(":")[0]
+            assert source in COMPOSE["volumes"] or (DEPLOY / source).exists(), volume

@@ -17,7 +17,7 @@ from newsmill.ops.devcluster import DevKafka
 from newsmill.records import SourceRecord
 from newsmill.sources import kafka as source
 from newsmill.sources.envelopes import decode
-from newsmill.sources.kafka import Gap, OffsetRange, Plan, TopicRecreated
+from newsmill.sources.kafka import Gap, OffsetRange, Plan, TopicDamaged, TopicRecreated
 
 pytestmark = pytest.mark.kafka
 
@@ -333,6 +333,22 @@ def test_read_goes_on_when_the_broker_was_restarted(tmp_path: Path) -> None:
         values += [record.value for record in reading]
         assert [(value or b"")[0] for value in values] == list(range(30))
         source.close_idle(config)
+
+
+def test_batch_with_a_flipped_bit_is_an_error_that_names_its_offset(tmp_path: Path) -> None:
+    broker = DevKafka(data=tmp_path)
+    with broker:
+        broker.make_topic("t")
+        for value in (b"good", b"marked page", b"behind"):
+            Broker(broker).send(broker.kafka("t"), [value])
+    log = tmp_path / "log" / "t-0" / "00000000000000000000.log"
+    log.write_bytes(log.read_bytes().replace(b"marked page", b"marled page"))
+    with broker:
+        config = broker.kafka("t")
+        with pytest.raises(TopicDamaged, match=r"t partition 0: the batch at offset 1 is damaged.*crc"):
+            plan(config)
+        assert [record.value for record in read(config, plan(config, max_records=1).slices)] == [b"good"]
+    source.close_idle()
 
 
 def test_broker_that_is_away_is_transient(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import (
     AuthorizationError,
+    CorruptRecordError,
     InvalidConfigurationError,
     InvalidTopicError,
     KafkaConnectionError,
@@ -70,6 +71,10 @@ class Plan(Record, frozen=True, kw_only=True):
     gaps: tuple[Gap, ...]
     caught_up: bool  # nothing is left behind the slices
     ends: dict[tuple[str, int], int]  # last stable offset of each partition when planned
+
+
+class TopicDamaged(LakeError):
+    """A batch in the broker has a wrong checksum, or is none; nothing is skipped."""
 
 
 class TopicRecreated(LakeError):
@@ -122,6 +127,7 @@ def plan(config: KafkaConfig, committed: Offsets, batch: BatchConfig, on_data_lo
     Raises:
         DataLoss: Committed offsets are gone by retention, and `on_data_loss` is `fail`.
         TopicRecreated: The topic ends before the committed offset.
+        TopicDamaged: A batch has a wrong checksum.
         ConfigError: The topic does not exist, or the broker refuses the credentials.
         Transient: The broker is away.
     """
@@ -135,6 +141,7 @@ def read(config: KafkaConfig, slice: OffsetRange) -> Iterator[SourceRecord]:
 
     Raises:
         DataLoss: Offsets of the slice have gone from the broker since it was planned.
+        TopicDamaged: A batch has a wrong checksum.
         Transient: The broker is away, or the offsets found are not those of the plan.
     """
     partition = TopicPartition(slice.topic, slice.partition)
@@ -343,17 +350,22 @@ class _Run:
 
         A first record is taken up to `least` bytes, so that a large one does not hold the partition.
         """
+        count = total = 0
+        if not records:
+            return count, total
         consumer.assign([self.partition])
         consumer.seek(self.partition, self.next)
-        count = total = 0
         for found in _records(consumer, self.partition, self.end):
             room = size if count else max(size, least)
             bytes_ = _size(found)
-            if count >= records or total + bytes_ > room:
+            if total + bytes_ > room:
                 self.next = found.offset
                 return count, total
             count, total = count + 1, total + bytes_
             self._found.append((found.offset, bytes_))
+            if count == records:
+                self.next = found.offset + 1
+                return count, total
         self.next = self.end
         return count, total
 
@@ -416,6 +428,11 @@ def _records(consumer: KafkaConsumer, partition: TopicPartition, end: int) -> It
         except OffsetOutOfRangeError:
             begin = consumer.beginning_offsets([partition], timeout_ms=OFFSETS_MS)[partition]
             raise _loss(partition, position, begin) from None
+        except CorruptRecordError as error:
+            raise TopicDamaged(
+                f"{partition.topic} partition {partition.partition}: the batch at offset {position} is "
+                f"damaged in the broker: {_said(error)}"
+            ) from error
         for found in batch:
             if found.offset >= end:
                 return

@@ -310,7 +310,7 @@ class Lake:
         failpoints.reach("commit.done")
         for name in ORDER:
             if len(self.tables.load(name).metadata.snapshots) >= 2 * KEPT_SNAPSHOTS:
-                self.tables.expire(name)
+                self.tables.expire(name, keep=KEPT_SNAPSHOTS)
         return Commit(
             batch_id=batch.batch_id,
             sequence=batch.sequence,

@@ -360,8 +360,8 @@ _ARTICLES = TableSchema(
 _CLUSTER_EVENTS = TableSchema(
     name="cluster_events",
     doc=(
-        "Each change of a story's cluster, append-only, ordered by (ingested_at, seq). The state of the clusters is "
-        "the view `clusters` over it (schemas/output/clusters.sql)."
+        "Each change of a story's cluster, append-only, ordered by (ingested_at, seq). The state of the "
+        "clusters is the view `clusters` over it (schemas/output/clusters.sql)."
     ),
     sort=("ingested_at", "seq"),
     row_group_rows=200_000,

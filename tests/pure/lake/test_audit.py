@@ -1,0 +1,235 @@
+"""The audit finds what is broken: each rule is broken on purpose, on a lake that was right."""
+
+from __future__ import annotations
+
+import ast
+import random
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+import synthetic
+from newsmill.config import LakeConfig
+from newsmill.errors import LakeError
+from newsmill.lake import audit as module
+from newsmill.lake import evidence, rewriting, schemas
+from newsmill.lake.audit import audit
+from newsmill.lake.lake import Lake
+from newsmill.lake.tables import append, replace
+
+
+@pytest.mark.parametrize("checker", [module, evidence])
+def test_checker_shares_no_code_with_the_writer(checker) -> None:
+    tree = ast.parse(Path(checker.__file__).read_text())
+    named = {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+    named |= {alias.name for n in ast.walk(tree) if isinstance(n, ast.Import) for alias in n.names}
+    ours = {name for name in named if name and name.split(".")[0] in ("newsmill", "pyiceberg")}
+    assert ours <= {"newsmill.config", "newsmill.errors", "newsmill.lake.evidence"}
+
+
+def test_right_lake_has_no_findings(filled: Lake, config: LakeConfig) -> None:
+    report = audit(config.path)
+    assert report.findings == []
+    assert report.records == 8 * synthetic.RECORDS_A_GROUP
+    assert set(report.checked) >= {"C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "W1"}
+
+
+def changed(lake: Lake, table: str, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Put changed rows in the place of a table's first file, behind the back of the protocol."""
+    schema = schemas.TABLES[table]
+    live = next(iter(lake.tables.files(lake.tables.load(table))))
+    rows = change(rewriting.read(lake.tables, schema, [live]))
+    written, _ = rewriting.write(lake.tables, schema, rows)
+    assert rewriting.swap(lake.tables, table, [live], [written], "test")
+
+
+def column(name: str, change: Callable[[list], list]) -> Callable[[pa.Table], pa.Table]:
+    def apply(rows: pa.Table) -> pa.Table:
+        index = rows.schema.get_field_index(name)
+        field = rows.schema.field(index)
+        return rows.set_column(index, field, pa.array(change(rows[name].to_pylist()), field.type))
+
+    return apply
+
+
+def first(value: object) -> Callable[[list], list]:
+    return lambda values: [value, *values[1:]]
+
+
+def matched(rows: pa.Table) -> pa.Table:
+    def change(values: list) -> list:
+        return [{**v, "matched_id": "f" * 32} if v["is_duplicate"] else v for v in values]
+
+    return column("duplicate", change)(rows)
+
+
+def itself(rows: pa.Table) -> pa.Table:
+    ids = rows["article_id"].to_pylist()
+
+    def change(values: list) -> list:
+        return [{**v, "is_duplicate": True, "matched_id": i} for v, i in zip(values, ids, strict=True)]
+
+    return column("duplicate", change)(rows)
+
+
+def merging(rows: pa.Table) -> pa.Table:
+    ids = rows["cluster_id"].to_pylist()
+    rows = column("event", lambda v: ["merged", "merged", *v[2:]])(rows)
+    return column("merged_into", lambda v: [ids[1], ids[0], *v[2:]])(rows)
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "rule", "what"),
+    [
+        ("fate", lambda r: pa.concat_tables([r, r.slice(0, 1)]), "C2", "more than one fate"),
+        ("fate", column("fate", first("lost")), "C2", "do not exist"),
+        ("fate", column("reason", lambda v: [None] * len(v)), "C2", "without their reason"),
+        ("fate", lambda r: r.slice(1), "C3", "rows of articles without their fate"),
+        ("fate", column("offset", first(5_000)), "C1", "beyond the committed offset"),
+        ("fate", column("article_id", first("0" * 32)), "C3", "missing or another"),
+        ("articles", lambda r: r.slice(1), "C3", "missing or another"),
+        ("articles", lambda r: pa.concat_tables([r, r.slice(0, 1)]), "C3", "same revision"),
+        ("articles", lambda r: pa.concat_tables([r, r.slice(0, 1)]), "C3", "more than one row of articles"),
+        ("articles", matched, "C7", "not in the lake"),
+        ("articles", itself, "C7", "copies of themselves"),
+        ("quarantine", lambda r: r.slice(1), "C3", "without their payload"),
+        ("quarantine", column("payload", first(b"other")), "C8", "not what was noted"),
+        ("quarantine", column("code", first("E_NONE")), "C8", "codes that do not exist"),
+        ("cluster_events", column("representative_id", first("0" * 32)), "C7", "representatives"),
+        ("cluster_events", merging, "C7", "in a circle"),
+        ("cluster_events", lambda r: r.slice(30), "C7", "that no event created"),
+    ],
+)
+def test_audit_finds_rows(
+    filled: Lake, config: LakeConfig, table: str, change: Callable[[pa.Table], pa.Table], rule: str, what: str
+) -> None:
+    changed(filled, table, change)
+    found = [f for f in audit(config.path).findings if f.rule == rule and what in f.what]
+    assert found
+    assert found[0].examples
+
+
+def test_audit_finds_a_file_that_was_added_twice(filled: Lake, config: LakeConfig) -> None:
+    live = next(iter(filled.tables.files(filled.tables.load("articles"))))
+    filled.tables.change("articles", lambda t, tx: append(t, tx, [live.uri], {}) or True)
+    rules = {(f.rule, f.what) for f in audit(config.path).findings}
+    assert ("C6", "articles: files added twice") in rules
+    assert ("C6", "articles: files visible twice") in rules
+
+
+def test_audit_finds_a_batch_that_was_committed_twice(filled: Lake, config: LakeConfig) -> None:
+    filled.tables.change("articles", lambda t, tx: append(t, tx, [], {"newsmill.sequence": "2"}) or True)
+    assert "articles: batches committed twice" in {f.what for f in audit(config.path).findings}
+
+
+def test_audit_finds_a_page_that_was_taken_down_and_is_readable(filled: Lake, config: LakeConfig) -> None:
+    rows = schemas.takedowns([("domain", "site0.example", "test")], ingested_at=1_790_000_000_000_000)
+    written, _ = rewriting.write(filled.tables, schemas.TABLES["takedowns"], rows)
+    filled.tables.change("takedowns", lambda t, tx: append(t, tx, [written.path], {}) or True)
+    assert [f.rule for f in audit(config.path).findings] == ["W1"]
+
+
+def test_audit_finds_rows_that_stand_in_the_folder_of_another_hour(filled: Lake, config: LakeConfig) -> None:
+    live = next(iter(filled.tables.files(filled.tables.load("fate"))))
+    path = Path(live.uri.removeprefix("file://"))
+    other = path.parent.with_name("hour=00") / path.name
+    other.parent.mkdir()
+    other.write_bytes(path.read_bytes())
+    filled.tables.change("fate", lambda t, tx: replace(t, tx, [live], [f"file://{other}"], {}) or True)
+    assert any("not of one hour" in e for f in audit(config.path).findings for e in f.examples)
+
+
+def test_audit_finds_every_flipped_bit_and_every_cut_of_a_data_file(filled: Lake, config: LakeConfig) -> None:
+    path = next(p for p in Path(config.path, "articles", "data").rglob("*.parquet"))
+    whole = path.read_bytes()
+    chance = random.Random(1)
+    for turn in range(40):
+        spoiled = bytearray(whole)
+        if turn % 4 == 3:
+            del spoiled[chance.randrange(len(spoiled)) :]
+        else:
+            spoiled[chance.randrange(len(spoiled))] ^= 1 << chance.randrange(8)
+        path.write_bytes(spoiled)
+        assert "C4" in {f.rule for f in audit(config.path).findings}, f"turn {turn}"
+    path.write_bytes(whole)
+    assert audit(config.path).findings == []
+
+
+def test_page_checksums_alone_find_flipped_bits_in_pages(filled: Lake, config: LakeConfig) -> None:
+    """Without them some flips read as wrong values: that is why files are written with them."""
+    path = next(p for p in Path(config.path, "articles", "data").rglob("*.parquet"))
+    whole, chance, caught = path.read_bytes(), random.Random(2), 0
+    chunks = [pq.read_metadata(path).row_group(0).column(c) for c in range(20)]
+    for chunk in chunks:
+        spoiled = bytearray(whole)
+        spoiled[chunk.data_page_offset + chunk.total_compressed_size - chance.randrange(1, 4)] ^= 4
+        try:
+            pq.ParquetFile(pa.BufferReader(bytes(spoiled)), page_checksum_verification=True).read()
+        except (OSError, pa.ArrowInvalid):
+            caught += 1
+    assert caught == len(chunks)
+
+
+@pytest.mark.parametrize("name", ["*.metadata.json", "snap-*.avro", "*-m0.avro"])
+def test_audit_finds_or_refuses_spoiled_metadata(filled: Lake, config: LakeConfig, name: str) -> None:
+    table = filled.tables.load("articles")
+    if name == "*.metadata.json":
+        path = Path(table.metadata_location.removeprefix("file://"))
+    else:
+        path = max(Path(config.path, "articles", "metadata").glob(name), key=lambda p: p.stat().st_mtime_ns)
+    whole, chance = path.read_bytes(), random.Random(3)
+    for _ in range(10):
+        path.write_bytes(whole[: chance.randrange(len(whole) - 20)])
+        try:
+            findings = audit(config.path).findings
+        except LakeError:
+            continue
+        assert findings
+    path.write_bytes(whole)
+    assert audit(config.path).findings == []
+
+
+def test_audit_counts_files_that_no_snapshot_names(filled: Lake, config: LakeConfig) -> None:
+    batch = filled.begin(list(synthetic.slices(0, 80, 120)), now=1_790_000_000_000_000)
+    synthetic.write(config.path, batch)
+    report = audit(config.path)
+    assert (report.orphans, report.pending, report.findings) == (4, True, [])
+
+
+def test_audit_since_a_snapshot_opens_only_newer_files(filled: Lake, config: LakeConfig) -> None:
+    since = filled.tables.load("fate").metadata.current_snapshot_id
+    assert audit(config.path, since=since).files_read == 0
+    synthetic.fill(filled, config.path, batches=1, size=40, partitions=(0, 1))
+    report = audit(config.path, since=since)
+    assert (report.files_read, report.records, report.findings) == (4, 12 * synthetic.RECORDS_A_GROUP, [])
+    with pytest.raises(LakeError, match="has no snapshot 7"):
+        audit(config.path, since=7)
+
+
+def test_audit_finds_where_two_lakes_differ(filled: Lake, config: LakeConfig, tmp_path: Path) -> None:
+    other = LakeConfig(path=str(tmp_path / "other"))
+    twin = Lake.open(other)
+    synthetic.fill(twin, other.path, batches=4, size=20, partitions=(0, 1))
+    assert audit(config.path, same_as=other.path).findings == []
+    changed(twin, "articles", column("title", first("Other")))
+    assert {f.rule for f in audit(config.path, same_as=other.path).findings} == {"C12"}
+    twin.release()
+
+
+def test_audit_of_what_is_no_lake_says_so(tmp_path: Path) -> None:
+    with pytest.raises(LakeError, match="is no lake"):
+        audit(str(tmp_path))
+
+
+def test_audit_reads_a_lake_without_its_catalog_by_the_hints(filled: Lake, config: LakeConfig) -> None:
+    with sqlite3.connect(f"{config.path}/catalog.db") as connection:
+        connection.execute("PRAGMA wal_checkpoint")
+    connection.close()
+    Path(config.path, "catalog.db").rename(Path(config.path, "moved.db"))
+    assert audit(config.path).findings == []
+    assert pc is not None

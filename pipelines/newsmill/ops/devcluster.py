@@ -381,7 +381,6 @@ def make_certificate(folder: Path) -> str:
     request = keytool("broker.p12", "-certreq", "-alias", "broker")
     signed = keytool("ca.p12", "-gencert", "-alias", "ca", "-rfc", "-validity", "3650",
                      "-ext", "san=dns:localhost", sent=request)  # fmt: skip
-    keytool("broker.p12", "-importcert", "-alias", "ca", "-noprompt", sent=ca)
     keytool("broker.p12", "-importcert", "-alias", "broker", "-noprompt", sent=ca + signed)
     return password
 

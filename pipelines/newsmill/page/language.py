@@ -5,7 +5,7 @@ sample, knows many languages more, and its probability can be believed where lan
 always 0.99999. Languages that neither knows are recognised by their script or by their function
 words (`function_words.tsv`), and what can't be told is `und`. The page's own lang attribute is
 evidence, not an answer: it decides between close languages and for texts too short to tell.
-Reasons and measurements: `docs/decisions/0007-language.md`.
+Reasons and measurements: `docs/decisions/0021-language.md`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from newsmill.records import Language
 LOOKED_AT = 10_000
 """Characters of a text that are cleaned and sampled; the rest is not read."""
 
-WINDOW = 150
+WINDOW = 130
 """Characters of each of the three windows (start, middle, end) that make the sample of a long text."""
 
 SHORT = 200
@@ -46,7 +46,7 @@ WITNESS_WEIGHT = 2.0
 ACCEPTED = 0.5
 """Confidence below which the answer is `und`: it is likelier wrong than right."""
 
-TRIALS = 4
+TRIALS = 3
 """langdetect's trials over a sample; its own 7 give the same answers (`benchmarks/language.py`)."""
 
 SURE = 0.9

@@ -187,7 +187,7 @@ class Statistical:
 
 def _load(model: Model) -> Any:
     with warnings.catch_warnings():
-        # The English model was trained with spaCy 3.7; benchmarks/language.py measures it with 3.8.
+        # The English model was trained with spaCy 3.7; benchmarks/recognisers.py measures it with 3.8.
         warnings.filterwarnings("ignore", message=r"\[W095\]")
         spacy = importlib.import_module("spacy")
         module = importlib.import_module(model.module)

@@ -1,0 +1,194 @@
+"""Accuracy, cost and size of language detection: langdetect, its arbiter, and newsmill's `detect`.
+
+Sets: `lingua` (single sentences in 75 languages, no page around them) and `fundus_pages` (news pages,
+read by `read_page`, with their lang attribute). Times are CPU time and given as ratios to langdetect over
+the whole text, in the same process; `same` is the share of long texts for which langdetect says the same
+of the sample as of the whole text. lingua-language-detector is measured where it is installed.
+
+Usage: python benchmarks/language.py [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import importlib.util
+import json
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from langdetect import detector_factory
+from langdetect.lang_detect_exception import LangDetectException
+
+from newsmill.config import InputConfig, PageConfig
+from newsmill.page import language
+from newsmill.page.analysis import read_page
+from newsmill.records import NotArticle, Position, RawPage
+
+LONG = 2_000
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text with the language it is in."""
+
+    text: str
+    html_lang: str | None
+    gold: str
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def sentences(folder: Path) -> list[Text]:
+    gold = {row["id"]: row["lang"] for row in rows(folder / "gold/lingua.jsonl")}
+    return [Text(row["text"], None, gold[row["id"]]) for row in rows(folder / "texts/lingua.jsonl")]
+
+
+def pages(folder: Path) -> list[Text]:
+    gold = {row["id"]: row["lang"] for row in rows(folder / "gold/fundus_pages.jsonl") if row.get("lang")}
+    found = []
+    for row in rows(folder / "inputs/fundus_pages.jsonl"):
+        if row["id"] not in gold:
+            continue
+        body = gzip.decompress((folder / f"pages/fundus_pages/{row['id']}.html.gz").read_bytes())
+        raw = RawPage(position=Position(topic="pages", partition=0, offset=0), url=row["url"], body=body)
+        page = read_page(raw, page=PageConfig(), input=InputConfig())
+        if not isinstance(page, NotArticle):
+            found.append(Text(page.body, page.html_lang, gold[row["id"]]))
+    return found
+
+
+def best(probabilities: dict[str, float]) -> str:
+    return max(probabilities, key=lambda code: (probabilities[code], code), default="und")
+
+
+def langdetect_whole() -> Callable[[Text], str]:
+    """Langdetect as it comes, but for a seed."""
+    detector_factory.init_factory()
+    factory = detector_factory._factory
+    factory.set_seed(0)
+
+    def detect(text: Text) -> str:
+        detector = factory.create()
+        detector.append(text.text)
+        try:
+            code: str = detector.detect()
+        except LangDetectException:
+            return "und"
+        return language._FOLDED.get(code, code)
+
+    return detect
+
+
+def lingua_whole() -> Callable[[Text], str]:
+    from lingua import LanguageDetectorBuilder  # type: ignore[import-not-found]
+
+    detector = LanguageDetectorBuilder.from_all_languages().with_low_accuracy_mode().build()
+
+    def detect(text: Text) -> str:
+        found = detector.detect_language_of(text.text[: language.LOOKED_AT])
+        return "und" if found is None else found.iso_code_639_1.name.lower()
+
+    return detect
+
+
+def sample(text: Text) -> str:
+    return " ".join(language._windows(language._prose(text.text[: language.LOOKED_AT])))
+
+
+def timed(detect: Callable[[Text], str], texts: Sequence[Text]) -> tuple[list[str], float]:
+    """Answers, and CPU seconds a text (the better of two rounds)."""
+    seconds = []
+    for _ in range(2):
+        started = time.process_time()
+        answers = [detect(text) for text in texts]
+        seconds.append((time.process_time() - started) / len(texts))
+    return answers, min(seconds)
+
+
+def resident_mb() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def measure(folder: Path) -> dict[str, Any]:
+    before = resident_mb()
+    language.default_detector()
+    langdetect_mb = resident_mb() - before
+    before = resident_mb()
+    language.arbiter()
+    arbiter_mb = resident_mb() - before
+    detectors: dict[str, Callable[[Text], str]] = {
+        "langdetect, whole text": langdetect_whole(),
+        "langdetect, sample": lambda text: best(language.default_detector().probabilities(sample(text))),
+        "py3langid, sample": lambda text: best(language.arbiter().probabilities(sample(text))),
+        "newsmill, text only": lambda text: language.detect(text.text, html_lang=None).code,
+        "newsmill": lambda text: language.detect(text.text, html_lang=text.html_lang).code,
+    }
+    if importlib.util.find_spec("lingua"):
+        detectors["lingua, low accuracy mode"] = lingua_whole()
+    report: dict[str, Any] = {
+        "megabytes": {"langdetect": round(langdetect_mb), "py3langid": round(arbiter_mb)}
+    }
+    for name, texts in (("lingua", sentences(folder)), ("fundus_pages", pages(folder))):
+        base = 0.0
+        answered: dict[str, list[str]] = {}
+        table = {}
+        for detector, detect in detectors.items():
+            answers, seconds = timed(detect, texts)
+            answered[detector] = answers
+            base = base or seconds
+            right = sum(code == text.gold for code, text in zip(answers, texts, strict=True))
+            unknown = Counter(answers)["und"]
+            table[detector] = {
+                "accuracy": round(right / len(texts), 4),
+                "wrong": round((len(texts) - right - unknown) / len(texts), 4),
+                "und": round(unknown / len(texts), 4),
+                "ms": round(seconds * 1e3, 2),
+                "ratio": round(seconds / base, 2),
+            }
+        long = [i for i, text in enumerate(texts) if len(text.text) >= LONG]
+        whole, cut = answered["langdetect, whole text"], answered["langdetect, sample"]
+        same = sum(whole[i] == cut[i] for i in long)
+        report[name] = {"texts": len(texts), "detectors": table, "same": f"{same}/{len(long)}"}
+    return report
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args()
+    named = os.environ.get("NEWSMILL_SHARED")
+    folder = (Path(named) if named else Path(__file__).parents[2] / "shared") / "eval"
+    if not folder.is_dir():
+        sys.exit(f"no evaluation data: {folder} does not exist; set NEWSMILL_SHARED")
+    report = measure(folder)
+    if options.json:
+        print(json.dumps(report))
+        return
+    print("resident MB:", report["megabytes"])
+    for name in ("lingua", "fundus_pages"):
+        found = report[name]
+        print(
+            f"\n{name}: {found['texts']} texts; same answer of langdetect to the sample: {found['same']} long ones"
+        )
+        print(f"{'':28}{'accuracy':>10}{'wrong':>8}{'und':>8}{'ms':>8}{'ratio':>8}")
+        for detector, row in found["detectors"].items():
+            print(
+                f"{detector:28}"
+                + "".join(f"{row[k]:>{w}}" for k, w in zip(row, (10, 8, 8, 8, 8), strict=True))
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -323,7 +323,7 @@ class DirectMill:
         self._source.done(self._lake.committed())
         now = time.monotonic()
         summary = replace(
-            _summary(files),
+            summary_of(files),
             seconds=now - start,
             commit_seconds=now - written,
             stage_us=stages,
@@ -358,7 +358,7 @@ def _seeds(rows: Iterable[Seed]) -> Iterator[SeedRow]:
             )
 
 
-def _summary(files: list[DataFile]) -> Summary:
+def summary_of(files: Sequence[DataFile]) -> Summary:
     """What the files say of their batch."""
     total = Summary(batches=1, files=len(files), file_bytes=sum(file.bytes for file in files))
     for file in files:

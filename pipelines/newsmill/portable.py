@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import socket
 import threading
+from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 import apache_beam as beam
@@ -15,7 +17,9 @@ from apache_beam.runners.portability.portable_runner import PortableRunner
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from newsmill.config import Config
+from newsmill.direct import Watch
 from newsmill.errors import NewsmillError
+from newsmill.following import Follower
 from newsmill.lake.lake import Lake
 from newsmill.sources import kafka
 from newsmill.streaming import stream
@@ -103,7 +107,9 @@ def problems(config: Config, *, flink: bool) -> list[str]:
     return found
 
 
-def run(config: Config, *, flink: bool, once: bool, stop: threading.Event) -> None:
+def run(
+    config: Config, *, flink: bool, once: bool, stop: threading.Event, watches: Sequence[Watch] = ()
+) -> Counter[str]:
     """Submit the job and wait until it ends or `stop` is set, which cancels it: nothing is lost.
 
     Args:
@@ -111,6 +117,10 @@ def run(config: Config, *, flink: bool, once: bool, stop: threading.Event) -> No
         flink: Whether the job service is Flink's.
         once: End when caught up with the end of the topic.
         stop: Set from outside.
+        watches: Told of what the job commits, and of the lag.
+
+    Returns:
+        Microseconds that the transforms were busy, by their name; empty where the job was cancelled.
 
     Raises:
         JobFailed: The job failed, or its job service went away.
@@ -121,13 +131,20 @@ def run(config: Config, *, flink: bool, once: bool, stop: threading.Event) -> No
     try:
         result = pipeline(config, flink=flink, once=once).run()
         log.info("job submitted", service=config.portable.job_endpoint)
-        watch = threading.Thread(target=_cancel, args=(result, stop, ended), name="cancel", daemon=True)
-        watch.start()
-        state = result.wait_until_finish()
+        threading.Thread(target=_cancel, args=(result, stop, ended), name="cancel", daemon=True).start()
+        following = threading.Thread(
+            target=Follower(config, watches).follow, args=(ended,), name="follow", daemon=True
+        )
+        following.start()
+        try:
+            state = result.wait_until_finish()
+        finally:
+            ended.set()
+            following.join()
     except (RuntimeError, grpc.RpcError) as error:
         if stop.is_set():
             log.info("job cancelled")
-            return
+            return Counter()
         raise JobFailed(f"the job on {config.portable.job_endpoint} failed: {error}") from error
     finally:
         ended.set()
@@ -138,6 +155,8 @@ def run(config: Config, *, flink: bool, once: bool, stop: threading.Event) -> No
     lost = {p: end for p, end in wanted.items() if committed.get(p, 0) < end and not stop.is_set()}
     if lost:
         raise JobFailed(f"the job ended, but the lake does not reach the offsets {lost}: run again")
+    counters = result.metrics().query()["counters"]
+    return Counter({c.key.metric.namespace: c.result for c in counters if c.key.metric.name == "busy_us"})
 
 
 def _ends(config: Config) -> dict[tuple[str, int], int]:

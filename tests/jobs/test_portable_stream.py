@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka.admin import NewPartitions
 
 from newsmill.config import KafkaConfig, LakeConfig
 from newsmill.lake.audit import Report, audit
@@ -27,10 +28,10 @@ from newsmill.lake.lake import Lake
 from newsmill.ops import prism
 from newsmill.ops.prism import DevPrism
 
-RECORDS = int(os.environ.get("NEWSMILL_STREAM_RECORDS", "400"))
+RECORDS = int(os.environ.get("NEWSMILL_STREAM_RECORDS", "240"))
 """Records of the tests that compare runners; the nightly run sets 20000."""
 PARTITIONS = 4
-BATCH = max(100, RECORDS // 8)
+BATCH = max(60, RECORDS // 8)
 WORDS = (
     "harbour council bridge tariff storm ferry election budget glacier orchard museum strike river court "
     "railway village minister teacher hospital island festival drought treaty airport farmer engineer"
@@ -273,8 +274,6 @@ def test_records_and_partitions_that_come_while_it_runs_are_read(kafka: Any, tmp
         wait_for(lake, len(early), job)
         admin = kafka.admin()
         try:
-            from kafka.admin import NewPartitions
-
             admin.create_partitions({config.topic: NewPartitions(total_count=PARTITIONS)})
         finally:
             admin.close()
@@ -286,7 +285,7 @@ def test_records_and_partitions_that_come_while_it_runs_are_read(kafka: Any, tmp
     assert_right(audit(str(lake), broker=config))
 
 
-@pytest.mark.parametrize("victim", ["job service", "worker", "pool"])
+@pytest.mark.parametrize("victim", ["job service", "worker", pytest.param("pool", marks=pytest.mark.slow)])
 def test_nothing_is_lost_or_twice_when_a_process_is_killed(
     topic: KafkaConfig, direct: Path, tmp_path: Path, victim: str
 ) -> None:
@@ -304,11 +303,11 @@ def test_nothing_is_lost_or_twice_when_a_process_is_killed(
 @pytest.mark.parametrize(
     "place",
     [
-        "begin.noted@2",
-        "commit.checked@2",
+        pytest.param("begin.noted@2", marks=pytest.mark.slow),
+        pytest.param("commit.checked@2", marks=pytest.mark.slow),
         "commit.decided@2",
-        "commit.appended.articles@2",
-        "commit.done@2",
+        pytest.param("commit.appended.articles@2", marks=pytest.mark.slow),
+        pytest.param("commit.done@2", marks=pytest.mark.slow),
     ],
 )
 def test_nothing_is_lost_or_twice_when_the_committer_is_killed(

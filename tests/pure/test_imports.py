@@ -10,7 +10,7 @@ import newsmill
 ROOT = Path(newsmill.__file__).parent
 NOUNS = ("page", "copies", "knowledge", "lake", "sources")
 GROUND = ("records", "errors", "config", "failpoints")
-RUNNERS = ("pipeline", "direct", "streaming", "portable", "annotation", "settings", "explanation", "replay")
+RUNNERS = ("pipeline", "direct", "streaming", "portable", "following", "annotation", "settings", "explanation", "replay")
 
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(GROUND, GROUND),

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -34,6 +35,7 @@ from newsmill.config import Config, OnDataLoss
 if TYPE_CHECKING:
     from newsmill.direct import Source, Summary
     from newsmill.lake.files import DataFile
+    from newsmill.ops.metrics import RunMetrics
 
 
 class Runner(StrEnum):
@@ -73,9 +75,9 @@ def run(
         _show_plan(settings, as_json=as_json)
         return
     if runner is not Runner.DIRECT:
-        run_portable(settings, flink=runner is Runner.FLINK, once=once)
-        return
-    totals = run_direct(settings, once=once)
+        totals = run_portable(settings, flink=runner is Runner.FLINK, once=once)
+    else:
+        totals = run_direct(settings, once=once)
     if as_json:
         typer.echo(json.dumps(totals.as_dict()))
 
@@ -111,27 +113,27 @@ def portable_problems(config: Config, *, flink: bool) -> list[str]:
     return portable.problems(config, flink=flink)
 
 
-def run_portable(config: Config, *, flink: bool, once: bool) -> None:
-    """Submit the endless job and wait for its end; SIGTERM or Ctrl-C cancels it."""
+def run_portable(config: Config, *, flink: bool, once: bool) -> Summary:
+    """Submit the endless job and wait for its end; SIGTERM or Ctrl-C cancels it. What it committed."""
     from newsmill import portable
 
-    portable.run(config, flink=flink, once=once, stop=_stop_on_signals())
+    stop = _stop_on_signals()
+    with ExitStack() as stack:
+        metrics = _served(config, stack)
+        progress = stack.enter_context(RunProgress())
+        metrics.ready()
+        stages = portable.run(config, flink=flink, once=once, stop=stop, watches=(metrics, progress))
+    return replace(progress.totals, stage_us=stages)
 
 
 def run_direct(config: Config, *, once: bool, source: Source | None = None) -> Summary:
     """Run micro-batches until caught up or told to stop; what all of them did."""
     from newsmill.direct import DirectMill, KafkaSource
     from newsmill.lake.lake import Lake
-    from newsmill.ops.metrics import RunMetrics
-    from newsmill.ops.server import MetricsServer
 
     stop = _stop_on_signals()
-    metrics = RunMetrics()
     with ExitStack() as stack:
-        if config.metrics.port is not None:
-            server = MetricsServer(metrics, host=config.metrics.host, port=config.metrics.port)
-            stack.enter_context(server)
-            structlog.get_logger().info("serving metrics", host=server.host, port=server.port)
+        metrics = _served(config, stack)
         lake = Lake.open(config.lake)
         stack.callback(lake.release)
         source = source or KafkaSource(config)
@@ -140,6 +142,19 @@ def run_direct(config: Config, *, once: bool, source: Source | None = None) -> S
         metrics.ready()
         mill.run(once=once, stop=stop, watches=(metrics, progress))
     return progress.totals
+
+
+def _served(config: Config, stack: ExitStack) -> RunMetrics:
+    """The metrics of this run, served where the configuration says so."""
+    from newsmill.ops.metrics import RunMetrics
+    from newsmill.ops.server import MetricsServer
+
+    metrics = RunMetrics()
+    if config.metrics.port is not None:
+        server = MetricsServer(metrics, host=config.metrics.host, port=config.metrics.port)
+        stack.enter_context(server)
+        structlog.get_logger().info("serving metrics", host=server.host, port=server.port)
+    return metrics
 
 
 def _stop_on_signals() -> threading.Event:

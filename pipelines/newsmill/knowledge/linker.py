@@ -212,7 +212,7 @@ def _vouched(candidate: Candidate, name: _Name, first: Found) -> bool:
     """Whether there is enough to believe that the words are the candidate's name at all."""
     if candidate.coarse == "LOC":
         return name.coarse != "PER"
-    if first.common and candidate.weight < _RENOWNED:
+    if first.common and (candidate.weight < _RENOWNED or all(m.initial for m in name.mentions)):
         return False
     if candidate.weight < _RENOWNED and " " not in first.folded:
         return name.coarse == candidate.coarse

@@ -52,6 +52,7 @@ class Found:
     coarse: str | None = None  # what a recogniser said; None where only the gazetteer knows the name
     inside: bool = False  # a place name inside the name of something else
     common: bool = False  # the name is a common English word too
+    initial: bool = False  # and it begins a sentence, so its capital tells nothing
 
     @property
     def folded(self) -> str:
@@ -115,6 +116,7 @@ def _from_match(text: str, match: Match, coarse: str | None, *, inside: bool = F
     return Found(
         start=match.start, end=match.end, text=text[match.start : match.end],
         candidates=match.candidates, coarse=coarse, inside=inside, common=match.common,
+        initial=match.common and _begins_sentence(text, match.start),
     )  # fmt: skip
 
 
@@ -141,7 +143,10 @@ def _is_other(text: str, match: Match, language: str) -> bool:
         return True
     if previous.lower() in _TITLES and " " not in text[match.start : match.end]:
         return True
-    starts = bool(_SENTENCE_END.search(text, max(0, match.start - 4), match.start))
     if match.common and best.weight < _MAJOR:
-        return starts or not following.startswith(",")
+        return _begins_sentence(text, match.start) or not following.startswith(",")
     return False
+
+
+def _begins_sentence(text: str, start: int) -> bool:
+    return bool(_SENTENCE_END.search(text, max(0, start - 4), start))

@@ -8,29 +8,23 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_QUOTES = dict.fromkeys(map(ord, "’‘ʼ`´ʻʹ′"), "'")
-_HYPHENS = dict.fromkeys(map(ord, "‐‑‒–—−"), "-")
-_SPACES = dict.fromkeys(map(ord, "\t\n\r\x0b\x0c\u00a0\u2002\u2003\u2009\u200a\u202f\u3000"), " ")
+_QUOTES = dict.fromkeys("’‘ʼ`´ʻʹ′", "'")
+_HYPHENS = dict.fromkeys("‐‑‒–—−", "-")
+_SPACES = dict.fromkeys("\t\n\r\x0b\x0c\u00a0\u2002\u2003\u2009\u200a\u202f\u3000", " ")
 _WORD = re.compile(r"\w[\w'’.-]*")
 
 
-def _letters() -> dict[int, str]:
-    """Lower-case letters without marks for each cased or marked letter that stays one character."""
-    folded = {}
-    for code in range(0x250, -1, -1):
-        folded[code] = chr(code)
-    for low, high in ((0x41, 0x530), (0x1E00, 0x2000)):
-        for code in range(low, high):
-            letter = chr(code).lower()
-            bare = unicodedata.normalize("NFD", letter)[0] if code < 0x370 or code >= 0x1E00 else letter
-            if len(bare) == 1:
-                folded[code] = bare
-    folded |= {ord("ø"): "o", ord("Ø"): "o", ord("ł"): "l", ord("Ł"): "l", ord("đ"): "d", ord("Đ"): "d"}
-    folded |= {ord("ı"): "i", ord("İ"): "i"}
-    return {code: to for code, to in folded.items() if chr(code) != to}
+def _plain() -> dict[str, str]:
+    """Each lower-case letter with marks that has one character without them, and that character."""
+    plain = {"ø": "o", "ł": "l", "đ": "d", "ı": "i", "ς": "σ"}
+    for code in (*range(0xE0, 0x250), *range(0x1E00, 0x1F00)):
+        bare = unicodedata.normalize("NFD", chr(code))[0]
+        if bare != chr(code):
+            plain[chr(code)] = plain.get(bare, bare)
+    return plain
 
 
-_TABLE = {**_letters(), **_QUOTES, **_HYPHENS, **_SPACES}
+_PLAIN = {**_plain(), **_QUOTES, **_HYPHENS, **_SPACES}
 
 
 def fold(text: str) -> str:
@@ -41,9 +35,15 @@ def fold(text: str) -> str:
     >>> fold("São Paulo’s")
     "sao paulo's"
     """
-    if text.isascii() and text.isprintable():
-        return text.lower()
-    return text.translate(_TABLE)
+    if text.isascii():
+        folded = text.lower()
+        if text.isprintable():
+            return folded
+    else:
+        folded = text.replace("İ", "i").lower()  # the one letter that str.lower makes two of
+    for letter in _PLAIN.keys() & set(folded):
+        folded = folded.replace(letter, _PLAIN[letter])
+    return folded
 
 
 def key(name: str) -> str:

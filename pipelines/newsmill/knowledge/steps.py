@@ -17,6 +17,7 @@ from newsmill.errors import ConfigError
 from newsmill.knowledge.document import Document
 from newsmill.knowledge.gazetteer import Candidate
 from newsmill.knowledge.linker import Linked
+from newsmill.knowledge.topics import Topics
 from newsmill.records import Entity, Mention, Place
 
 GROUP = "newsmill.enrichers"
@@ -153,7 +154,7 @@ def steps(config: EnrichConfig, plugins: Iterable[EntryPoint] | None = None) -> 
         ConfigError: A plug-in can't be loaded, is no step, fills an unknown column, or takes the name
             of another.
     """
-    listed: list[Step] = [Entities(), Places()]
+    listed: list[Step] = [Entities(), Places(), Topics()]
     taken = {step.name for step in listed}
     problems: list[str] = []
     for point in sorted(entry_points(group=GROUP) if plugins is None else plugins, key=lambda p: p.name):

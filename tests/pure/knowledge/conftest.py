@@ -1,0 +1,17 @@
+import pytest
+
+from newsmill.config import EnrichConfig
+from newsmill.knowledge.default import knowledge_base
+from newsmill.knowledge.enricher import Enricher
+from newsmill.knowledge.gazetteer import Gazetteer
+
+
+@pytest.fixture(scope="session")
+def kb() -> Gazetteer:
+    """The default knowledge base, built where this machine has none yet."""
+    return Gazetteer.open(knowledge_base())
+
+
+@pytest.fixture(scope="session")
+def enricher() -> Enricher:
+    return Enricher.open(EnrichConfig())

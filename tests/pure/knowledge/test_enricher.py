@@ -1,0 +1,224 @@
+import json
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from newsmill.config import EnrichConfig
+from newsmill.errors import ConfigError
+from newsmill.knowledge.document import Document
+from newsmill.knowledge.enricher import Enricher
+from newsmill.knowledge.steps import COLUMNS, steps
+from newsmill.records import Entity
+
+TEXT = """\
+Pakistan has asked the Afghan Taliban to act against Tehreek-e-Taliban Pakistan (TTP), officials said.
+
+Talks with the TTP were held in Kabul and in Khost. The chief of the Haqqani network, Sirajuddin Haqqani,
+mediated.
+
+Ambassador Mansoor Ahmed Khan told The Express Tribune that he could not confirm it. Foreign Minister Shah
+Mahmood Qureshi flew to Kabul with Lt General Faiz Hameed of the ISI. Qureshi was content, and so was Hameed.
+
+Nobody in Afghanistan would let the TTP use Afghan soil against Pakistan, Mansoor said."""
+
+EXPECTED = {
+    "Taliban": ("armed_group", "ORG"),
+    "Tehreek-e-Taliban Pakistan": ("armed_group", "ORG"),
+    "Haqqani network": ("armed_group", "ORG"),
+    "Sirajuddin Haqqani": ("politician", "PER"),
+    "Mansoor Ahmed Khan": ("politician", "PER"),
+    "Shah Mahmood Qureshi": ("politician", "PER"),
+    "Faiz Hameed": ("military_officer", "PER"),
+    "Inter-Services Intelligence": ("agency", "ORG"),
+    "The Express Tribune": ("outlet", "ORG"),
+    "Pakistan": ("country", "LOC"),
+    "Afghanistan": ("country", "LOC"),
+    "Kabul": ("city", "LOC"),
+}
+
+
+def entities(enricher: Enricher, text: str, **more: str) -> dict[str, Entity]:
+    found = enricher.enrich_text(text, language="en", title=more.get("title")).entities
+    return {e.name: e for e in found if e.type != "nationality"}
+
+
+def test_names_of_a_story_are_linked_with_their_types(enricher: Enricher) -> None:
+    found = entities(enricher, TEXT)
+    assert {n: (found[n].type, found[n].coarse) for n in EXPECTED} == EXPECTED
+    assert found["Kabul"].wikidata_id == "Q5838"
+    assert all(found[n].linked for n in EXPECTED)
+
+
+def test_acronym_joins_the_long_form_that_introduces_it(enricher: Enricher) -> None:
+    forms = [m.text for m in entities(enricher, TEXT)["Tehreek-e-Taliban Pakistan"].mentions]
+    assert forms == ["Tehreek-e-Taliban Pakistan", "TTP", "TTP", "TTP"]
+
+
+def test_acronym_of_an_unknown_body_joins_too(enricher: Enricher) -> None:
+    text = "The Umbrella Makers Trade Council (UMTC) met on Monday. The UMTC has nine members."
+    (body,) = [e for e in entities(enricher, text).values() if e.coarse == "ORG"]
+    assert ([m.text for m in body.mentions], body.linked, body.entity_id[:4]) == (
+        ["Umbrella Makers Trade Council", "UMTC", "UMTC"],
+        False,
+        "nil:",
+    )
+
+
+def test_short_mention_takes_the_entity_of_its_long_form(enricher: Enricher) -> None:
+    found = entities(enricher, TEXT)
+    assert [m.text for m in found["Faiz Hameed"].mentions] == ["Faiz Hameed", "Hameed"]
+    assert "Mansoor" in [m.text for m in found["Mansoor Ahmed Khan"].mentions]
+    unknown = entities(
+        enricher, "Zelda Quillfeather sang. Critics loved Quillfeather, and Quillfeather loved them."
+    )
+    assert [len(e.mentions) for e in unknown.values()] == [3]
+
+
+def test_offsets_are_those_of_the_text(enricher: Enricher) -> None:
+    found = enricher.enrich_text(TEXT, language="en")
+    for item in (*found.entities, *found.places):
+        for mention in item.mentions:
+            assert TEXT[mention.start : mention.end] == mention.text
+
+
+def test_each_place_of_the_story_has_coordinates(enricher: Enricher) -> None:
+    found = {m.text: p for p in enricher.enrich_text(TEXT, language="en").places for m in p.mentions}
+    assert {"Pakistan", "Afghanistan", "Kabul", "Khost", "Afghan"} <= set(found)
+    assert (round(found["Kabul"].lat), round(found["Kabul"].lon)) == (35, 69)
+    assert (round(found["Khost"].lat), round(found["Khost"].lon), found["Khost"].country) == (33, 70, "AF")
+
+
+def test_seed_page_has_all_its_entities(enricher: Enricher, shared: Path) -> None:
+    text = (shared / "seed" / "000_130fa66825a9f5f5.txt").read_text(encoding="utf-8")
+    found = entities(enricher, text)
+    assert {n: (found[n].type, found[n].coarse) for n in EXPECTED} == EXPECTED
+
+
+def test_title_makes_its_entities_more_salient(enricher: Enricher) -> None:
+    plain, titled = entities(enricher, TEXT), entities(enricher, TEXT, title="Kabul talks go on")
+    assert titled["Kabul"].in_title
+    assert not plain["Kabul"].in_title
+    assert titled["Kabul"].salience == pytest.approx(plain["Kabul"].salience + 0.2)
+    assert all(0 <= e.salience <= 1 for e in titled.values())
+
+
+def test_unknown_names_stay_nil(enricher: Enricher) -> None:
+    (person,) = entities(enricher, "The novelist Zelda Quillfeather has died.").values()
+    assert (person.linked, person.wikidata_id, person.link_score) == (False, None, None)
+    assert person.entity_id == "nil:zelda quillfeather"
+
+
+def test_common_words_at_a_sentence_start_are_no_brands(enricher: Enricher) -> None:
+    text = "Next came the target. Orange is a colour. Best of all, Gap years are free. Shell eggs are cheap."
+    assert not any(
+        e.wikidata_id for e in entities(enricher, text).values() if e.type in ("company", "organisation")
+    )
+
+
+def test_nationality_keeps_the_country_but_no_link_of_its_own(enricher: Enricher) -> None:
+    (found,) = [e for e in enricher.enrich_text("An Afghan poet spoke.", language="en").entities if e.linked]
+    assert (found.type, found.coarse, found.country, found.wikidata_id) == ("nationality", "MISC", "AF", None)
+
+
+def test_same_text_gives_the_same_rows(enricher: Enricher) -> None:
+    other = Enricher.open(EnrichConfig())
+    assert enricher.enrich_text(TEXT, language="en") == other.enrich_text(TEXT, language="en")
+
+
+@pytest.mark.parametrize("language", ["de", "zh", "und", "xx", ""])
+def test_any_language_is_accepted(enricher: Enricher, language: str) -> None:
+    assert enricher.enrich_text("Kabul, 北京, Москва", language=language).places
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "(", "(TTP)", "A" * 50_000, "Kabul, " * 3_000, "\x00\ud7ff\U0010ffff İ (AB)"]
+)
+def test_odd_texts_pass(enricher: Enricher, text: str) -> None:
+    enricher.enrich_text(text, language="en", title=text[:100], url="https://" + text[:50])
+
+
+def test_only_the_asked_enrichers_run(enricher: Enricher) -> None:
+    found = enricher.enrich_text(TEXT, language="en", only=["places"])
+    assert found.places
+    assert not found.entities
+    assert set(found.versions) == {"kb", "rules", "places"}
+    with pytest.raises(ConfigError, match="no enricher nothing; there are: entities, places, topics"):
+        enricher.enrich_text(TEXT, language="en", only=["nothing"])
+
+
+class Shouting:
+    """A plug-in, as someone else would write it."""
+
+    name = "shouting"
+    version = "7"
+    columns = ("topics",)
+
+    def __init__(self, config: EnrichConfig) -> None:
+        self.config = config
+
+    def enrich(self, document: Document) -> dict[str, tuple[str, ...]]:
+        return {"topics": (document.text.upper(),)}
+
+
+class Greedy(Shouting):
+    name = "greedy"
+    columns = ("body",)
+
+
+class Twin(Shouting):
+    name = "places"
+
+
+def point(name: str, thing: str) -> EntryPoint:
+    return EntryPoint(name=name, value=f"{__name__}:{thing}", group="newsmill.enrichers")
+
+
+def plugged(monkeypatch: pytest.MonkeyPatch, *things: type) -> list[EntryPoint]:
+    found = {t.__name__: t for t in things}
+    monkeypatch.setattr(EntryPoint, "load", lambda self: found[self.value.rsplit(":")[-1]])
+    return [point(t.__name__.lower(), t.__name__) for t in things]
+
+
+def test_plugin_fills_its_column_and_tells_its_version(
+    enricher: Enricher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = steps(EnrichConfig(), plugged(monkeypatch, Shouting))
+    mine = Enricher(enricher._gazetteer, made, rules=enricher._rules)
+    found = mine.enrich_text("quiet", language="en")
+    assert found.topics == ("QUIET",)
+    assert found.versions["shouting"] == "7"
+
+
+def test_plugins_that_are_wrong_are_all_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [*plugged(monkeypatch, Greedy, Twin)]
+    with pytest.raises(ConfigError) as raised:
+        steps(EnrichConfig(), points)
+    assert len(raised.value.problems) == 2
+    assert "greedy: fills 'body'" in raised.value.problems[0]
+    assert "places: there is another" in raised.value.problems[1]
+
+
+def test_plugin_that_is_not_there_is_told() -> None:
+    with pytest.raises(ConfigError, match=r"gone .*can't be loaded"):
+        steps(EnrichConfig(), [EntryPoint(name="gone", value="no_such_module:x", group="newsmill.enrichers")])
+
+
+def test_columns_are_those_of_the_record(enricher: Enricher) -> None:
+    fields = set(enricher.enrich_text("", language="en").__struct_fields__)
+    assert set(COLUMNS) == fields - {"versions"}
+
+
+def test_links_keep_their_precision_on_news(enricher: Enricher, shared: Path) -> None:
+    """A guard; the measure is in docs/quality/enrichment.md."""
+    texts = {r["id"]: r["text"] for r in map(json.loads, (shared / "eval/texts/msnbc.jsonl").open())}
+    right = asked = 0
+    for row in map(json.loads, (shared / "eval/gold/msnbc.jsonl").open()):
+        gold = {(m["start"], m["end"]): m["qid"] for m in row["links"]}
+        for entity in enricher.enrich_text(texts[row["id"]], language="en").entities:
+            for m in entity.mentions if entity.wikidata_id else ():
+                if (m.start, m.end) in gold:
+                    asked += 1
+                    right += gold[m.start, m.end] == entity.wikidata_id
+    assert asked > 150
+    assert right / asked > 0.9

@@ -1,0 +1,67 @@
+import pytest
+
+from newsmill.knowledge.enricher import Enricher
+from newsmill.records import Place
+
+
+def places(enricher: Enricher, text: str, url: str | None = None) -> dict[str, Place]:
+    found = enricher.enrich_text(text, language="en", url=url).places
+    return {m.text: p for p in found for m in p.mentions}
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "country", "admin1"),
+    [
+        ("A court in Athens, Texas heard the case.", "Athens", "US", "TX"),
+        ("A court in Athens, Greece heard the case.", "Athens", "GR", "ESYE31"),
+        ("She moved to Paris, Ontario last year.", "Paris", "CA", "08"),
+        ("A man from Cambridge, Mass., was held.", "Cambridge", "US", "MA"),
+        ("Police in Birmingham, Ala. said so.", "Birmingham", "US", "AL"),
+        ("They drove from Reno, NV to Sparks, NV.", "Reno", "US", "NV"),
+    ],
+)
+def test_place_is_bound_by_what_follows_its_comma(
+    enricher: Enricher, text: str, name: str, country: str, admin1: str
+) -> None:
+    place = places(enricher, text)[name]
+    assert (place.country, place.admin1) == (country, admin1)
+
+
+def test_place_follows_the_other_places_of_the_document(enricher: Enricher) -> None:
+    text = "From London the fire spread to Woodstock and Stratford, near Kitchener and Guelph, Ontario."
+    assert {p.country for p in places(enricher, text).values()} == {"CA"}
+    assert places(enricher, "The train from Paddington to London passes Oxford.")["London"].country == "GB"
+
+
+def test_site_tells_the_country(enricher: Enricher) -> None:
+    text = "The mayor of Perth opened the bridge."
+    assert places(enricher, text, "https://news.example.co.uk/1")["Perth"].country == "GB"
+    assert places(enricher, text, "https://news.example.com.au/1")["Perth"].country == "AU"
+
+
+def test_streets_and_persons_are_no_places(enricher: Enricher) -> None:
+    found = places(
+        enricher, "Mr. Lincoln met Paris Hilton in Madison Avenue after Judge Houston spoke in Boston."
+    )
+    assert set(found) == {"Boston"}
+
+
+def test_metonyms_and_demonyms_are_marked(enricher: Enricher) -> None:
+    text = "Kabul said the talks in Doha went well. An Afghan delegation stayed in Kabul."
+    found = enricher.enrich_text(text, language="en").places
+    assert {(p.kind, p.name, m.text) for p in found for m in p.mentions} == {
+        ("metonym", "Kabul", "Kabul"),
+        ("city", "Doha", "Doha"),
+        ("demonym", "Afghanistan", "Afghan"),
+        ("city", "Kabul", "Kabul"),
+    }
+
+
+def test_countries_are_ordered_by_evidence(enricher: Enricher) -> None:
+    text = "From Lahore and Karachi to Peshawar, Pakistan waited. In Kabul nothing was known."
+    assert enricher.enrich_text(text, language="en").countries == ("PK", "AF")
+
+
+def test_text_without_places_has_none(enricher: Enricher) -> None:
+    found = enricher.enrich_text("nothing is named here, nothing at all.", language="en")
+    assert (found.places, found.countries, found.entities) == ((), (), ())

@@ -179,9 +179,7 @@ def main() -> None:
     print("resident MB:", report["megabytes"])
     for name in ("lingua", "fundus_pages"):
         found = report[name]
-        print(
-            f"\n{name}: {found['texts']} texts; same answer of langdetect to the sample: {found['same']} long ones"
-        )
+        print(f"\n{name}: {found['texts']} texts; langdetect's answer is the same: {found['same']}")
         print(f"{'':28}{'accuracy':>10}{'wrong':>8}{'und':>8}{'ms':>8}{'ratio':>8}")
         for detector, row in found["detectors"].items():
             print(

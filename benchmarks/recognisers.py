@@ -30,6 +30,7 @@ class NoNames:
     """A gazetteer with nothing in it."""
 
     def lookup(self, surface: str) -> tuple[()]:
+        """Nothing."""
         return ()
 
 

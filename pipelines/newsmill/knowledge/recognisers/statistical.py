@@ -34,7 +34,7 @@ BATCH = 16
 
 _PIPES = ("tok2vec", "ner")
 _ARTICLE = re.compile(r"(?:the|an?|les?|la|un|une)\s+|l['’]", re.IGNORECASE)
-_POSSESSIVE = re.compile(r"\s*['’]s?$|[\s.,;:]+$")
+_POSSESSIVE = re.compile(r"\s*['’]s?$|[\s,;:]+$")
 
 _ONTONOTES = {
     "PERSON": "PER", "ORG": "ORG", "GPE": "LOC", "LOC": "LOC", "FAC": "LOC", "NORP": "MISC", "EVENT": "MISC",

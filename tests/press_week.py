@@ -94,12 +94,12 @@ OBJECTS = (
 )
 
 
-def fill(root: Path, *, records: int) -> None:
-    """Make a lake with about so many records: a batch each six hours, more of them by day."""
+def fill(root: Path, *, records: int, hours: int = 168) -> None:
+    """Make a lake with about so many records a week: a batch each six hours, more of them by day."""
     lake = Lake.open(LakeConfig(path=str(root)))
     press = _Press(random.Random(7))
     start = 0
-    for hour in range(0, 168, 6):
+    for hour in range(0, hours, 6):
         end = start + round(records / 28 * (1 - 0.6 * math.cos((hour - 2) % 24 / 24 * math.tau)))
         slices = [OffsetRange(topic="pages", partition=0, start=start, end=end, records=end - start, bytes=0)]
         begun = lake.begin(slices, now=START + hour * HOUR)

@@ -29,7 +29,7 @@ def rows(lake: str, table: str) -> pyarrow.dataset.Dataset:
         root = os.path.abspath(root)
     try:
         found = StaticTable.from_metadata(f"{root}/{table}")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise ConfigError(f"{lake}: no newsmill lake (it has no table {table})") from None
     uris = [task.file.file_path for task in found.scan().plan_files()]
     schema = TABLES[table].arrow

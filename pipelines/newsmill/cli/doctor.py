@@ -1,0 +1,36 @@
+"""`newsmill doctor`: is everything there, and how to mend what is not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from newsmill.cli.options import ConfigFile, Json, Sets, loaded
+
+_SIGNS = {"right": "[green]✓[/]", "warning": "[yellow]![/]", "wrong": "[red]✗[/]"}
+
+
+def doctor(config: ConfigFile = None, sets: Sets = None, as_json: Json = False) -> None:
+    """Check versions, machine, clock, extraction, knowledge, lake, disk, ports and broker.
+
+    Each finding says how to mend it. Exit code 1 if something is wrong, so that a run would fail.
+    """
+    from newsmill.ops.doctor import examine, wrong
+
+    settings = loaded(config, sets).config
+    console = Console()
+    findings = []
+    for finding in examine(settings):
+        findings.append(finding)
+        if not as_json:
+            console.print(f"{_SIGNS[finding.verdict]} [bold]{finding.check:<10}[/] {escape(finding.found)}")
+            if finding.mend:
+                console.print(f"  {'':<10} → {escape(finding.mend)}", style="dim")
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings]))
+    if wrong(findings):
+        raise typer.Exit(1)

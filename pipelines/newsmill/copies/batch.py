@@ -108,7 +108,7 @@ class _Change(NamedTuple):
     cluster_id: str
     article_id: str
     domain: str
-    node: int | None  # a text of the cluster that tells size and representative; None where it is gone
+    key: int  # of the cluster, see `Batch._key`
     cause: Sketch
     merged_into: str | None = None
     size: int | None = None  # None: as it is at the end
@@ -148,7 +148,7 @@ class Batch:
         self._compilations: dict[int, list[int]] = {}
         self._clusters: dict[int, Cluster | None] = {}
         self._moved: dict[int, int] = {}
-        self._led: dict[str, tuple[str, Sketch]] = {}  # clusters that were there: representative, cause
+        self._carried: dict[str, Sketch] = {}  # clusters that were there and are touched: by which record
         self._changes: list[_Change] = []
 
     def resolve(self) -> tuple[Resolution, Delta]:
@@ -377,10 +377,10 @@ class Batch:
         claimants.sort(key=self._key_rank)
         ids = [self._key_id(key) for key in claimants]
         strangers = [n for n in group if n < self._first and self._key(n) not in claimants]
-        left = [(self._key_id(self._key(n)), n) for n in strangers]
+        left = [(self._key(n), n) for n in strangers]
         if ids:
             cluster_id = ids[0]
-            self._led.setdefault(cluster_id, (self._key_leader(claimants[0]), cause))
+            self._carried.setdefault(cluster_id, cause)
         else:
             cluster_id = self._given_ids.get(group[0], _cluster_id(self._texts[group[0]].founder))
             if left:
@@ -395,19 +395,23 @@ class Batch:
             slot = self._settle(group, [key for key in claimants if key >= 0], cluster_id)
         for node in group:
             self._texts[node].slot = slot
-        for old_id, node in left:
-            for article_id, domain in self._articles_of(node):
-                self._changes.append(_Change("left", old_id, article_id, domain, None, cause))
-                self._changes.append(_Change("joined", cluster_id, article_id, domain, node, cause))
+        key = ~group[0] if slot == ALONE else slot
+        for old, node in left:
+            for who in self._articles_of(node):
+                self._changes.append(_Change("left", self._key_id(old), *who, old, cause))
+                self._changes.append(_Change("joined", cluster_id, *who, key, cause))
         for old_id in ids[1:]:
-            merged = (cause.article_id, cause.domain, group[0], cause, cluster_id)
+            merged = (cause.article_id, cause.domain, key, cause, cluster_id)
             self._changes.append(_Change("merged", old_id, *merged))
 
     def _articles_of(self, node: int) -> list[tuple[str, str]]:
         """Articles (with domains) whose content is a text of the store, those of the batch not counted."""
         rows = self._store.articles_at(node)
         found = [(row["article"].tobytes(), self._store.domains[int(row["domain"])]) for row in rows]
-        return [(key.hex(), domain) for key, domain in sorted(found) if key not in self._states]
+        states = self._states
+        return [
+            (key.hex(), dom) for key, dom in sorted(found) if key not in states or states[key].node == node
+        ]
 
     def _settle(self, group: list[int], slots: list[int], cluster_id: str) -> int:
         """Make or update the cluster of a group from the slots that it carries on."""
@@ -456,7 +460,7 @@ class Batch:
                 position=text.rank[1],
                 domain=text.domain,
             )
-        self._led.setdefault(cluster.cluster_id, (cluster.representative_id, self._fresh[node - self._first]))
+        self._carried.setdefault(cluster.cluster_id, self._causes[node])
         return True
 
     def _massive(self, node: int) -> bool:
@@ -466,9 +470,13 @@ class Batch:
     def _key(self, node: int) -> int:
         """The slot of a text's cluster; `~node` where it is alone."""
         slot = self._texts[node].slot
-        while slot in self._moved:
-            slot = self._moved[slot]
-        return ~node if slot == ALONE else slot
+        return ~node if slot == ALONE else self._now(slot)
+
+    def _now(self, key: int) -> int:
+        """The key of the cluster that goes on for a cluster."""
+        while key in self._moved:
+            key = self._moved[key]
+        return key
 
     def _cluster(self, slot: int) -> Cluster:
         cluster = self._clusters.get(slot) or self._store.clusters[slot]
@@ -481,13 +489,6 @@ class Batch:
         if key < 0:
             return self._texts[~key].rank
         return self._cluster(key).time, self._cluster(key).position
-
-    def _key_leader(self, key: int) -> str:
-        """The representative that a cluster had before the batch."""
-        if key >= 0:
-            return self._cluster(key).representative_id
-        old = self._texts[~key].old
-        return (self._texts[~key].article if old is None else old[2]).hex()
 
     def _rank_of(self, node: int) -> Rank:
         return self._texts[node].rank
@@ -511,9 +512,7 @@ class Batch:
                 size[self._key(node)] += text.count
                 nodes[self._key(node)] += 1
         for slot in self._moved:
-            into = slot
-            while into in self._moved:
-                into = self._moved[into]
+            into = self._now(slot)
             was = self._store.clusters[slot]
             size[into] += was.size + size.pop(slot, 0)
             nodes[into] += was.nodes + nodes.pop(slot, 0)
@@ -527,13 +526,13 @@ class Batch:
 
     # What is told of it.
 
-    def _view(self, node: int) -> tuple[str, str, str, int]:
-        """Cluster id, representative's id and domain, size of a text's cluster."""
-        key = self._key(node)
+    def _view(self, key: int) -> tuple[str, str, str, int]:
+        """Cluster id, representative's id and domain, and size."""
+        key = self._now(key)
         if key >= 0:
             cluster = self._cluster(key)
             return cluster.cluster_id, cluster.representative_id, cluster.domain, cluster.size
-        text = self._texts[node]
+        text = self._texts[~key]
         return _cluster_id(text.founder), text.article.hex(), text.domain, text.count
 
     def _decide(self, version: _Version) -> Decision:
@@ -547,13 +546,13 @@ class Batch:
         fate = version.fate or (Fate.COPY if duplicate.is_duplicate else Fate.ARTICLE)
         hint = None
         if duplicate.is_duplicate:
-            _, leader, domain, _ = self._view(version.node)
+            _, leader, domain, _ = self._view(self._key(version.node))
             hint = Origin(method="earliest", confidence=EARLIEST, domain=domain, article_id=leader)
         return Decision(fate=fate, revision=version.revision, duplicate=duplicate, origin_hint=hint)
 
     def _duplicate(self, version: _Version) -> Duplicate:
         node, article = version.node, version.sketch.article_id
-        cluster_id, leader, _, _ = self._view(node)
+        cluster_id, leader, _, _ = self._view(self._key(node))
         copied = leader != article
         told = Duplicate(is_duplicate=copied, cluster_id=cluster_id, representative_id=leader)
         links = self._contained(node)
@@ -590,8 +589,10 @@ class Batch:
     def _contained(self, node: int) -> tuple[str, ...]:
         """The representatives of other stories that stand in a text."""
         parts = [*self._compilations.get(node, ()), *self._embedded.get(node, ())]
-        own = self._view(node)[0]
-        found = {view[0]: view[1] for view in map(self._view, parts) if view[0] != own}
+        own = self._view(self._key(node))[0]
+        found = {
+            view[0]: view[1] for view in (self._view(self._key(part)) for part in parts) if view[0] != own
+        }
         return tuple(sorted(set(found.values())))
 
     def _novel(self, node: int) -> float:
@@ -609,27 +610,28 @@ class Batch:
         for version in versions:
             if version.fate is Fate.REDELIVERY or version.replayed:
                 continue
-            sketch, node, before = version.sketch, version.node, version.before
-            who = (sketch.article_id, sketch.domain)
-            cluster_id = self._view(node)[0]
-            current = None if before is None or before < self._least else self._view(before)[0]
-            if current == cluster_id and not version.late:
+            sketch, before = version.sketch, version.before
+            who, key = (sketch.article_id, sketch.domain), self._key(version.node)
+            cluster_id = self._view(key)[0]
+            old = None if before is None or before < self._least else self._key(before)
+            if old == key and not version.late:
                 continue
-            new = self._is_new(node) and cluster_id not in self._led and cluster_id not in founded
+            new = self._is_new(version.node) and not {cluster_id} & (founded | self._carried.keys())
             founded.add(cluster_id)
-            entry = _Change("created" if new else "joined", cluster_id, *who, node, sketch)
-            exit_ = None if current is None else _Change("left", current, *who, before, sketch)
+            entry = _Change("created" if new else "joined", cluster_id, *who, key, sketch)
             if not version.late:
-                changes += [entry] if exit_ is None else [exit_, entry]
-            elif new and current is not None:
-                gone = entry._replace(event="left")
-                changes += [entry, gone, _Change("joined", current, *who, before, sketch)]
-        events = [self._event(change) for change in [*self._counted(changes), *self._changes]]
-        return tuple(events + self._new_leaders())
+                if old is not None:
+                    changes.append(_Change("left", self._view(old)[0], *who, old, sketch))
+                changes.append(entry)
+            elif new and old is not None:
+                back = _Change("joined", self._view(old)[0], *who, old, sketch)
+                changes += [entry, entry._replace(event="left"), back]
+        told = [*self._counted(changes), *self._changes, *self._new_leaders()]
+        return tuple(self._event(change) for change in told)
 
     def _counted(self, changes: Sequence[_Change]) -> list[_Change]:
         """Changes with the size after each: sizes end at what the batch leaves."""
-        sizes = {c.cluster_id: self._view(c.node)[3] for c in changes if c.node is not None}
+        sizes = {change.cluster_id: self._view(change.key)[3] for change in changes}
         step = {"created": 1, "joined": 1, "left": -1}
         counted = []
         for change in reversed(changes):
@@ -641,21 +643,27 @@ class Batch:
         """Whether a text's cluster has only texts of this batch."""
         return self._key(node) not in self._store.clusters and node >= self._first
 
-    def _new_leaders(self) -> list[ClusterEvent]:
-        places = {self._view(node)[0]: node for node in sorted(self._texts)}
-        events = []
-        for cluster_id, (leader, cause) in self._led.items():
-            node = places.get(cluster_id)
-            if node is not None and self._view(node)[1] != leader:
-                article_id, domain = self._view(node)[1:3]
-                change = _Change("representative_changed", cluster_id, article_id, domain, node, cause)
-                events.append(self._event(change))
-        return events
+    def _new_leaders(self) -> list[_Change]:
+        """Clusters that were there and have another representative now."""
+        causes = {self._view(self._key(n))[0]: s for n, s in sorted(self._causes.items(), reverse=True)}
+        changes = {}
+        for node, text in sorted(self._texts.items()):
+            if text.old is None:
+                continue
+            slot, _, article = text.old
+            if slot == ALONE:
+                key, founded, leader = self._key(node), _cluster_id(text.founder), article.hex()
+            else:
+                was = self._store.clusters[slot]
+                key, founded, leader = slot, was.cluster_id, was.representative_id
+            cluster_id, now, domain, _ = self._view(key)
+            if cluster_id == founded and now != leader:
+                cause = causes.get(cluster_id) or self._carried[cluster_id]
+                changes[cluster_id] = _Change("representative_changed", cluster_id, now, domain, key, cause)
+        return list(changes.values())
 
     def _event(self, change: _Change) -> ClusterEvent:
-        leader, size = change.article_id, 0
-        if change.node is not None:
-            _, leader, _, size = self._view(change.node)
+        _, leader, _, size = self._view(change.key)
         return ClusterEvent(
             event=change.event,
             cluster_id=change.cluster_id,

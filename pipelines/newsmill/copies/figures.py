@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from newsmill.copies.sketches import LEAD_WORDS, SAMPLE, TITLE_TOKENS
+from newsmill.copies.sketches import LEAD_WORDS, SAMPLE, SHORT_TOKENS, TITLE_TOKENS
 
 TEXT: Final[list[tuple[str, str] | tuple[str, str, tuple[int]]]] = [
     ("hashes", "<u4", (SAMPLE,)),  # ascending, padded with PAD
@@ -27,7 +27,8 @@ TEXT: Final[list[tuple[str, str] | tuple[str, str, tuple[int]]]] = [
 PAD: Final = 0xFFFFFFFF
 
 BOTH: Final = 0.5
-"""Two texts with this share of either in the other tell one story, whatever their titles."""
+"""Two texts with this share of either in the other tell one story, whatever their titles; but not short ones:
+a notice to subscribers is no story."""
 
 WEAK: Final = 0.3
 """Less than half of the shorter text is in the longer: enough only where the titles agree."""
@@ -97,9 +98,10 @@ def _compare(a: NDArray[np.void], b: NDArray[np.void], min_containment: float) -
     form = (numerics >= np.maximum(LEAST_NUMERIC, NUMERIC_SHARE * shared)) & (sames < NUMERIC_SAME * numerics)
     smaller, larger = np.maximum(of_a, of_b), np.minimum(of_a, of_b)
     titles = np.fmin(_told(a["title"], b["lead"]), _told(b["title"], a["lead"]))  # NaN: no titles
-    strong = exact | (larger >= BOTH)
     partial = smaller >= min_containment
     related = np.isnan(titles) | (titles >= TITLE_HINTS)
+    telling = np.minimum(a["shingles"], b["shingles"]) >= SHORT_TOKENS
+    strong = exact | ((larger >= BOTH) & (telling | related))
     unsure = np.flatnonzero(partial & ~strong & ~related)
     related[unsure] = _lead_jaccard(a["lead"][unsure], b["lead"][unsure]) >= LEADS_AGREE
     weak = (smaller >= WEAK) & (titles >= TITLE_AGREES)

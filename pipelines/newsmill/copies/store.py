@@ -255,14 +255,12 @@ class Store:
             return
         for at in past:
             del self._starts[at]
-        for slot, dead in self._dying(least).items():
-            cluster = self.clusters.get(slot)
-            if cluster is not None:
-                left = cluster.nodes - dead
-                if left > 0:
-                    self.clusters[slot] = msgspec.structs.replace(cluster, nodes=left)
-                else:
-                    del self.clusters[slot]
+        counts = self._living(least)
+        self.clusters = {
+            slot: msgspec.structs.replace(cluster, nodes=counts[slot])
+            for slot, cluster in self.clusters.items()
+            if slot in counts
+        }
         self.moved = {slot: into for slot, into in self.moved.items() if self.slot(slot) in self.clusters}
         for block in [b for b in self._blocks if (b + 1) * BLOCK <= least]:
             del self._blocks[block]
@@ -277,18 +275,18 @@ class Store:
         self._link(links)
         self._upsert(articles)
 
-    def _dying(self, least: int) -> dict[int, int]:
-        """How many texts below a number each cluster has."""
+    def _living(self, least: int) -> dict[int, int]:
+        """How many texts from a number on each cluster has."""
         slots = [
-            block["cluster"][: max(0, min(BLOCK, least - number * BLOCK))]
+            block["cluster"][max(0, least - number * BLOCK) : max(0, self.next_node - number * BLOCK)]
             for number, block in self._blocks.items()
         ]
-        found, counts = np.unique(np.concatenate(slots), return_counts=True)
-        dying: dict[int, int] = {}
-        for slot, count in zip(found.tolist(), counts.tolist(), strict=True):
-            if slot != ALONE:
-                dying[self.slot(slot)] = dying.get(self.slot(slot), 0) + count
-        return dying
+        living: dict[int, int] = {}
+        if slots:
+            found, counts = np.unique(np.concatenate(slots), return_counts=True)
+            for slot, count in zip(found.tolist(), counts.tolist(), strict=True):
+                living[self.slot(slot)] = living.get(self.slot(slot), 0) + count
+        return living
 
 
 class Names:

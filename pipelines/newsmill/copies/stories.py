@@ -43,10 +43,8 @@ def tell_apart(order: Sequence[int], links: Links, overlap: Overlap) -> Stories:
 
     1. A compilation holds passages of texts that have nothing to do with each other. Its links to its parts
        don't count; those to its twins do.
-    2. The text with most links is the hub of a story, with all that are linked to it; then a text that is not
-       linked to the hub but has most of its links into the story; then the next hub among the rest.
-
-    So two texts of a story are at most four links apart, and any two but stragglers at most two.
+    2. The text with most links is the hub of a story, with all that are linked to it. A text that is not
+       linked to the hub, but has most of its links into the story, is drawn in. The rest has other hubs.
 
     Args:
         order: The texts by rank, smallest (earliest) first.
@@ -71,20 +69,18 @@ def tell_apart(order: Sequence[int], links: Links, overlap: Overlap) -> Stories:
         hub = min(left, key=lambda text: (-len(near[text] & left), rank[text]))
         group = {hub} | (near[hub] & left)
         left -= group
-        ring = [
-            text
-            for text in sorted(_around(group, near) & left, key=rank.__getitem__)
-            if 2 * len(near[text] & group) > len(near[text] & (left | group))
-        ]
-        group.update(ring)
-        left.difference_update(ring)
+        while ring := _drawn(group, left, near):
+            group |= ring
+            left -= ring
         groups.append(sorted(group, key=rank.__getitem__))
     groups.sort(key=lambda group: rank[group[0]])
     return Stories(groups, compilations)
 
 
-def _around(group: set[int], near: Mapping[int, set[int]]) -> set[int]:
-    return {other for text in group for other in near[text]}
+def _drawn(group: set[int], left: set[int], near: Mapping[int, set[int]]) -> set[int]:
+    """Texts outside a group that have more links into it than to others that are left."""
+    around = {other for text in group for other in near[text]} & left
+    return {text for text in around if len(near[text] & group) > len(near[text] & left)}
 
 
 def _parts(text: int, links: Links, rank: Mapping[int, int], overlap: Overlap) -> list[int]:

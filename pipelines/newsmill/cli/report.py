@@ -14,6 +14,9 @@ def report(
     out: Annotated[Path, typer.Option("--out", "-o", help="Where the page goes.", dir_okay=False)] = Path(
         "report.html"
     ),
+    days: Annotated[
+        float | None, typer.Option(help="Only so many days before the newest batch.", min=0)
+    ] = None,
 ) -> None:
     """Write a page with what the lake holds: volumes, fates, sites, copies, names, places, drift, quarantine.
 
@@ -23,6 +26,6 @@ def report(
     from newsmill.ops.report import render
     from newsmill.ops.survey import survey
 
-    page = render(survey(lake), now=datetime.now(UTC)).encode()
+    page = render(survey(lake, days=days), now=datetime.now(UTC)).encode()
     out.write_bytes(page)
     typer.echo(f"{out}: {len(page) / 1000:.0f} kB", err=True)

@@ -156,7 +156,7 @@ class DevKafka:
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
 
     def __enter__(self) -> DevKafka:
-        self.start()
+        self.start(attached=True)
         return self
 
     def __exit__(
@@ -173,8 +173,11 @@ class DevKafka:
             return None
         return state if _start_time(state.pid) == state.started else None
 
-    def start(self) -> Running:
+    def start(self, *, attached: bool = False) -> Running:
         """Start the broker and wait until it answers; nothing happens where it already runs.
+
+        Args:
+            attached: End it also when this process dies, however it does (Linux, by `setpriv`).
 
         Raises:
             ConfigError: Java or Maven is missing, or the port is taken.
@@ -199,6 +202,7 @@ class DevKafka:
         with log.open("wb") as out:
             process = subprocess.Popen(
                 [
+                    *(("setpriv", "--pdeathsig", "TERM") if attached and shutil.which("setpriv") else ()),
                     "java", "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
                     f"-Dlog4j2.configurationFile={self.data / 'log4j2.xml'}",
                     "-cp", classpath, "kafka.Kafka", str(properties),

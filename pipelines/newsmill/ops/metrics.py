@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 import prometheus_client as prom
 import pyarrow as pa
 import pyarrow.parquet as pq
+import structlog
 from prometheus_client.registry import CollectorRegistry
 
 from newsmill import __version__
@@ -204,6 +205,7 @@ class RunMetrics:
 
     def __init__(self, *, clock: Callable[[], float] = time.time, live_s: float = 900.0) -> None:
         self.registry = CollectorRegistry()
+        self._log = structlog.get_logger()
         self._clock = clock
         self._live_s = live_s
         self._metrics = {metric.name: metric.register(self.registry) for metric in METRICS}
@@ -272,6 +274,14 @@ class RunMetrics:
         self._count_articles(articles)
         events = [event for pages in pages_of(ledger, articles) for event in self._drift.observe(pages)]
         for event in events:
+            self._log.warning(
+                "extraction drift",
+                domain=event.domain,
+                signal=event.signal.value,
+                before=round(event.before, 3),
+                after=round(event.after, 3),
+                pages=event.pages,
+            )
             domain = self._domains.label(event.domain, 0)
             metrics["newsmill_drift_events_total"].labels(domain, event.signal.value).inc()
         return events

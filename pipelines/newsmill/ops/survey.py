@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import duckdb
 import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from newsmill.ops import committed
 from newsmill.ops.drift import DriftEvent, Pages, drift_events
@@ -40,6 +42,7 @@ class Survey:
     """The figures. Lists of rows have the most important first; shares are 0–1, times are UTC."""
 
     lake: str
+    days: float | None
     totals: Row  # records, bytes, first, last, articles, stories, copies, domains, languages, …
     step: timedelta  # of the rows over time
     volumes: list[Row]  # bucket, and the records of each fate
@@ -59,20 +62,22 @@ class Survey:
     versions: list[Row]  # what, version, articles
 
 
-def survey(lake: str) -> Survey:
+def survey(lake: str, *, days: float | None = None) -> Survey:
     """Look at a lake.
 
     Args:
         lake: Its folder or URI.
+        days: Only rows of so many days before the newest batch; all where absent.
 
     Raises:
         ConfigError: There is no lake.
     """
-    asked = _Questions(lake)
+    asked = _Questions(lake, None if days is None else timedelta(days=days))
     totals = asked.row(_TOTALS)
     step = _step(totals["first"], totals["last"], totals["batches"])
     return Survey(
         lake=lake,
+        days=days,
         totals=totals,
         step=step,
         volumes=_volumes(asked, step),
@@ -96,11 +101,15 @@ def survey(lake: str) -> Survey:
 class _Questions:
     """DuckDB over the committed rows; clusters that merged count as one."""
 
-    def __init__(self, lake: str) -> None:
+    def __init__(self, lake: str, span: timedelta | None) -> None:
         self._duck = duckdb.connect(":memory:")
         self._duck.execute("SET TimeZone = 'UTC'")
-        for table in TABLES:
-            self._duck.register(f"lake_{table}", committed.rows(lake, table))
+        tables = {table: committed.rows(lake, table) for table in TABLES}
+        newest = pc.max(tables["fate"].to_table(columns=["ingested_at"])["ingested_at"])
+        for table, rows in tables.items():
+            if span is not None and newest.is_valid:
+                rows = rows.filter(pc.field("ingested_at") >= pa.scalar(newest.as_py() - span, newest.type))
+            self._duck.register(f"lake_{table}", rows)
         for statement in _PREPARE:
             self._duck.execute(statement)
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import shutil
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -137,6 +141,25 @@ def test_dev_commands_start_show_and_stop_a_broker(tmp_path: Path) -> None:
     host, _, port = state["bootstrap"].partition(":")
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((host, int(port)))
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv (util-linux) is missing")
+def test_broker_of_a_process_that_was_killed_ends_too(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from newsmill.ops.devcluster import DevKafka\n"
+        "with DevKafka(data=pathlib.Path(sys.argv[1])): print('up', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "dev")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == b"up\n"
+        running = DevKafka(data=tmp_path / "dev").running
+        assert running is not None
+        broker = os.pidfd_open(running.pid)
+        owner.kill()
+    ended, _, _ = select.select([broker], [], [], 30)
+    os.close(broker)
+    assert ended
 
 
 def test_wipe_refuses_a_folder_that_is_no_brokers(tmp_path: Path) -> None:

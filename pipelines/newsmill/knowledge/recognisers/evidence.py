@@ -148,6 +148,8 @@ def _after(guess: Guess, after: Word, text: str) -> None:
     if gap in (" ", " , ", ", ") and after.low in cues("speaks"):
         guess.add("PER", 1.0)
         guess.add("ORG", 0.6)
+    if gap.strip() in ("'", "’") and after.text == "s" and not any(guess.evidence.values()):
+        guess.add("ORG", 0.9)  # an unknown word that opens the sentence and owns something
     if gap == " " and after.low in _OWNED:
         guess.add("ORG", 2.0)
     if gap.strip() == "," and _AGE.match(text, guess.end):

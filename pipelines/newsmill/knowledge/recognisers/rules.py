@@ -36,7 +36,8 @@ _OF_A_PLACE = frozenset(("of", "to", "in", "for"))
 
 Range = tuple[int, int]
 
-_ENDS = cues("organisations") | cues("companies") | cues("places") | cues("events")
+_BODIES = cues("organisations") | cues("companies")
+_ENDS = _BODIES | cues("places") | cues("events")
 
 
 class Rules:
@@ -75,6 +76,8 @@ class Rules:
         while high > low and not words[high - 1].capital and not words[high - 1].text[0].isdigit():
             high -= 1  # a particle whose second part was cut off
         while low < high and self._opens(words[low], inside, alone=high - low == 1):
+            if words[low].low == "first" and high - low > 2 and words[high - 1].low in _BODIES:
+                break  # First National Bank
             low += 1
         if not english and high - low > 1 and words[low].starts and words[low].low in cues("articles"):
             low += not self._known(words, low, high)
@@ -85,7 +88,7 @@ class Rules:
         known = self._names.lookup(_surface(words, low, high))
         if known and (known[0].coarse != "PER" or words[low].low not in cues("titles")):
             return [(low, high)]
-        if words[high - 1].low not in cues("organisations"):
+        if words[high - 1].low not in _BODIES:
             for at in range(low, high):
                 if words[at].low in cues("offices"):
                     before = at
@@ -119,8 +122,10 @@ class Rules:
         return [(low, high)]
 
     def _parts(self, words: Sequence[Word], low: int, high: int) -> int | None:
-        """Where two names meet in a run: a known one before a product (`Airbus | A350`) or a person."""
+        """Where two names meet in a run: after a company's suffix, before a product or a person."""
         for at in range(low + 1, high):
+            if words[at - 1].low in cues("last_words") and words[at].low not in cues("companies"):
+                return at
             if (
                 any(map(str.isdigit, words[at].text))
                 and not words[at].text.isdigit()
@@ -148,7 +153,7 @@ class Rules:
         """Whether a word is in capitals only because it opens a sentence, or is no name at all."""
         if word.low in cues("function_words"):
             return word.starts or word.low != "the" or alone
-        if not word.starts or (word.text.isupper() and len(word.text) > 3):
+        if not word.starts or (word.text.isupper() and len(word.text) > 3) or word.low in cues("peoples"):
             return False
         if (
             "-" in word.text

@@ -76,6 +76,8 @@ def split(text: str, language: str) -> list[Word]:
         for match in found:
             word = match[0]
             start, end = match.span()
+            if line.startswith(".", end) and word[0].isupper() and word.lower() in cues("states"):
+                word, end = f"{word}.", end + 1
             capital = is_capital(word) and (common is None or word.lower() not in common)
             starts = capital and (before is None or _breaks(text[before.end : position + start], before))
             before = Word(word, position + start, position + end, capital=capital, starts=starts)
@@ -170,7 +172,7 @@ def _extended(words: Sequence[Word], text: str, first: int, end: int, particles:
     if not joined(text, last, here):
         return end
     if _may_begin(here):
-        return end + 1
+        return end if last.text.endswith(".") and here.low in cues("function_words") else end + 1
     if here.text[0].isdigit() and (last.low in _BEFORE_NUMBER or any(map(str.isdigit, last.text))):
         return end + 1
     ahead = _next(words, text, end)
@@ -184,6 +186,8 @@ def _extended(words: Sequence[Word], text: str, first: int, end: int, particles:
         if words[ahead].text == "the":
             ahead = _next(words, text, ahead)
         return ahead + 1 if ahead is not None and _may_begin(words[ahead]) else end
+    if here.text == "and" and words[ahead].low in cues("company_tails") and _may_begin(words[ahead]):
+        return ahead + 1
     if here.text == "and" and last.low in common_words() and words[ahead].low in common_words():
         return _organisation_ends(words, text, ahead) or end
     return end

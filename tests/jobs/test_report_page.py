@@ -23,7 +23,7 @@ from newsmill.ops.survey import Survey, survey
 
 NOW = datetime(2026, 11, 16, tzinfo=UTC)
 RECORDS = 12_000
-IMAGE = Path(__file__).parents[2] / "docs" / "images" / "report.png"
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
@@ -162,18 +162,21 @@ def test_report_is_walked_by_keyboard_when_tabbing(browser: Browser, page_file: 
         assert {"INPUT", "A", "SUMMARY", "DIV"} <= reached
 
 
-def test_report_picture_is_taken_for_the_readme(found: Survey, browser: Browser, tmp_path: Path) -> None:
+def test_report_pictures_are_taken_for_the_documentation(
+    found: Survey, browser: Browser, tmp_path: Path
+) -> None:
     file = tmp_path / "report.html"
     file.write_text(render(found, now=NOW).replace(found.lake, "a made-up week"), encoding="utf-8")
     with Opened(browser, file) as opened:
-        picture = tmp_path / "report.png"
-        opened.page.set_viewport_size({"width": 1280, "height": 1290})
-        opened.page.screenshot(path=picture)
-    assert picture.stat().st_size > 50_000
-    if os.environ.get("NEWSMILL_UPDATE_IMAGES"):
-        IMAGE.parent.mkdir(exist_ok=True)
-        shutil.copy(picture, IMAGE)
-    assert IMAGE.is_file(), "run again with NEWSMILL_UPDATE_IMAGES=1"
+        opened.page.set_viewport_size({"width": 1280, "height": 880})
+        opened.page.screenshot(path=tmp_path / "report.png")
+        opened.page.locator("#flows").screenshot(path=tmp_path / "report-flows.png")
+        opened.page.locator("#places").screenshot(path=tmp_path / "report-places.png")
+    for picture in tmp_path.glob("*.png"):
+        assert picture.stat().st_size > 30_000
+        if os.environ.get("NEWSMILL_UPDATE_IMAGES"):
+            shutil.copy(picture, IMAGES)
+        assert (IMAGES / picture.name).is_file(), "run again with NEWSMILL_UPDATE_IMAGES=1"
 
 
 def test_report_of_an_empty_lake_says_so_when_nothing_was_committed(tmp_path: Path, browser: Browser) -> None:

@@ -51,7 +51,8 @@ def land() -> str:
         arcs.append(points)
     (shape,) = topology["objects"]["land"]["geometries"]
     rings = (ring for polygon in shape["arcs"] for ring in polygon)
-    return "".join(_path([point for number in ring for point in _arc(arcs, number)]) for ring in rings)
+    outlines = ([point for number in ring for point in _arc(arcs, number)] for ring in rings)
+    return "".join(_path(piece) for outline in outlines for piece in _uncrossed(outline))
 
 
 def sphere() -> str:
@@ -71,6 +72,18 @@ def graticule() -> str:
 
 def _arc(arcs: list[list[tuple[float, float]]], number: int) -> Iterable[tuple[float, float]]:
     return arcs[number] if number >= 0 else reversed(arcs[~number])
+
+
+def _uncrossed(ring: list[tuple[float, float]]) -> Iterator[list[tuple[float, float]]]:
+    """The ring's pieces on either side of the edge of the map, where it crosses it."""
+    crossings = [n for n in range(len(ring)) if abs(ring[n][1] - ring[n - 1][1]) > 180]
+    if not crossings:
+        yield ring
+        return
+    turned = ring[crossings[0] :] + ring[: crossings[0]]
+    starts = [n - crossings[0] for n in crossings]
+    for start, end in zip(starts, [*starts[1:], len(turned)], strict=True):
+        yield turned[start:end]
 
 
 def _path(ring: list[tuple[float, float]]) -> str:

@@ -10,7 +10,17 @@ import newsmill
 ROOT = Path(newsmill.__file__).parent
 NOUNS = ("page", "copies", "knowledge", "lake", "sources")
 GROUND = ("records", "errors", "config", "failpoints")
-RUNNERS = ("pipeline", "direct", "streaming", "portable", "following", "annotation", "settings", "explanation", "replay")
+RUNNERS = (
+    "pipeline",
+    "direct",
+    "streaming",
+    "portable",
+    "following",
+    "annotation",
+    "settings",
+    "explanation",
+    "replay",
+)
 
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(GROUND, GROUND),
@@ -25,7 +35,9 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 
 def part(file: Path) -> str:
-    return file.relative_to(ROOT).parts[0].removesuffix(".py")
+    """The package or module of the first level; `__main__` is the command line's."""
+    first = file.relative_to(ROOT).parts[0].removesuffix(".py")
+    return "cli" if first == "__main__" else first
 
 
 def imported(file: Path) -> set[str]:

@@ -31,8 +31,8 @@ from newsmill.knowledge.names import key, slug
 from newsmill.knowledge.packages import COARSE, Entry, english_words
 
 FORMAT = 1  # raise it with each change of the files' layout or of how entries are weighed
-ROLES = ("name", "capitals", "demonym", "postal", "bare_county")
-_STRENGTH = [ROLES.index(r) for r in ("demonym", "name", "capitals", "postal", "bare_county")]  # who wins
+ROLES = ("name", "capitals", "demonym", "postal", "bare_county", "domestic")
+_STRENGTH = [ROLES.index(r) for r in ("demonym", "name", "capitals", "domestic", "postal", "bare_county")]  # who wins
 COMMON_WORD = 1  # flag of a name: a common English word in lower case
 
 

@@ -39,7 +39,7 @@ class Candidate(Record, frozen=True, kw_only=True):
     coarse: str  # PER | ORG | LOC | MISC
     name: str
     prior: float = 0.0  # 0–1, of this entity among those that bear the name
-    role: str = "name"  # name | capitals | demonym | postal | bare_county
+    role: str = "name"  # name | capitals | demonym | postal | bare_county | domestic
     weight: float = 0.0  # of this name for this entity, on one scale over all types
     importance: float = 0.0  # 0–1, the entity's own
     wikidata_id: str | None = None

@@ -24,6 +24,7 @@ CUT = 0.5
 more right links than it drops wrong ones."""
 
 _ACRONYM = re.compile(r"\((?:the )?[\"“'‘]?([A-Z][A-Za-z0-9&.-]{1,9})[\"”'’]?\)")
+_AT_HOME = 0.3  # share of a country's evidence from which "Congress" is its congress
 _RENOWNED = 1_000_000.0  # weight from which a name needs no recogniser to vouch for it
 _TITLE_WORDS = frozenset("the of and for in on to de la le du des der die das von van al el bin y e".split())
 _COMPANY_SUFFIX = re.compile(
@@ -165,9 +166,7 @@ def _choose(
     first = name.mentions[0]
     candidates = first.candidates
     if not candidates and name.coarse in ("ORG", None):
-        bare = _COMPANY_SUFFIX.sub("", folded)
-        if bare != folded:
-            candidates = tuple(c for c in gazetteer.lookup(bare) if c.coarse == "ORG")
+        candidates = _without_suffix(folded, gazetteer)
     chosen = next((places[m.start] for m in name.mentions if m.start in places), None)
     scored: list[tuple[float, Candidate]] = []
     total = 0.0
@@ -187,6 +186,15 @@ def _choose(
         name.entity, name.score = best, round(score, 3)
 
 
+def _without_suffix(folded: str, gazetteer: Gazetteer) -> tuple[Candidate, ...]:
+    """The bodies that bear a name less its company's suffixes: "Best Buy Co Inc"."""
+    while (bare := _COMPANY_SUFFIX.sub("", folded)) != folded:
+        if found := tuple(c for c in gazetteer.lookup(bare) if c.coarse == "ORG"):
+            return found
+        folded = bare
+    return ()
+
+
 _FITS = {
     ("PER", "PER"): 3.0, ("ORG", "ORG"): 3.0, ("LOC", "LOC"): 3.0, ("MISC", "MISC"): 3.0,
     ("PER", "LOC"): 0.003, ("PER", "ORG"): 0.003, ("PER", "MISC"): 0.05,
@@ -197,6 +205,8 @@ _FITS = {
 
 
 def _fit(candidate: Candidate, name: _Name, first: Found, countries: Mapping[str, float]) -> float:
+    if candidate.role == "domestic" and countries and countries.get(candidate.country or "", 0.0) < _AT_HOME:
+        return 0.0
     fit = 1.0
     if name.coarse is not None:
         coarse = "MISC" if candidate.role == "demonym" else candidate.coarse

@@ -38,6 +38,7 @@ _DIRECTIONS = frozenset(
     "valley midland midlands highland highlands bay lake village capital state region metro hills".split()
 )
 _SUFFIX = re.compile(r"\b(?:Inc|Corp|Co|Ltd|Bros)$")
+_TICKER = re.compile(r"\b(Inc|Corp|Co|Ltd|Plc)\b\.?\s+[A-Z]{1,5}\b")
 _MAJOR = 1_000_000.0  # weight from which a place that is also a common word is believed on sight
 
 
@@ -66,7 +67,7 @@ def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]
     found: list[Found] = []
     used: set[int] = set()
     first = 0
-    for span in (_whole(text, s) for s in spans):
+    for span in (_whole(text, _without_ticker(text, s)) for s in spans):
         while first < len(matches) and matches[first].end <= span.start:
             first += 1
         inside = list(takewhile(lambda i: matches[i].start < span.end, range(first, len(matches))))  # noqa: B023
@@ -103,6 +104,12 @@ def _believed(span: Span, match: Match) -> str | None:
 
 def _is_place(match: Match) -> bool:
     return any(c.coarse == "LOC" for c in match.candidates)
+
+
+def _without_ticker(text: str, span: Span) -> Span:
+    """The span without a stock symbol after a company's suffix: "Monsanto Co MTC"."""
+    ticker = _TICKER.search(text, span.start, span.end) if span.coarse == "ORG" else None
+    return span if ticker is None else Span(start=span.start, end=ticker.end(1), coarse=span.coarse)
 
 
 def _whole(text: str, span: Span) -> Span:

@@ -114,7 +114,7 @@ def entries() -> list[Entry]:
     cities = _cities()
     places = [*_countries(cities), *_divisions(cities), *_city_entries(cities), *_airports()]
     placed, organisations = _name_suggestion_index(places)
-    return [*placed, *_regions(), *_curated(), *organisations]
+    return [*placed, *_regions(), *_identified(_curated(), organisations), *organisations]
 
 
 def _cities() -> list[_City]:
@@ -363,8 +363,23 @@ def _curated() -> Iterator[Entry]:
                     yield curated(type_, row)
 
 
+def _identified(curated: Iterable[Entry], organisations: Iterable[Entry]) -> Iterator[Entry]:
+    """Curated bodies without an id take it from the one organisation of the index with their very name."""
+    bearers: dict[str, set[int]] = defaultdict(set)
+    for organisation in organisations:
+        bearers[key(organisation.name)].add(organisation.qid)
+    for entry in curated:
+        full = [entry.name, *(n for n, _, _ in entry.names if " " in n)]
+        found = {qid for name in full for qid in bearers.get(key(name), ())}
+        if not entry.qid and COARSE.get(entry.type, "ORG") == "ORG" and len(found) == 1:
+            entry = msgspec.structs.replace(entry, qid=found.pop())
+        yield entry
+
+
 def curated(type_: str, row: list[Any]) -> Entry:
     """An entity from a curated row `[name, QID or null, country or null, [other names]]`.
+
+    A name with `~` before it counts only where the document is about the entity's country: "Congress".
 
     Raises:
         ConfigError: The row has another shape.
@@ -378,7 +393,10 @@ def curated(type_: str, row: list[Any]) -> Entry:
             )
     if qid is not None and not (qid[:1] == "Q" and qid[1:].isdigit()):
         raise ConfigError(f"{type_}: {name}: {qid!r} is no Wikidata id; write null where it is not known")
-    listed = [(name, _role(name), 1.0), *((str(n), _role(str(n)), 0.9) for n in others)]
+    listed = [(name, _role(name), 1.0)]
+    for other in map(str, others):
+        domestic = other.startswith("~")
+        listed.append((other.lstrip("~"), "domestic" if domestic else _role(other), 0.9))
     return Entry(
         type=type_, name=name, names=tuple(listed), weight=3e6, id=_own_id(name),
         qid=int(qid[1:]) if qid else 0, country=country or "",

@@ -16,6 +16,7 @@ $(READY): requirements.lock setup.py
 	$(BIN)/pip install --quiet --disable-pip-version-check "uv>=0.9"
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	$(BIN)/newsmill kb build
 	@touch $@
 
 demo: setup ## run the main job on the sample pages: Kafka to Parquet, with a query at the end

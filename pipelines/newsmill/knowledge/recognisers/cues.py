@@ -35,6 +35,14 @@ def common_words() -> frozenset[str]:
     return _packed("newsmill.knowledge", "english_words.txt.gz")
 
 
+def is_common(word: str) -> bool:
+    """Whether a folded word is common English: in the list, a plural of one in it, or made of such parts."""
+    known = common_words()
+    if word in known or (word.endswith("s") and word[:-1] in known):
+        return True
+    return "-" in word and all(part.isdigit() or part in known for part in word.split("-"))
+
+
 def _packed(package: str, name: str) -> frozenset[str]:
     return frozenset(
         gzip.decompress(files(package).joinpath("data", name).read_bytes()).decode("utf-8").split()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from newsmill.knowledge.recognisers.cues import common_words, cues, first_names, surnames
+from newsmill.knowledge.recognisers.cues import cues, first_names, is_common, surnames
 from newsmill.knowledge.recognisers.document import Guess
 from newsmill.knowledge.recognisers.words import Word
 
@@ -69,7 +69,7 @@ def _own_of_many(guess: Guess, words: Sequence[Word], *, english: bool, known: b
         guess.add("ORG", 3.0)
     if known:
         return
-    common = [word.low in common_words() for word in words] if english else []
+    common = [is_common(word.low) for word in words] if english else []
     if first.low in first_names():
         guess.add("PER", 3.0)
     elif len(words) <= 3 and last.low in first_names() and not (english and common[0]):
@@ -86,7 +86,7 @@ def _own_of_many(guess: Guess, words: Sequence[Word], *, english: bool, known: b
 
 def _own_of_one(guess: Guess, word: Word, *, english: bool, known: bool) -> None:
     text = word.text
-    common = english and word.low in common_words()
+    common = english and is_common(word.low)
     if word.low in cues("things"):
         guess.add("MISC", 5.0)
     if common and word.low in cues("organisations"):
@@ -96,7 +96,7 @@ def _own_of_one(guess: Guess, word: Word, *, english: bool, known: bool) -> None
             guess.add("PER", 1.5)
         elif word.low in surnames():
             guess.add("PER", 1.2)
-        elif english and not common and not word.starts:
+        elif english and not common:
             guess.add("ORG", 0.9)
             guess.add("PER", 0.4)
     letters = [letter for letter in text if letter.isalpha()]

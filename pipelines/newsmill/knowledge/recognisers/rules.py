@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from newsmill.knowledge.names import fold
 from newsmill.knowledge.recognisers import evidence
-from newsmill.knowledge.recognisers.cues import common_words, cues, first_names
+from newsmill.knowledge.recognisers.cues import common_words, cues, first_names, is_common
 from newsmill.knowledge.recognisers.document import Guess, resolve
 from newsmill.knowledge.recognisers.recogniser import Names
 from newsmill.knowledge.recognisers.words import Word, runs, split
@@ -143,9 +143,9 @@ class Rules:
     def _starts_common(self, words: Sequence[Word], low: int, high: int, inside: frozenset[str]) -> bool:
         """Whether the first word only opens the sentence, and what follows is a name without it."""
         first, second = words[low], words[low + 1]
-        if not first.starts or first.low not in common_words() or f"{first.low} {second.low}" in inside:
+        if not first.starts or not is_common(first.low) or f"{first.low} {second.low}" in inside:
             return False
-        if first.low in first_names():
+        if first.low in first_names() or second.low in cues("companies"):
             return False
         return self._known(words, low + 1, high) or second.low in first_names()
 
@@ -161,12 +161,7 @@ class Rules:
             and word.low.split("-")[0] in common_words()
         ):
             return True
-        return (
-            alone
-            and word.low in common_words()
-            and word.low not in inside
-            and self._importance(word.text) < 0.8
-        )
+        return alone and is_common(word.low) and word.low not in inside and self._importance(word.text) < 0.8
 
     def _known(self, words: Sequence[Word], low: int, high: int) -> bool:
         return bool(self._names.lookup(_surface(words, low, high)))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from newsmill.knowledge.names import fold
-from newsmill.knowledge.recognisers.cues import common_words, cues
+from newsmill.knowledge.recognisers.cues import common_words, cues, is_common
 
 _TOKEN = re.compile(
     r"(?:[^\W\d_]\.){2,}"  # U.S.
@@ -188,7 +188,7 @@ def _extended(words: Sequence[Word], text: str, first: int, end: int, particles:
         return ahead + 1 if ahead is not None and _may_begin(words[ahead]) else end
     if here.text == "and" and words[ahead].low in cues("company_tails") and _may_begin(words[ahead]):
         return ahead + 1
-    if here.text == "and" and last.low in common_words() and words[ahead].low in common_words():
+    if here.text == "and" and is_common(last.low) and is_common(words[ahead].low):
         return _organisation_ends(words, text, ahead) or end
     return end
 

@@ -15,7 +15,18 @@ setup(
     package_dir={"": "pipelines"},
     packages=find_packages("pipelines"),
     include_package_data=True,
-    package_data={"newsmill": ["py.typed", "**/*.yaml", "**/*.json", "**/*.tsv", "**/*.gz", "**/*.html", "**/*.sql"]},
+    package_data={
+        "newsmill": [
+            "py.typed",
+            "**/*.yaml",
+            "**/*.json",
+            "**/*.tsv",
+            "**/*.gz",
+            "**/*.md",
+            "**/*.html",
+            "**/*.sql",
+        ]
+    },
     entry_points={"console_scripts": ["newsmill = newsmill.cli:main"]},
     install_requires=[
         "apache-beam>=2.77,<2.78",

@@ -29,7 +29,7 @@ def fingerprint() -> str:
     """Hash of all that decides the default knowledge base: 16 hex digits."""
     digest = xxhash.xxh3_64(repr(sorted(packages.versions().items())).encode())
     package = importlib.resources.files("newsmill.knowledge")
-    tables = sorted(p.name for p in package.joinpath("data").iterdir() if p.is_file())
+    tables = sorted(p.name for p in package.joinpath("data").iterdir() if p.name.endswith((".yaml", ".gz")))
     for resource in [*(package.joinpath("data", t) for t in tables), *(package.joinpath(c) for c in _CODE)]:
         digest.update(resource.read_bytes())
     return digest.hexdigest()

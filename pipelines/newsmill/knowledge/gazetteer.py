@@ -23,6 +23,7 @@ from newsmill.records import Record
 
 _FILES = ("names.marisa", "names.arrow", "edges.arrow", "entities.arrow")
 _LONGEST = 64  # characters of a name looked for in text
+_SPELT = ("capitals", "postal", "demonym")  # roles with rules of spelling
 _REMEMBERED = 50_000  # names and entities kept as objects
 _LEADING = re.compile(
     r"(?:the|president|king|queen|senator|chairman|ambassador|general|secretary|ayatollah|mullah|pope|dr)\.?\s+",
@@ -261,14 +262,15 @@ def _ends(text: str, end: int) -> bool:
 
 def _spelled(candidates: tuple[Candidate, ...], surface: str, language: str) -> tuple[Candidate, ...]:
     """The candidates whose rules of spelling the surface keeps."""
-    letters = [c for c in surface if c.isalpha()]
-    upper = all(c.isupper() for c in letters) if letters else True
-    kept = tuple(
-        c
-        for c in candidates
-        if not (c.role in ("capitals", "postal") and not upper)
-        and not (c.role == "demonym" and language not in ("en", "und"))
-    )
-    if upper and len(letters) <= 3 and surface.isascii():
+    upper = surface.isupper() or surface.lower() == surface.upper()
+    kept = candidates
+    if any(c.role in _SPELT for c in candidates):
+        kept = tuple(
+            c
+            for c in candidates
+            if not (c.role in ("capitals", "postal") and not upper)
+            and not (c.role == "demonym" and language not in ("en", "und"))
+        )
+    if upper and surface.isascii() and sum(c.isalpha() for c in surface) <= 3:
         return tuple(c for c in kept if c.role in ("capitals", "postal") or "." in surface)
     return kept

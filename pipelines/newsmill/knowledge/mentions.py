@@ -16,7 +16,7 @@ from newsmill.knowledge.gazetteer import Candidate, Gazetteer, Match
 from newsmill.knowledge.names import fold
 from newsmill.knowledge.spans import Span
 
-_BEFORE = re.compile(r"(\S+)[ \t]+$")
+_AFTER_COMMA = re.compile(r"\w, ?$")
 _AFTER = re.compile(r"[ \t]+([^\s,;:.!?()\"”“]+)")
 _SENTENCE_END = re.compile(r"(?:^|[.!?:;\n“”\"‘(\[•–—|]\s*)$")
 _STREETS = frozenset(
@@ -27,11 +27,6 @@ _TITLES = frozenset(
     "mr mr. mrs mrs. ms ms. miss dr dr. sir lord lady dame sen sen. rep rep. gov gov. judge justice officer "
     "detective lt lt. sgt sgt. capt capt. captain col col. gen gen. maj maj. cpl cpl. pvt pvt. prof prof. "
     "professor coach rev rev. father sister brother pastor bishop uncle aunt".split()
-)
-_COMPASS = frozenset(
-    "north south east west northern southern eastern western central greater downtown upper lower inner "
-    "outer northeast northwest southeast southwest mid near old metro metropolitan suburban the in of from "
-    "at to and near for".split()
 )
 _DIRECTIONS = frozenset(
     "north south east west northern southern eastern western central center centre island islands delta "
@@ -136,16 +131,16 @@ def _from_span(text: str, span: Span, gazetteer: Gazetteer) -> Found:
 def _is_other(text: str, match: Match, language: str) -> bool:
     """Whether the words around a known name show that it is part of some other name."""
     best = match.candidates[0]
-    before = _BEFORE.search(text, max(0, match.start - 40), match.start)
-    previous = before.group(1) if before else ""
-    after = _AFTER.match(text, match.end)
-    following = after.group(1) if after else ""
     if best.role == "postal":
-        return not re.search(r"\w, ?$", text[max(0, match.start - 4) : match.start])
+        return not _AFTER_COMMA.search(text, max(0, match.start - 4), match.start)
     if fold(text[match.start : match.end]) in _DIRECTIONS:
         return True
     if language != "en" or best.coarse != "LOC" or best.role == "demonym":
         return False
+    before = text[max(0, match.start - 40) : match.start]
+    previous = before.split()[-1] if before[-1:] in (" ", "\t") and not before.isspace() else ""
+    after = _AFTER.match(text, match.end)
+    following = after.group(1) if after else ""
     if following.lower() in _STREETS and following[:1].isupper():
         return True
     if previous.lower() in _TITLES and " " not in text[match.start : match.end]:

@@ -18,6 +18,7 @@ import pyarrow as pa
 from newsmill.lake import files, schemas
 from newsmill.lake.files import DataFile
 from newsmill.lake.lake import Batch, Lake
+from newsmill.page.urls import url_key
 from newsmill.records import (
     Article,
     ClusterEvent,
@@ -205,7 +206,7 @@ def _article(position: Position, end: Fate, at: int, words: int) -> Article:
             url=_url(position),
             final_url=None,
             canonical_url=None,
-            url_key=_url(position).removeprefix("https://"),
+            url_key=url_key(_url(position)),
             domain=_domain(position),
             article_id=own,
             content_hash=hashlib.blake2b(body.encode(), digest_size=16).hexdigest(),

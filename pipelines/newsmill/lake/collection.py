@@ -92,6 +92,6 @@ def named_files(tables: Tables, table: Table) -> set[str]:
                     read.add(manifest.manifest_path)
                     entries = manifest.fetch_manifest_entry(table.io, discard_deleted=True)
                     named.update(entry.data_file.file_path for entry in entries)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise LakeError(f"{snapshot.manifest_list}: {error}; nothing was removed") from error
     return named | read

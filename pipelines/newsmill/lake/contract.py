@@ -167,11 +167,12 @@ def _physical(type: pa.DataType) -> str:
         return f"map<{_physical(type.key_type)}, {_physical(type.item_type)}>"
     if pa.types.is_struct(type):
         return "struct"
-    return {"int32": "int", "int64": "long", "bool": "boolean"}.get(str(type), str(type))
+    name = str(type)
+    return {"int32": "int", "int64": "long", "bool": "boolean"}.get(name, name)
 
 
 def _doc(field: pa.Field) -> str:
-    return (field.metadata or {}).get(b"doc", b"").decode()
+    return str((field.metadata or {}).get(b"doc", b"").decode())
 
 
 def _id(field: pa.Field) -> int:

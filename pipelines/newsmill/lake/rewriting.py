@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -25,11 +26,11 @@ def read(tables: Tables, schema: TableSchema, live: Sequence[LiveFile]) -> pa.Ta
     """
     parts = []
     for file in live:
-        try:
-            with tables.store.open(tables.store.path(file.uri)) as opened:
-                rows = pq.ParquetFile(opened, page_checksum_verification=True).read()
-        except (OSError, pa.ArrowInvalid) as error:
-            raise LakeError(f"{file.uri}: {error}") from error
+        with tables.store.open(tables.store.path(file.uri)) as opened:
+            content = opened.read_buffer()
+        if f"/{hashlib.sha256(content).hexdigest()}." not in file.uri:
+            raise LakeError(f"{file.uri}: is not what was committed: its hash is another")
+        rows = pq.ParquetFile(content).read()
         if rows.num_rows != file.rows:
             raise LakeError(f"{file.uri}: {rows.num_rows} rows, committed were {file.rows}")
         parts.append(upgraded(schema, rows))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -136,15 +137,10 @@ def _empty_articles(tables: Tables, kind: str, value: str, reason: str, now: Mic
     def hit(rows: pa.Table) -> pa.ChunkedArray:
         return pc.and_(pc.equal(rows[column], value), pc.is_null(rows["withheld"]))
 
-    def empty(rows: pa.Table, hits: pa.ChunkedArray) -> pa.Table:
-        for index, field in enumerate(rows.schema):
-            if field.name not in KEPT:
-                rows = rows.set_column(index, field, _without(rows[field.name], hits))
-        for name, new in (("withheld", pa.scalar(reason)), ("withheld_at", pa.scalar(now, pa.int64()))):
-            index = rows.schema.get_field_index(name)
-            field = rows.schema.field(index)
-            rows = rows.set_column(index, field, pc.if_else(hits, new.cast(field.type), rows[name]))
-        return rows
+    def empty(rows: pa.Table) -> pa.Table:
+        rows = _blank(rows, [name for name in rows.column_names if name not in KEPT])
+        rows = _constant(rows, "withheld", reason)
+        return _constant(rows, "withheld_at", now)
 
     return _replace(tables, "articles", hit, empty)
 
@@ -154,11 +150,8 @@ def _empty_quarantine(tables: Tables, kind: str, value: str) -> _Emptied:
         named = [payload and _names(url, kind, value) for url, payload in _urls_with_payload(rows)]
         return pa.chunked_array([pa.array(named, pa.bool_())])
 
-    def empty(rows: pa.Table, hits: pa.ChunkedArray) -> pa.Table:
-        for name in ("payload", "key", "headers"):
-            index = rows.schema.get_field_index(name)
-            rows = rows.set_column(index, rows.schema.field(index), _without(rows[name], hits))
-        return rows
+    def empty(rows: pa.Table) -> pa.Table:
+        return _blank(rows, ["payload", "key", "headers"])
 
     return _replace(tables, "quarantine", hit, empty)
 
@@ -176,15 +169,23 @@ def _names(url: str | None, kind: str, value: str) -> bool:
         return False
 
 
-def _without(column: pa.ChunkedArray, hits: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.if_else(hits, pa.scalar(None, column.type), column)
+def _blank(rows: pa.Table, names: Sequence[str]) -> pa.Table:
+    for name in names:
+        rows = _constant(rows, name, None)
+    return rows
+
+
+def _constant(rows: pa.Table, name: str, value: Any) -> pa.Table:
+    index = rows.schema.get_field_index(name)
+    field = rows.schema.field(index)
+    return rows.set_column(index, field, pa.array([value] * rows.num_rows, field.type))
 
 
 def _replace(
     tables: Tables,
     name: str,
     hit: Callable[[pa.Table], pa.ChunkedArray],
-    empty: Callable[[pa.Table, pa.ChunkedArray], pa.Table],
+    empty: Callable[[pa.Table], pa.Table],
 ) -> _Emptied:
     """Replace each visible file that holds hits, also when `compact` moves the rows meanwhile."""
     rows, old = 0, []
@@ -196,7 +197,8 @@ def _replace(
             hits = hit(content)
             if not pc.any(hits).as_py():
                 continue
-            emptied, _ = rewriting.write(tables, TABLES[name], empty(content, hits))
+            without = pa.concat_tables([content.filter(pc.invert(hits)), empty(content.filter(hits))])
+            emptied, _ = rewriting.write(tables, TABLES[name], without)
             if rewriting.swap(tables, name, [live], [emptied], "takedown"):
                 rows += pc.sum(hits).as_py()
                 old.append(live)

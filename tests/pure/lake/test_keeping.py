@@ -1,0 +1,248 @@
+"""Keeping a lake in shape changes what it holds only where it says so."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import synthetic
+from newsmill.config import LakeConfig
+from newsmill.errors import ConfigError, LakeError
+from newsmill.lake import collection, compaction, rewriting, schemas
+from newsmill.lake.audit import audit
+from newsmill.lake.lake import Lake
+from newsmill.lake.takedown import take_down
+
+HOUR = 3_600_000_000
+LATER = 1_790_000_000_000_000 + 2 * HOUR
+
+
+@pytest.fixture
+def closed_hour(filled: Lake, config: LakeConfig) -> Lake:
+    """The small lake, and a batch two hours later, so that the first hour grows no more."""
+    committed = filled.committed()
+    parts = [s for p in (0, 1) for s in synthetic.slices(p, committed[synthetic.TOPIC, p], 120)]
+    batch = filled.begin(parts, now=LATER)
+    filled.commit(batch, synthetic.write(config.path, batch))
+    return filled
+
+
+def rows(lake: Lake, table: str) -> pa.Table:
+    return lake.tables.load(table).scan().to_arrow()
+
+
+def listed(lake: Lake, table: str) -> list:
+    return list(lake.tables.files(lake.tables.load(table)))
+
+
+def text(config: LakeConfig, words: str) -> list[str]:
+    """Data files of the lake that hold the words, visible or not."""
+    found = []
+    for path in Path(config.path).rglob("*.parquet"):
+        for column in pq.read_table(path, partitioning=None).columns:
+            if words in str(column.to_pylist()):
+                found.append(path.name)
+    return found
+
+
+def test_compact_puts_one_file_in_the_place_of_many_and_keeps_every_row(
+    closed_hour: Lake, config: LakeConfig
+) -> None:
+    before = {table: rows(closed_hour, table) for table in schemas.TABLES}
+    done = list(compaction.compact(closed_hour.tables))
+    assert [(m.table, m.files) for m in done] == [
+        (t, 2) for t in ("articles", "cluster_events", "fate", "quarantine")
+    ]
+    assert all(m.into for m in done)
+    for table, held in before.items():
+        order = [
+            (c, "ascending")
+            for c in ("ingested_at", "topic", "partition", "offset")
+            if c in held.column_names
+        ]
+        assert rows(closed_hour, table).sort_by(order).equals(held.sort_by(order))
+    assert [len(listed(closed_hour, t)) for t in ("articles", "fate")] == [2, 2]
+    assert audit(config.path).findings == []
+    assert list(compaction.compact(closed_hour.tables)) == []
+
+
+def test_compact_leaves_the_hour_that_still_grows(filled: Lake) -> None:
+    assert list(compaction.compact(filled.tables)) == []
+
+
+def test_compact_dry_run_changes_nothing(closed_hour: Lake) -> None:
+    before = [closed_hour.tables.load(t).metadata_location for t in schemas.TABLES]
+    planned = list(compaction.compact(closed_hour.tables, dry_run=True))
+    assert [m.into for m in planned] == [None] * 4
+    assert [closed_hour.tables.load(t).metadata_location for t in schemas.TABLES] == before
+
+
+def test_compact_keeps_groups_near_the_target(closed_hour: Lake) -> None:
+    small = min(f.bytes for f in listed(closed_hour, "articles"))
+    assert "articles" not in [m.table for m in compaction.compact(closed_hour.tables, target_bytes=small)]
+
+
+def test_compact_refuses_a_torn_file(closed_hour: Lake, config: LakeConfig) -> None:
+    oldest = min(listed(closed_hour, "articles"), key=lambda file: file.sequence)
+    path = Path(oldest.uri.removeprefix("file://"))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(LakeError, match=path.name):
+        list(compaction.compact(closed_hour.tables))
+    assert len(listed(closed_hour, "articles")) == 3
+
+
+def test_compact_leaves_a_group_whose_files_somebody_else_replaced(
+    closed_hour: Lake, config: LakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = rewriting.write
+
+    def raced(tables, schema, content):
+        if schema.name == "articles":
+            monkeypatch.setattr(rewriting, "write", write)
+            take_down(config, "site0.example", reason="test", now=LATER)
+        return write(tables, schema, content)
+
+    monkeypatch.setattr(rewriting, "write", raced)
+    done = {m.table: m.into for m in compaction.compact(closed_hour.tables)}
+    assert done["articles"] is None
+    assert done["fate"] is not None
+    assert audit(config.path).findings == []
+
+
+def test_writer_goes_on_beside_compact(closed_hour: Lake, config: LakeConfig) -> None:
+    batch = closed_hour.begin(list(synthetic.slices(0, 120, 140)), now=LATER)
+    written = synthetic.write(config.path, batch)
+    list(compaction.compact(closed_hour.tables))
+    closed_hour.commit(batch, written)
+    assert audit(config.path).findings == []
+
+
+def aged(config: LakeConfig, hours: float = 48) -> None:
+    """Make all files of the lake old."""
+    for path in Path(config.path).rglob("*"):
+        if path.is_file():
+            os.utime(path, (time.time() - hours * 3600,) * 2)
+
+
+def test_gc_removes_what_no_snapshot_names_and_nothing_else(closed_hour: Lake, config: LakeConfig) -> None:
+    list(compaction.compact(closed_hour.tables))
+    stray = Path(config.path, "articles", "data", "dt=2026-01-01", "hour=00", "stray.parquet")
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(b"x")
+    mine = Path(config.path, "articles", "notes.txt")
+    mine.write_text("not ours")
+    aged(config)
+    dry = list(collection.collect(closed_hour.tables, grace_s=86_400, keep_snapshots=1, dry_run=True))
+    assert [Path(g.path).name for g in dry] == ["stray.parquet"]
+    gone = list(collection.collect(closed_hour.tables, grace_s=86_400, keep_snapshots=1))
+    assert len([g for g in gone if g.path.endswith(".parquet")]) == 1 + 2 * 4
+    assert mine.exists() and not stray.exists()
+    report = audit(config.path)
+    assert (report.findings, report.orphans) == ([], 0)
+
+
+def test_gc_leaves_young_files_and_those_of_the_batch_under_way(filled: Lake, config: LakeConfig) -> None:
+    batch = filled.begin(list(synthetic.slices(0, 80, 120)), now=LATER)
+    written = synthetic.write(config.path, batch)
+    assert list(collection.collect(filled.tables, grace_s=3600)) == []
+    aged(config)
+    list(collection.collect(filled.tables, grace_s=3600))
+    filled.commit(batch, written)
+    assert audit(config.path).findings == []
+
+
+def test_gc_refuses_a_short_grace_time(filled: Lake) -> None:
+    with pytest.raises(ConfigError, match="at least 3600"):
+        list(collection.collect(filled.tables, grace_s=10))
+
+
+def test_gc_removes_nothing_when_a_manifest_can_not_be_read(filled: Lake, config: LakeConfig) -> None:
+    aged(config)
+    newest = max(Path(config.path, "articles", "metadata").glob("snap-*"), key=lambda p: p.stat().st_size)
+    newest.write_bytes(newest.read_bytes()[:20])
+    before = len(list(Path(config.path, "articles").rglob("*")))
+    with pytest.raises(LakeError, match="nothing was removed"):
+        list(collection.collect(filled.tables, grace_s=3600, keep_snapshots=100))
+    assert len(list(Path(config.path, "articles").rglob("*"))) == before
+
+
+def take_url(lake: Lake) -> tuple[str, Callable[[dict], bool]]:
+    row = next(r for r in rows(lake, "articles").to_pylist() if r["revision"] == 2)
+    return row["url"], lambda r: r["url_key"] == row["url_key"]
+
+
+def take_domain(lake: Lake) -> tuple[str, Callable[[dict], bool]]:
+    return "www.site1.example", lambda r: r["domain"] == "site1.example"
+
+
+@pytest.mark.parametrize("chosen", [take_url, take_domain])
+def test_takedown_leaves_no_file_with_the_text_and_keeps_every_fate(
+    closed_hour: Lake, config: LakeConfig, chosen
+) -> None:
+    what, hit = chosen(closed_hour)
+    before = rows(closed_hour, "articles").to_pylist()
+    doomed = [r for r in before if hit(r)]
+    bodies = [r["body"] for r in doomed]
+    done = take_down(config, what, reason="case 7", now=LATER + 5)
+    assert done.articles == len(doomed) > 1
+    for body in bodies:
+        assert text(config, body) == []
+    place = lambda r: (r["partition"], r["offset"])  # noqa: E731
+    after = {place(r): r for r in rows(closed_hour, "articles").to_pylist()}
+    assert {place(r) for r in before} == set(after)
+    for row in before:
+        if not hit(row):
+            assert after[place(row)] == row
+            continue
+        left = after[place(row)]
+        assert left["withheld"] == "case 7" and left["withheld_at"] is not None
+        assert not any(left[c] for c in ("title", "body", "entities", "authors", "copy_sketch"))
+        kept = ("article_id", "revision", "url_key", "lang", "duplicate")
+        assert [left[c] for c in kept] == [row[c] for c in kept]
+    assert audit(config.path).findings == []
+    again = take_down(config, what, reason="case 7", now=LATER + 9)
+    assert (again.articles, again.files_rewritten) == (0, 0)
+    urls, domains = closed_hour.withheld()
+    assert len(urls | domains) == 1
+
+
+def test_takedown_empties_quarantined_payloads(closed_hour: Lake, config: LakeConfig) -> None:
+    row = rows(closed_hour, "quarantine").to_pylist()[0]
+    done = take_down(config, row["url"], reason="case 8", now=LATER + 5)
+    assert done.quarantined == 1
+    assert audit(config.path).findings == []
+    left = [r for r in rows(closed_hour, "quarantine").to_pylist() if r["payload"] is None]
+    assert [(r["offset"], r["payload_sha256"]) for r in left] == [(row["offset"], row["payload_sha256"])]
+
+
+def test_takedown_finishes_a_batch_that_was_decided_and_cut_off(
+    filled: Lake, config: LakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pages carry the domain: without that they would come back when the next writer finishes it."""
+    batch = filled.begin(list(synthetic.slices(0, 80, 120)), now=LATER)
+    monkeypatch.setattr(Lake, "_publish", lambda self, batch: None)
+    filled.commit(batch, synthetic.write(config.path, batch))
+    monkeypatch.undo()
+    filled.release()
+    monkeypatch.setattr("newsmill.lake.takedown.DECIDED_WAIT_S", 0.0)
+    take_down(config, "site4.example", reason="case 9", now=LATER + 5)
+    lake = Lake.open(config)
+    assert lake.committed()[synthetic.TOPIC, 0] == 120
+    lake.release()
+    assert audit(config.path).findings == []
+
+
+@pytest.mark.parametrize("what", ["nonsense domain", "http://", "ftp://a.example/x"])
+def test_takedown_of_what_is_neither_url_nor_domain_is_refused(
+    filled: Lake, config: LakeConfig, what: str
+) -> None:
+    with pytest.raises(LakeError):
+        take_down(config, what, reason="x", now=LATER)

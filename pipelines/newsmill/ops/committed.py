@@ -13,7 +13,21 @@ from newsmill.errors import ConfigError, LakeError
 from newsmill.lake.schemas import TABLES
 
 
-def rows(lake: str, table: str) -> pyarrow.dataset.Dataset:
+def snapshot_of(lake: str, file: str) -> int | None:
+    """The snapshot that brought a data file, by the file's path as a dataset names it.
+
+    Args:
+        lake: Folder of the lake, or its URI.
+        file: Path of a file of the lake, without the scheme.
+    """
+    inside = file.split("/data/dt=")[0]
+    for entry in _table(lake, inside.rsplit("/", 1)[1]).inspect.entries().to_pylist():
+        if entry["data_file"]["file_path"].endswith(file):
+            return int(entry["snapshot_id"])
+    return None
+
+
+def rows(lake: str, table: str) -> pyarrow.dataset.FileSystemDataset:
     """The committed rows of one table, with this version's columns (null where a file is older).
 
     Args:
@@ -24,20 +38,25 @@ def rows(lake: str, table: str) -> pyarrow.dataset.Dataset:
         ConfigError: There is no lake.
         LakeError: A data file is missing or no Parquet.
     """
-    root = lake.rstrip("/")
-    if not urlsplit(root).scheme:
-        root = os.path.abspath(root)
-    try:
-        found = StaticTable.from_metadata(f"{root}/{table}")
-    except (FileNotFoundError, NotADirectoryError):
-        raise ConfigError(f"{lake}: no newsmill lake (it has no table {table})") from None
+    found = _table(lake, table)
     uris = [task.file.file_path for task in found.scan().plan_files()]
     schema = TABLES[table].arrow
     if not uris:
-        return pyarrow.dataset.dataset(schema.empty_table())
+        nowhere = pyarrow.fs.LocalFileSystem()
+        return pyarrow.dataset.FileSystemDataset([], schema, pyarrow.dataset.ParquetFileFormat(), nowhere)
     filesystem, _ = pyarrow.fs.FileSystem.from_uri(uris[0])
     paths = [pyarrow.fs.FileSystem.from_uri(uri)[1] for uri in uris]
     try:
         return pyarrow.dataset.dataset(paths, schema=schema, filesystem=filesystem, format="parquet")
     except (FileNotFoundError, pyarrow.ArrowInvalid) as error:
         raise LakeError(f"{table}: {error}") from error
+
+
+def _table(lake: str, name: str) -> StaticTable:
+    root = lake.rstrip("/")
+    if not urlsplit(root).scheme:
+        root = os.path.abspath(root)
+    try:
+        return StaticTable.from_metadata(f"{root}/{name}")
+    except (FileNotFoundError, NotADirectoryError):
+        raise ConfigError(f"{lake}: no newsmill lake (it has no table {name})") from None

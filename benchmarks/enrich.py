@@ -369,7 +369,7 @@ def document(result: dict[str, Any]) -> str:
     return PAGE.format(
         places=table("set | P | R | F1 | floor | target | spans F1 | right point", places),
         links=table(
-            "set | P | R | F1 | floor | target | held by packages | held | highest F1 | right id at a gold span",
+            "set | P | R | F1 | floor | target | held by packages | held | highest F1 | right id",
             links,
         ),
         conll=result["entities"]["conllpp"]["strict"]["f1"],

@@ -32,7 +32,7 @@ from newsmill.knowledge.packages import COARSE, Entry, english_words
 
 FORMAT = 1  # raise it with each change of the files' layout or of how entries are weighed
 ROLES = ("name", "capitals", "demonym", "postal", "bare_county", "domestic")
-_STRENGTH = [ROLES.index(r) for r in ("demonym", "name", "capitals", "domestic", "postal", "bare_county")]  # who wins
+_STRENGTH = [ROLES.index(r) for r in ("demonym", "name", "capitals", "domestic", "postal", "bare_county")]
 COMMON_WORD = 1  # flag of a name: a common English word in lower case
 
 

@@ -250,7 +250,7 @@ def _starts(text: str) -> Iterator[int]:
             while end < len(text) and is_spaceless(text[end]):
                 yield end
                 end += 1
-        else:
+        elif not first.islower() or text[start + 1 : start + 2].isupper():
             yield start
 
 

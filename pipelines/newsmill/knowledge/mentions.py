@@ -10,7 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import takewhile
+
+import msgspec
+from babel.core import get_global
 
 from newsmill.knowledge.gazetteer import Candidate, Gazetteer, Match
 from newsmill.knowledge.names import fold
@@ -34,6 +38,10 @@ _DIRECTIONS = frozenset(
 )
 _SUFFIX = re.compile(r"\b(?:Inc|Corp|Co|Ltd|Bros)$")
 _TICKER = re.compile(r"\b(Inc|Corp|Co|Ltd|Plc)\b\.?\s+[A-Z]{1,5}\b")
+_WORD = re.compile(r"[^\W\d_]+")
+_LARGE = 500_000.0  # weight from which a place is believed in any language
+_LEAST, _LEAST_NOUN = 5_000.0, 20_000.0
+_CAPITAL_NOUNS = frozenset(("de", "lb"))
 _MAJOR = 1_000_000.0  # weight from which a place that is also a common word is believed on sight
 
 
@@ -59,6 +67,8 @@ class Found:
 def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]) -> list[Found]:
     """All mentions in the order of the text."""
     matches = [m for m in gazetteer.scan(text, language) if not _is_other(text, m, language)]
+    if language != "en":
+        matches = _believable(text, matches, language)
     found: list[Found] = []
     used: set[int] = set()
     first = 0
@@ -95,6 +105,48 @@ def _believed(span: Span, match: Match) -> str | None:
     """The recogniser's type, but for a name that it saw only a part of and took for a person's."""
     cut = span.end < match.end and span.coarse == "PER" and all(c.coarse != "PER" for c in match.candidates)
     return None if cut else span.coarse
+
+
+def _believable(text: str, matches: Sequence[Match], language: str) -> list[Match]:
+    """The matches that may be believed in a language whose rules nobody here knows.
+
+    A town is as likely to be a plain word there. It counts when it is large, or when its country speaks
+    the language or is named otherwise; never when the same word stands in small letters in the text.
+    """
+    plain = {fold(w) for w in _WORD.findall(text) if w.islower() and w.upper() != w}
+    kept = [m for m in matches if fold(text[m.start : m.end]) not in plain]
+    near = home_countries(language) | {
+        c.country for m in kept for c in m.candidates[:1] if c.coarse == "LOC" and c.weight >= _LARGE
+    }
+    least = _LEAST_NOUN if language in _CAPITAL_NOUNS else _LEAST
+    believed = []
+    for match in kept:
+        letters = match.end - match.start
+        short = text[match.start : match.end].isascii() and letters < 4
+        candidates = tuple(
+            c
+            for c in match.candidates
+            if c.coarse != "LOC"
+            or c.weight >= _LARGE
+            or (c.country in near and c.weight >= least and not short)
+        )
+        if candidates:
+            believed.append(msgspec.structs.replace(match, candidates=candidates))
+    return believed
+
+
+@cache
+def home_countries(language: str) -> frozenset[str]:
+    """The countries where a language is official, by CLDR.
+
+    >>> sorted(home_countries("de"))
+    ['AT', 'BE', 'CH', 'DE', 'LI', 'LU']
+    """
+    return frozenset(
+        code
+        for code in get_global("territory_languages")
+        if (get_global("territory_languages")[code].get(language) or {}).get("official_status") == "official"
+    )
 
 
 def _is_place(match: Match) -> bool:

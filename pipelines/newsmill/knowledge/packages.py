@@ -153,7 +153,8 @@ def _countries(cities: list[_City]) -> Iterator[Entry]:
         if territory is not None and territory.full_name:
             names.setdefault(territory.full_name, 1.0)
         for other in names_by_language[code]:
-            names.setdefault(other, 0.5)
+            if len(other) > 3 or not other.isascii() or other.isupper():
+                names.setdefault(other, 0.5)
         lat, lon = more.get("point") or (_middle(points[code]) if points[code] else (math.nan, math.nan))
         listed = [(n, _role(n), w) for n, w in names.items() if len(n) > 1]
         listed += [(n, "demonym", 1.0) for n in more.get("demonyms", ())]

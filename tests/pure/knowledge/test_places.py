@@ -62,6 +62,33 @@ def test_countries_are_ordered_by_evidence(enricher: Enricher) -> None:
     assert enricher.enrich_text(text, language="en").countries == ("PK", "AF")
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        (
+            "de",
+            "Die Welt war gestern in Kassel zu Gast. Auch das Kind und die Mutter fuhren nach Köln.",
+            "Kassel Köln",
+        ),
+        (
+            "it",
+            "Il ministro è partito da Ciampino per gli Stati Uniti. Una visita a Usa e Ha.",
+            "Ciampino Stati Uniti",
+        ),
+        ("cs", "Soud v Brno uvedl, že to není jasné.", "Brno"),
+        ("ru", "Самолёт вылетел в Стамбул утром.", "Стамбул"),
+        ("zh", "他昨天从北京飞往巴西。", "北京 巴西"),
+        ("ar", "وصل الوفد إلى القاهرة أمس", "القاهرة"),
+    ],
+)
+def test_plain_words_of_other_languages_are_no_places(
+    enricher: Enricher, language: str, text: str, expected: str
+) -> None:
+    found = enricher.enrich_text(text, language=language).places
+    mentions = sorted((m for p in found for m in p.mentions), key=lambda m: m.start)
+    assert " ".join(m.text for m in mentions) == expected
+
+
 def test_text_without_places_has_none(enricher: Enricher) -> None:
     found = enricher.enrich_text("nothing is named here, nothing at all.", language="en")
     assert (found.places, found.countries, found.entities) == ((), (), ())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -39,7 +39,7 @@ many have, takes no story's place."""
 _SCALE: Final = 1 << 20
 
 MASSIVE: Final = 256
-"""A cluster of more texts is not told apart anew: a text joins the one it is most like."""
+"""A cluster of more texts is not told apart anew: it takes in texts one by one."""
 
 HELD: Final = 0.75
 """Least share of a text in another for the one to be the other cut or added to."""
@@ -443,13 +443,18 @@ class Batch:
         return slot
 
     def _absorb(self, node: int) -> bool:
-        """Put a new text into the massive cluster that it is most like, if it is most like one."""
-        near = self._near[node]
-        best = min(near, key=lambda other: (-near[other].jaccard, self._rank_of(other)))
+        """Put a new text into a massive cluster, if it has as many links into one as to other old texts."""
         text = self._texts[node]
-        if text.old is not None or not self._massive(best):
+        old = Counter(
+            self._key(other) if self._massive(other) else ALONE
+            for other in self._near[node]
+            if other < self._first
+        )
+        others = old.pop(ALONE, 0)
+        most = max(old.values(), default=0)
+        if text.old is not None or not most or most < others:
             return False
-        text.slot = self._key(best)
+        text.slot = min((slot for slot in old if old[slot] == most), key=self._key_rank)
         cluster = self._cluster(text.slot)
         if text.rank < (cluster.time, cluster.position):
             self._clusters[text.slot] = msgspec.structs.replace(

@@ -26,9 +26,13 @@ TEXT: Final[list[tuple[str, str] | tuple[str, str, tuple[int]]]] = [
 
 PAD: Final = 0xFFFFFFFF
 
-BOTH: Final = 0.5
+MOSTLY: Final = 0.65
 """Two texts with this share of either in the other tell one story, whatever their titles; but not short ones:
 a notice to subscribers is no story."""
+
+HALF: Final = 0.5
+"""So do two with this share, unless their titles speak of something else: a round-up of two stories has half
+of its text from each."""
 
 WEAK: Final = 0.3
 """Less than half of the shorter text is in the longer: enough only where the titles agree."""
@@ -36,6 +40,9 @@ WEAK: Final = 0.3
 TITLE_AGREES: Final = 0.5
 TITLE_HINTS: Final = 0.25
 LEADS_AGREE: Final = 0.6
+"""A title should speak of the other text: this share of its words stands in the other's lead. Where a title
+speaks of neither text, as over a feature, the same title over the same lead will do."""
+
 LEAST_SHARED: Final = 5
 """Fewer common hashes are chance, or one phrase."""
 
@@ -101,11 +108,12 @@ def _compare(a: NDArray[np.void], b: NDArray[np.void], min_containment: float) -
     partial = smaller >= min_containment
     related = np.isnan(titles) | (titles >= TITLE_HINTS)
     telling = np.minimum(a["shingles"], b["shingles"]) >= SHORT_TOKENS
-    strong = exact | ((larger >= BOTH) & (telling | related))
-    unsure = np.flatnonzero(partial & ~strong & ~related)
-    related[unsure] = _lead_jaccard(a["lead"][unsure], b["lead"][unsure]) >= LEADS_AGREE
+    strong = exact | ((larger >= MOSTLY) & telling)
+    half = larger >= HALF
+    unsure = np.flatnonzero((partial | half) & telling & ~strong & ~related)
+    related[unsure] = _same_title(a[unsure], b[unsure]) & (half[unsure] | _same_lead(a[unsure], b[unsure]))
     weak = (smaller >= WEAK) & (titles >= TITLE_AGREES)
-    copy = strong | (partial & related) | weak
+    copy = strong | ((partial | half) & related) | weak
     comparable = exact | ((both >= LEAST_SHARED) & ~form)
     kind = np.where(comparable & copy, Kind.COPY, np.where(comparable & partial, Kind.EMBEDDED, Kind.NOTHING))
     return Figures(
@@ -139,9 +147,16 @@ def _told(title: NDArray[np.uint16], lead: NDArray[np.uint16]) -> NDArray[np.flo
     return np.where(count >= 2, told / np.maximum(count, 1), np.nan)
 
 
-def _lead_jaccard(a: NDArray[np.uint16], b: NDArray[np.uint16]) -> NDArray[np.float64]:
-    words_a, words_b = a != 0, b != 0
-    both = ((a[:, :, None] == b[:, None, :]).any(axis=2) & words_a).sum(axis=1)
+def _same_title(a: NDArray[np.void], b: NDArray[np.void]) -> NDArray[np.bool_]:
+    same: NDArray[np.bool_] = (
+        np.fmin(_told(a["title"], b["title"]), _told(b["title"], a["title"])) >= TITLE_AGREES
+    )
+    return same
+
+
+def _same_lead(a: NDArray[np.void], b: NDArray[np.void]) -> NDArray[np.bool_]:
+    words_a, words_b = a["lead"] != 0, b["lead"] != 0
+    both = ((a["lead"][:, :, None] == b["lead"][:, None, :]).any(axis=2) & words_a).sum(axis=1)
     union = words_a.sum(axis=1) + words_b.sum(axis=1) - both
-    share: NDArray[np.float64] = both / np.maximum(union, 1)
-    return share
+    same: NDArray[np.bool_] = both >= LEADS_AGREE * np.maximum(union, 1)
+    return same

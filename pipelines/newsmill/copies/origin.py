@@ -38,7 +38,7 @@ MOST: Final = 0.8
 """Attributions in running text never say more: the outlet may be the source of one fact only."""
 
 _HEAD: Final = 300
-_FIRST_PARAGRAPHS: Final = 3
+_FIRST_PARAGRAPHS: Final = 2
 _LAST_PARAGRAPHS: Final = 4
 _LAST_LINE: Final = 400
 _SIGN: Final = 100
@@ -256,7 +256,7 @@ def _agency() -> regex.Pattern[str]:
 @cache
 def _dateline() -> regex.Pattern[str]:
     place = r"[^\n()（）\[\]【】.!?。]{0,60}?(?:[.](?=\s*\d|\s*[(（])[^\n()（）.]{0,20}?)?"
-    dash = r"\s*(?:[-–—−:：|/]+|$)"
+    dash = r"\s*(?:[-–—−:：|/]+|(?=\s\p{L}))"
     inside = r"[^\n()（）\[\]【】]"
     forms = (
         rf"{place}[(（]\s*(?P<name>\L<agencies>)(?:\s[^()（）\n]{{0,30}}|/[^()（）\n]{{0,30}})?\s*[)）]{dash}",
@@ -264,7 +264,7 @@ def _dateline() -> regex.Pattern[str]:
         r"[\p{Lu}][\p{L} ]{1,30}/(?P<name>\L<agencies>)\s?[-–—.:]",
         r"(?P<name>\L<agencies>)(?:,\s?|\s?[-–—/]\s?)\p{Lu}[\p{L} ]{1,30}(?:,[^\n]{0,20}?)?\s?[-–—:]",
         r"[（(【\[]?\s?(?P<name>\L<agencies>)[^\n。，,]{0,25}?(?:电|電|讯|訊|報導|报道)[）)】\]]?",
-        rf"[(（\[【]{inside}{{0,25}}?[=＝/ ]?\s?(?P<name>\L<agencies>)\s?{inside}{{0,10}}[)）\]】]",
+        rf"[(（\[【]{inside}{{0,25}}?[=＝/ ]?\s?(?P<name>\L<agencies>)\s?{inside}{{0,10}}[)）\]】](?=\s*\S)",
     )
     return regex.compile(rf"\s*(?|{'|'.join(forms)})", _FLAGS, agencies=names().spellings)
 

@@ -1,0 +1,154 @@
+"""Made-up stories and what sites do with them."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from newsmill.config import CopiesConfig
+from newsmill.copies.index import CopyIndex
+from newsmill.copies.sketches import Sketch, sketch
+from newsmill.records import ClusterEvent, Draft, Extraction, Language, Page, Position
+
+_SYLLABLES = (
+    "ba den kor lis mav neth or pil qua rev sol tam ur vex wen yor zan chel drim fos gath hul".split()
+)
+MINUTE = 60_000_000
+
+
+def vocabulary(seed: int = 0, size: int = 6000) -> list[str]:
+    rng = random.Random(seed)
+    return sorted({"".join(rng.choices(_SYLLABLES, k=rng.choice((1, 2, 2, 3, 3)))) for _ in range(size)})
+
+
+WORDS = vocabulary()
+
+
+def story(number: int, words: int = 300) -> str:
+    """A text of its own: sentences of 8 to 20 words, three to a paragraph."""
+    rng = random.Random(f"story {number}")
+    paragraphs: list[str] = []
+    sentences: list[str] = []
+    while words > 0:
+        count = min(words, rng.randint(8, 20))
+        words -= count
+        sentences.append(" ".join(rng.choices(WORDS, k=count)).capitalize() + ".")
+        if len(sentences) == 3 or words == 0:
+            paragraphs.append(" ".join(sentences))
+            sentences = []
+    return "\n".join(paragraphs)
+
+
+def title_of(text: str) -> str:
+    """A headline made of words of the text's beginning."""
+    return " ".join(word.strip(".") for word in text.split()[:40] if len(word) > 5)[:60].title()
+
+
+def cut(text: str, share: float) -> str:
+    """The beginning of a text."""
+    words = text.split(" ")
+    return " ".join(words[: int(len(words) * share)])
+
+
+def reworded(text: str, seed: int, share: float = 0.04) -> str:
+    """Some words replaced by others."""
+    rng = random.Random(seed)
+    return " ".join(rng.choice(WORDS) if rng.random() < share else word for word in text.split(" "))
+
+
+def draft(
+    body: str,
+    *,
+    url: str,
+    offset: int,
+    title: str | None = None,
+    published: int | None = None,
+    precision: str = "second",
+    recorded: int | None = None,
+    ingested: int = 0,
+    topic: str = "news",
+    partition: int = 0,
+    domain: str = "example.org",
+    language: str = "en",
+) -> Draft:
+    title = title_of(body) if title is None else title
+    digest = hashlib.blake2b(url.encode(), digest_size=16).hexdigest()
+    content = hashlib.blake2b(f"{title}\n{body}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return Draft(
+        position=Position(topic=topic, partition=partition, offset=offset),
+        url=url,
+        final_url=None,
+        canonical_url=None,
+        url_key=url,
+        domain=domain,
+        article_id=digest,
+        content_hash=content,
+        fetched_at=None,
+        ingested_at=ingested,
+        recorded_at=recorded,
+        page=Page(
+            title=title,
+            body=body,
+            published_at=published,
+            published_precision=precision,
+            extraction=Extraction(method="given", reason="test"),
+        ),
+        language=Language(code=language, confidence=1.0, method="test"),
+    )
+
+
+def made(body: str, name: str, offset: int, published: int | None = None, **more: object) -> Sketch:
+    """A sketch of a text at `https://<name>`, published some minutes after the epoch."""
+    minutes = None if published is None else published * MINUTE
+    return sketch(draft(body, url=f"https://{name}", offset=offset, published=minutes, **more))  # type: ignore[arg-type]
+
+
+def article_id(name: str) -> str:
+    """The id of what `made` makes at a name."""
+    return hashlib.blake2b(f"https://{name}".encode(), digest_size=16).hexdigest()
+
+
+def index(**settings: object) -> CopyIndex:
+    return CopyIndex(CopiesConfig(**settings))  # type: ignore[arg-type]
+
+
+def fed(sketches: Sequence[Sketch], sizes: Iterable[int] = ()) -> tuple[CopyIndex, list[ClusterEvent]]:
+    """An index that was given the sketches in batches of the sizes (the rest in one)."""
+    made_index, events, start = index(), [], 0
+    for number, size in enumerate([*sizes, len(sketches)]):
+        batch = sketches[start : start + size]
+        if batch:
+            events += made_index.resolve(f"batch {number}", batch).events
+            made_index.commit(f"batch {number}")
+        start += size
+    return made_index, events
+
+
+def folded(events: Iterable[ClusterEvent]) -> tuple[set[frozenset[str]], dict[str, str]]:
+    """Where all articles are in the end, from the events alone: clusters, and representatives by article."""
+    cluster: dict[str, str] = {}
+    members: dict[str, set[str]] = defaultdict(set)
+    leader: dict[str, str] = {}
+    for event in events:
+        if event.event in ("created", "joined"):
+            members[cluster.get(event.article_id, "")].discard(event.article_id)
+            cluster[event.article_id] = event.cluster_id
+            members[event.cluster_id].add(event.article_id)
+        elif event.event == "left" and cluster.get(event.article_id) == event.cluster_id:
+            members[event.cluster_id].discard(cluster.pop(event.article_id) and event.article_id)
+        elif event.event == "merged" and event.merged_into is not None:
+            for article in members.pop(event.cluster_id, set()):
+                cluster[article] = event.merged_into
+                members[event.merged_into].add(article)
+        leader[event.merged_into or event.cluster_id] = event.representative_id
+    groups = {frozenset(group) for group in members.values() if group}
+    return groups, {article: leader[of] for article, of in cluster.items()}
+
+
+def at(sketch_: Sketch, **fields: object) -> Sketch:
+    """A sketch with other fields."""
+    return msgspec.structs.replace(sketch_, **fields)

@@ -1,0 +1,549 @@
+"""The index: fates, copy types, clusters, whatever the order and batching of records."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import msgspec
+import numpy as np
+import pytest
+
+from newsmill.copies.index import SeedRow
+from newsmill.copies.store import HOT, Delta
+from newsmill.errors import ConfigError
+from newsmill.records import Fate
+from newsroom import (
+    MINUTE,
+    article_id,
+    at,
+    cut,
+    fed,
+    folded,
+    index,
+    made,
+    reworded,
+    story,
+    title_of,
+)
+
+DAY = 86_400_000_000
+
+
+def decided(batch, *, ready=None):
+    """Decisions in the order of the sketches."""
+    resolution = (ready or index()).resolve("batch", batch)
+    return [resolution.decisions[sketch.position] for sketch in batch]
+
+
+# Fates
+
+
+def test_first_content_of_a_url_is_an_article():
+    (decision,) = decided([made(story(1), "a", 1)])
+    assert (decision.fate, decision.revision, decision.origin_hint) == (Fate.ARTICLE, 1, None)
+    assert not decision.duplicate.is_duplicate
+    assert decision.duplicate.representative_id == article_id("a")
+
+
+def test_same_content_of_a_url_again_is_a_redelivery():
+    first, again = decided([made(story(1), "a", 1), made(story(1), "a", 2)])
+    assert (first.fate, again.fate) == (Fate.ARTICLE, Fate.REDELIVERY)
+    assert again.revision == 1
+    assert again.duplicate.cluster_id == first.duplicate.cluster_id
+
+
+@pytest.mark.parametrize(
+    "batches", [(), (1,), (1, 1), (1, 1, 1)], ids=lambda sizes: f"{len(sizes) + 1} batches"
+)
+def test_changed_content_of_a_url_is_the_next_revision_even_when_it_is_an_earlier_one_again(batches):
+    a, b = story(1), reworded(story(1), 5)
+    sketches = [made(text, "a", n) for n, text in enumerate((a, b, a, a, b))]
+    ready, decisions, start = index(), [], 0
+    for number, size in enumerate((*batches, 5)):
+        resolution = ready.resolve(f"{number}", sketches[start : start + size])
+        ready.commit(f"{number}")
+        decisions += [resolution.decisions[s.position] for s in sketches[start : start + size]]
+        start += size
+    assert [d.revision for d in decisions] == [1, 2, 3, 3, 4]
+    assert [d.fate for d in decisions] == [
+        Fate.ARTICLE,
+        Fate.REVISION,
+        Fate.REVISION,
+        Fate.REDELIVERY,
+        Fate.REVISION,
+    ]
+    assert not any(d.duplicate.is_duplicate for d in decisions)
+
+
+def test_revision_can_be_a_copy_of_another_url():
+    decisions = decided([made(story(1), "a", 1, 10), made(story(2), "b", 2, 11), made(story(1), "b", 3, 12)])
+    assert decisions[2].fate is Fate.REVISION
+    assert decisions[2].duplicate.is_duplicate
+    assert decisions[2].duplicate.representative_id == article_id("a")
+
+
+def test_record_that_comes_twice_is_itself_and_no_redelivery():
+    ready = index()
+    sketch = made(story(1), "a", 1)
+    (first,) = decided([sketch, sketch], ready=ready)[:1]
+    ready.commit("batch")
+    (second,) = decided([sketch], ready=ready)
+    assert (first.fate, second.fate, second.revision) == (Fate.ARTICLE, Fate.ARTICLE, 1)
+
+
+def test_late_older_version_is_a_revision_and_does_not_become_the_content():
+    ready = index()
+    old, new = made(story(1), "a", 1, recorded=1), made(story(2), "a", 2, recorded=2)
+    decided([new], ready=ready)
+    ready.commit("batch")
+    (late,) = decided([old], ready=ready)
+    ready.commit("batch")
+    assert (late.fate, late.revision) == (Fate.REVISION, 2)
+    (again,) = decided([at(new, position=made(story(2), "a", 3).position)], ready=ready)
+    assert (again.fate, again.revision) == (Fate.REDELIVERY, 2)
+
+
+# Copy types
+
+
+@pytest.mark.parametrize(
+    ("change", "copy_type"),
+    [
+        (lambda text: text, "exact"),
+        (lambda text: text.upper(), "exact"),
+        (lambda text: cut(text, 0.5), "truncated"),
+        (lambda text: text + "\n" + story(50, 200), "extended"),
+        (lambda text: reworded(text, 3, 0.02), "edited"),
+        (lambda text: "LONDON (Reuters) - " + text, "edited"),
+    ],
+    ids=["same", "capitals", "half", "longer", "words", "dateline"],
+)
+@pytest.mark.parametrize("together", [True, False], ids=["one batch", "two batches"])
+def test_copy_has_its_type_and_figures(change, copy_type, together):
+    text = story(1)
+    original, copy = (
+        made(text, "a", 1, 10),
+        made(change(text), "b", 2, 20, title=title_of(text), domain="b.org"),
+    )
+    ready = index()
+    if not together:
+        decided([original], ready=ready)
+        ready.commit("batch")
+    decision = decided([original, copy] if together else [copy], ready=ready)[-1]
+    duplicate = decision.duplicate
+    assert decision.fate is Fate.COPY
+    assert (duplicate.copy_type, duplicate.matched_id) == (copy_type, article_id("a"))
+    assert duplicate.method == ("hash" if copy_type == "exact" else "sketch")
+    assert duplicate.novel_share == pytest.approx(1 - duplicate.containment, abs=0.02)
+    assert decision.origin_hint.article_id == article_id("a")
+    assert decision.origin_hint.domain == "example.org"
+    assert decision.origin_hint.method == "earliest"
+    if copy_type == "truncated":
+        assert (duplicate.containment, duplicate.containment_of) == (1.0, pytest.approx(0.5, abs=0.1))
+
+
+def test_round_up_is_a_compilation_that_links_its_stories_and_merges_none():
+    a, b = story(1, 150), story(2, 150)
+    decisions = decided(
+        [
+            made(a, "a", 1, 10),
+            made(b, "b", 2, 10),
+            made(a + "\n" + b, "c", 3, 20, title="Morning briefing"),
+            made(a + "\n" + b, "d", 4, 21, title="Morning briefing"),
+        ]
+    )
+    one, two, both, again = (decision.duplicate for decision in decisions)
+    assert len({one.cluster_id, two.cluster_id, both.cluster_id}) == 3
+    assert (both.is_duplicate, both.copy_type) == (False, "compilation")
+    assert set(both.links) == {article_id("a"), article_id("b")}
+    assert (again.is_duplicate, again.copy_type, again.cluster_id) == (True, "exact", both.cluster_id)
+
+
+def test_round_up_leaves_the_cluster_when_its_second_story_comes_to_light():
+    a, b = story(1, 150), story(2, 150)
+    texts = {"a": a, "c": a + "\n" + b, "b": b}
+    sketches = [made(text, name, n, n, title="") for n, (name, text) in enumerate(texts.items())]
+    _, events = fed(sketches, [1, 1])
+    assert [e.event for e in events if e.article_id == article_id("c")] == ["joined", "left", "joined"]
+    assert folded(events)[0] == {frozenset({article_id(name)}) for name in "abc"}
+
+
+def test_copies_in_other_scripts_are_found():
+    rng = random.Random(3)
+    for first, last, spaced in ((0x4E00, 0x9FA5, False), (0x0E01, 0x0E2E, False), (0x0905, 0x0939, True)):
+        letters = [chr(rng.randint(first, last)) for _ in range(1500)]
+        text = "".join(c + " " * (spaced and n % 5 == 4) for n, c in enumerate(letters))
+        half, other = text[: len(text) // 2], text[::-1]
+        found = decided(
+            [
+                made(t, n, i, i, title="")
+                for i, (t, n) in enumerate(zip((text, half, other), "abc", strict=True))
+            ]
+        )
+        assert [d.fate for d in found] == [Fate.ARTICLE, Fate.COPY, Fate.ARTICLE]
+
+
+def test_paywall_stubs_of_different_articles_are_no_copies():
+    stub = (
+        "Subscribe now to read this article and get full access to all our stories on every device you own."
+    )
+    decisions = decided(
+        [
+            made(stub, "a", 1, title="Fire destroys harbour in Salem"),
+            made(stub, "b", 2, title="Minister resigns over budget vote"),
+        ]
+    )
+    assert [d.fate for d in decisions] == [Fate.ARTICLE, Fate.ARTICLE]
+
+
+# Clusters and events
+
+
+def test_earliest_article_stands_for_the_cluster_whatever_comes_first():
+    text = story(1)
+    ready = index()
+    first = ready.resolve("1", [made(text, "late", 1, 50), made(reworded(text, 1), "later", 2, 60)])
+    ready.commit("1")
+    cluster = first.decisions[made(text, "late", 1).position].duplicate.cluster_id
+    second = ready.resolve("2", [made(reworded(text, 2), "early", 3, 10)])
+    (decision,) = second.decisions.values()
+    assert (decision.fate, decision.duplicate.cluster_id) == (Fate.ARTICLE, cluster)
+    assert [(e.event, e.article_id, e.representative_id, e.size) for e in second.events] == [
+        ("joined", article_id("early"), article_id("early"), 3),
+        ("representative_changed", article_id("early"), article_id("early"), 3),
+    ]
+
+
+def test_same_time_is_decided_by_the_place_in_the_source():
+    text = story(1)
+    decisions = decided([made(text, "b", 7, 10), made(reworded(text, 1), "a", 3, 10)])
+    assert [d.fate for d in decisions] == [Fate.COPY, Fate.ARTICLE]
+
+
+def test_article_without_a_time_comes_after_all_that_have_one():
+    text = story(1)
+    decisions = decided([made(text, "b", 1), made(reworded(text, 1), "a", 2, 9_000_000)])
+    assert [d.fate for d in decisions] == [Fate.COPY, Fate.ARTICLE]
+
+
+def test_clusters_merge_when_a_text_shows_that_they_are_one_story():
+    whole = story(1, 400)
+    words = whole.split(" ")
+    head, tail = " ".join(words[:230]), " ".join(words[170:])
+    texts = {"a": head, "b": tail, "c": whole}
+    sketches = [made(text, name, n, n, title="") for n, (name, text) in enumerate(texts.items())]
+    _, events = fed(sketches, [1, 1])
+    merged = [event for event in events if event.event == "merged"]
+    assert len(merged) == 1
+    assert merged[0].merged_into == events[0].cluster_id
+    assert folded(events)[0] == {frozenset(article_id(name) for name in "abc")}
+
+
+def newsweek(seed):
+    """Stories with their copies, revisions, round-ups, reports and records without times, in source order."""
+    rng = random.Random(seed)
+    sketches, texts = [], []
+    for offset in range(160):
+        roll, name = rng.random(), f"site-{offset}"
+        published = rng.choice([None, rng.randrange(500)])
+        if roll < 0.4 or not texts:
+            text = story(1000 * seed + offset, rng.choice((60, 150, 300)))
+            texts.append(text)
+        elif roll < 0.5:
+            text = "\n".join(cut(t, 0.7) for t in rng.sample(texts, min(3, len(texts))))
+        else:
+            text = rng.choice(texts)
+            if roll < 0.9:
+                text = reworded(text, offset, rng.choice((0, 0.02, 0.05)))
+                text = cut(text, rng.choice((0.35, 0.6, 1)))
+            if roll > 0.8:
+                text += "\n" + story(offset, 40)
+        if rng.random() < 0.15 and offset > 10:
+            name = f"site-{rng.randrange(offset)}"
+        title = rng.choice((title_of(text), "", "News in brief"))
+        sketches.append(made(text, name, offset, published, title=title, recorded=offset * MINUTE))
+    return sketches
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_final_clusters_are_the_same_whatever_the_order_and_batches(seed):
+    sketches = newsweek(seed)
+    rng = random.Random(seed)
+    _, events = fed(sketches)
+    expected, leaders = folded(events)
+    assert len(expected) < 120
+    for _ in range(4):
+        shuffled = rng.sample(sketches, len(sketches))
+        sizes = [rng.choice((1, 2, 7, 40)) for _ in range(60)]
+        _, events = fed(shuffled, sizes)
+        assert folded(events) == (expected, leaders)
+
+
+def test_decisions_are_the_same_whatever_the_order_inside_a_batch():
+    sketches = newsweek(3)
+    expected = index().resolve("b", sketches)
+    assert index().resolve("b", sketches[::-1]) == expected
+
+
+def test_every_row_names_a_cluster_that_an_event_told_of():
+    ready, told, sketches = index(), set(), newsweek(4)
+    for start in range(0, len(sketches), 20):
+        batch = sketches[start : start + 20]
+        resolution = ready.resolve(f"{start}", batch)
+        ready.commit(f"{start}")
+        told |= {event.cluster_id for event in resolution.events}
+        for sketch in batch:
+            duplicate = resolution.decisions[sketch.position].duplicate
+            assert duplicate.cluster_id in told
+            assert duplicate.matched_id != sketch.article_id
+            assert duplicate.is_duplicate == (duplicate.representative_id != sketch.article_id)
+
+
+def test_cluster_merges_once_and_never_in_a_circle():
+    for seed in range(6):
+        _, events = fed(random.Random(seed).sample(newsweek(seed), 160), [3] * 60)
+        into = {}
+        for event in events:
+            if event.event == "merged":
+                assert into.setdefault(event.cluster_id, event.merged_into) == event.merged_into
+        for cluster in into:
+            seen = set()
+            while cluster in into:
+                assert cluster not in seen
+                seen.add(cluster)
+                cluster = into[cluster]
+
+
+# Staging
+
+
+def test_abandoned_batch_leaves_no_trace():
+    ready = index()
+    ready.resolve("1", [made(story(1), "a", 1)])
+    ready.abandon("1")
+    (decision,) = decided([made(story(1), "b", 2)], ready=ready)
+    assert (decision.fate, ready.version, ready.texts) == (Fate.ARTICLE, None, 0)
+
+
+def test_same_batch_resolved_again_is_decided_the_same_and_never_sees_itself():
+    ready, batch = index(), newsweek(1)
+    assert ready.resolve("1", batch) == ready.resolve("1", batch)
+    ready.commit("1")
+    assert ready.version == "1"
+
+
+@pytest.mark.parametrize("staged", [None, "1"])
+def test_commit_is_refused_when_the_batch_is_not_staged(staged):
+    ready = index()
+    if staged:
+        ready.resolve(staged, [])
+    with pytest.raises(ValueError, match="batch 2 is not staged"):
+        ready.commit("2")
+
+
+# Horizon, restart, deltas
+
+
+def test_article_is_forgotten_when_its_day_leaves_the_horizon():
+    ready = index(horizon_days=2)
+    for day, name in enumerate("abc"):
+        batch = [made(story(day), name, day, ingested=day * DAY)]
+        ready.resolve(name, batch)
+        ready.commit(name)
+    fates = {}
+    for day in (2, 3):
+        (decision,) = decided([made(story(0), f"copy on {day}", 9, ingested=day * DAY)], ready=ready)
+        fates[day] = decision.fate
+    assert fates == {2: Fate.COPY, 3: Fate.ARTICLE}
+    ready.commit("batch")
+    assert ready.texts == 3
+
+
+def test_index_stays_right_over_many_days():
+    rng, ready, kept = random.Random(1), index(horizon_days=2), {}
+    for day in range(12):
+        batch = []
+        for n in range(30):
+            offset = day * 100 + n
+            if kept and rng.random() < 0.4:
+                of = rng.choice(list(kept))
+                batch.append(
+                    (
+                        made(
+                            reworded(story(of), offset, 0.02), f"{offset}", offset, offset, ingested=day * DAY
+                        ),
+                        of,
+                    )
+                )
+            else:
+                batch.append((made(story(offset), f"{offset}", offset, offset, ingested=day * DAY), None))
+        resolution = ready.resolve(f"{day}", [sketch for sketch, _ in batch])
+        ready.commit(f"{day}")
+        for sketch, of in batch:
+            decision = resolution.decisions[sketch.position]
+            assert decision.fate is (Fate.ARTICLE if of is None else Fate.COPY)
+        kept = {n: d for n, d in kept.items() if d >= day - 1}
+        kept |= {s.position.offset: day for s, of in batch if of is None}
+    assert ready.texts <= 90
+
+
+def rebuilt(deltas):
+    other = index()
+    for delta in deltas:
+        other.apply_delta(delta)
+    return other
+
+
+def test_index_rebuilt_from_deltas_decides_as_the_one_that_made_them():
+    ready, deltas, sketches = index(), [], newsweek(5)
+    for start in range(0, 120, 13):
+        ready.resolve(f"{start}", sketches[start : min(120, start + 13)])
+        deltas.append(ready.delta(f"{start}"))
+        ready.commit(f"{start}")
+        assert ready.delta(f"{start}") == deltas[-1]
+    other = rebuilt(deltas)
+    assert other.version == ready.version
+    assert other.resolve("next", sketches[120:]) == ready.resolve("next", sketches[120:])
+    assert other.delta("next") == ready.delta("next")
+
+
+def test_index_rebuilt_without_the_days_past_the_horizon_decides_the_same():
+    ready, deltas = index(horizon_days=2), []
+    for day in range(6):
+        batch = [
+            made(reworded(story(day - n), day, 0.02), f"{day}-{n}", day * 10 + n, day, ingested=day * DAY)
+            for n in range(3)
+        ]
+        ready.resolve(f"{day}", batch)
+        ready.commit(f"{day}")
+        deltas.append(ready.delta(f"{day}"))
+    other = index(horizon_days=2)
+    for delta in deltas[3:]:
+        other.apply_delta(delta)
+    probe = [made(story(n), f"probe {n}", 1000 + n, 900, ingested=5 * DAY) for n in range(6)]
+    fates = [[d.fate for d in decided(probe, ready=which)] for which in (ready, other)]
+    assert fates[0] == fates[1]
+
+
+def test_delta_of_an_unknown_batch_is_refused():
+    with pytest.raises(ValueError, match="neither staged nor the last one"):
+        index().delta("x")
+
+
+def test_delta_of_another_encoding_is_refused():
+    ready = index()
+    ready.resolve("1", [made(story(1), "a", 1)])
+    delta = msgspec.structs.replace(msgspec.msgpack.decode(ready.delta("1"), type=Delta), encoding=99)
+    with pytest.raises(ConfigError, match="encoding 99"):
+        index().apply_delta(msgspec.msgpack.encode(delta))
+    with pytest.raises(msgspec.ValidationError):
+        index().apply_delta(msgspec.msgpack.encode({"encoding": 1}))
+
+
+@pytest.mark.parametrize("order", ["as written", "shuffled"])
+def test_index_seeded_from_rows_decides_as_the_one_that_wrote_them(order):
+    sketches = newsweek(2)
+    ready, rows, events = index(), [], []
+    for start in range(0, 120, 17):
+        batch = sketches[start : min(120, start + 17)]
+        resolution = ready.resolve(f"{start}", batch)
+        ready.commit(f"{start}")
+        events += resolution.events
+        for sketch in batch:
+            decision = resolution.decisions[sketch.position]
+            if decision.fate is not Fate.REDELIVERY:
+                rows.append(
+                    SeedRow(
+                        sketch=sketch.encode(),
+                        revision=decision.revision,
+                        cluster_id=decision.duplicate.cluster_id,
+                    )
+                )
+    if order == "shuffled":
+        random.Random(1).shuffle(rows)
+    other = index()
+    other.seed(rows[:50])
+    other.seed(rows[50:])
+    other.seed(rows[:9])
+    assert other.version is None
+    for sketch in sketches[120:]:
+        expected, found = (
+            which.resolve("next", [sketch]).decisions[sketch.position] for which in (ready, other)
+        )
+        assert (found.fate, found.revision) == (expected.fate, expected.revision)
+        assert found.duplicate.representative_id == expected.duplicate.representative_id
+        if expected.fate is not Fate.REDELIVERY and expected.duplicate.matched_id:
+            assert found.duplicate.cluster_id == expected.duplicate.cluster_id
+
+
+# Load
+
+
+def test_boilerplate_that_hundreds_share_joins_nobody_and_is_counted():
+    tail = "\n" + story(999, 60)
+    ready = index()
+    for start in range(0, 400, 100):
+        batch = [made(story(n, 200) + tail, f"{n}", n, n) for n in range(start, start + 100)]
+        decisions = decided(batch, ready=ready)
+        ready.commit("batch")
+        assert {d.fate for d in decisions} == {Fate.ARTICLE}
+    assert ready.capped > 400 - HOT
+    copy = made(cut(story(399, 200), 0.6) + tail, "copy", 1000, 1000)
+    assert decided([copy], ready=ready)[0].duplicate.matched_id == article_id("399")
+
+
+def test_thousand_copies_of_one_story_are_one_cluster_in_bounded_time():
+    text = story(7, 300)
+    ready, events = index(), []
+    start = time.process_time()
+    for first in range(0, 1200, 200):
+        batch = [
+            made(reworded(text, n, 0.01), f"{n}", n, n, title=title_of(text))
+            for n in range(first, first + 200)
+        ]
+        events += ready.resolve(f"{first}", batch).events
+        ready.commit(f"{first}")
+    assert len(folded(events)[0]) == 1
+    assert folded(events)[1][article_id("1199")] == article_id("0")
+    assert time.process_time() - start < 30
+
+
+def test_exact_copies_take_no_more_room_than_one_text():
+    ready = index()
+    for n in range(0, 300, 100):
+        ready.resolve(f"{n}", [made(story(1), f"{i}", i, i) for i in range(n, n + 100)])
+        ready.commit(f"{n}")
+    assert ready.texts == 1
+    (decision,) = decided([made(story(1), "next", 1000, 1000)], ready=ready)
+    assert (decision.duplicate.copy_type, decision.duplicate.representative_id) == ("exact", article_id("0"))
+
+
+def test_empty_batch_is_resolved_to_nothing():
+    ready = index()
+    resolution = ready.resolve("1", [])
+    ready.commit("1")
+    assert (resolution.decisions, resolution.events, ready.version) == ({}, (), "1")
+
+
+def test_memory_an_article_is_under_one_and_a_half_kilobytes():
+    ready, rng = index(), np.random.default_rng(1)
+    for start in range(0, 8192, 1024):
+        batch = []
+        for n in range(start, start + 1024):
+            hashes = np.sort(rng.integers(0, 2**32, 160)).astype("<u4")
+            batch.append(
+                at(
+                    made("", f"{n}", n, n),
+                    text_hash=n + 1,
+                    shingles=400,
+                    hashes=hashes.tobytes(),
+                    sums=bytes(160),
+                    keys=np.unique(hashes[:16]).tobytes(),
+                    title=bytes(12),
+                    lead=bytes(60),
+                )
+            )
+        ready.resolve(f"{start}", batch)
+        ready.commit(f"{start}")
+    assert ready.nbytes / 8192 < 1500

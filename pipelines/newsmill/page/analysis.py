@@ -1,7 +1,7 @@
 """One page, from bytes to text and metadata: the whole of what happens inside the sandbox.
 
-    bytes ─ decompress ─ decode ─ parse within limits ─ passages ─┬─ select ─ body
-                                         └─ trafilatura's vote ───┘      └─ metadata, rights, verdict
+bytes ─ decompress ─ decode ─ parse within limits ─ passages ─┬─ select ─ body
+                                     └─ trafilatura's vote ───┘      └─ metadata, rights, verdict
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ TRUNCATED_SHARE: Final = 0.6
 
 _FEWEST_STATED: Final = 50
 _SHORT: Final = 200
+_COMPARED: Final = 50_000
 _LONGEST_STATED: Final = 1_000_000
 _CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE)
 _ENDINGS: Final = ("…", "...", "[…]", "[...]", "(…)", "read more", "weiterlesen", "continue reading")
@@ -57,7 +58,10 @@ def read_page_any(raw: RawPage, *, page: PageConfig, input: InputConfig) -> tupl
     if reason := classify.by_start(text.text):
         return _nothing(reason, text.charset)
     root = parse(text.text, page)
-    return _read(root, raw, text)
+    elements = list(root.iter())  # lxml makes an element's Python object anew whenever none is held
+    found = _read(root, raw, text)
+    elements.clear()
+    return found
 
 
 def _read(root: Element, raw: RawPage, text: decoding.Text) -> tuple[Page, NotArticle | None]:
@@ -97,7 +101,12 @@ def _read(root: Element, raw: RawPage, text: decoding.Text) -> tuple[Page, NotAr
         extraction=extraction,
     )
     reason = classify.by_content(
-        facts, found, body, url, has_date=rest.published is not None and rest.published.source != "text", status=raw.status
+        facts,
+        found,
+        body,
+        url,
+        has_date=rest.published is not None and rest.published.source != "text",
+        status=raw.status,
     )
     return page, NotArticle(reason=reason) if reason else None
 
@@ -108,12 +117,18 @@ def _trafilatura(root: Element) -> str:
 
 
 def _extraction(
-    body: str, second: str, stated: str, found: list[Passage], selection: Selection, facts: Facts, text: decoding.Text
+    body: str,
+    second: str,
+    stated: str,
+    found: list[Passage],
+    selection: Selection,
+    facts: Facts,
+    text: decoding.Text,
 ) -> Extraction:
     """Which candidate is the body, why, and how far to trust it."""
-    own, other, claimed = length(body) if body else 0, length(second) if second else 0, length(stated) if stated else 0
+    own, claimed = length(body) if body else 0, length(stated) if stated else 0
     method, reason = "passages", "the selected passages"
-    if claimed > 60 and own < TRUNCATED_SHARE * claimed and not _is_inside(body, stated):
+    if claimed > 60 and own < TRUNCATED_SHARE * claimed and not _is_other_text(body, stated):
         method, reason = "json_ld", "the page shows less than its JSON-LD articleBody"
     elif selection.main is None and selection.kept:
         method, reason = "trafilatura", "no frame with prose was found"
@@ -125,12 +140,18 @@ def _extraction(
     return Extraction(
         method=method,
         reason=reason,
-        candidates={"passages": len(body), "trafilatura": len(second), **({"json_ld": len(stated)} if stated else {})},
+        candidates={
+            "passages": len(body),
+            "trafilatura": len(second),
+            **({"json_ld": len(stated)} if stated else {}),
+        },
         agreement=round(_overlap(body, second), 3) if body and second else None,
         completeness=round(completeness, 3),
         marks=tuple(marks),
         charset=text.charset,
-        removed=tuple(Removal(rule=rule, text=found[n].text[:2_000], paragraph=n) for n, rule in selection.removed),
+        removed=tuple(
+            Removal(rule=rule, text=found[n].text[:2_000], paragraph=n) for n, rule in selection.removed
+        ),
     )
 
 
@@ -166,11 +187,11 @@ def _shares_words(title: str, body: str) -> bool:
 
 def _overlap(first: str, second: str) -> float:
     """Dice coefficient of two texts' distinct words, 0–1."""
-    left, right = set(fold(first).split()), set(fold(second).split())
+    left, right = set(fold(first[:_COMPARED]).split()), set(fold(second[:_COMPARED]).split())
     return 2 * len(left & right) / (len(left) + len(right)) if left or right else 1.0
 
 
-def _is_inside(body: str, stated: str) -> bool:
+def _is_other_text(body: str, stated: str) -> bool:
     """Whether the text on the page is something else than the stated body, not a part of it."""
     lines = [fold(line) for line in body.splitlines()]
     folded = fold(stated)

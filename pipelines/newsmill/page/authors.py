@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from newsmill.page import structured
@@ -17,50 +17,101 @@ _CREDIT_WORDS: Final = 14
 
 _LEAD_IN: Final = re.compile(
     r"^(?:(?:written|posted|published|reported|story|words|text|article|analysis|opinion"
-    r"|(?:ein(?:e)? )?(?:blog )?(?:artikel|beitrag|kommentar|gastbeitrag|kolumne|analyse|reportage|interview|essay|gastkommentar)"
-    r"|geschrieben|verfasst|erstellt|eingestellt|veröffentlicht|rechtsanwalt|publié|publicado|escrito|scritto|propos recueillis|(?:von )?unserem? \w+)\s+)?"
-    r"(?:by|von|vom|par|por|di|da|door|av|af|od|autor(?:in|en|es)?(?=\s*:|\s)|auteurs?|authors?|autore|text|texte?|foto|redakteur(?:in)?|автор)\b\s*:?\s*",
+    r"|(?:ein(?:e)? )?(?:blog )?(?:artikel|beitrag|kommentar|gastbeitrag|kolumne|analyse|reportage"
+    r"|interview|essay|gastkommentar)"
+    r"|geschrieben|verfasst|erstellt|eingestellt|veröffentlicht|rechtsanwalt|publié|publicado|escrito"
+    r"|scritto|propos recueillis|(?:von )?unserem? \w+)\s+)?"
+    r"(?:by|von|vom|par|por|di|da|door|av|af|od|autor(?:in|en|es)?(?=\s*:|\s)|auteurs?|authors?|autore"
+    r"|text|texte?|foto|redakteur(?:in)?|автор)\b\s*:?\s*",
     re.IGNORECASE,
 )
 _CUT: Final = re.compile(
-    r"\s*(?:[|•·;/\n]|\s[-–—]\s|\bfor the\b|\bin\s[A-ZÄÖÜ]|\bpublished\b|\bupdated\b|\bposted\b|\bon\s+(?:\w+day|\d)|\bam\s+\d|\bvom\s+\d|\bin:|\bhace\s+\d|\btiempo de\b|(?<=\w)\s+(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|mo|di|mi|do|fr|sa|so)\b[\s,]|\d{1,2}[./:]\d).*$",
+    r"\s*(?:[|•·;/\n]|\s[-–—]\s|\bfor the\b|\bin\s[A-ZÄÖÜ]|\bpublished\b|\bupdated\b|\bposted\b"
+    r"|\bon\s+(?:\w+day|\d)|\bam\s+\d|\bvom\s+\d|\bin:|\bhace\s+\d|\btiempo de\b"
+    r"|(?<=\w)\s+(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|mo|di|mi|do|fr|sa|so)\b[\s,]"
+    r"|\d{1,2}[./:]\d).*$",
     re.IGNORECASE | re.DOTALL,
 )
 _SPLIT: Final = re.compile(r"\s*[;,|&\n•·]\s*|\s+(?:and|und|et|y|e|og|och|en|with|mit|avec|con)\s+|\s+/\s+")
-_NOISE: Final = re.compile(r"\([^)]*\)|\[[^\]]*\]|https?://\S+|\S+@\S+|@\w+|\b(?:follow|view|see|read|more|all posts|articles? by|biography|bio|email|profile|kontakt|mehr)\b.*$", re.IGNORECASE)
+_NOISE: Final = re.compile(
+    r"\([^)]*\)|\[[^\]]*\]|https?://\S+|\S+@\S+|@\w+|\b(?:follow|view|see|read|more|all posts|articles?"
+    r" by|biography|bio|email|profile|kontakt|mehr)\b.*$",
+    re.IGNORECASE,
+)
 _ROLE: Final = re.compile(
-    r"\b(?:staff|editors?|reporters?|correspondent|correspondents|writers?|journalists?|producer|columnist|contributors?|bureau|desk|team"
-    r"|redaktion|redaktionsteam|redaktionell|redaktor|redakteur(?:in)?|redacción|redaction|rédaction|redazione|redakcja|redaktsiya|agency|agencies|agentur(?:en)?|news"
-    r"|newsroom|press|media|magazine|magazin|online|gmbh|inc|ltd|llc|association|foundation|institut|university|ministerium|admin|administrator|webmaster"
-    r"|user|guest|gast|anonymous|unknown|webteam|web|blog|presse|pressestelle|newswire|service|services|network|company|office|department|chief|director|professor"
-    r"|community|digital|today|times|post|herald|tribune|gazette|daily|weekly|journal|zeitung|editorial|weitere|artikel|articles?|author|autor(?:in|en)?|nachrichtenagentur|stories|newsdesk|webredaktion)\b|redaktion\b|\.(?:com|de|org|net|co|at|ch)\b",
+    r"\b(?:staff|editors?|reporters?|correspondent|correspondents|writers?|journalists?|producer"
+    r"|columnist|contributors?|bureau|desk|team"
+    r"|redaktion|redaktionsteam|redaktionell|redaktor|redakteur(?:in)?|redacción|redaction|rédaction"
+    r"|redazione|redakcja|redaktsiya|agency|agencies|agentur(?:en)?|news"
+    r"|newsroom|press|media|magazine|magazin|online|gmbh|inc|ltd|llc|association|foundation|institut"
+    r"|university|ministerium|admin|administrator|webmaster"
+    r"|user|guest|gast|anonymous|unknown|webteam|web|blog|presse|pressestelle|newswire|service|services"
+    r"|network|company|office|department|chief|director|professor"
+    r"|community|digital|today|times|post|herald|tribune|gazette|daily|weekly|journal|zeitung|editorial"
+    r"|weitere|artikel|articles?|author|autor(?:in|en)?|nachrichtenagentur|stories|newsdesk"
+    r"|webredaktion)\b|redaktion\b|\.(?:com|de|org|net|co|at|ch)\b",
     re.IGNORECASE,
 )
 _AGENCIES: Final = frozenset(
     """
-    afp ap apa ani ansa efe dpa reuters upi ians pti sda ats kna epd sid tass xinhua ritzau ntb tt afx bloomberg
-    belga lusa anp mti ctk pap agerpres stringer wires agencies
+    afp ap apa ani ansa efe dpa reuters upi ians pti sda ats kna epd sid tass xinhua ritzau ntb tt afx
+    bloomberg belga lusa anp mti ctk pap agerpres stringer wires agencies
     """.split()
 )
 _NAME_WORD: Final = re.compile(r"^(?:[^\W\d_a-zß-öø-ÿ][^\W\d_]*[.'’-]?)+(?:[-'’.][^\W\d_]+)*\.?$")
-_PARTICLES: Final = frozenset("von van der den de del della di da dos du la le el al bin ibn ten ter zu zur af av y e und of the st mc jr sr".split())
-_BYLINE_TAGS: Final = ("a", "span", "div", "p", "address", "li", "strong", "em", "h3", "h4", "h5", "cite", "small", "ul", "author", "byline")
-_DOM: Final = re.compile(r"author|byline|aut[oe]u?r|writer|journalist|contributor|redakteur|verfasser|posted-?by|submitted|username|\bfn\b|\bbyl\b", re.IGNORECASE)
+_PARTICLES: Final = frozenset(
+    """
+    von van der den de del della di da dos du la le el al bin ibn ten ter zu zur af av y e und of the st mc jr
+    sr
+    """.split()
+)
+_BYLINE_TAGS: Final = (
+    "a",
+    "span",
+    "div",
+    "p",
+    "address",
+    "li",
+    "strong",
+    "em",
+    "h3",
+    "h4",
+    "h5",
+    "cite",
+    "small",
+    "ul",
+    "author",
+    "byline",
+)
+_DOM: Final = re.compile(
+    r"author|byline|aut[oe]u?r|writer|journalist|contributor|redakteur|verfasser|posted-?by|submitted"
+    r"|username|\bfn\b|\bbyl\b",
+    re.IGNORECASE,
+)
 _DOM_NOT: Final = re.compile(
-    r"comment|bio(?:graph|s?[-_ ]|$)|related|avatar|image|img|photo|social|follow|share|description|about|footer|role|job|title|email|twitter"
+    r"comment|bio(?:graph|s?[-_ ]|$)|related|avatar|image|img|photo|social|follow|share|description|about"
+    r"|footer|role|job|title|email|twitter"
     r"|widget|sidebar|kommentar|reply|more-|teaser|card|list",
     re.IGNORECASE,
 )
-_NO_PEN_NAME: Final = re.compile(r"(?:posted|published|written|by|von|weiter|more|mehr|home|kurz|veröffentlicht|updated|share|no|the)", re.IGNORECASE)
+_NO_PEN_NAME: Final = re.compile(
+    r"(?:posted|published|written|by|von|weiter|more|mehr|home|kurz|veröffentlicht|updated|share|no|the)",
+    re.IGNORECASE,
+)
 _EXACT: Final = re.compile(r"author[-_]{0,2}name|\bauthor\b|\bbyline\b|\bauteur\b|\bautor\b", re.IGNORECASE)
-_CREDIT: Final = re.compile(r"^(?:(?:ein(?:e)?|a) \w+ )?(?:by|von|par|por|di|door|av|af|autor(?:in|en)?|auteurs?|authors?|text(?:e)?|erstellt von|\w+beitrag von|\w+ beitrag von|geschrieben von|written by|posted by)\b[: ]", re.IGNORECASE)
+_CREDIT: Final = re.compile(
+    r"^(?:(?:ein(?:e)?|a) \w+ )?(?:by|von|par|por|di|door|av|af|autor(?:in|en)?|auteurs?|authors?"
+    r"|text(?:e)?|erstellt von|\w+beitrag von|\w+ beitrag von|geschrieben von|written by|posted"
+    r" by)\b[: ]",
+    re.IGNORECASE,
+)
 
 
 def read(
     root: Element,
     article: Node,
     found: Sequence[Node],
-    meta: dict[str, list[str]],
+    meta: Mapping[str, list[str]],
     passages: Sequence[Passage],
     sites: Iterable[str],
 ) -> tuple[tuple[str, ...], str | None]:
@@ -71,13 +122,14 @@ def read(
     """
     names_of_site = {_key(site) for site in sites if site}
     byline: str | None = None
-    for candidates in (
-        _from_json_ld(article, found),
-        _from_meta(meta),
-        _from_dom(root),
-        _from_passages(passages),
-    ):
-        raw = [text for text in candidates if text]
+    sources: tuple[Callable[[], list[str]], ...] = (
+        lambda: _from_json_ld(article, found),
+        lambda: _from_meta(meta),
+        lambda: _from_dom(root),
+        lambda: _from_passages(passages),
+    )
+    for candidates in sources:
+        raw = [text for text in candidates() if text]
         if not raw:
             continue
         byline = byline or "; ".join(dict.fromkeys(raw))[:_LONGEST_BYLINE]
@@ -100,9 +152,18 @@ def _people(raw: Sequence[str], sites: set[str]) -> tuple[str, ...]:
 def _pen_name(text: str) -> str | None:
     """A single word that stands where an author does."""
     text = _LEAD_IN.sub("", text).strip(" -–—|:,·•")
-    if not 2 < len(text) <= 30 or _ROLE.search(text) or text.casefold() in _AGENCIES or _NO_PEN_NAME.match(text):
+    if (
+        not 2 < len(text) <= 30
+        or _ROLE.search(text)
+        or text.casefold() in _AGENCIES
+        or _NO_PEN_NAME.match(text)
+    ):
         return None
-    return text if text.replace("_", "a").replace(".", "a").replace("-", "a").isalnum() and not text.isdigit() else None
+    return (
+        text
+        if text.replace("_", "a").replace(".", "a").replace("-", "a").isalnum() and not text.isdigit()
+        else None
+    )
 
 
 def split(byline: str) -> list[str]:
@@ -145,7 +206,9 @@ def _key(text: str) -> str:
 def _from_json_ld(article: Node, found: Sequence[Node]) -> list[str]:
     value = article.get("author") or article.get("creator")
     by_id = {node["@id"]: node for node in found if isinstance(node.get("@id"), str)}
-    return [name for item in (value if isinstance(value, list) else [value]) for name in _authors(item, by_id)]
+    return [
+        name for item in (value if isinstance(value, list) else [value]) for name in _authors(item, by_id)
+    ]
 
 
 def _authors(item: Any, by_id: dict[str, Node]) -> list[str]:
@@ -161,13 +224,28 @@ def _authors(item: Any, by_id: dict[str, Node]) -> list[str]:
 
 
 _META: Final = (
-    "author", "article:author", "article:author_name", "parsely-author", "sailthru.author", "dc.creator", "dcterms.creator", "dc:creator", "byl",
-    "citation_author", "og:author", "og:article:author", "cxenseparse:author", "authors", "article.author", "autor", "shareaholic:article_author_name",
+    "author",
+    "article:author",
+    "article:author_name",
+    "parsely-author",
+    "sailthru.author",
+    "dc.creator",
+    "dcterms.creator",
+    "dc:creator",
+    "byl",
+    "citation_author",
+    "og:author",
+    "og:article:author",
+    "cxenseparse:author",
+    "authors",
+    "article.author",
+    "autor",
+    "shareaholic:article_author_name",
     "twitter:data1",
 )
 
 
-def _from_meta(meta: dict[str, list[str]]) -> list[str]:
+def _from_meta(meta: Mapping[str, list[str]]) -> list[str]:
     first: list[str] = []
     for name in _META:
         values = [value for value in meta.get(name, ()) if not value.startswith(("http", "/", "@"))]
@@ -214,7 +292,11 @@ def _rank(element: Element) -> int | None:
     names = f"{element.get('class') or ''} {element.get('id') or ''} {element.get('data-testid') or ''}"
     if _DOM_NOT.search(names):
         return None
-    if element.get("rel") == "author" or "author" in (element.get("itemprop") or "") or element.tag == "byline":
+    if (
+        element.get("rel") == "author"
+        or "author" in (element.get("itemprop") or "")
+        or element.tag == "byline"
+    ):
         return 0
     if not _DOM.search(names):
         return None

@@ -36,24 +36,42 @@ SHORT_WORDS: Final = 60
 _MANY_TEASERS: Final = 8
 
 _ERROR: Final = re.compile(
-    r"\b(?:404|410|403|500|502|503|504)\b(?:\s*[-–—:|]|\s+(?:not|error|forbidden|gone|bad|service|internal|page)|$)|(?:page|article|story|site|seite|artikel) (?:was |is |could |can(?:'t|not) )?(?:not|be|no longer|wurde nicht) ?(?:be )?(?:found|available|exist|gefunden)"
-    r"|not found$|seite nicht gefunden|page introuvable|página no encontrada|pagina non trovata|access denied|forbidden$|internal server error|bad gateway|service unavailable|something went wrong|site can.t be reached",
+    r"\b(?:404|410|403|500|502|503|504)\b(?:\s*[-–—:|]|\s+(?:not|error|forbidden|gone|bad|service"
+    r"|internal|page)|$)|(?:page|article|story|site|seite|artikel) (?:was |is |could |can(?:'t"
+    r"|not) )?(?:not|be|no longer|wurde nicht) ?(?:be )?(?:found|available|exist|gefunden)"
+    r"|not found$|seite nicht gefunden|page introuvable|página no encontrada|pagina non trovata|access"
+    r" denied|forbidden$|internal server error|bad gateway|service unavailable|something went"
+    r" wrong|site can.t be reached",
     re.IGNORECASE,
 )
 _CAPTCHA: Final = re.compile(
-    r"captcha|are you (?:a )?(?:human|robot)|verify (?:that )?you are (?:a )?human|just a moment|attention required|checking your browser|unusual traffic|press & hold|pardon our interruption|enable javascript and cookies to continue|bot verification|ddos",
+    r"captcha|are you (?:a )?(?:human|robot)|verify (?:that )?you are (?:a )?human|just a moment"
+    r"|attention required|checking your browser|unusual traffic|press & hold|pardon our"
+    r" interruption|enable javascript and cookies to continue|bot verification|ddos",
     re.IGNORECASE,
 )
 _CONSENT: Final = re.compile(
-    r"before you continue|we value your privacy|your privacy choices|cookie (?:consent|settings|policy|einstellungen)|consent (?:required|manag)|wir (?:und unsere partner|benötigen ihre zustimmung)|datenschutz-?einstellungen|accept (?:all )?cookies|werbefrei (?:weiter)?lesen|mit werbung (?:weiter)?lesen|privacy gate|gdpr",
+    r"before you continue|we value your privacy|your privacy choices|cookie (?:consent|settings|policy"
+    r"|einstellungen)|consent (?:required|manag)|wir (?:und unsere partner|benötigen ihre"
+    r" zustimmung)|datenschutz-?einstellungen|accept (?:all )?cookies|werbefrei"
+    r" (?:weiter)?lesen|mit werbung (?:weiter)?lesen|privacy gate|gdpr",
     re.IGNORECASE,
 )
 _LOGIN: Final = re.compile(
-    r"^(?:sign|log) ?in\b|^login\b|^anmelden\b|^einloggen|please (?:sign|log) in|forgot (?:your )?password|create an account|^register\b|enter your password|se connecter|iniciar sesión|accedi$",
+    r"^(?:sign|log) ?in\b|^login\b|^anmelden\b|^einloggen|please (?:sign|log) in|forgot (?:your"
+    r" )?password|create an account|^register\b|enter your password|se connecter|iniciar sesión"
+    r"|accedi$",
     re.IGNORECASE,
 )
-_LIVE: Final = re.compile(r"\blive ?(?:blog|ticker|updates?|text)\b|\bas it happened\b|\bminute by minute\b|\ben direct\b|\bliveticker\b|\bminuto a minuto\b|\ben vivo\b", re.IGNORECASE)
-_FEED: Final = re.compile(r"<(?:\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<\?[^>]*>\s*)*<?(rss|feed|rdf:RDF|urlset|sitemapindex|opml)\b", re.IGNORECASE | re.DOTALL)
+_LIVE: Final = re.compile(
+    r"\blive ?(?:blog|ticker|updates?|text)\b|\bas it happened\b|\bminute by minute\b|\ben direct\b"
+    r"|\bliveticker\b|\bminuto a minuto\b|\ben vivo\b",
+    re.IGNORECASE,
+)
+_FEED: Final = re.compile(
+    r"<(?:\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<\?[^>]*>\s*)*<?(rss|feed|rdf:RDF|urlset|sitemapindex|opml)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def by_start(text: str) -> str | None:
@@ -69,7 +87,7 @@ def by_start(text: str) -> str | None:
         return "feed"
     if head[0] in "{[" and not re.search(r"<(?:html|body|p|div|article)\b", text[:20_000], re.IGNORECASE):
         return "not_html"
-    return None if "<" in text[:100_000] else "not_html"
+    return None if "<" in text else "not_html"
 
 
 def by_content(
@@ -94,14 +112,21 @@ def by_content(
     title = page.title or ""
     if words < SHORT_WORDS and not is_article:
         text = f"{title}\n{body[:1000]}"
-        for reason, pattern in (("captcha", _CAPTCHA), ("error_page", _ERROR), ("login_wall", _LOGIN), ("consent_page", _CONSENT)):
+        for reason, pattern in (
+            ("captcha", _CAPTCHA),
+            ("error_page", _ERROR),
+            ("login_wall", _LOGIN),
+            ("consent_page", _CONSENT),
+        ):
             if pattern.search(title) or (words < LEAST_WORDS and pattern.search(text)):
                 return reason
     kinds = set().union(*(structured.types(node) for node in page.nodes)) if page.nodes else set()
     teasers = sum(p.frame.tag in HEADINGS and p.link_share > 0.8 for p in passages)
     listing = teasers >= _MANY_TEASERS and not is_article and not has_date
-    if listing and (words < 3 * SHORT_WORDS or kinds & {"CollectionPage", "ItemList"}):
-        return "home_page" if urlsplit(url).path in ("", "/") else "section_page"
+    if listing and urlsplit(url).path in ("", "/"):
+        return "home_page"
+    if listing and words < (3 * SHORT_WORDS if kinds & {"CollectionPage", "ItemList"} else SHORT_WORDS):
+        return "section_page"
     if words < LEAST_WORDS and not (is_article and body):
         if kinds & {"ImageGallery", "MediaGallery"}:
             return "gallery"
@@ -111,6 +136,8 @@ def by_content(
             return "section_page" if listing else "no_text"
         if teasers >= _MANY_TEASERS:
             return "section_page"
+        if not title and not has_date:
+            return "no_text"
     return None if body else "no_text"
 
 

@@ -6,7 +6,7 @@ Nothing is guessed from the clock of this machine. A date that only a footer's y
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
@@ -31,32 +31,84 @@ _ISO: Final = re.compile(
     r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2}(?!\d))?)?",
     re.IGNORECASE,
 )
-_COMPACT: Final = re.compile(r"((?:19|20)\d{2})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})(\d{2})?)?(Z|[+-]\d{2}:?\d{2})?")
-_SLASHED: Final = re.compile(r"((?:19|20)\d{2})/(\d{1,2})/(\d{1,2})(?:[ T]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?(Z|[+-]\d{2}:?\d{2})?")
+_COMPACT: Final = re.compile(
+    r"((?:19|20)\d{2})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})(\d{2})?)?(Z|[+-]\d{2}:?\d{2})?"
+)
+_SLASHED: Final = re.compile(
+    r"((?:19|20)\d{2})/(\d{1,2})/(\d{1,2})(?:[ T]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?(Z|[+-]\d{2}:?\d{2})?"
+)
 _MONTHS: Final = {
     name: number
     for number, line in enumerate(
-        (line for line in Path(__file__).with_name("months.txt").read_text("utf-8").splitlines() if not line.startswith("#")), start=1
+        (
+            line
+            for line in Path(__file__).with_name("months.txt").read_text("utf-8").splitlines()
+            if not line.startswith("#")
+        ),
+        start=1,
     )
     for name in line.split()
 }
-_MONTH: Final = "|".join(sorted(map(re.escape, _MONTHS), key=len, reverse=True))
+_MAYBE_DATE: Final = re.compile(r"\d{4}|\d[./-]\d")
 _DAY_MONTH: Final = re.compile(
-    rf"(?<!\d)(\d{{1,2}})(?:st|nd|rd|th|er|º|[.,-])?\s*(?:de |of |d’)?\s*({_MONTH})\b\.?,?-?\s*(?:de |del )?\s*(\d{{4}})", re.IGNORECASE
+    r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|er|º|[.,-])?\s*(?:de |of |d’)?\s*([^\W\d_]{3,12})\b\.?,?-?\s*(?:de "
+    r"|del )?\s*(\d{4})",
+    re.IGNORECASE,
 )
-_MONTH_DAY: Final = re.compile(rf"\b({_MONTH})\b\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}})", re.IGNORECASE)
+_MONTH_DAY: Final = re.compile(
+    r"\b([^\W\d_]{3,12})\b\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})", re.IGNORECASE
+)
 _YEAR_FIRST: Final = re.compile(r"(?<!\d)(\d{4})[-./年]\s?(\d{1,2})[-./月]\s?(\d{1,2})(?!\d)")
 _NUMERIC: Final = re.compile(r"(?<![\d.])(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})(?!\d)")
 _URL_DAY: Final = re.compile(r"/((?:19|20)\d{2})[/_-](0?[1-9]|1[0-2])[/_-](0?[1-9]|[12]\d|3[01])(?:[/_-]|$)")
 
+_DATED_TYPES: Final = frozenset(("WebPage", "ItemPage", "VideoObject", "Recipe", "PodcastEpisode"))
 PUBLISHED_NAMES: Final = (
-    "article:published_time", "og:article:published_time", "article:published", "og:published_time", "datepublished", "date_published",
-    "published_time", "publish-date", "publishdate", "publish_date", "publication_date", "originalpublicationdate", "pubdate", "dc.date.issued",
-    "dcterms.issued", "dcterms.created", "dc.date.created", "sailthru.date", "parsely-pub-date", "cxenseparse:recs:publishtime", "rnews:datepublished",
-    "article.published", "article:post_date", "shareaholic:article_published_time", "citation_publication_date", "og:pubdate", "dcterms.date",
-    "dc.date", "dc:date", "date", "last-modified-date-original", "displaydate", "created", "article_date_original", "article:create",
+    "article:published_time",
+    "og:article:published_time",
+    "article:published",
+    "og:published_time",
+    "datepublished",
+    "date_published",
+    "published_time",
+    "publish-date",
+    "publishdate",
+    "publish_date",
+    "publication_date",
+    "originalpublicationdate",
+    "pubdate",
+    "dc.date.issued",
+    "dcterms.issued",
+    "dcterms.created",
+    "dc.date.created",
+    "sailthru.date",
+    "parsely-pub-date",
+    "cxenseparse:recs:publishtime",
+    "rnews:datepublished",
+    "article.published",
+    "article:post_date",
+    "shareaholic:article_published_time",
+    "citation_publication_date",
+    "og:pubdate",
+    "dcterms.date",
+    "dc.date",
+    "dc:date",
+    "date",
+    "last-modified-date-original",
+    "displaydate",
+    "created",
+    "article_date_original",
+    "article:create",
 )
-MODIFIED_NAMES: Final = ("article:modified_time", "og:article:modified_time", "og:updated_time", "datemodified", "last-modified", "lastmod", "dcterms.modified")
+MODIFIED_NAMES: Final = (
+    "article:modified_time",
+    "og:article:modified_time",
+    "og:updated_time",
+    "datemodified",
+    "last-modified",
+    "lastmod",
+    "dcterms.modified",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +134,13 @@ def published(
     root: Element,
     article: Node,
     found: Sequence[Node],
-    meta: dict[str, list[str]],
+    meta: Mapping[str, list[str]],
     opening: Sequence[str],
     *,
     month_first: bool,
     url: str | None,
     fetched_at: Micros | None,
+    extensive: bool,
 ) -> Stamp | None:
     """The best-founded publication time of a page.
 
@@ -101,13 +154,19 @@ def published(
         month_first: Whether 2/1/2024 is in February here.
         url: The page's URL; a day in its path counts.
         fetched_at: Nothing later than two days after this is believed.
+        extensive: Whether the whole source may be searched: its patterns are slow on megabytes.
     """
     latest = LATEST
     if fetched_at is not None:
         latest = min(latest, (_EPOCH + timedelta(microseconds=fetched_at) + _AHEAD).date())
+    in_url = (
+        parse("-".join(match.groups()), "url", latest) if url and (match := _URL_DAY.search(url)) else None
+    )
+    stamp = _stated(article, found, meta, latest)
+    if stamp is not None and stamp.local:
+        return stamp
     visible = _visible(opening, latest, month_first=month_first)
-    in_url = parse("-".join(match.groups()), "url", latest) if url and (match := _URL_DAY.search(url)) else None
-    if stamp := _stated(article, found, meta, latest):
+    if stamp is not None:
         return _on_the_readers_day(stamp, [*visible, *([in_url.day] if in_url else [])])
     if len(set(visible)) == 1:
         return parse(visible[0], "text", latest)
@@ -119,7 +178,7 @@ def published(
         return parse(visible[0], "text", latest)
     text = find_date(
         root,
-        extensive_search=True,
+        extensive_search=extensive,
         original_date=True,
         min_date=EARLIEST.isoformat(),
         max_date=latest.isoformat(),
@@ -128,7 +187,9 @@ def published(
     return parse(text, "text", latest) if text and not text.endswith(_YEAR_ONLY) else None
 
 
-def _stated(article: Node, found: Sequence[Node], meta: dict[str, list[str]], latest: date) -> Stamp | None:
+def _stated(
+    article: Node, found: Sequence[Node], meta: Mapping[str, list[str]], latest: date
+) -> Stamp | None:
     """The time in JSON-LD or in a meta tag."""
     for key in ("datePublished", "dateCreated", "uploadDate"):
         if stamp := parse(structured.text(article.get(key)), "json_ld", latest):
@@ -137,16 +198,14 @@ def _stated(article: Node, found: Sequence[Node], meta: dict[str, list[str]], la
         for value in meta.get(name, ()):
             if stamp := parse(value, "meta", latest):
                 return stamp
-    for node in found:
-        if structured.types(node) & {"WebPage", "ItemPage", "VideoObject", "Recipe", "PodcastEpisode"}:
-            if stamp := parse(structured.text(node.get("datePublished")), "json_ld", latest):
-                return stamp
-    return None
+    dated = (node.get("datePublished") for node in found if structured.types(node) & _DATED_TYPES)
+    stamps = (parse(structured.text(value), "json_ld", latest) for value in dated)
+    return next((stamp for stamp in stamps if stamp), None)
 
 
 def _on_the_readers_day(stamp: Stamp, days: Sequence[str]) -> Stamp:
-    """The same moment on the day that the page shows, where its zone isn't known and that day is next to it."""
-    if stamp.local or stamp.day in days:
+    """The same moment on the day that the page shows, where that is the day before or after."""
+    if stamp.day in days:
         return stamp
     own = date.fromisoformat(stamp.day)
     near = [day for day in days if abs((date.fromisoformat(day) - own).days) == 1]
@@ -157,17 +216,21 @@ def _visible(opening: Sequence[str], latest: date, *, month_first: bool) -> list
     """Days named in short passages, in their order."""
     found: list[tuple[int, int, str]] = []
     for index, text in enumerate(opening):
-        if not any(c.isdigit() for c in text):
+        if not _MAYBE_DATE.search(text):
             continue
         for match in _DAY_MONTH.finditer(text):
-            found.append((index, match.start(), _day(match[3], _MONTHS[match[2].lower()], match[1], latest)))
+            found.append(
+                (index, match.start(), _day(match[3], _MONTHS.get(match[2].lower(), 0), match[1], latest))
+            )
         for match in _MONTH_DAY.finditer(text):
-            found.append((index, match.start(), _day(match[3], _MONTHS[match[1].lower()], match[2], latest)))
+            found.append(
+                (index, match.start(), _day(match[3], _MONTHS.get(match[1].lower(), 0), match[2], latest))
+            )
         for match in _YEAR_FIRST.finditer(text):
             found.append((index, match.start(), _day(match[1], match[2], match[3], latest)))
         for match in _NUMERIC.finditer(text):
             first, second = match[1], match[3]
-            if month_first and match[2] == "/" or int(second) > 12:
+            if (month_first and match[2] == "/") or int(second) > 12:
                 first, second = second, first
             year = match[4] if len(match[4]) == 4 else "20" + match[4]
             found.append((index, match.start(), _day(year, second, first, latest)))
@@ -182,7 +245,7 @@ def _day(year: str, month: str | int, day: str, latest: date) -> str:
     return found.isoformat() if EARLIEST <= found <= latest else ""
 
 
-def modified(article: Node, meta: dict[str, list[str]]) -> Stamp | None:
+def modified(article: Node, meta: Mapping[str, list[str]]) -> Stamp | None:
     """When the page says it was last changed."""
     if stamp := parse(structured.text(article.get("dateModified")), "json_ld", LATEST):
         return stamp
@@ -209,7 +272,15 @@ def parse(text: str | None, source: str, latest: date) -> Stamp | None:
             continue
         year, month, day, hour, minute, second, zone = match.groups()
         try:
-            moment = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), min(59, int(second or 0)), tzinfo=_zone(zone))
+            moment = datetime(
+                int(year),
+                int(month),
+                int(day),
+                int(hour or 0),
+                int(minute or 0),
+                min(59, int(second or 0)),
+                tzinfo=_zone(zone),
+            )
         except ValueError:
             continue
         precision = "second" if second else "minute" if minute else "day"
@@ -244,17 +315,25 @@ def _zone(text: str | None) -> timezone:
 
 
 def _time_element(root: Element, latest: date) -> Stamp | None:
-    """The first marked time of the page, else the first `<time>`, unless there are so many that it is a list."""
+    """The first time that is marked as published, else the first `<time>` that isn't a change's."""
     marked, plain = [], []
     for element in root.iter("time", "abbr", "meta", "span", "p", "div"):
         tag = element.tag
         prop = (element.get("itemprop") or element.get("property") or "").lower()
-        value = element.get("datetime") or element.get("content") or (element.get("title") if tag == "abbr" else None)
+        value = (
+            element.get("datetime")
+            or element.get("content")
+            or (element.get("title") if tag == "abbr" else None)
+        )
         if value is None:
             continue
         if "datepublished" in prop or element.get("pubdate") is not None:
             marked.append(value)
-        elif tag in ("time", "abbr") and "modified" not in prop and "updat" not in (element.get("class") or "").lower():
+        elif (
+            tag in ("time", "abbr")
+            and "modified" not in prop
+            and "updat" not in (element.get("class") or "").lower()
+        ):
             plain.append(value)
     for value in marked:
         if stamp := parse(value, "time_element", latest):

@@ -11,7 +11,7 @@ import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import brotli
 import zstandard
@@ -65,7 +65,38 @@ ALIASES: Final = {
 }
 """What browsers read these names as (WHATWG Encoding Standard)."""
 
-_REFUSED: Final = frozenset(("utf-7", "utf_7", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"))
+_WEB_CHARSETS: Final = (
+    "cp1250",
+    "cp1251",
+    "cp1252",
+    "cp1253",
+    "cp1254",
+    "cp1255",
+    "cp1256",
+    "cp1257",
+    "cp1258",
+    "cp874",
+    "cp932",
+    "cp949",
+    "gb18030",
+    "big5hkscs",
+    "euc_jp",
+    "iso2022_jp",
+    "koi8_r",
+    "koi8_u",
+    "iso8859_2",
+    "iso8859_5",
+    "iso8859_6",
+    "iso8859_7",
+    "iso8859_8",
+    "iso8859_15",
+    "utf_8",
+)
+"""What detection chooses from: the charsets that browsers know and pages use."""
+
+_REFUSED: Final = frozenset(
+    ("utf-7", "utf_7", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem")
+)
 _MOJIBAKE: Final = re.compile(r"Ã[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ ¡-¿]|â€[™œ\x9d“”¦¢“]|Â[ -¿]")
 _SIGNATURES: Final = (
     (b"%PDF-", "pdf"),
@@ -114,9 +145,7 @@ def decompress(body: bytes, encoding: str | None, limits: InputConfig) -> bytes:
         Rejected: `E_DECOMP` over a cap, or for a body torn off in the middle; `E_SIZE` for a plain
             body over `max_decompressed_bytes`.
     """
-    cap = min(
-        limits.max_decompressed_bytes, max(_RATIO_FLOOR, limits.max_decompression_ratio * len(body))
-    )
+    cap = min(limits.max_decompressed_bytes, max(_RATIO_FLOOR, limits.max_decompression_ratio * len(body)))
     names = [name.strip().lower() for name in (encoding or "").split(",")]
     for name in reversed([name for name in names if name in _DECODERS][:_MOST_LAYERS]):
         body = _undo(body, name, cap)
@@ -165,9 +194,12 @@ def to_text(body: bytes, declared: str | None) -> Text:
     except UnicodeDecodeError:
         pass
     head = body[:_HEAD]
-    names = [declared, *(match.group(1).decode("ascii") for match in (_META.search(head), _XML.search(head)) if match)]
-    for name in names:
-        codec = codec_of(name)
+    names: list[str | None] = [
+        declared,
+        *(match.group(1).decode("ascii") for match in (_META.search(head), _XML.search(head)) if match),
+    ]
+    for stated in names:
+        codec = codec_of(stated)
         if codec is None or codec == "utf-8":
             continue
         text = body.decode(codec, "replace")
@@ -177,14 +209,16 @@ def to_text(body: bytes, declared: str | None) -> Text:
     if text.count("\ufffd") <= max(3, len(text) // 500):
         return _finished(text, "utf-8", declared, "replaced-characters")
     sample = body if len(body) <= 2 * _SAMPLE else _prose_sample(body)
-    best = from_bytes(sample, steps=5, chunk_size=512).best()
+    best = from_bytes(sample, steps=5, chunk_size=512, cp_isolation=list(_WEB_CHARSETS)).best()
     if best is not None:
-        codec = codec_of(best.encoding) or best.encoding
-        text = body.decode(codec, "replace")
+        guessed = codec_of(best.encoding) or "cp1252"
+        text = body.decode(guessed, "replace")
         if _plausible(text):
-            return _finished(text, codec, declared, "charset-guessed")
+            return _finished(text, guessed, declared, "charset-guessed")
     text = body.decode("cp1252", "replace")
-    if _plausible(text) and sum(c.isalpha() or c.isspace() for c in text[:_SAMPLE]) > 0.6 * len(text[:_SAMPLE]):
+    if _plausible(text) and sum(c.isalpha() or c.isspace() for c in text[:_SAMPLE]) > 0.6 * len(
+        text[:_SAMPLE]
+    ):
         return _finished(text, "cp1252", declared, "charset-guessed")
     raise Rejected(Code.DECODE, "the bytes are no text in any charset tried")
 
@@ -203,7 +237,7 @@ def codec_of(name: str | None) -> str | None:
         return None
     try:
         found = codecs.lookup(lowered)
-        b"".decode(found.name)
+        b"ab".decode(found.name, "replace")
     except (LookupError, ValueError, TypeError):
         return None
     return found.name
@@ -226,7 +260,9 @@ def _finished(text: str, charset: str, declared: str | None, *marks: str) -> Tex
     return Text(text, charset, tuple(found))
 
 
-_CONTROLS: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_CONTROLS: Final = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+)
 _C1: Final = {n: bytes([n]).decode("cp1252", "replace") for n in range(0x80, 0xA0)}
 
 
@@ -289,7 +325,7 @@ def _prose_sample(body: bytes) -> bytes:
 def _undo(body: bytes, name: str, cap: int) -> bytes:
     if not body:
         return body
-    out = _DECODERS[name](body, cap)
+    out: bytes | None = _DECODERS[name](body, cap)
     if out is None:
         if _looks_plain(body):
             return body
@@ -300,7 +336,9 @@ def _undo(body: bytes, name: str, cap: int) -> bytes:
 def _looks_plain(body: bytes) -> bool:
     """Whether a body that should be compressed is in truth plain text."""
     head = body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
-    return head[:1] in (b"<", b"{", b"[") or (bool(head) and all(9 <= byte < 14 or 32 <= byte < 127 for byte in head))
+    return head[:1] in (b"<", b"{", b"[") or (
+        bool(head) and all(9 <= byte < 14 or 32 <= byte < 127 for byte in head)
+    )
 
 
 def _capped(size: int, cap: int) -> None:
@@ -321,7 +359,7 @@ def _inflate(body: bytes, cap: int, wbits: int) -> bytes | None:
                 if not chunk and not rest:
                     return None
         except zlib.error:
-            return bytes(out) if out and wbits > zlib.MAX_WBITS and rest is not body else None
+            return None
         rest = decoder.unused_data.lstrip(b"\0")
         if wbits <= zlib.MAX_WBITS or rest[:2] != _GZIP:
             break
@@ -356,7 +394,9 @@ def _brotli(body: bytes, cap: int) -> bytes | None:
 def _zstd(body: bytes, cap: int) -> bytes | None:
     out = bytearray()
     try:
-        with zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).stream_reader(body, read_across_frames=True) as reader:
+        with zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).stream_reader(
+            body, read_across_frames=True
+        ) as reader:
             while chunk := reader.read(_STEP):
                 out += chunk
                 _capped(len(out), cap)
@@ -365,7 +405,7 @@ def _zstd(body: bytes, cap: int) -> bytes | None:
     return bytes(out) or None
 
 
-_DECODERS: Final[dict[str, Callable[[bytes, int], Any]]] = {
+_DECODERS: Final[dict[str, Callable[[bytes, int], bytes | None]]] = {
     "gzip": _gzip,
     "x-gzip": _gzip,
     "deflate": _deflate,

@@ -8,49 +8,74 @@ from typing import Final
 _RULES: Final[tuple[tuple[str, str], ...]] = (
     (
         "related-line",
-        r"(?:also|must|now)[ -]read\b|read (?:also|more|next|the full|our|about|on)\b|(?:see|watch|listen) (?:also|more|next)\b"
-        r"|related(?: (?:articles?|stor(?:y|ies)|posts?|content|coverage|topics?|news|links?|reading))?\s*(?:[:|»-]|$)"
-        r"|more(?: (?:from|on|about|stories|news|in|like))\b[^.]{0,60}$|most (?:read|popular|viewed|shared|watched)\b[^.]{0,40}$"
+        r"(?:also|must|now)[ -]read\b|read (?:also|more|next|the full|our|about|on)\b|(?:see|watch"
+        r"|listen) (?:also|more|next)\b"
+        r"|related(?: (?:articles?|stor(?:y|ies)|posts?|content|coverage|topics?|news|links?"
+        r"|reading))?\s*(?:[:|»-]|$)"
+        r"|more(?: (?:from|on|about|stories|news|in|like))\b[^.]{0,60}$|most (?:read|popular|viewed"
+        r"|shared|watched)\b[^.]{0,40}$"
         r"|more (?:\w+ ){0,4}(?:stories|news|articles|coverage|reads|headlines)\b[^.]{0,40}$"
-        r"|recommended\b[^.]{0,40}$|you (?:may|might) (?:also )?(?:like|be interested)|don['’]t miss\b[^.]{0,60}$"
-        r"|(?:previous|next) (?:story|article|post|page)\b|latest (?:from|news|stories|articles)\b[^.]{0,40}$|trending\b[^.]{0,30}$"
-        r"|popular\s*$|up next\b|top stories\b[^.]{0,30}$|editor['’]?s['’]? (?:picks?|choice)\b|what to read next|further reading"
-        r"|lesen sie (?:auch|mehr|hier|dazu)|(?:lies|lesen) (?:auch|mehr)\b|mehr (?:zum thema|dazu|aus|über|von)\b|auch interessant|das könnte sie"
-        r"|(?:à lire|lire|voir) (?:aussi|également|la suite|encore)\b|(?:lee|leer|vea|ver|lea) (?:también|más)\b|te puede interesar|más (?:sobre|en|noticias)\b[^.]{0,40}$"
-        r"|(?:leggi|leia|veja|ler|lees|les) (?:anche|também|mais|ook|også|altri)\b|saiba mais|читайте также|читать далее|zobacz (?:też|także|również)|czytaj (?:też|także|więcej)"
+        r"|recommended\b[^.]{0,40}$|you (?:may|might) (?:also )?(?:like|be interested)|don['’]t"
+        r" miss\b[^.]{0,60}$"
+        r"|(?:previous|next) (?:story|article|post|page)\b|latest (?:from|news|stories"
+        r"|articles)\b[^.]{0,40}$|trending\b[^.]{0,30}$"
+        r"|popular\s*$|up next\b|top stories\b[^.]{0,30}$|editor['’]?s['’]? (?:picks?|choice)\b|what to"
+        r" read next|further reading"
+        r"|lesen sie (?:auch|mehr|hier|dazu)|(?:lies|lesen) (?:auch|mehr)\b|mehr (?:zum thema|dazu|aus"
+        r"|über|von)\b|auch interessant|das könnte sie"
+        r"|(?:à lire|lire|voir) (?:aussi|également|la suite|encore)\b|(?:lee|leer|vea|ver|lea) (?:también"
+        r"|más)\b|te puede interesar|más (?:sobre|en|noticias)\b[^.]{0,40}$"
+        r"|(?:leggi|leia|veja|ler|lees|les) (?:anche|também|mais|ook|også|altri)\b|saiba mais|читайте"
+        r" также|читать далее|zobacz (?:też|także|również)|czytaj (?:też|także|więcej)"
         r"|关注|相关(?:阅读|新闻|文章)|延伸阅读|関連(?:記事|ニュース)",
     ),
     (
         "subscribe-prompt",
-        r"(?:sign|log) (?:up|in|on)\b[^.]{0,80}(?:newsletter|inbox|email|e-mail|account|continue|alerts?|updates|free|daily|weekly|comment)"
-        r"|(?:please )?subscribe (?:to|now|today|here|for|and|our)\b|already (?:a subscriber|have an account|registered)"
+        r"(?:sign|log) (?:up|in|on)\b[^.]{0,80}(?:newsletter|inbox|email|e-mail|account|continue|alerts?"
+        r"|updates|free|daily|weekly|comment)"
+        r"|(?:please )?subscribe (?:to|now|today|here|for|and|our)\b|already (?:a subscriber|have an"
+        r" account|registered)"
         r"|get (?:the|our|all|more|your)\b[^.]{0,60}(?:inbox|newsletter|app\b|delivered|headlines)"
-        r"|(?:click|tap) here to (?:subscribe|sign|get|join|read|download|register)|download (?:the|our)\b[^.]{0,30}\bapp\b"
-        r"|(?:receive|delivered)\b[^.]{0,60}(?:inbox|newsletter)|this (?:article|story|content) is (?:only )?(?:available|exclusive|for) (?:to |for )?subscribers"
-        r"|support (?:our|us|independent)\b[^.]{0,60}$|(?:make|become) a (?:donation|member|supporter|subscriber)\b"
-        r"|(?:jetzt )?(?:newsletter|abonnieren|kostenlos anmelden)\b[^.]{0,60}$|abonnez-vous|suscr[ií]bete|iscriviti|inscrivez-vous|assine\b",
+        r"|(?:click|tap) here to (?:subscribe|sign|get|join|read|download|register)|download (?:the"
+        r"|our)\b[^.]{0,30}\bapp\b"
+        r"|(?:receive|delivered)\b[^.]{0,60}(?:inbox|newsletter)|this (?:article|story|content) is"
+        r" (?:only )?(?:available|exclusive|for) (?:to |for )?subscribers"
+        r"|support (?:our|us|independent)\b[^.]{0,60}$|(?:make|become) a (?:donation|member|supporter"
+        r"|subscriber)\b"
+        r"|(?:jetzt )?(?:newsletter|abonnieren|kostenlos anmelden)\b[^.]{0,60}$|abonnez-vous"
+        r"|suscr[ií]bete|iscriviti|inscrivez-vous|assine\b",
     ),
     (
         "share-prompt",
-        r"(?:share|tweet|pin|email|print|whatsapp|facebook|twitter)(?: (?:this|on|via|with|the|article|story|post|it|to)\b[^.]{0,40})?$"
-        r"|follow (?:us|me|him|her|them|@)\b|follow [^.]{1,60} on (?:twitter|facebook|instagram|x\b|google|linkedin|threads|tiktok|whatsapp|youtube)"
+        r"(?:share|tweet|pin|email|print|whatsapp|facebook|twitter)(?: (?:this|on|via|with|the|article"
+        r"|story|post|it|to)\b[^.]{0,40})?$"
+        r"|follow (?:us|me|him|her|them|@)\b|follow [^.]{1,60} on (?:twitter|facebook|instagram|x\b"
+        r"|google|linkedin|threads|tiktok|whatsapp|youtube)"
         r"|like us on|join (?:us|our|the) (?:on|whatsapp|telegram|conversation|facebook|discussion)"
-        r"|(?:teilen|drucken|partager|compartir|condividi|compartilh)[^.]{0,30}$|folgen sie|suivez[- ]nous|síguenos|seguici|siga\b[^.]{0,40}(?:facebook|twitter|instagram)",
+        r"|(?:teilen|drucken|partager|compartir|condividi|compartilh)[^.]{0,30}$|folgen sie|suivez[-"
+        r" ]nous|síguenos|seguici|siga\b[^.]{0,40}(?:facebook|twitter|instagram)",
     ),
     (
         "comment-prompt",
-        r"(?:leave|post|add|write|view|show|hide|read|see|load) (?:a |your |all |more |the )?(?:comments?|reply)\b|comments?(?: \(\d+\)| are closed| section|:)?\s*$"
-        r"|\d+ comments?$|what do you think\?|have your say|let us know (?:in the comments|what you think)|kommentare?\b[^.]{0,30}$|commentaires?\b[^.]{0,20}$|comentarios?\b[^.]{0,20}$",
+        r"(?:leave|post|add|write|view|show|hide|read|see|load) (?:a |your |all |more |the )?(?:comments?"
+        r"|reply)\b|comments?(?: \(\d+\)| are closed| section|:)?\s*$"
+        r"|\d+ comments?$|what do you think\?|have your say|let us know (?:in the comments|what you"
+        r" think)|kommentare?\b[^.]{0,30}$|commentaires?\b[^.]{0,20}$|comentarios?\b[^.]{0,20}$",
     ),
     (
         "time-line",
-        r"(?:\d+|one|two|three|four|five) ?-?min(?:ute)?s?\.?(?: read| de lecture| lesezeit)\b.{0,20}$|reading time\b.{0,20}$|estimated read.{0,20}$|lesezeit\b.{0,20}$"
-        r"|(?:(?:first |originally )?published|updated|last (?:updated|modified)|posted|created|erstellt|aktualisiert|veröffentlicht|publi[ée]|mis à jour|publicado|actualizado|pubblicato|stand)\b[^.]{0,20}\d[^.]{0,40}$",
+        r"(?:\d+|one|two|three|four|five) ?-?min(?:ute)?s?\.?(?: read| de lecture| lesezeit)\b.{0,20}$"
+        r"|reading time\b.{0,20}$|estimated read.{0,20}$|lesezeit\b.{0,20}$"
+        r"|(?:(?:first |originally )?published|updated|last (?:updated|modified)|posted|created|erstellt"
+        r"|aktualisiert|veröffentlicht|publi[ée]|mis à jour|publicado|actualizado|pubblicato"
+        r"|stand)\b[^.]{0,20}\d[^.]{0,40}$",
     ),
     (
         "advertisement",
-        r"(?:advertisement|advertising|ad|anzeige|werbung|publicit[éeà]|publicidad|pubblicità|sponsored|promoted|reklama?|article continues (?:below|after)"
-        r"|story continues|continue reading|continua a leggere|scroll (?:down|to)|advertisement - |loading|please (?:wait|enable)|skip (?:ad|to))\b[^.]{0,60}\.{0,3}$",
+        r"(?:advertisement|advertising|ad|anzeige|werbung|publicit[éeà]|publicidad|pubblicità|sponsored"
+        r"|promoted|reklama?|article continues (?:below|after)"
+        r"|story continues|continue reading|continua a leggere|scroll (?:down|to)|advertisement - "
+        r"|loading|please (?:wait|enable)|skip (?:ad|to))\b[^.]{0,60}\.{0,3}$",
     ),
     (
         "copyright",
@@ -58,11 +83,17 @@ _RULES: Final[tuple[tuple[str, str], ...]] = (
     ),
     (
         "image-credit",
-        r"(?:photo|image|picture|foto|bild|crédito?|credit|source|quelle|video|illustration)(?: (?:by|credit|courtesy|via))? ?[:©/].{0,80}$"
-        r"|\(?(?:photo|image) (?:by|courtesy|credit)\b.{0,80}$|(?:getty images|shutterstock|istock|dpa|afp)(?:/[^.]{0,40})?$",
+        r"(?:photo|image|picture|foto|bild|crédito?|credit|source|quelle|video|illustration)(?: (?:by"
+        r"|credit|courtesy|via))? ?[:©/].{0,80}$"
+        r"|\(?(?:photo|image) (?:by|courtesy|credit)\b.{0,80}$|(?:getty images|shutterstock|istock|dpa"
+        r"|afp)(?:/[^.]{0,40})?$",
     ),
     ("go-top", r"(?:go|back|return) to ?(?:the )?top\b|nach oben$|haut de page$|top$"),
-    ("tags-line", r"(?:tags?|topics?|keywords?|categor(?:y|ies)|filed under|labels?|schlagw[oö]rter|themen|mots[- ]cl[ée]s|etiquetas|temas|in this article|posted in|tagged)\s*(?::.{0,300})?$"),
+    (
+        "tags-line",
+        r"(?:tags?|topics?|keywords?|categor(?:y|ies)|filed under|labels?|schlagw[oö]rter|themen|mots[-"
+        r" ]cl[ée]s|etiquetas|temas|in this article|posted in|tagged)\s*(?::.{0,300})?$",
+    ),
 )
 _PATTERN: Final = re.compile(
     r"[\W_]*(?:" + "|".join(f"(?P<{name.replace('-', '_')}>{pattern})" for name, pattern in _RULES) + ")",
@@ -89,12 +120,16 @@ def line_rule(text: str, link_share: float = 0.0) -> str | None:
 
 
 _DATE: Final = re.compile(
-    r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b\d{4}[./-]\d{1,2}[./-]\d{1,2}\b|\b\d{1,2}:\d{2}\b|\b\d{1,2} ?[ap]\.?m\b"
-    r"|\b\d{1,2}(?:st|nd|rd|th|\.|º)?(?: de| of)? [^\W\d]{3,10}\.?,?(?: de| of)? \d{4}\b|\b[^\W\d]{3,10}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}\b"
+    r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b\d{4}[./-]\d{1,2}[./-]\d{1,2}\b|\b\d{1,2}:\d{2}\b|\b\d{1,2}"
+    r" ?[ap]\.?m\b"
+    r"|\b\d{1,2}(?:st|nd|rd|th|\.|º)?(?: de| of)? [^\W\d]{3,10}\.?,?(?: de| of)? \d{4}\b"
+    r"|\b[^\W\d]{3,10}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}\b"
     r"|\d{4} ?[年년] ?\d{1,2} ?[月월]",
     re.IGNORECASE,
 )
-_BYLINE: Final = re.compile(r"(?:by|von|par|por|di|door|av|af|od|автор:?)\s+[^\W\d_]\S+(?:\s+\S+){0,7}$", re.IGNORECASE)
+_BYLINE: Final = re.compile(
+    r"(?:by|von|par|por|di|door|av|af|od|автор:?)\s+[^\W\d_]\S+(?:\s+\S+){0,7}$", re.IGNORECASE
+)
 
 
 def is_opening_line(text: str) -> bool:

@@ -20,6 +20,7 @@ _LONGEST_TITLE: Final = 500
 _LONGEST_DESCRIPTION: Final = 2_000
 _LONGEST_NAME: Final = 200
 _LONGEST_LINK: Final = 2_000
+_LARGE: Final = 1_500_000
 _OPENING_BEFORE: Final = 4
 _OPENING_AFTER: Final = 8
 _OPENING_WORDS: Final = 30
@@ -69,7 +70,11 @@ def facts(root: Element, url: str) -> Facts:
     sites = [name for name in (site, publisher) if name]
     if canonical:
         sites.extend(_domain_names(canonical))
-    headings = [text for h1 in root.iter("h1") if (text := " ".join(" ".join(h1.itertext()).split()))]
+    headings = [
+        text
+        for h1 in root.iter("h1")
+        if (text := " ".join(" ".join(h1.itertext())[:_LONGEST_DESCRIPTION].split()))
+    ]
     claims = [
         claim
         for claim in (
@@ -83,14 +88,21 @@ def facts(root: Element, url: str) -> Facts:
     head_title = root.find(".//title")
     document_title = " ".join(" ".join(head_title.itertext()).split()) if head_title is not None else None
     title = titles.choose(headings=headings, claimed=claims, document_title=document_title, sites=sites)
-    everything = [title, *claims, document_title, *headings]
+    everything = [title, *claims, document_title, *headings[:_MOST]]
     names = {titles.squeezed(name) for name in sites}
     return Facts(
         meta=meta,
         nodes=nodes,
         article=article,
         title=title[:_LONGEST_TITLE] if title else None,
-        titles=tuple(dict.fromkeys(form for text in everything if text for form in (text, titles.without_site(text[:_LONGEST_TITLE], names)))),
+        titles=tuple(
+            dict.fromkeys(
+                form
+                for text in everything
+                if text
+                for form in (text, titles.without_site(text[:_LONGEST_TITLE], names))
+            )
+        ),
         description=_clip(
             _first(meta, "og:description", "description", "twitter:description", "dc.description")
             or structured.text(article.get("description")),
@@ -102,7 +114,9 @@ def facts(root: Element, url: str) -> Facts:
     )
 
 
-def read(root: Element, page: Facts, passages: Sequence[Passage], first_prose: int | None, raw: RawPage) -> Metadata:
+def read(
+    root: Element, page: Facts, passages: Sequence[Passage], first_prose: int | None, raw: RawPage
+) -> Metadata:
     """Read all the rest. Call this last: the search for a date may change the tree.
 
     Args:
@@ -124,16 +138,24 @@ def read(root: Element, page: Facts, passages: Sequence[Passage], first_prose: i
             page.nodes,
             meta,
             opening(passages, first_prose),
-            month_first=lang is not None and lang.lower().startswith("en") and not lang.lower().endswith(("gb", "au", "in", "nz", "ie", "za")),
+            month_first=lang is not None
+            and lang.lower().startswith("en")
+            and not lang.lower().endswith(("gb", "au", "in", "nz", "ie", "za")),
             url=page.canonical or raw.url,
             fetched_at=raw.fetched_at,
+            extensive=len(raw.body) < _LARGE,
         ),
         modified=dates.modified(article, meta),
         publisher=_clip(structured.text(article.get("publisher")), _LONGEST_NAME),
         source_organization=_clip(
-            structured.text(article.get("sourceOrganization")) or structured.text(article.get("provider")), _LONGEST_NAME
+            structured.text(article.get("sourceOrganization")) or structured.text(article.get("provider")),
+            _LONGEST_NAME,
         ),
-        section=_clip(structured.text(article.get("articleSection")) or _first(meta, "article:section", "parsely-section"), _LONGEST_NAME),
+        section=_clip(
+            structured.text(article.get("articleSection"))
+            or _first(meta, "article:section", "parsely-section"),
+            _LONGEST_NAME,
+        ),
         tags=_tags(article, meta),
         images=_images(article, meta, raw.url),
         html_lang=lang,
@@ -171,7 +193,14 @@ def _clip(text: str | None, most: int) -> str | None:
 
 
 def _canonical(root: Element, meta: Mapping[str, list[str]], url: str) -> str | None:
-    claimed = next((link.get("href") for link in root.iter("link") if (link.get("rel") or "").lower() == "canonical" and link.get("href")), None)
+    claimed = next(
+        (
+            link.get("href")
+            for link in root.iter("link")
+            if (link.get("rel") or "").lower() == "canonical" and link.get("href")
+        ),
+        None,
+    )
     claimed = claimed or _first(meta, "og:url", "twitter:url")
     if not claimed or len(claimed) > _LONGEST_LINK:
         return None
@@ -192,8 +221,16 @@ def _domain_names(url: str) -> list[str]:
 
 def _language(root: Element, meta: Mapping[str, list[str]], article: Node) -> str | None:
     html = root if root.tag == "html" else root.find(".//html")
-    stated = html.get("lang") or html.get("{http://www.w3.org/XML/1998/namespace}lang") if html is not None else None
-    stated = stated or _first(meta, "content-language", "og:locale", "language", "dc.language") or structured.text(article.get("inLanguage"))
+    stated = (
+        html.get("lang") or html.get("{http://www.w3.org/XML/1998/namespace}lang")
+        if html is not None
+        else None
+    )
+    stated = (
+        stated
+        or _first(meta, "content-language", "og:locale", "language", "dc.language")
+        or structured.text(article.get("inLanguage"))
+    )
     if not stated:
         return None
     code = stated.split(",")[0].strip().replace("_", "-")
@@ -201,13 +238,23 @@ def _language(root: Element, meta: Mapping[str, list[str]], article: Node) -> st
 
 
 def _tags(article: Node, meta: Mapping[str, list[str]]) -> tuple[str, ...]:
-    stated = structured.texts(article.get("keywords")) or meta.get("article:tag") or meta.get("news_keywords") or meta.get("keywords") or []
+    stated = (
+        structured.texts(article.get("keywords"))
+        or meta.get("article:tag")
+        or meta.get("news_keywords")
+        or meta.get("keywords")
+        or []
+    )
     parts = [part.strip() for text in stated for part in (text.split(",") if "," in text else [text])]
     return tuple(dict.fromkeys(part[:_LONGEST_NAME] for part in parts if part))[:_MOST]
 
 
 def _images(article: Node, meta: Mapping[str, list[str]], url: str) -> tuple[str, ...]:
-    stated = [*structured.links(article.get("image")), *meta.get("og:image", ()), *meta.get("twitter:image", ())]
+    stated = [
+        *structured.links(article.get("image")),
+        *meta.get("og:image", ()),
+        *meta.get("twitter:image", ()),
+    ]
     absolute = []
     for link in stated:
         try:
@@ -221,7 +268,9 @@ def _images(article: Node, meta: Mapping[str, list[str]], url: str) -> tuple[str
 
 def _accessible(nodes: Sequence[Node], meta: Mapping[str, list[str]]) -> bool | None:
     for node in nodes:
-        if "isAccessibleForFree" in node and structured.types(node) & (structured.ARTICLE_TYPES | {"WebPage", "CreativeWork"}):
+        if "isAccessibleForFree" in node and structured.types(node) & (
+            structured.ARTICLE_TYPES | {"WebPage", "CreativeWork"}
+        ):
             return structured.truth(node["isAccessibleForFree"])
     tier = (_first(meta, "article:content_tier", "og:article:content_tier") or "").lower()
     return {"free": True, "metered": False, "locked": False}.get(tier)

@@ -18,6 +18,7 @@ _SKIPPED: Final = frozenset(
     math datalist dialog map noframes head title meta link rt rp
     """.split()
 )
+_NEVER: Final = frozenset(("script", "style", "template", "svg", "head", "title", "textarea", "noframes"))
 _BLOCK: Final = frozenset(
     """
     address article aside blockquote body center dd details div dl dt fieldset figcaption figure footer form
@@ -29,28 +30,44 @@ HEADINGS: Final = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 
 ROLES: Final[dict[str, str]] = {
     "body": r"article[-_]?(?:body|text|content)|(?:story|post|entry|news|page)[-_]?(?:body|text|content)"
-    r"|body[-_]?(?:text|copy|content)|richtext|rich-text|prose|articlebody|content[-_]?body|fulltext|bodytext",
-    "related": r"related|recirc|recommend|outbrain|taboola|more[-_]?(?:from|on|stories|news|articles)|read[-_]?(?:more|next|also)"
-    r"|also[-_]?read|see[-_]?also|most[-_]?(?:read|popular|viewed|shared)|popular|trending|latest|next[-_]?(?:up|article|post|story)"
-    r"|prev(?:ious)?[-_]?(?:article|post|story)|you[-_]?may|similar|suggest|further|linkbox|link-box|infinite|upnext"
-    r"|post[-_]?nav|teaser|weitere|verwandt|lire[-_]?aussi|leggi|relacionad|correlat|crosslink|promo[-_]?link|read[-_]?on",
-    "promo": r"promo|advert|(?:^|[-_ ])ads?(?:[-_ ]|$)|sponsor|dfp|commercial|affiliate|partner|shop|deal|coupon|donat|support-us|membership|appeal",
-    "subscribe": r"newsletter|subscri|sign[-_]?up|signin|login|regist|paywall|piano|regwall|abo(?:[-_]|nn)|mailing|optin|cta",
+    r"|body[-_]?(?:text|copy|content)|richtext|rich-text|prose|articlebody|content[-_]?body|fulltext"
+    r"|bodytext",
+    "related": r"related|recirc|recommend|outbrain|taboola|more[-_]?(?:from|on|stories|news|articles)"
+    r"|read[-_]?(?:more|next|also)"
+    r"|also[-_]?read|see[-_]?also|most[-_]?(?:read|popular|viewed|shared)|popular|trending|latest"
+    r"|next[-_]?(?:up|article|post|story)"
+    r"|prev(?:ious)?[-_]?(?:article|post|story)|you[-_]?may|similar|suggest|further|linkbox|link-box"
+    r"|infinite|upnext"
+    r"|post[-_]?nav|teaser|weitere|verwandt|lire[-_]?aussi|leggi|relacionad|correlat|crosslink"
+    r"|promo[-_]?link|read[-_]?on",
+    "promo": r"promo|advert|(?:^|[-_ ])ads?(?:[-_ ]|$)|sponsor|dfp|commercial|affiliate|partner|shop"
+    r"|deal|coupon|donat|support-us|membership|appeal",
+    "subscribe": r"newsletter|subscri|sign[-_]?up|signin|login|regist|paywall|piano|regwall|abo(?:[-_]"
+    r"|nn)|mailing|optin|cta",
     "share": r"share|sharing|social|follow|facebook|whatsapp|addthis|sociable|print|toolbar|tool-bar",
     "comments": r"comment(?!ary)|disqus|respond|reply|kommentar|discussion|forum",
-    "nav": r"(?:^|[-_ ])nav(?:[-_ ]|$)|navigation|navbar|menu|bread[-_]?crumb|pagination|pager|skip[-_]?link|topbar|masthead|sitemap|toc(?:[-_ ]|$)|table-of-contents",
+    "nav": r"(?:^|[-_ ])nav(?:[-_ ]|$)|navigation|navbar|menu|bread[-_]?crumb|pagination|pager"
+    r"|skip[-_]?link|topbar|masthead|sitemap|toc(?:[-_ ]|$)|table-of-contents",
     "footer": r"footer|colophon|copyright|disclaimer|legal",
-    "sidebar": r"sidebar|side-bar|(?:^|[-_ ])(?:rail|aside|side)(?:[-_ ]|$)|widget|right[-_]?(?:col|rail)|column-right|secondary",
+    "sidebar": r"sidebar|side-bar|(?:^|[-_ ])(?:rail|aside|side)(?:[-_ ]|$)|widget|right[-_]?(?:col|rail)"
+    r"|column-right|secondary",
     "author": r"author|byline|(?:^|[-_ ])bio(?:[-_ ]|$)|contributor|writer|autor|about-the",
-    "meta": r"(?:^|[-_ ])meta(?:[-_ ]|data|$)|timestamp|date(?:line|time)?(?:[-_ ]|$)|pub(?:lish)?[-_]?date|posted-on|kicker|eyebrow|category|read(?:ing)?[-_]?time|updated|post-info|article-info",
+    "meta": r"(?:^|[-_ ])meta(?:[-_ ]|data|$)|timestamp|date(?:line|time)?(?:[-_ ]|$)"
+    r"|pub(?:lish)?[-_]?date|posted-on|kicker|eyebrow|category|read(?:ing)?[-_]?time|updated"
+    r"|post-info|article-info",
     "tags": r"(?:^|[-_ ])tags?(?:[-_ ]|$)|tag[-_]?list|keyword|topics?(?:[-_ ]|$)",
-    "caption": r"caption|credit|(?:photo|image|picture|media|figure|gallery|slideshow|carousel|video|player|lightbox)",
-    "lead": r"lead(?:[-_ ]|$|text|par)|(?:^|[-_ ])lede?(?:[-_ ]|$)|standfirst|(?:^|[-_ ])dek(?:[-_ ]|$)|intro|summary|excerpt|sub[-_]?(?:title|head)|deck|abstract|teaser-text|chapo|vorspann|abstrakt|description",
+    "caption": r"caption|credit|(?:photo|image|picture|media|figure|gallery|slideshow|carousel|video"
+    r"|player|lightbox)",
+    "lead": r"lead(?:[-_ ]|$|text|par)|(?:^|[-_ ])lede?(?:[-_ ]|$)|standfirst|(?:^|[-_ ])dek(?:[-_ ]|$)"
+    r"|intro|summary|excerpt|sub[-_]?(?:title|head)|deck|abstract|teaser-text|chapo|vorspann"
+    r"|abstrakt|description",
     "title": r"headline|title",
-    "hidden": r"hidden|modal|popup|pop-up|overlay|tooltip|cookie|consent|gdpr|screen-reader|sr-only|visually|noprint|alert|banner|toast|drawer|offcanvas",
+    "hidden": r"hidden|modal|popup|pop-up|overlay|tooltip|cookie|consent|gdpr|screen-reader|sr-only"
+    r"|visually|noprint|alert|banner|toast|drawer|offcanvas",
     "embed": r"embed|tweet|twitter|instagram|pullquote|pull-quote",
     "card": r"card|list-?item|thumb|(?:^|[-_ ])item(?:[-_ ]|$)|tile|grid|feed|listing",
-    "facts": r"fact[-_]?box|info[-_]?box|infobox|sidebar-box|key[-_]?(?:points|facts|takeaways)|highlights|callout",
+    "facts": r"fact[-_]?box|info[-_]?box|infobox|sidebar-box|key[-_]?(?:points|facts|takeaways)"
+    r"|highlights|callout",
 }
 """What a class, an id or a test id says of an element's part in the page: words that themes share."""
 
@@ -62,7 +79,9 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden")
 _LONGEST_NAME: Final = 300
 _ASIDE_SPAN: Final = re.compile(
-    r"tool-?tip|pop-?(?:up|over)|rollover|hover-?card|sr-?only|screen-?reader|visually-?hidden|visuallyhidden|a11y", re.IGNORECASE
+    r"tool-?tip|pop-?(?:up|over)|rollover|hover-?card|sr-?only|screen-?reader|visually-?hidden"
+    r"|visuallyhidden|a11y",
+    re.IGNORECASE,
 )
 """Inline elements that are shown only on a pointer's touch, or only to screen readers."""
 
@@ -81,6 +100,7 @@ class Frame:
     tags: frozenset[str]  # own and inherited tags
     article: int  # number of the innermost <article>, 0 outside
     body: bool  # inside an element marked itemprop=articleBody
+    simple_row: bool = False  # a table's row whose cells are one line of text together
 
 
 @dataclass(slots=True)
@@ -101,7 +121,12 @@ class Passage:
         return self.link_chars / max(1, len(self.text))
 
 
-def _simple_row(row: Element) -> bool:
+def _holds_the_page(tag: str, element: Element) -> bool:
+    """Whether an element that is passed over has swallowed the page: a button left open, a hidden body."""
+    return tag not in _NEVER and element.find(".//p") is not None and element.find(".//h1") is not None
+
+
+def _is_simple_row(row: Element) -> bool:
     """Whether no cell of a table's row holds a block, so that the row is one line of text."""
     return len(row) > 1 and not any(child.tag in _BLOCK for cell in row for child in cell)
 
@@ -144,23 +169,27 @@ class _Walk:
         while stack:
             element, frame, link, bold, entered = stack.pop()
             if entered:
-                if element.tag in ("td", "th") and frame.tag == "tr":
+                if element.tag in ("td", "th") and frame.simple_row:
                     self._tail(element, frame, link, bold)
                 elif element.tag in _BLOCK:
                     self._flush(frame)
                     self._tail(element, frame.parent or frame, link, bold)
                 else:
-                    self._tail(element, frame, link - (element.tag == "a"), bold - (element.tag in ("b", "strong")))
+                    self._tail(
+                        element, frame, link - (element.tag == "a"), bold - (element.tag in ("b", "strong"))
+                    )
                 continue
             tag = element.tag
-            if not isinstance(tag, str) or tag in _SKIPPED or self._is_hidden(element):
+            if not isinstance(tag, str) or (
+                (tag in _SKIPPED or self._is_hidden(element)) and not _holds_the_page(tag, element)
+            ):
                 self._tail(element, frame, link, bold)
                 continue
             if tag == "br":
                 self._flush(frame)
                 self._tail(element, frame, link, bold)
                 continue
-            if tag in ("td", "th") and frame.tag == "tr" and _simple_row(element.getparent()):
+            if tag in ("td", "th") and frame.simple_row:
                 if self._parts:
                     self._parts.append(" | ")
                 stack.append((element, frame, link, bold, True))
@@ -238,12 +267,12 @@ class _Walk:
             tags=parent.tags if tag in parent.tags else parent.tags | {tag},
             article=article,
             body=parent.body or get("itemprop") == "articleBody",
+            simple_row=tag == "tr" and _is_simple_row(element),
         )
 
     @staticmethod
     def _is_hidden(element: Element) -> bool:
         style = element.get("style")
-        return (
-            element.get("hidden") is not None
-            or (style is not None and _HIDDEN_STYLE.search(style) is not None)
+        return element.get("hidden") is not None or (
+            style is not None and _HIDDEN_STYLE.search(style) is not None
         )

@@ -17,10 +17,21 @@ from newsmill.page.structured import Node
 from newsmill.records import Rights
 
 _NO_AI: Final = re.compile(r"\b(?:noai|notrain|noml|noaitraining|no-ai|noaiinput)\b", re.IGNORECASE)
-_ROBOTS: Final = ("robots", "googlebot", "bingbot", "gptbot", "ccbot", "google-extended", "tdmrep", "ai-robots")
+_ROBOTS: Final = (
+    "robots",
+    "googlebot",
+    "bingbot",
+    "gptbot",
+    "ccbot",
+    "google-extended",
+    "tdmrep",
+    "ai-robots",
+)
 
 
-def read(root: Element, article: Node, meta: Mapping[str, Sequence[str]], headers: Mapping[str, str]) -> Rights:
+def read(
+    root: Element, article: Node, meta: Mapping[str, Sequence[str]], headers: Mapping[str, str]
+) -> Rights:
     """Rights of a page; a response header overrides a meta tag of the same meaning.
 
     Args:
@@ -29,7 +40,11 @@ def read(root: Element, article: Node, meta: Mapping[str, Sequence[str]], header
         meta: Meta tags by lower-case name.
         headers: HTTP response headers by lower-case name.
     """
-    stated = [headers["tdm-reservation"]] if "tdm-reservation" in headers else list(meta.get("tdm-reservation", ()))
+    stated = (
+        [headers["tdm-reservation"]]
+        if "tdm-reservation" in headers
+        else list(meta.get("tdm-reservation", ()))
+    )
     reservation = next((value.strip() != "0" for value in stated if value.strip() in ("0", "1")), None)
     policy = headers.get("tdm-policy") or next(iter(meta.get("tdm-policy", ())), None)
     robots = [headers.get("x-robots-tag", ""), *(value for name in _ROBOTS for value in meta.get(name, ()))]

@@ -45,13 +45,28 @@ _REPELLING_TAGS: Final = ("aside", "nav", "footer", "figure")
 _REMOVING: Final = {name: BIT[name] for name in ("author", "footer")}
 _DOUBTFUL: Final = {
     name: BIT[name]
-    for name in ("comments", "related", "promo", "caption", "sidebar", "tags", "meta", "hidden", "nav", "share", "title")
+    for name in (
+        "comments",
+        "related",
+        "promo",
+        "caption",
+        "sidebar",
+        "tags",
+        "meta",
+        "hidden",
+        "nav",
+        "share",
+        "title",
+    )
 }
-_REMOVING_TAGS: Final = ("figure", "figcaption", "footer", "nav")
-_DOUBTFUL_TAGS: Final = ("aside", "form", "header", "address", "details", "article")
+_REMOVING_TAGS: Final[tuple[str, ...]] = ("figure", "figcaption", "footer", "nav")
+_DOUBTFUL_TAGS: Final[tuple[str, ...]] = ("aside", "form", "header", "address", "details", "article")
 _SENTENCE_END: Final = re.compile(r"[.!?…。！？؟।:]['\"”’»›)\]]*$")
 _UNSPACED: Final = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
 _FEW_WORDS: Final = 3
+_MOST_SEARCHED: Final = 200_000_000
+"""Characters searched for the lines of one page, so that many lines cost no square of them."""
+
 _REPEATED_WORDS: Final = 8
 _WORD: Final = re.compile(r"\w+")
 
@@ -82,12 +97,16 @@ class Vote:
     def __init__(self, text: str) -> None:
         self._lines = {fold(line) for line in text.splitlines()}
         self._text = f" {fold(text)} "
+        self._searched = 0
 
     def __contains__(self, text: str) -> bool:
         folded = fold(text)
+        if folded in self._lines:
+            return True
         if folded.count(" ") < _FEW_WORDS:
-            return folded in self._lines
-        return f" {folded} " in self._text
+            return False
+        self._searched += len(self._text)
+        return self._searched < _MOST_SEARCHED and f" {folded} " in self._text
 
 
 def select(passages: Sequence[Passage], titles: Sequence[str], description: str, vote: Vote) -> Selection:
@@ -155,7 +174,10 @@ def select(passages: Sequence[Passage], titles: Sequence[str], description: str,
 
 def _title_at(passages: Sequence[Passage], titles: set[str], start: int) -> int:
     """Where the title stands above the first prose; 0 where it doesn't."""
-    return max((n for n in range(start) if passages[n].frame.tag == "h1" or fold(passages[n].text) in titles), default=0)
+    return max(
+        (n for n in range(start) if passages[n].frame.tag == "h1" or fold(passages[n].text) in titles),
+        default=0,
+    )
 
 
 def _opens(description: str, text: str) -> bool:
@@ -340,13 +362,17 @@ def _repeated(passages: Sequence[Passage], inside: Sequence[int], rules: dict[in
 
 
 def _subheads(
-    passages: Sequence[Passage], inside: Sequence[int], rules: dict[int, str], weights: Sequence[float], voted: set[int]
+    passages: Sequence[Passage],
+    inside: Sequence[int],
+    rules: dict[int, str],
+    weights: Sequence[float],
+    voted: set[int],
 ) -> None:
     """A heading whose class says "title" is a subhead when kept prose follows it at once."""
     for n, after in itertools.pairwise(inside):
-        if rules.get(n) == "role:title" and (n in voted or after not in voted) and passages[n].link_share < 0.3:
-            if after not in rules and weights[after] and passages[n].frame.tag != "h1":
-                del rules[n]
+        followed = after not in rules and weights[after] and (n in voted or after not in voted)
+        if rules.get(n) == "role:title" and followed and passages[n].link_share < 0.3:
+            del rules[n]
 
 
 def _opening(

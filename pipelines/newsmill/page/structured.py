@@ -26,7 +26,9 @@ ARTICLE_TYPES: Final = frozenset(
 )
 _LONGEST: Final = 2_000_000
 _MOST_NODES: Final = 20_000
-_WRAPPING = re.compile(r"^\s*(?:<!--|//\s*<!\[CDATA\[|/\*\s*<!\[CDATA\[\s*\*/|<!\[CDATA\[)|(?:-->|//\s*\]\]>|/\*\s*\]\]>\s*\*/|\]\]>)\s*;?\s*$")
+_WRAPPING = re.compile(
+    r"^\s*(?:<!--|//\s*<!\[CDATA\[|/\*\s*<!\[CDATA\[\s*\*/|<!\[CDATA\[)|(?:-->|//\s*\]\]>|/\*\s*\]\]>\s*\*/|\]\]>)\s*;?\s*$"
+)
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 
 
@@ -51,7 +53,9 @@ def article(found: Iterable[Node]) -> Node:
         kinds = types(node)
         if not kinds & ARTICLE_TYPES:
             continue
-        score = 1 + sum(key in node for key in ("headline", "datePublished", "author", "articleBody", "publisher"))
+        score = 1 + sum(
+            key in node for key in ("headline", "datePublished", "author", "articleBody", "publisher")
+        )
         if score > best_score:
             best, best_score = node, score
     return best
@@ -60,7 +64,10 @@ def article(found: Iterable[Node]) -> Node:
 def types(node: Node) -> set[str]:
     """The object's `@type`s without a vocabulary's prefix."""
     kinds = node.get("@type")
-    return {str(kind).rpartition("/")[2].rpartition(":")[2] for kind in (kinds if isinstance(kinds, list) else [kinds])}
+    return {
+        str(kind).rpartition("/")[2].rpartition(":")[2]
+        for kind in (kinds if isinstance(kinds, list) else [kinds])
+    }
 
 
 def text(value: Any) -> str | None:

@@ -11,6 +11,7 @@ _WORD: Final = re.compile(r"\w+")
 _SAME: Final = 0.4
 _FEW: Final = 3
 _LONGEST: Final = 500
+_MOST: Final = 50
 
 
 def choose(
@@ -32,12 +33,13 @@ def choose(
         sites: Names the site goes by, and its domain.
     """
     names = {folded for site in sites if (folded := squeezed(site))}
-    claims = [cut for claim in claimed if (cut := without_site(claim, names))]
-    documented = without_site(document_title, names) if document_title else ""
+    headings = [heading[:_LONGEST] for heading in headings[:_MOST]]
+    claims = [cut for claim in claimed if (cut := without_site(claim[:_LONGEST], names))]
+    documented = without_site(document_title[:_LONGEST], names) if document_title else ""
     confirming = [*claims, documented] if documented else claims
     best, score = None, 0.0
     for heading in headings:
-        if len(heading) > _LONGEST or squeezed(heading) in names:
+        if squeezed(heading) in names:
             continue
         likeness = max((_likeness(heading, claim) for claim in confirming), default=0.0)
         if likeness > score:
@@ -45,10 +47,10 @@ def choose(
     if best is not None and (score >= _SAME or not confirming):
         return _without_kicker(best, confirming)
     if claims:
-        return claims[0][:_LONGEST]
+        return claims[0]
     if len(headings) == 1 and squeezed(headings[0]) not in names and len(_WORD.findall(headings[0])) > 2:
-        return headings[0][:_LONGEST]
-    return documented[:_LONGEST] or (headings[0][:_LONGEST] if headings else None)
+        return headings[0]
+    return documented or (headings[0] if headings else None)
 
 
 def _without_kicker(heading: str, claims: Sequence[str]) -> str:
@@ -94,6 +96,7 @@ def _is_label(head: str, separator: str, tail: str) -> bool:
 
 
 def squeezed(text: str) -> str:
+    """Letters and digits of a text in lower case, with nothing between: for comparing names."""
     return "".join(_WORD.findall(text.casefold()))
 
 

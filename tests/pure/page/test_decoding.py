@@ -1,0 +1,62 @@
+"""Charsets: what bytes prove beats what headers say."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsmill.errors import Rejected
+from newsmill.page.decoding import binary_kind, to_text
+
+GERMAN = (
+    "<p>Der Bürgermeister eröffnete gestern die Straße über den Fluss. Größere Schäden gab es nicht.</p>" * 5
+)
+RUSSIAN = "<p>Министр сообщил депутатам, что план будет выполнен в срок и без изменений.</p>" * 5
+JAPANESE = "<p>東京都は十五日、新しい計画を発表した。市民の意見を聞く。</p>" * 5
+
+
+@pytest.mark.parametrize(
+    ("text", "encoded", "declared", "head"),
+    [
+        (GERMAN, "utf-8", "iso-8859-1", ""),
+        (GERMAN, "cp1252", "iso-8859-1", ""),
+        (GERMAN, "cp1252", "utf-8", ""),
+        (GERMAN, "cp1252", None, "<meta charset=windows-1252>"),
+        (GERMAN, "iso-8859-15", None, '<?xml version="1.0" encoding="iso-8859-15"?>'),
+        (GERMAN, "utf-8-sig", "iso-8859-1", ""),
+        (GERMAN, "utf-16", None, ""),
+        (GERMAN, "utf-16-be", None, ""),
+        (RUSSIAN, "cp1251", None, ""),
+        (RUSSIAN, "koi8_r", None, "<meta charset=koi8-r>"),
+        (RUSSIAN, "cp1251", "utf-8", ""),
+        (JAPANESE, "cp932", None, "<meta http-equiv=Content-Type content='text/html; charset=Shift_JIS'>"),
+        (JAPANESE, "euc_jp", "euc-jp", ""),
+        (JAPANESE, "cp932", "utf-8", ""),
+    ],
+)
+def test_text_is_read_in_its_charset(text: str, encoded: str, declared: str | None, head: str) -> None:
+    assert to_text((head + text).encode(encoded), declared).text == head + text
+
+
+def test_wrong_declaration_is_marked() -> None:
+    assert "charset-corrected" in to_text(GERMAN.encode(), "iso-8859-1").marks
+    assert to_text(GERMAN.encode(), "utf-8").marks == ()
+
+
+def test_mojibake_is_repaired_and_marked() -> None:
+    wrong = GERMAN.encode().decode("cp1252").encode()
+    repaired = to_text(wrong, "utf-8")
+    assert repaired.text == GERMAN and "mojibake-repaired" in repaired.marks
+
+
+def test_controls_and_surrogates_never_pass() -> None:
+    assert "\0" not in to_text(b"<p>a\0b", None).text
+
+
+def test_noise_is_no_text() -> None:
+    with pytest.raises(Rejected):
+        to_text(bytes(range(256)) * 40, None)
+
+
+def test_binary_is_told_by_its_first_bytes() -> None:
+    assert binary_kind(b"%PDF-1.4") == "pdf"
+    assert binary_kind(b"<html>") is None

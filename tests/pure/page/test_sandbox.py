@@ -1,0 +1,145 @@
+"""The sandbox against children that hang, crash, blow up and reach out."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import sandbox_readers
+from newsmill.config import InputConfig, PageConfig
+from newsmill.errors import Rejected
+from newsmill.page.analysis import read_page
+from newsmill.page.sandbox import Sandbox
+from newsmill.records import NotArticle, Page, Position, RawPage
+
+LIMITS = PageConfig(wall_limit_s=3, cpu_limit_s=1, memory_limit_mb=300, slots=2)
+
+
+def raw(act: str, body: bytes = b"", offset: int = 0) -> RawPage:
+    return RawPage(
+        position=Position(topic="t", partition=0, offset=offset), url=f"https://example.org/{act}", body=body
+    )
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [str(Path(sandbox_readers.__file__).parent), os.environ.get("PYTHONPATH")])
+    )
+    with Sandbox(page=LIMITS, input=InputConfig(), read="sandbox_readers:misbehave") as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("act", "code"),
+    [
+        ("hang", "E_TIMEOUT"),
+        ("spin", "E_TIMEOUT"),
+        ("segfault", "E_CRASH"),
+        ("abort", "E_CRASH"),
+        ("killed", "E_CRASH"),
+        ("memory", "E_OOM"),
+        ("slow-memory", "E_OOM"),
+        ("bug", "E_CRASH"),
+        ("rejected", "E_NESTING"),
+        ("socket", "E_CRASH"),
+        ("program", "E_CRASH"),
+    ],
+)
+def test_page_is_rejected_with_its_code_and_neighbours_live(sandbox: Sandbox, act: str, code: str) -> None:
+    before, outcome, after = sandbox.map([raw("before"), raw(act), raw("after")])
+    assert isinstance(outcome, Rejected) and outcome.code == code, outcome
+    assert isinstance(before, Page) and before.title == "before"
+    assert isinstance(after, Page) and after.title == "after"
+
+
+def test_bug_is_told_with_its_traceback(sandbox: Sandbox) -> None:
+    (outcome,) = sandbox.map([raw("bug")])
+    assert isinstance(outcome, Rejected)
+    assert "nobody foresaw this" in outcome.message and "misbehave" in outcome.message
+
+
+def test_page_is_read_by_a_new_child_when_the_old_one_dies(sandbox: Sandbox) -> None:
+    sandbox.map([raw(str(n)) for n in range(8)])  # now every child has read a page
+    outcomes = sandbox.map([raw("tired"), raw("tired")])
+    assert [outcome.title for outcome in outcomes if isinstance(outcome, Page)] == ["tired", "tired"]
+
+
+def test_child_writes_and_removes_no_file(sandbox: Sandbox, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.touch()
+    outcomes = sandbox.map([raw("write", os.fsencode(tmp_path / "x")), raw("remove", os.fsencode(kept))])
+    assert all(isinstance(outcome, Rejected) for outcome in outcomes)
+    assert list(tmp_path.iterdir()) == [kept]
+
+
+def test_output_of_the_child_is_no_answer(sandbox: Sandbox) -> None:
+    (outcome,) = sandbox.map([raw("print")])
+    assert isinstance(outcome, Page) and outcome.title == "print"
+
+
+def test_broken_answer_is_a_crash(sandbox: Sandbox) -> None:
+    (outcome,) = sandbox.map([raw("garbage")])
+    assert isinstance(outcome, Rejected) and outcome.code == "E_CRASH"
+
+
+def test_child_sees_no_secrets(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEWSMILL__KAFKA__SASL_PASSWORD", "canary")
+    fresh = Sandbox(page=LIMITS, input=InputConfig(), read="sandbox_readers:misbehave")
+    with fresh:
+        (outcome,) = fresh.map([raw("environment")])
+    assert isinstance(outcome, NotArticle) and "SASL" not in outcome.reason
+
+
+def test_order_is_kept_and_all_slots_work(sandbox: Sandbox) -> None:
+    pages = [raw(f"{n}", offset=n) for n in range(40)]
+    outcomes = sandbox.map(pages)
+    assert [outcome.title for outcome in outcomes if isinstance(outcome, Page)] == [str(n) for n in range(40)]
+    pids = {outcome.reason for outcome in sandbox.map([raw("pid")] * 20) if isinstance(outcome, NotArticle)}
+    assert 1 <= len(pids) <= LIMITS.slots
+
+
+def test_threads_share_one_sandbox(sandbox: Sandbox) -> None:
+    results: dict[int, list[str | None]] = {}
+
+    def work(thread: int) -> None:
+        outcomes = sandbox.map([raw(f"{thread}-{n}") for n in range(10)])
+        results[thread] = [outcome.title for outcome in outcomes if isinstance(outcome, Page)]
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == {thread: [f"{thread}-{n}" for n in range(10)] for thread in range(6)}
+
+
+def test_hang_costs_one_slot_no_more_than_its_limit(sandbox: Sandbox) -> None:
+    start = time.monotonic()
+    outcomes = sandbox.map([raw("hang"), *[raw(str(n)) for n in range(20)]])
+    assert time.monotonic() - start < LIMITS.wall_limit_s + 5
+    assert sum(isinstance(outcome, Page) for outcome in outcomes) == 20
+
+
+def test_children_end_with_the_sandbox() -> None:
+    with Sandbox(page=LIMITS, input=InputConfig(), read="sandbox_readers:misbehave") as opened:
+        pids = {outcome.reason for outcome in opened.map([raw("pid")] * 4) if isinstance(outcome, NotArticle)}
+    assert pids
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(pid), 0)
+
+
+def test_sandbox_gives_what_the_function_gives() -> None:
+    page = RawPage(
+        position=Position(topic="t", partition=0, offset=0),
+        url="https://asianlite.com/2021/x/",
+        body=Path(__file__).with_name("seed_page.html").read_bytes(),
+    )
+    with Sandbox(page=PageConfig(), input=InputConfig()) as opened:
+        assert opened.map([page]) == [read_page(page, page=PageConfig(), input=InputConfig())]

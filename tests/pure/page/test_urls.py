@@ -1,0 +1,115 @@
+"""Keys, domains and canonical links."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsmill.errors import Code, Rejected
+from newsmill.page.urls import article_id, registrable_domain, trusted_canonical, url_key
+
+
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [
+        ("http://www.Example.org:80/a/?utm_source=x&b=2&a=1#top", "https://example.org/a?a=1&b=2"),
+        ("https://example.org", "https://example.org/"),
+        ("https://example.org/story/1/", "https://example.org/story/1"),
+        ("https://example.org/a?fbclid=1", "https://example.org/a"),
+        ("https://example.org/?id=3&utm_medium=q", "https://example.org/?id=3"),
+        ("https://user:secret@example.org/x", "https://example.org/x"),
+        ("https://example.org./x", "https://example.org/x"),
+        ("https://münchen.de/ä", "https://xn--mnchen-3ya.de/%C3%A4"),
+        ("https://example.org:8443/x", "https://example.org:8443/x"),
+        ("http://127.0.0.1/x", "https://127.0.0.1/x"),
+        ("http://[::1]/a", "https://[::1]/a"),
+    ],
+)
+def test_key_folds_what_tells_no_articles_apart(url: str, key: str) -> None:
+    assert url_key(url) == key
+    assert url_key(key) == key
+
+
+def test_key_keeps_what_tells_articles_apart() -> None:
+    assert (
+        len({url_key(f"https://example.org/{end}") for end in ("a", "A", "a?p=1", "a?p=2", "b", "a.html")})
+        == 6
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "example.org/x",
+        "javascript:alert(1)",
+        "file:///etc/passwd",
+        "data:text/html,x",
+        "http://[::1",
+        "http://a:99999/",
+        "http://a..b/",
+        "http://0x7f.1/",
+        "http://1.2.3/",
+        "https://exa\u202emple.com/",
+        "https://example.org/\r\nHost: x",
+        "https://example.org/\ud800",
+        "https://" + "a" * 64 + ".org/",
+        "https://example.org/" + "a" * 5000,
+        "https:///x",
+    ],
+)
+def test_url_is_rejected_when_it_can_name_no_page(url: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        url_key(url)
+    assert caught.value.code is Code.URL
+
+
+@pytest.mark.parametrize(
+    ("url", "domain"),
+    [
+        ("https://news.bbc.co.uk/1", "bbc.co.uk"),
+        ("https://a.b.example.com", "example.com"),
+        ("https://paper.blogspot.com/", "paper.blogspot.com"),
+        ("http://127.0.0.1/", "127.0.0.1"),
+        ("https://unknown.invalid/x", "unknown.invalid"),
+        ("https://localhost/", "localhost"),
+        ("https://WWW.Example.org/", "example.org"),
+    ],
+)
+def test_domain_is_what_somebody_registered(url: str, domain: str) -> None:
+    assert registrable_domain(url) == domain
+
+
+@pytest.mark.parametrize(
+    ("claimed", "trusted"),
+    [
+        ("https://example.org/canonical", "https://example.org/canonical"),
+        ("/canonical", "https://www.example.org/canonical"),
+        ("https://amp.example.org/x", "https://amp.example.org/x"),
+        ("http://169.254.169.254/latest", None),
+        ("https://other.org/x", None),
+        ("javascript:alert(1)", None),
+        ("http://[::1", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_canonical_is_trusted_on_its_own_domain_only(claimed: str | None, trusted: str | None) -> None:
+    assert trusted_canonical(claimed, "https://www.example.org/a/b") == trusted
+
+
+def test_article_id_is_stable() -> None:
+    assert article_id("https://example.org/a") == "ef5d3ecea193ed7045edeb922cbd6cc1"
+
+
+@given(st.text(max_size=300))
+def test_any_text_gives_a_key_or_a_code(text: str) -> None:
+    for url in (text, f"https://{text}", f"https://example.org/{text}"):
+        try:
+            key = url_key(url)
+        except Rejected as rejected:
+            assert rejected.code is Code.URL
+        else:
+            assert key.isascii() and key.startswith("https://")
+            assert registrable_domain(key) == registrable_domain(url)

@@ -13,6 +13,7 @@ import sqlite3
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import fastavro
@@ -113,8 +114,11 @@ def gather(lake: str) -> LakeEvidence:
 
 def place(uri: str) -> tuple[Any, str]:
     """The Arrow filesystem and the path of a URI."""
-    found: tuple[Any, str] = pyarrow.fs.FileSystem.from_uri(uri)
-    return found
+    scheme, _, path = uri.partition("://")
+    if scheme == "file":
+        return _filesystem("file:///"), path
+    bucket = path.split("/", 1)[0]
+    return _filesystem(f"{scheme}://{bucket}"), path
 
 
 def content(uri: str) -> bytes:
@@ -122,6 +126,12 @@ def content(uri: str) -> bytes:
     filesystem, path = place(uri)
     with filesystem.open_input_file(path) as file:
         return bytes(file.read())
+
+
+@cache
+def _filesystem(root: str) -> Any:
+    filesystem, _ = pyarrow.fs.FileSystem.from_uri(root)
+    return filesystem
 
 
 def _table(root: str, name: str) -> TableEvidence:

@@ -252,6 +252,13 @@ class DurableIO(PyArrowFileIO):
     The library does not sync. Without it the catalog could name a metadata file that a power cut took.
     """
 
+    def _initialize_fs(self, scheme: str, netloc: str | None = None) -> pyarrow.fs.FileSystem:
+        """As for the data files: from the URI and the usual variables, endpoint included."""
+        if scheme == "file":
+            return super()._initialize_fs(scheme, netloc)
+        filesystem, _ = pyarrow.fs.FileSystem.from_uri(f"{scheme}://{netloc}")
+        return filesystem
+
     def new_output(self, location: str) -> PyArrowFile:
         """The file to write; local ones are synced when closed."""
         scheme, netloc, path = self.parse_location(location, self.properties)

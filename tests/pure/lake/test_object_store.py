@@ -1,0 +1,104 @@
+"""The same lake in an object store: against a local server that speaks S3."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.fs
+import pytest
+from moto.server import ThreadedMotoServer
+
+import synthetic
+from newsmill.config import LakeConfig
+from newsmill.errors import Fenced, LakeError
+from newsmill.lake import collection, compaction
+from newsmill.lake.audit import audit
+from newsmill.lake.lake import Lake
+from newsmill.lake.takedown import take_down
+
+NOW = 1_790_000_000_000_000
+HOUR = 3_600_000_000
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def config(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LakeConfig:
+    for name, value in {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    bucket = f"lake-{uuid.uuid4().hex[:8]}"
+    pyarrow.fs.S3FileSystem(
+        region="us-east-1",
+        allow_bucket_creation=True,
+        scheme="http",
+        endpoint_override=endpoint.removeprefix("http://"),
+    ).create_dir(bucket)
+    return LakeConfig(
+        path=f"s3://{bucket}/news",
+        catalog={"type": "sql", "uri": f"sqlite:///{tmp_path}/catalog.db"},
+        lease_s=30.0,
+    )
+
+
+def fill(lake: Lake, config: LakeConfig, start: int, end: int, now: int) -> None:
+    batch = lake.begin(list(synthetic.slices(0, start, end)), now=now)
+    lake.commit(batch, synthetic.write(config.path, batch))
+
+
+def test_lake_in_an_object_store_is_written_kept_and_audited_as_a_local_one(config: LakeConfig) -> None:
+    lake = Lake.open(config)
+    for start, now in ((0, NOW), (20, NOW + 1), (40, NOW + 2 * HOUR)):
+        fill(lake, config, start, start + 20, now)
+    assert lake.committed() == {(synthetic.TOPIC, 0): 60}
+    assert audit(config.path).findings == []
+    assert len(list(compaction.compact(lake.tables))) == 4
+    assert list(collection.collect(lake.tables, grace_s=3600)) == []
+    done = take_down(config, "site1.example", reason="case", now=NOW + 3 * HOUR)
+    assert done.articles == synthetic.ARTICLES_A_GROUP
+    report = audit(config.path)
+    assert (report.findings, report.records) == ([], 3 * synthetic.RECORDS_A_GROUP)
+    lake.release()
+
+
+def test_decided_batch_is_finished_by_the_next_writer(
+    config: LakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake.open(config)
+    with monkeypatch.context() as patched:
+        patched.setattr(Lake, "_publish", lambda self, batch: None)
+        fill(lake, config, 0, 40, NOW)
+    lake.release()
+    again = Lake.open(config)
+    assert again.committed() == {(synthetic.TOPIC, 0): 40}
+    assert audit(config.path).findings == []
+    again.release()
+
+
+def test_second_writer_waits_for_the_lease_and_the_first_is_then_refused(config: LakeConfig) -> None:
+    first = Lake.open(config)
+    batch = first.begin(list(synthetic.slices(0, 0, 20)), now=NOW)
+    with pytest.raises(LakeError, match="is writing this lake"):
+        Lake.open(config)
+    first._lease._silence()  # as if it were paused
+    second = Lake.open(config.model_copy(update={"lease_s": 0.001}))
+    with pytest.raises(Fenced):
+        first.heartbeat()
+    with pytest.raises(Fenced):
+        first.commit(batch, synthetic.write(config.path, batch))
+    second.commit(batch, synthetic.write(config.path, batch))
+    second.release()

@@ -10,13 +10,10 @@ from dataclasses import dataclass, field
 from newsmill.knowledge.names import fold
 from newsmill.knowledge.spans import COARSE, Span
 
-LOCAL = 1.0
-"""Weight of a mention's own evidence beside that of all mentions of the name together."""
-
 SAME_NAME = 3.0
 """Evidence that a surname has from the full name of a person in the same text."""
 
-DEFINED = 8.0
+DEFINED = 6.0
 """Evidence that an acronym has from the long form that it stands behind in brackets."""
 
 _BRACKET = re.compile(r"\s*\(\s*['\"“‘]?$")
@@ -42,7 +39,13 @@ class Guess:
 
 
 def resolve(text: str, guesses: Sequence[Guess], *, least: float) -> list[Span]:
-    """Spans of the guesses whose evidence reaches `least`, types made consistent over the text."""
+    """Spans of the guesses whose evidence reaches `least`: a name has one type in a text.
+
+    Args:
+        text: What the guesses are of.
+        guesses: By start, without overlap.
+        least: Evidence needed. That of several mentions is added and divided by the root of their number.
+    """
     groups: dict[str, dict[str, float]] = {}
     members: dict[str, int] = defaultdict(int)
     for guess in guesses:
@@ -56,14 +59,12 @@ def resolve(text: str, guesses: Sequence[Guess], *, least: float) -> list[Span]:
             total[coarse] /= members[name] ** 0.5
     _share_with_short_forms(groups)
     _share_with_acronyms(text, guesses, groups)
-    spans = []
-    for guess in guesses:
-        total = groups[_name(guess)]
-        score = {coarse: total[coarse] + LOCAL * guess.evidence[coarse] for coarse in COARSE}
-        best = max(COARSE, key=score.__getitem__)
-        if score[best] >= least * (1 + LOCAL):
-            spans.append(Span(start=guess.start, end=guess.end, coarse=best))
-    return spans
+    types = {name: max(COARSE, key=total.__getitem__) for name, total in groups.items()}
+    return [
+        Span(start=guess.start, end=guess.end, coarse=types[name])
+        for guess in guesses
+        if groups[name := _name(guess)][types[name]] >= least
+    ]
 
 
 def _name(guess: Guess) -> str:

@@ -102,7 +102,12 @@ def _own_of_one(guess: Guess, word: Word, *, english: bool, known: bool) -> None
     letters = [letter for letter in text if letter.isalpha()]
     if 2 <= len(letters) <= 6 and all(map(str.isupper, letters)):
         guess.add("ORG", 2.2)
-    elif "-" not in text and any(map(str.isupper, text[2:])) and not text.startswith(_NAME_PREFIXES):
+    elif (
+        "-" not in text
+        and not text.isupper()
+        and any(map(str.isupper, text[2:]))
+        and not text.startswith(_NAME_PREFIXES)
+    ):
         guess.add("ORG", 1.5)  # BlackRock
     if word.low.endswith(("ism", "ists", "ist")):
         guess.add("MISC", 1.5)

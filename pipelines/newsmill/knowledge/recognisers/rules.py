@@ -151,6 +151,8 @@ class Rules:
 
     def _opens(self, word: Word, inside: frozenset[str], *, alone: bool) -> bool:
         """Whether a word is in capitals only because it opens a sentence, or is no name at all."""
+        if "'" in word.low and word.low.partition("'")[0] in cues("function_words"):
+            return True  # I'd, we're
         if word.low in cues("function_words"):
             return word.starts or word.low != "the" or alone
         if not word.starts or (word.text.isupper() and len(word.text) > 3) or word.low in cues("peoples"):

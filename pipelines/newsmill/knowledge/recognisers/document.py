@@ -38,13 +38,15 @@ class Guess:
         return max(COARSE, key=self.evidence.__getitem__)
 
 
-def resolve(text: str, guesses: Sequence[Guess], *, least: float) -> list[Span]:
+def resolve(text: str, guesses: Sequence[Guess], *, least: float, repeated: float = 0.5) -> list[Span]:
     """Spans of the guesses whose evidence reaches `least`: a name has one type in a text.
 
     Args:
         text: What the guesses are of.
         guesses: By start, without overlap.
-        least: Evidence needed. That of several mentions is added and divided by the root of their number.
+        least: Evidence needed.
+        repeated: The evidence of n mentions is added and divided by n to this power: at 1 a word that is
+            often read, and seldom a name, gains nothing.
     """
     groups: dict[str, dict[str, float]] = {}
     members: dict[str, int] = defaultdict(int)
@@ -56,7 +58,7 @@ def resolve(text: str, guesses: Sequence[Guess], *, least: float) -> list[Span]:
             total[coarse] += weight
     for name, total in groups.items():
         for coarse in COARSE:
-            total[coarse] /= members[name] ** 0.5
+            total[coarse] /= members[name] ** repeated
     _share_with_short_forms(groups)
     _share_with_acronyms(text, guesses, groups)
     types = {name: max(COARSE, key=total.__getitem__) for name, total in groups.items()}

@@ -43,7 +43,7 @@ def own(guess: Guess, words: Sequence[Word], *, english: bool, known: bool) -> N
     first, last = words[0], words[-1]
     if any(map(str.isdigit, first.text + last.text)) or first.text[0] == "@":
         guess.add("MISC", 3.0)
-    if "-" in last.text:
+    if english and "-" in last.text:
         head, *_, tail = last.text.split("-")
         if len(tail) > 2 and tail.islower() and head[:1].isupper():
             guess.add("MISC", 4.0)  # Berlin-based, Honda-powered
@@ -58,10 +58,10 @@ def _own_of_many(guess: Guess, words: Sequence[Word], *, english: bool, known: b
     if last.low in cues("organisations"):
         guess.add("ORG", 4.0)
     if first.low in cues("organisation_heads"):
-        guess.add("ORG", 3.0 if any(word.text in _OF for word in words) else 1.5)
+        guess.add("ORG", 3.0 if not english or any(word.text in _OF for word in words) else 1.5)
     if last.low in cues("places"):
         guess.add("LOC", 4.0)
-    if first.low in cues("place_heads"):
+    if english and first.low in cues("place_heads"):
         guess.add("LOC", 2.0)
     if last.low in cues("events"):
         guess.add("MISC", 3.5)
@@ -91,12 +91,12 @@ def _own_of_one(guess: Guess, word: Word, *, english: bool, known: bool) -> None
         guess.add("MISC", 5.0)
     if common and word.low in cues("organisations"):
         guess.add("ORG", 1.5)
-    if not known:
+    if english and not known:
         if word.low in first_names():
             guess.add("PER", 1.5)
         elif word.low in surnames():
             guess.add("PER", 1.2)
-        elif english and not common:
+        elif not common:
             guess.add("ORG", 0.9)
             guess.add("PER", 0.4)
     letters = [letter for letter in text if letter.isalpha()]
@@ -113,11 +113,11 @@ def _own_of_one(guess: Guess, word: Word, *, english: bool, known: bool) -> None
         guess.add("MISC", 1.5)
 
 
-def beside(guess: Guess, before: Word | None, after: Word | None, text: str) -> None:
+def beside(guess: Guess, before: Word | None, after: Word | None, text: str, *, english: bool) -> None:
     """Add the evidence in the words before and after, None where the line begins or ends."""
     if before is not None:
-        _before(guess, before, text[before.end : guess.start])
-    if after is not None:
+        _before(guess, before, text[before.end : guess.start], english=english)
+    if after is not None and english:
         _after(guess, after, text)
     if before is None and guess.words[0].isupper() and _DATELINE.match(text, guess.end):
         guess.add("LOC", 6.0)
@@ -125,13 +125,15 @@ def beside(guess: Guess, before: Word | None, after: Word | None, text: str) -> 
         guess.add("ORG", 6.0)
 
 
-def _before(guess: Guess, before: Word, gap: str) -> None:
+def _before(guess: Guess, before: Word, gap: str, *, english: bool) -> None:
     word = before.low
     if gap.strip(" ."):
         if gap.strip() == "/" and before.text in _CREDITED:
             guess.add("PER", 5.0)
     elif word in cues("titles") and before.capital:
         guess.add("PER", 4.0)
+    elif not english:
+        return
     elif word in cues("roles"):
         guess.add("PER", 0.5 if word == "by" and len(guess.words) == 1 else 2.0)
     elif word in cues("locatives"):

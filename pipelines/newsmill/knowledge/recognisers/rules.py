@@ -55,8 +55,10 @@ class Rules:
 
     def recognise(self, text: str, language: str) -> list[Span]:
         """Names in the first `MOST_CHARACTERS` of `text`, by start, without overlap."""
-        least = LEAST_ENGLISH if language == "en" else LEAST_ELSEWHERE
-        return resolve(text, self.guesses(text, language), least=least)
+        guesses = self.guesses(text, language)
+        if language == "en":
+            return resolve(text, guesses, least=LEAST_ENGLISH)
+        return resolve(text, guesses, least=LEAST_ELSEWHERE, repeated=1.0)
 
     def guesses(self, text: str, language: str) -> list[Guess]:
         """Names with the evidence for each type, before the document pass."""
@@ -79,7 +81,7 @@ class Rules:
             if words[low].low == "first" and high - low > 2 and words[high - 1].low in _BODIES:
                 break  # First National Bank
             low += 1
-        if not english and high - low > 1 and words[low].starts and words[low].low in cues("articles"):
+        if not english and high - low > 1 and words[low].low in cues("articles"):
             low += not self._known(words, low, high)
         if low == high:
             return []
@@ -190,7 +192,7 @@ class Rules:
         evidence.own(guess, words[low:high], english=language == "en", known=known)
         before = words[low - 1] if low and "\n" not in text[words[low - 1].end : guess.start] else None
         after = words[high] if high < len(words) and "\n" not in text[guess.end : words[high].start] else None
-        evidence.beside(guess, before, after, text)
+        evidence.beside(guess, before, after, text, english=language == "en")
         return guess
 
     def _add_gazetteer(self, guess: Guess, *, english: bool) -> bool:

@@ -182,7 +182,8 @@ class Statistical:
                 for coarse in COARSE:
                     guess.add(coarse, -model.missed)
         kept = [guess for index, guess in enumerate(guesses) if index not in replaced]
-        return resolve(text, sorted(kept + own, key=lambda guess: guess.start), least=model.least)
+        ordered = sorted(kept + own, key=lambda guess: guess.start)
+        return resolve(text, ordered, least=model.least, repeated=1.0 if model.leads else 0.5)
 
 
 def _load(model: Model) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from newsmill.knowledge.names import fold
-from newsmill.knowledge.recognisers.cues import common_words, cues, is_common
+from newsmill.knowledge.recognisers.cues import common_words, cues, first_names, is_common
 
 _TOKEN = re.compile(
     r"(?:[^\W\d_]\.){2,}"  # U.S.
@@ -136,6 +136,7 @@ def runs(words: Sequence[Word], text: str, language: str) -> list[tuple[int, int
         first, end = at, at + 1
         if (
             first
+            and language == "en"
             and words[first - 1].text in _LEADING_PARTICLES
             and text[words[first - 1].end : words[first].start] == " "
         ):
@@ -178,7 +179,7 @@ def _extended(words: Sequence[Word], text: str, first: int, end: int, particles:
     ahead = _next(words, text, end)
     if ahead is None:
         return end
-    if here.text.islower() and here.low in particles:
+    if here.text.islower() and here.low in particles and _takes_particle(last, particles):
         while ahead is not None and words[ahead].text.islower() and words[ahead].low in particles:
             ahead = _next(words, text, ahead)
         return ahead + 1 if ahead is not None and _may_begin(words[ahead]) else end
@@ -191,6 +192,13 @@ def _extended(words: Sequence[Word], text: str, first: int, end: int, particles:
     if here.text == "and" and is_common(last.low) and is_common(words[ahead].low):
         return _organisation_ends(words, text, ahead) or end
     return end
+
+
+def _takes_particle(last: Word, particles: frozenset[str]) -> bool:
+    """Whether a name can go on with a particle, which outside English is an ordinary preposition too."""
+    return (
+        particles is _ENGLISH_JOINERS or last.low in first_names() or last.low in cues("organisation_heads")
+    )
 
 
 def _next(words: Sequence[Word], text: str, at: int) -> int | None:

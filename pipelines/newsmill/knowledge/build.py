@@ -30,7 +30,7 @@ from newsmill.errors import ConfigError
 from newsmill.knowledge.names import key, slug
 from newsmill.knowledge.packages import COARSE, Entry, english_words
 
-FORMAT = 1  # raise it with each change of the files' layout or of how entries are weighed
+FORMAT = 1  # raise it with each change of the files' layout
 ROLES = ("name", "capitals", "demonym", "postal", "bare_county", "domestic")
 _STRENGTH = [ROLES.index(r) for r in ("demonym", "name", "capitals", "domestic", "postal", "bare_county")]
 COMMON_WORD = 1  # flag of a name: a common English word in lower case
@@ -54,7 +54,7 @@ def build(entries: Iterable[Entry], folder: Path, *, sources: dict[str, str]) ->
     if not rows:
         raise ConfigError("a knowledge base needs at least one entity")
     edges = _edges(rows)
-    version = _version(rows)
+    version = _version(rows, edges)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".kb-", dir=folder.parent))
@@ -103,10 +103,11 @@ def _merged(entries: Iterable[Entry]) -> list[Entry]:
     return list(rows.values())
 
 
-def _version(rows: list[Entry]) -> str:
+def _version(rows: list[Entry], edges: dict[str, list[tuple[int, int, float]]]) -> str:
     digest = xxhash.xxh3_128(f"format {FORMAT}".encode())
     for row in rows:
         digest.update(msgspec.json.encode(row))
+    digest.update(msgspec.json.encode(list(edges.items())))
     return digest.hexdigest()[:12]
 
 
@@ -120,14 +121,9 @@ def _edges(rows: list[Entry]) -> dict[str, list[tuple[int, int, float]]]:
             if not bare or len(bare) > 120:
                 continue
             number, weight = ROLES.index(role), row.weight * share
-            if (
-                row.type == "city"
-                and bare in chief
-                and bare != key(row.name)
-                and role == "name"
-                and share < 1
-            ):
-                weight *= 0.02  # an old or foreign name of one city that is the name of another
+            foreign = row.type in ("city", "country") and share < 1 and bare != key(row.name)
+            if foreign and bare in chief and role == "name":
+                weight *= 0.02  # an old or foreign name of one place that is the name of another
             old = best[bare].get(index)
             if old is None:
                 best[bare][index] = (number, weight)

@@ -23,7 +23,7 @@ from newsmill.knowledge.gazetteer import Candidate, Gazetteer, Match
 
 _MOST = 40  # bearers of one name that are looked at
 _ROUNDS = 3
-_POPULATION = 0.45  # exponent of a bearer's weight
+_POPULATION = 0.55  # exponent of a bearer's weight
 _COUNTRY, _DIVISION, _NEAR = 1.2, 2.2, 1.2
 _SITE = 2.5  # for bearers in the country of the site's top-level domain
 _BOUND = 9.0  # "Athens, Texas"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,3 +34,18 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     with DevKafka(data=tmp_path_factory.mktemp("kafka"), users={USER: PASSWORD}) as dev:
         yield Broker(dev)
         close_idle()
+
+
+@pytest.fixture(scope="session")
+def demo_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The lake that `newsmill demo` makes of the sample pages, read from a WARC file."""
+    folder = tmp_path_factory.mktemp("demo") / "demo-lake"
+    done = subprocess.run(
+        [sys.executable, "-m", "newsmill", "demo", "--no-kafka", "--lake", str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "tables"

@@ -28,8 +28,9 @@ def explain(lake: str, what: str) -> list[Row]:
         what: A URL, an article_id, or `topic/partition/offset`.
 
     Returns:
-        For each record: `fate` (its row of the ledger), `article`, `quarantine`, and `cluster` (the
-        events of its cluster, in order), each None or empty where there is none.
+        For each record: `fate` (its row of the ledger), `article`, `quarantine`, `cluster` (the events of
+        its cluster, in order), each None or empty where there is none, and `stored` (the file and the
+        snapshot that hold its article, else its quarantined payload, else its fate).
 
     Raises:
         ConfigError: There is no lake, or `what` is none of the three.
@@ -37,13 +38,16 @@ def explain(lake: str, what: str) -> list[Row]:
     stories = []
     for fate in _fates(lake, what):
         place = _place(fate)
-        article = _first(lake, "articles", place)
+        article, in_articles = _found(lake, "articles", place)
+        quarantine, in_quarantine = _found(lake, "quarantine", place, leave_out=("payload",))
+        file = in_articles or in_quarantine or _found(lake, "fate", place)[1]
         stories.append(
             {
                 "fate": fate,
                 "article": article,
-                "quarantine": _first(lake, "quarantine", place, leave_out=("payload",)),
+                "quarantine": quarantine,
                 "cluster": _events(lake, article) if article is not None else [],
+                "stored": {"file": file, "snapshot": file and committed.snapshot_of(lake, file)},
             }
         )
     return stories
@@ -54,6 +58,7 @@ def tell(story: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[tuple[str, st
     fate, article, quarantine = story["fate"], story["article"], story["quarantine"]
     yield "record", _lines(fate, "topic", "partition", "offset", "recorded_at", "bytes", "url")
     yield "fate", _lines(fate, "fate", "reason", "stage", "article_id", "revision", "ingested_at")
+    yield "stored", _lines(story["stored"], "file", "snapshot")
     if quarantine is not None:
         yield "quarantine", _lines(quarantine, "code", "message", "payload_bytes", "payload_sha256", "stack")
     if article is None:
@@ -142,11 +147,16 @@ def _at(place: tuple[str, int, int]) -> pc.Expression:
     )
 
 
-def _first(lake: str, table: str, place: tuple[str, int, int], leave_out: Sequence[str] = ()) -> Row | None:
+def _found(
+    lake: str, table: str, place: tuple[str, int, int], leave_out: Sequence[str] = ()
+) -> tuple[Row | None, str | None]:
+    """The row at a place, and the file that holds it."""
     dataset = committed.rows(lake, table)
-    columns = [name for name in dataset.schema.names if name not in leave_out]
-    rows = dataset.to_table(columns=columns, filter=_at(place)).to_pylist()
-    return rows[0] if rows else None
+    names = [name for name in dataset.schema.names if name not in leave_out]
+    for fragment in dataset.get_fragments():
+        for row in fragment.to_table(schema=dataset.schema, columns=names, filter=_at(place)).to_pylist():
+            return row, fragment.path
+    return None, None
 
 
 def _events(lake: str, article: Row) -> list[Row]:

@@ -44,4 +44,4 @@ def annotate(
         except OSError as error:
             raise ConfigError(f"{input}: can't be read: {error.strerror}") from None
     for row in run(lines, settings, pages=pages, processes=processes):
-        sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(row) + "\n")

@@ -1,0 +1,85 @@
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+STORY = "\n".join(
+    f"<p>The harbour master of Port Alder counted {n} ships on Monday, said Mayor Ann Example of Lisbon.</p>"
+    for n in range(12)
+)
+HEAD = "<html lang=en><head><title>Ships</title></head>"
+PAGE = f"{HEAD}<body><article><h1>Ships</h1>{STORY}</article></body></html>"
+
+
+def annotate(lines: list[dict[str, object]], *arguments: str) -> subprocess.CompletedProcess[str]:
+    text = "\n".join(json.dumps(line) for line in lines)
+    return subprocess.run(
+        [sys.executable, "-m", "newsmill", "annotate", "-", *arguments],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+
+
+def test_annotate_gives_a_line_each_in_order_whatever_the_input(tmp_path: Path) -> None:
+    (tmp_path / "stored.html.gz").write_bytes(gzip.compress(PAGE.encode()))
+    (tmp_path / "file.html").write_text(PAGE, encoding="utf-8")
+    lines: list[dict[str, object]] = [
+        {"id": "stored", "url": "https://a.example/1"},
+        {"id": "inline", "html": PAGE, "url": "https://b.example/1"},
+        {"id": "path", "html_path": str(tmp_path / "file.html")},
+        {"id": "text", "text": "Kabul is a city. The mayor of Lisbon spoke in Kabul."},
+        {"id": "deep", "html": "<div>" * 5000},
+        {"id": "separator", "text": "one\u2028line"},
+    ]
+    lines += [{"id": f"more{n}", "text": f"Short text number {n} about Lisbon."} for n in range(40)]
+    done = annotate(lines, "--pages", str(tmp_path), "--processes", "2")
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["id"] for row in rows] == [line["id"] for line in lines]
+    by_id = {row["id"]: row for row in rows}
+    assert "ships on Monday" in by_id["stored"]["text"]
+    assert by_id["stored"]["cluster"] == by_id["inline"]["cluster"] == by_id["path"]["cluster"]
+    assert by_id["deep"]["fate"] == "quarantined" and by_id["deep"]["error"].startswith("E_NESTING")
+    text = by_id["text"]
+    assert text["text"] == lines[3]["text"]
+    for kind in ("places", "entities", "links"):
+        for span in text[kind]:
+            assert text["text"][span["start"] : span["end"]] in ("Kabul", "Lisbon")
+    assert {text["text"][p["start"] : p["end"]] for p in text["places"]} == {"Kabul", "Lisbon"}
+    assert set(text) == {
+        *("id", "fate", "title", "date", "author", "text", "lang", "links", "entities", "places"),
+        *("cluster", "origin", "duplicate", "error"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{broken", "line 1: no JSON"),
+        ('{"text": "no id"}', "line 1: must be an object with a text `id`"),
+        ('{"id": "x"}', "line 1: has neither html, html_path nor text; give --pages DIR"),
+        ('{"id": "x", "html_path": "/none"}', "line 1: /none: No such file"),
+    ],
+    ids=["json", "id", "pages", "path"],
+)
+def test_annotate_names_the_line_when_the_input_is_wrong(line: str, said: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "newsmill", "annotate", "-"],
+        input=line,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_annotate_refuses_an_id_that_leads_out_of_the_folder(tmp_path: Path) -> None:
+    done = annotate([{"id": "../../etc/passwd"}], "--pages", str(tmp_path))
+    assert done.returncode == 2
+    assert "leads out of" in done.stderr

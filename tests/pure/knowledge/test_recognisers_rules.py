@@ -146,6 +146,12 @@ def test_names_with_evidence_are_found_in_other_languages(
 
 def test_nouns_are_no_names_when_the_language_capitalises_them() -> None:
     assert names("Die Regierung lobte den Entwurf und die Pläne der Opposition.", "de") == []
+    assert names("Der Mann sagte, das Kind habe den Strom im Blick. Menschen und Stunden.", "de") == []
+
+
+def test_lower_case_particle_joins_only_a_name_when_the_language_has_it_as_a_preposition() -> None:
+    assert names("El ministro de España habló.", "es") == [("España", "LOC")]
+    assert names("Ursula von der Leyen kam.", "de") == [("Ursula von der Leyen", "PER")]
 
 
 @settings(max_examples=200, deadline=None)

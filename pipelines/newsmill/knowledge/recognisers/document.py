@@ -13,6 +13,9 @@ from newsmill.knowledge.spans import COARSE, Span
 SAME_NAME = 3.0
 """Evidence that a surname has from the full name of a person in the same text."""
 
+SHARING = 2.5
+"""Evidence that a full name needs for its short forms to take its type."""
+
 DEFINED = 6.0
 """Evidence that an acronym has from the long form that it stands behind in brackets."""
 
@@ -81,6 +84,8 @@ def _share_with_short_forms(groups: dict[str, dict[str, float]]) -> None:
         if not others:
             continue
         best = max(COARSE, key=total.__getitem__)
+        if total[best] < SHARING:
+            continue
         if best == "PER":
             short[others[-1]]["PER"] = SAME_NAME
             short[first]["PER"] = max(short[first]["PER"], SAME_NAME / 2)

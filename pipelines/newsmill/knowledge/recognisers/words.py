@@ -23,7 +23,7 @@ _BEFORE_NUMBER = frozenset(
 _OF = frozenset(("of", "for"))
 _NO_JOINERS = frozenset(("e", "y", "und", "et"))
 _ENGLISH_JOINERS = cues("particles") - _NO_JOINERS
-_OTHER_JOINERS = _ENGLISH_JOINERS - cues("articles") | frozenset(("de", "des"))
+_OTHER_JOINERS = _ENGLISH_JOINERS - {"le", "la", "les", "lo", "el", "al"}
 _LEADING_PARTICLES = frozenset("al el bin ibn van von de di da del den ten ter abu".split())
 _TAKES_OF = (
     cues("organisation_heads")
@@ -49,7 +49,7 @@ class Word:
 
     __slots__ = ("_low", "capital", "end", "start", "starts", "text")
 
-    def __init__(self, text: str, start: int, end: int, *, capital: bool, starts: bool) -> None:
+    def __init__(self, text: str, start: int, end: int, capital: bool, starts: bool) -> None:
         self.text = text
         self.start = start
         self.end = end
@@ -61,7 +61,7 @@ class Word:
     def low(self) -> str:
         """Folded; made when first asked for, which for most words is never."""
         if self._low is None:
-            self._low = fold(self.text)
+            self._low = self.text.lower() if self.text.isascii() else fold(self.text)
         return self._low
 
 
@@ -76,11 +76,11 @@ def split(text: str, language: str) -> list[Word]:
         for match in found:
             word = match[0]
             start, end = match.span()
-            if line.startswith(".", end) and word[0].isupper() and word.lower() in cues("states"):
+            if word[0].isupper() and line.startswith(".", end) and word.lower() in cues("states"):
                 word, end = f"{word}.", end + 1
             capital = is_capital(word) and (common is None or word.lower() not in common)
             starts = capital and (before is None or _breaks(text[before.end : position + start], before))
-            before = Word(word, position + start, position + end, capital=capital, starts=starts)
+            before = Word(word, position + start, position + end, capital, starts)
             words.append(before)
         position += len(line) + 1
     return words

@@ -14,6 +14,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from newsmill.knowledge.gazetteer import Candidate, Gazetteer
 from newsmill.knowledge.mentions import Found
@@ -24,6 +25,8 @@ CUT = 0.5
 more right links than it drops wrong ones."""
 
 _ACRONYM = re.compile(r"\((?:the )?[\"“'‘]?([A-Z][A-Za-z0-9&.-]{1,9})[\"”'’]?\)")
+_MOST_ALIKE = 50  # longer names that are looked at for one short name
+_MOST_ACRONYMS = 100  # of one text; a bound on the cost of hostile ones
 _AT_HOME = 0.3  # share of a country's evidence from which "Congress" is its congress
 _RENOWNED = 1_000_000.0  # weight from which a name needs no recogniser to vouch for it
 _TITLE_WORDS = frozenset("the of and for in on to de la le du des der die das von van al el bin y e".split())
@@ -74,7 +77,7 @@ def link(
         places: By a mention's start, the place that `places.resolve` chose and its score.
         countries: Share of the document's evidence by country, 0–1.
     """
-    introduced = dict(acronyms(text, found))
+    introduced = dict(islice(acronyms(text, found), _MOST_ACRONYMS))
     found = _with_uses(text, found, introduced)
     names = _names(found)
     for folded, name in names.items():
@@ -243,9 +246,13 @@ def _document_pass(names: dict[str, _Name], introduced: Mapping[str, Found]) -> 
     for folded, name in persons:
         words = folded.replace(".", "").split()
         for word in {words[0], words[-1]}:
-            if word not in _TITLE_WORDS:
+            if word not in _TITLE_WORDS and len(by_word[word]) < _MOST_ALIKE:
                 by_word[word].append(name)
-    bodies = [(f, n) for f, n in names.items() if n.coarse == "ORG" and " " in f]
+    bodies: dict[str, list[tuple[str, _Name]]] = defaultdict(list)  # by first word, and by initials
+    for folded, name in names.items():
+        if name.coarse == "ORG" and " " in folded:
+            bodies[folded.split(" ", 1)[0]].append((folded, name))
+            bodies[_initials(folded)].append((folded, name))
     for folded, name in names.items():
         if " " not in folded and name.coarse in ("PER", None) and folded in by_word:
             full = _nearest(by_word[folded], name)
@@ -254,8 +261,10 @@ def _document_pass(names: dict[str, _Name], introduced: Mapping[str, Found]) -> 
             ):
                 _take(name, full)
         elif _may_be_short(name):
-            longer = [n for f, n in bodies if f.startswith(folded + " ") and f != folded]
-            longer = longer or [n for f, n in bodies if folded.isalnum() and _is_initials(name, f)]
+            alike = bodies.get(folded.split(" ", 1)[0], ())[:_MOST_ALIKE]
+            longer = [n for f, n in alike if f.startswith(folded + " ")]
+            if not longer and len(folded) >= 3 and name.mentions[0].text.isupper():
+                longer = [n for f, n in alike if _initials(f) == folded]
             if longer:
                 _take(name, _nearest(longer, name))
 
@@ -268,13 +277,8 @@ def _may_be_short(name: _Name) -> bool:
     return name.coarse == "ORG" and not known
 
 
-def _is_initials(name: _Name, long: str) -> bool:
-    text = name.mentions[0].text
-    return (
-        text.isupper()
-        and len(text) >= 3
-        and text.lower() == "".join(w[0] for w in re.split(r"[\s-]+", long) if w and w not in _TITLE_WORDS)
-    )
+def _initials(folded: str) -> str:
+    return "".join(w[0] for w in re.split(r"[\s-]+", folded) if w and w not in _TITLE_WORDS)
 
 
 def _nearest(longer: list[_Name], name: _Name) -> _Name:

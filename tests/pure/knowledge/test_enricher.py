@@ -1,4 +1,8 @@
 import json
+import os
+import subprocess
+import sys
+import time
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -6,8 +10,11 @@ import pytest
 
 from newsmill.config import EnrichConfig
 from newsmill.errors import ConfigError
+from newsmill.knowledge.build import build
 from newsmill.knowledge.document import Document
 from newsmill.knowledge.enricher import Enricher
+from newsmill.knowledge.gazetteer import Gazetteer
+from newsmill.knowledge.packages import user_entries
 from newsmill.knowledge.steps import COLUMNS, steps
 from newsmill.records import Entity
 
@@ -222,3 +229,60 @@ def test_links_keep_their_precision_on_news(enricher: Enricher, shared: Path) ->
                     right += gold[m.start, m.end] == entity.wikidata_id
     assert asked > 150
     assert right / asked > 0.9
+
+
+def test_enricher_of_the_guide_works(enricher: Enricher) -> None:
+    guide = Path(__file__).parents[3] / "docs/guide/knowledge.md"
+    code = guide.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    names: dict[str, type] = {}
+    exec(code, names)
+    made = [names["CountryTopics"](EnrichConfig())]
+    found = Enricher(enricher._gazetteer, made, rules=enricher._rules).enrich_text(
+        "In Lahore.", language="en"
+    )
+    assert found.topics == ("country:PK",)
+
+
+def test_files_of_the_guide_build(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[3] / "docs/guide/knowledge.md").read_text(encoding="utf-8")
+    for kind in ("yaml", "csv"):
+        (tmp_path / f"own.{kind}").write_text(guide.split(f"```{kind}\n")[1].split("```")[0])
+    build(user_entries([tmp_path / "own.yaml", tmp_path / "own.csv"]), tmp_path / "kb", sources={})
+    kb = Gazetteer.open(tmp_path / "kb")
+    assert {c.role for c in kb.lookup("Diet")} == {"domestic"}
+    assert kb.lookup("New Town")[0].lat == pytest.approx(41.41)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Aaaa Bbbb Council (A{0:X}C) said. Mr Bbbb{0} went to Springfield. ",
+        "Aaaa{0} Bbbb{0} Corp and Aaaa met. ",
+    ],
+)
+def test_cost_grows_with_the_text_and_not_with_its_square(enricher: Enricher, line: str) -> None:
+    def took(lines: int) -> float:
+        text = "".join(line.format(n) for n in range(lines))
+        started = time.process_time()
+        enricher.enrich_text(text, language="en")
+        return time.process_time() - started
+
+    took(300)
+    assert took(2400) < 20 * max(took(300), 0.01)
+
+
+def test_rows_do_not_depend_on_the_hash_seed(enricher: Enricher) -> None:
+    script = (
+        "import sys, hashlib; from newsmill.config import EnrichConfig; import msgspec\n"
+        "from newsmill.knowledge.enricher import Enricher\n"
+        "found = Enricher.open(EnrichConfig()).enrich_text(sys.stdin.read(), language='en', title='Kabul')\n"
+        "print(hashlib.sha256(msgspec.json.encode(found)).hexdigest())"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", script], input=TEXT * 3, env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }  # fmt: skip
+    assert len(told) == 1

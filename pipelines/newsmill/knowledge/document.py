@@ -70,8 +70,17 @@ class Document:
         ]
         comma_pairs(self.text, toponyms)
         country, votes = site_votes(self.gazetteer, self.url)
-        resolve(toponyms, country=country, votes=votes)
+        resolve(toponyms, country=country, votes=[*votes, *self._title_votes(toponyms)])
         return toponyms
+
+    def _title_votes(self, toponyms: Sequence[Toponym]) -> list[tuple[Candidate, ...]]:
+        """Places that the title names and the text does not."""
+        named = {t.name for t in toponyms}
+        return [
+            places
+            for f in gather(self.title or "", self.language, self.gazetteer, [])
+            if not f.common and f.folded not in named and (places := _places_first(f))
+        ]
 
     @cached_property
     def countries(self) -> dict[str, float]:

@@ -2,9 +2,8 @@
 
 Each name starts with the weights of its bearers (roughly their population). Then names vote for each
 other: a bearer gains where other names of the document have bearers in the same country, the same
-first-order division and close by, and where the site's domain says so. "Athens, Texas" binds
-hard. A few rounds settle it; it is expectation and maximisation over log-linear scores, with every
-term readable in `explain`.
+first-order division and close by, and where the site's domain or the title says so. "Athens, Texas"
+binds hard. A few rounds over log-linear scores settle it.
 
 The method is the usual one of geoparsing (spatial minimality and containment: Leidner, Sinclair and
 Webber 2003; Lieberman and Samet 2010 on local news); the constants were set on the visible halves of

@@ -39,6 +39,12 @@ def test_site_tells_the_country(enricher: Enricher) -> None:
     assert places(enricher, text, "https://news.example.com.au/1")["Perth"].country == "AU"
 
 
+def test_title_tells_the_place(enricher: Enricher) -> None:
+    text = "The mayor of Perth opened the bridge."
+    found = enricher.enrich_text(text, language="en", title="New bridge for Scotland after Dundee's").places
+    assert [(p.name, p.country) for p in found] == [("Perth", "GB")]
+
+
 def test_streets_and_persons_are_no_places(enricher: Enricher) -> None:
     found = places(
         enricher, "Mr. Lincoln met Paris Hilton in Madison Avenue after Judge Houston spoke in Boston."

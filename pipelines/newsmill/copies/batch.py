@@ -125,7 +125,7 @@ class Batch:
         sketches: Iterable[Sketch],
         given: Mapping[Position, tuple[int, str]] | None = None,
     ) -> None:
-        once = {sketch.position: sketch for sketch in sketches}
+        once = {sketch.position: sketch.comparable() for sketch in sketches}
         self._store = store
         self._min_containment = min_containment
         self._batch_id = batch_id

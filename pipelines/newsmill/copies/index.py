@@ -70,12 +70,12 @@ class CopyIndex:
     def seed(self, rows: Iterable[Sketch | SeedRow]) -> None:
         """Learn rows of the lake on a fresh start; `version` stays as it is.
 
-        Rows keep the revision and cluster id that they have. What is known already is passed over. Rows may
+        Rows keep the revision and cluster id that they have. Of a row whose sketch another version made, only
+        the URL and its content are learnt. What is known already is passed over. Rows may
         come in any order, but those out of the order of their ingest time are kept longer than the horizon.
 
         Raises:
             msgspec.ValidationError: when a row's sketch is none.
-            ConfigError: when a row's sketch was made by another version of the sketch.
         """
         rows = iter(rows)
         while some := list(islice(rows, SEED_ROWS)):

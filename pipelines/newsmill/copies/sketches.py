@@ -18,7 +18,6 @@ import regex
 import xxhash
 from numpy.typing import NDArray
 
-from newsmill.errors import ConfigError
 from newsmill.records import Draft, Micros, Page, Position, Record
 
 VERSION: Final = 1
@@ -102,12 +101,19 @@ class Sketch(Record, frozen=True, kw_only=True):
 
         Raises:
             msgspec.ValidationError: when the bytes are no sketch.
-            ConfigError: when another version made them.
         """
-        decoded = msgspec.msgpack.decode(encoded, type=cls)
-        if decoded.version != VERSION:
-            raise ConfigError(f"copies index: a sketch of version {decoded.version}, this is {VERSION}")
-        return decoded
+        return msgspec.msgpack.decode(encoded, type=cls)
+
+    def comparable(self) -> Sketch:
+        """This sketch; without its text, where another version made it.
+
+        Redeliveries and revisions are still known by such a sketch, copies aren't.
+        """
+        if self.version == VERSION:
+            return self
+        return msgspec.structs.replace(
+            self, text_hash=0, shingles=0, hashes=b"", sums=b"", keys=b"", title=b"", lead=b""
+        )
 
 
 def sketch(draft: Draft) -> Sketch:

@@ -477,6 +477,17 @@ def test_index_seeded_from_rows_decides_as_the_one_that_wrote_them(order):
             assert found.duplicate.cluster_id == expected.duplicate.cluster_id
 
 
+def test_urls_are_known_when_another_version_made_the_seeds_sketches():
+    ready, old = index(), at(made(story(1), "a", 1), version=99)
+    ready.seed([SeedRow(sketch=old.encode(), revision=4, cluster_id="c" * 32)])
+    again, changed, copy = decided(
+        [made(story(1), "a", 2), made(story(2), "a", 3), made(story(1), "b", 4)], ready=ready
+    )
+    assert (again.fate, again.revision, again.duplicate.cluster_id) == (Fate.REDELIVERY, 4, "c" * 32)
+    assert (changed.fate, changed.revision) == (Fate.REVISION, 5)
+    assert copy.fate is Fate.ARTICLE
+
+
 # Load
 
 

@@ -25,7 +25,7 @@ def configure(*, verbose: bool, quiet: bool) -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # the one of the moment
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

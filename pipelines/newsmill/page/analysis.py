@@ -15,7 +15,7 @@ from trafilatura import bare_extraction
 
 from newsmill.config import InputConfig, PageConfig
 from newsmill.errors import Code, Rejected
-from newsmill.page import classify, decoding, metadata, structured
+from newsmill.page import classify, decoding, metadata, overrides, structured
 from newsmill.page.document import Element, parse
 from newsmill.page.metadata import Facts
 from newsmill.page.passages import Passage, passages
@@ -59,17 +59,22 @@ def read_page_any(raw: RawPage, *, page: PageConfig, input: InputConfig) -> tupl
         return _nothing(reason, text.charset)
     root = parse(text.text, page)
     elements = list(root.iter())  # lxml makes an element's Python object anew whenever none is held
-    found = _read(root, raw, text)
+    shown = overrides.apply(root, raw.url, page.site_overrides) if page.site_overrides is not None else root
+    found = _read(root, shown, raw, text)
     elements.clear()
     return found
 
 
-def _read(root: Element, raw: RawPage, text: decoding.Text) -> tuple[Page, NotArticle | None]:
+def _read(root: Element, shown: Element, raw: RawPage, text: decoding.Text) -> tuple[Page, NotArticle | None]:
+    """Read a page whose text is looked for in the part `shown` of its tree."""
     url = raw.final_url or raw.url
     facts = metadata.facts(root, url)
-    found = passages(root)
-    second = _trafilatura(root)
-    selection = select(found, facts.titles, fold(facts.description or ""), Vote(second))
+    found = passages(shown)
+    description = fold(facts.description or "")
+    selection, second = select(found, facts.titles, description, None), ""
+    if selection.doubts:
+        second = _trafilatura(shown)
+        selection = select(found, facts.titles, description, Vote(second))
     body = "\n".join(found[n].text for n in selection.kept)
     stated = structured.text(facts.article.get("articleBody")) or ""
     extraction = _extraction(body, second, stated, found, selection, facts, text)

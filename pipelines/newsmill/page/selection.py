@@ -26,6 +26,10 @@ MAIN_SHARE: Final = 0.75
 LEAST_SHARE: Final = 0.4
 """With less than this share of the second extractor's words, its passages are taken instead."""
 
+SURE_WEIGHT: Final = 100
+SURE_SHARE: Final = 0.15
+"""A choice is sure with this many words of prose, and no more than this share of them in question."""
+
 UNVOTED_WEIGHT: Final = 0.7
 """Prose that the second extractor leaves out weighs less in the search for the main frame."""
 
@@ -63,6 +67,8 @@ _REMOVING_TAGS: Final[tuple[str, ...]] = ("figure", "figcaption", "footer", "nav
 _DOUBTFUL_TAGS: Final[tuple[str, ...]] = ("aside", "form", "header", "address", "details", "article")
 _SENTENCE_END: Final = re.compile(r"[.!?…。！？؟।:]['\"”’»›)\]]*$")
 _UNSPACED: Final = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
+_OPEN_TO_VOTES: Final = ("role:", "element:a", "element:d", "element:f", "element:h", "teaser")
+_LEAD_WINDOW: Final = 30
 _FEW_WORDS: Final = 3
 _MOST_SEARCHED: Final = 200_000_000
 """Characters searched for the lines of one page, so that many lines cost no square of them."""
@@ -79,6 +85,7 @@ class Selection:
     removed: tuple[tuple[int, str], ...]  # (passage, rule), inside the main frame only
     main: Frame | None
     weight: float  # words of kept prose
+    doubts: tuple[str, ...] = ()  # what a second extractor's vote could change
 
 
 def length(text: str) -> int:
@@ -109,7 +116,9 @@ class Vote:
         return self._searched < _MOST_SEARCHED and f" {folded} " in self._text
 
 
-def select(passages: Sequence[Passage], titles: Sequence[str], description: str, vote: Vote) -> Selection:
+def select(
+    passages: Sequence[Passage], titles: Sequence[str], description: str, vote: Vote | None
+) -> Selection:
     """Choose the article's passages.
 
     Args:
@@ -118,10 +127,10 @@ def select(passages: Sequence[Passage], titles: Sequence[str], description: str,
         description: What the page says it is about, folded: the lead often says the same.
         vote: What the second extractor found. It can save a passage from a rule that reads only a
             class name, adds a lead that stands before the main frame, and drops short lines that
-            it doesn't know.
+            it doesn't know. None: there is no vote yet; `doubts` tells whether one is worth its cost.
     """
     weights = [_prose(p) for p in passages]
-    voted = {n for n, p in enumerate(passages) if p.text in vote}
+    voted = {n for n, p in enumerate(passages) if p.text in vote} if vote is not None else set()
     frames = _Frames(passages, weights, voted)
     main = frames.main()
     inside = [n for n, p in enumerate(passages) if main is not None and _is_under(p.frame, main)]
@@ -169,7 +178,42 @@ def select(passages: Sequence[Passage], titles: Sequence[str], description: str,
     if sum(passages[n].words for n in kept) < LEAST_SHARE * others:
         rules = {n: rule for n, rule in plain.items() if rule is not None}
         kept = voted - rules.keys()
-    return Selection(tuple(sorted(kept)), tuple(sorted(rules.items())), main, sum(weights[n] for n in kept))
+    doubts = _doubts(passages, weights, frames, inside, rules, kept, start) if vote is None else ()
+    weight = sum(weights[n] for n in kept)
+    return Selection(tuple(sorted(kept)), tuple(sorted(rules.items())), main, weight, doubts)
+
+
+def _doubts(
+    passages: Sequence[Passage],
+    weights: Sequence[float],
+    frames: _Frames,
+    inside: Sequence[int],
+    rules: dict[int, str],
+    kept: set[int],
+    start: int,
+) -> tuple[str, ...]:
+    """Where a choice made without a vote may be wrong."""
+    total = sum(weights[n] for n in kept)
+    doubts = []
+    if total < SURE_WEIGHT:
+        doubts.append("little prose")
+    removed = sum(weights[n] for n in inside if rules.get(n, "").startswith(_OPEN_TO_VOTES))
+    if removed > SURE_SHARE * total:
+        doubts.append("prose removed for its class")
+    within = set(inside)
+    outside = sum(
+        w for n, w in enumerate(weights) if w and n not in within and not frames.repels(passages[n].frame)
+    )
+    if outside > SURE_SHARE * total:
+        doubts.append("prose outside the main frame")
+    if any(
+        weights[n] for n in range(max(0, start - _LEAD_WINDOW), start) if n not in kept and n not in rules
+    ):
+        doubts.append("prose above the main frame")
+    short = sum(passages[n].words for n in kept if not weights[n] and passages[n].frame.tag not in HEADINGS)
+    if short > SURE_SHARE * total:
+        doubts.append("many short lines")
+    return tuple(doubts)
 
 
 def _title_at(passages: Sequence[Passage], titles: set[str], start: int) -> int:
@@ -225,7 +269,8 @@ class _Frames:
         self.trunk = {key for key, weight in raw.items() if weight >= TRUNK_SHARE * total}
         self._nearly_all = {key for key, weight in raw.items() if weight >= 0.9 * total}
 
-    def _repels(self, frame: Frame) -> bool:
+    def repels(self, frame: Frame) -> bool:
+        """Whether a frame is one of those that never hold an article."""
         for around in lineage(frame):
             if id(around) not in self.trunk and (around.roles & _REPELLING or around.tag in _REPELLING_TAGS):
                 return True
@@ -243,7 +288,7 @@ class _Frames:
                 continue
             if n not in self._voted:
                 weight *= UNVOTED_WEIGHT
-            if self._repels(p.frame):
+            if self.repels(p.frame):
                 weight *= 0.1
             for frame in lineage(p.frame):
                 held[id(frame)] = held.get(id(frame), 0.0) + weight

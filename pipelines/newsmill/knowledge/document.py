@@ -23,6 +23,7 @@ _METONYM_AFTER = re.compile(
 _METONYM_BETWEEN = re.compile(
     r"(?:relations|ties|talks|tensions|dialogue|negotiations|dispute|deal)\s+(?:between|with)\s+(?:\w+\s+and\s+)?$"
 )
+_PLACE_SHARE = 0.05  # of a name's weight that must be places' for it to be one in a place's stead
 _GOVERNING = frozenset(("country", "city"))
 
 
@@ -127,4 +128,5 @@ def _places_first(found: Found) -> tuple[Candidate, ...]:
     """The places a mention can mean, where a place is the likeliest meaning or a recogniser says so."""
     if not found.candidates or (found.candidates[0].coarse != "LOC" and found.coarse != "LOC"):
         return ()
-    return tuple(c for c in found.candidates if c.coarse == "LOC")
+    places = tuple(c for c in found.candidates if c.coarse == "LOC")
+    return places if sum(c.prior for c in places) >= _PLACE_SHARE else ()

@@ -121,6 +121,10 @@ class Gazetteer:
         number = self._trie.get(key(surface))
         return () if number is None else self._candidates(number)
 
+    def spelled(self, surface: str, language: str) -> tuple[Candidate, ...]:
+        """The entities that `surface` can name as it is written, likeliest first."""
+        return _spelled(self.lookup(surface), surface, language)
+
     def longest(self, letters: str) -> tuple[Candidate, ...]:
         """The bearers of the longest name of at least five letters that `letters` begins with."""
         names = [n for n in self._trie.prefixes(fold(letters)) if len(n) >= 5]

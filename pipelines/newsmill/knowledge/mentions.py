@@ -42,6 +42,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 _LARGE = 500_000.0  # weight from which a place is believed in any language
 _LEAST, _LEAST_NOUN = 5_000.0, 20_000.0
 _CAPITAL_NOUNS = frozenset(("de", "lb"))
+_SHORT = 100_000.0  # weight from which a place of up to three letters is believed
 _MAJOR = 1_000_000.0  # weight from which a place that is also a common word is believed on sight
 
 
@@ -90,7 +91,7 @@ def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]
             found += [_from_match(text, matches[i], "LOC") for i in places]
             used.update(inside)
             continue
-        found.append(_from_span(text, span, gazetteer))
+        found.append(_from_span(text, span, language, gazetteer))
         for index in inside:
             match = matches[index]
             held = span.start <= match.start and match.end <= span.end
@@ -174,9 +175,15 @@ def _from_match(text: str, match: Match, coarse: str | None, *, inside: bool = F
     )  # fmt: skip
 
 
-def _from_span(text: str, span: Span, gazetteer: Gazetteer) -> Found:
+def _from_span(text: str, span: Span, language: str, gazetteer: Gazetteer) -> Found:
     surface = text[span.start : span.end]
-    candidates = tuple(c for c in gazetteer.lookup(surface) if c.role not in ("capitals", "postal"))
+    candidates = gazetteer.spelled(surface, language)
+    if candidates and _is_other(
+        text,
+        Match(start=span.start, end=span.end, candidates=candidates, common=gazetteer.is_common(surface)),
+        language,
+    ):
+        candidates = tuple(c for c in candidates if c.coarse != "LOC")
     return Found(start=span.start, end=span.end, text=surface, candidates=candidates, coarse=span.coarse)
 
 
@@ -198,8 +205,8 @@ def _is_other(text: str, match: Match, language: str) -> bool:
     if previous.lower() in _TITLES and " " not in text[match.start : match.end]:
         return True
     if match.common and best.weight < _MAJOR:
-        return _begins_sentence(text, match.start) or not following.startswith(",")
-    return False
+        return _begins_sentence(text, match.start) or not text.startswith(", ", match.end)
+    return match.end - match.start <= 3 and best.weight < _SHORT and text[match.end - 1].isalpha()
 
 
 def _begins_sentence(text: str, start: int) -> bool:

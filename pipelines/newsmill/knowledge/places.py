@@ -25,6 +25,7 @@ _ROUNDS = 3
 _POPULATION = 0.55  # exponent of a bearer's weight
 _COUNTRY, _DIVISION, _NEAR = 1.2, 2.2, 1.2
 _SITE = 2.5  # for bearers in the country of the site's top-level domain
+_SURE = 0.9  # prior from which a region of many countries, which no country speaks for, needs no votes
 _BOUND = 9.0  # "Athens, Texas"
 _CELL = 1.0  # degrees
 
@@ -138,7 +139,8 @@ class _Name:
     """All mentions of one name: they mean one place."""
 
     def __init__(self, bearers: tuple[Candidate, ...], count: float) -> None:
-        self.bearers = bearers[:_MOST]
+        region = bearers[0].country is None and bearers[0].prior >= _SURE
+        self.bearers = bearers[: 1 if region else _MOST]
         self.count = count
         self.bonus = [0.0] * len(self.bearers)
         self.belief: list[float] = []

@@ -368,7 +368,8 @@ def summary_of(files: Sequence[DataFile]) -> Summary:
             ).to_pylist()
             total.fates.update(row["fate"] for row in rows)
             total.reasons.update((row["fate"], row["reason"]) for row in rows if row["reason"])
-            total = replace(total, records=len(rows), bytes=sum(row["bytes"] or 0 for row in rows))
+            size = sum(row["bytes"] or 0 for row in rows)
+            total = replace(total, records=total.records + len(rows), bytes=total.bytes + size)
         elif file.table == "articles":
             rows = pq.read_table(file.path, columns=["lang", "duplicate"], partitioning=None).to_pylist()
             total.languages.update(row["lang"] for row in rows)

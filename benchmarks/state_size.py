@@ -1,0 +1,99 @@
+"""Bytes that one page is at each step of the endless job, and in the copies index: for sizing.
+
+Usage: python benchmarks/state_size.py [--pages N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from newsmill.config import CopiesConfig, EnrichConfig, InputConfig, KeepBody, OnReserved, PageConfig
+from newsmill.copies.index import CopyIndex
+from newsmill.copies.sketches import Sketch
+from newsmill.errors import Rejected
+from newsmill.knowledge.enricher import Enricher
+from newsmill.page.analysis import read_page
+from newsmill.records import Fate, NotArticle, Position, SourceRecord
+from newsmill.transforms.chunks import ArticleChunk, Extracted, SketchedChunk
+from newsmill.transforms.deduplicate import mark
+from newsmill.transforms.enrich import finish
+from newsmill.transforms.identify import identify
+from throughput import pages
+
+AT = 1_700_000_000_000_000
+TEXTS = 20_000
+
+
+def index_bytes(like: Sketch) -> float:
+    """Bytes a text of an index of many texts that have nothing in common."""
+    rng = np.random.default_rng(0)
+
+    def other(number: int) -> Sketch:
+        hashes, keys = (
+            np.sort(rng.integers(0, 2**32, size=len(old) // 4, dtype=np.uint32)).astype("<u4").tobytes()
+            for old in (like.hashes, like.keys)
+        )
+        return msgspec.structs.replace(
+            like,
+            position=Position(topic="pages", partition=0, offset=number),
+            article_id=f"{number:032x}",
+            content_hash=f"{number:032x}",
+            text_hash=int(rng.integers(1, 2**62)),
+            hashes=hashes,
+            keys=keys,
+        )
+
+    index = CopyIndex(CopiesConfig())
+    index.seed(other(number) for number in range(TEXTS))
+    return index.nbytes / index.texts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pages", type=int, default=300)
+    given = parser.parse_args()
+    shared = Path(os.environ.get("NEWSMILL_SHARED", Path(__file__).parents[2] / "shared"))
+    drafts, raw_bytes = [], 0
+    for offset, raw in enumerate(islice(pages(shared), given.pages)):
+        raw = msgspec.structs.replace(raw, position=Position(topic="pages", partition=0, offset=offset))
+        raw_bytes += len(raw.body)
+        try:
+            page = read_page(raw, page=PageConfig(), input=InputConfig())
+        except Rejected:
+            continue
+        if not isinstance(page, NotArticle):
+            record = SourceRecord(position=raw.position, value=raw.body)
+            drafts.append(identify(Extracted(record=record, raw=raw, page=page), AT + offset))
+    index = CopyIndex(CopiesConfig())
+    marked, _, _ = mark(index, "batch", [SketchedChunk(drafts=tuple(drafts))])
+    index.commit("batch")
+    enricher = Enricher.open(EnrichConfig())
+    articles = [finish(m, enricher, EnrichConfig(), KeepBody.ALL, OnReserved.KEEP) for m in marked]
+    count = len(drafts)
+    figures = {
+        "value of the record": raw_bytes / given.pages,
+        "draft with sketch (held until its batch is whole)": len(
+            msgspec.msgpack.encode(SketchedChunk(drafts=tuple(drafts)))
+        )
+        / count,
+        "sketch (held until its batch is in the lake)": sum(len(m.sketch) for m in marked) / count,
+        "finished article (held until its batch is whole)": len(
+            msgspec.msgpack.encode(ArticleChunk(articles=tuple(articles)))
+        )
+        / count,
+        f"copies index, in memory of one worker, a text of {TEXTS:,}": index_bytes(drafts[0].sketch),
+    }
+    found = sum(m.decision.fate in (Fate.ARTICLE, Fate.COPY) for m in marked)
+    print(f"{given.pages} pages, {count} articles, {found} rows; bytes a page:")
+    for name, size in figures.items():
+        print(f"  {size:10,.0f}  {name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -518,7 +518,6 @@ def killed_at_random(
             problems += verdict(work, whole=False)
         if problems:
             return [f"after kill {kill} of seed {seed}: {p}" for p in problems], recoveries
-    start = time.monotonic()
     problems += _finish(replace(work, synced=synced))
     return problems, recoveries
 
@@ -566,3 +565,14 @@ def _finish(work: Work) -> list[str]:
 
 def _expect(wanted: set[str], result: str, who: str) -> list[str]:
     return [] if result in wanted else [f"{who}: ended with {result}, not {' or '.join(sorted(wanted))}"]
+
+
+CAUGHT_BY: dict[str, Callable[[Work], list[str]]] = {
+    "fsync": lambda work: killed_at(work, "commit.done", power=True, seed=1),
+    "fence": lambda work: asleep_at(work, "table.staged.fate", nth=4),
+    "compare-and-swap": lambda work: asleep_at(work, "table.staged.fate", nth=4),
+    "ledger-last": lambda work: killed_at(work, "table.changed.fate", nth=4),
+    "idempotent-batch": lambda work: killed_at(work, "commit.appended.articles"),
+    "decision": lambda work: killed_at(work, "commit.appended.quarantine"),
+}
+"""The scenario that finds each mutant out."""

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from newsmill.lake import files, schemas
 from newsmill.lake.files import DataFile
@@ -145,6 +146,39 @@ def rows(batch: Batch, *, words: int = 40, flaky: bool = False) -> dict[str, pa.
         "fate": schemas.fates(fates),
     }
     return {table: made for table, made in found.items() if made.num_rows}
+
+
+def moved(made: dict[str, pa.Table], batch: Batch, number: int) -> dict[str, pa.Table]:
+    """Rows that were made for a first batch, as those of a later one of the same size: cheaply.
+
+    Args:
+        made: Rows of offsets from 0 on, of one partition.
+        batch: The batch that they shall be of.
+        number: How many batches lie before.
+    """
+    mark, first = f"{number:08x}", batch.slices[0].start
+
+    def marked(ids: pa.Array) -> pa.Array:
+        return pc.binary_join_element_wise(mark, pc.utf8_slice_codeunits(ids, 8), "")
+
+    found = {}
+    for table, rows in made.items():
+        for index, field in enumerate(rows.schema):
+            column = rows[field.name].combine_chunks()
+            if field.name == "offset":
+                column = pc.add(column, first)
+            elif field.name == "ingested_at":
+                column = pa.array([batch.ingested_at] * len(rows), field.type)
+            elif field.name in ("article_id", "cluster_id", "representative_id"):
+                column = marked(column)
+            elif field.name == "duplicate":
+                parts = {f.name: column.field(f.name) for f in field.type}
+                for name in ("cluster_id", "representative_id", "matched_id"):
+                    parts[name] = marked(parts[name])
+                column = pa.StructArray.from_arrays(list(parts.values()), fields=list(field.type))
+            rows = rows.set_column(index, field, column)
+        found[table] = rows
+    return found
 
 
 def write(root: Path | str, batch: Batch, *, words: int = 40, flaky: bool = False) -> list[DataFile]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -67,17 +66,7 @@ def test_25_random_kills_lose_and_repeat_nothing(tmp_path: Path) -> None:
     assert problems + seen == []
 
 
-_CAUGHT_BY: dict[str, Callable[[Work], list[str]]] = {
-    "fsync": lambda work: faults.killed_at(work, "commit.done", power=True, seed=1),
-    "fence": lambda work: faults.asleep_at(work, "table.staged.fate", nth=4),
-    "compare-and-swap": lambda work: faults.asleep_at(work, "table.staged.fate", nth=4),
-    "ledger-last": lambda work: faults.killed_at(work, "table.changed.fate", nth=4),
-    "idempotent-batch": lambda work: faults.killed_at(work, "commit.appended.articles"),
-    "decision": lambda work: faults.killed_at(work, "commit.appended.quarantine"),
-}
-
-
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_suite_fails_when_the_writer_lacks(tmp_path: Path, mutant: str) -> None:
     work = Work(tmp_path / "lake", end=200, batch=100, mutant=mutant)
-    assert _CAUGHT_BY[mutant](work) != []
+    assert faults.CAUGHT_BY[mutant](work) != []

@@ -16,7 +16,7 @@ def gc(
     grace_hours: Annotated[float, typer.Option(help="Younger files stay; at least 1.")] = 24.0,
     keep_snapshots: Annotated[
         int, typer.Option(min=1, help="Snapshots of each table that stay readable; tags always do.")
-    ] = 100,
+    ] = 50,
     dry_run: DryRun = False,
     config: ConfigFile = None,
     as_json: Json = False,

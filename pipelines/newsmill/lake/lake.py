@@ -36,7 +36,7 @@ from newsmill import failpoints
 from newsmill.config import LakeConfig
 from newsmill.errors import Fenced, LakeError, Transient
 from newsmill.lake import files as data_files
-from newsmill.lake import lease, schemas
+from newsmill.lake import lease, replacing, schemas
 from newsmill.lake.files import DataFile
 from newsmill.lake.tables import KEPT_SNAPSHOTS, LEDGER, Tables, append, set_properties
 from newsmill.records import Gap, Micros, OffsetRange, Record
@@ -117,6 +117,9 @@ class Lake:
             batch = lake.pending()
             if batch is not None and batch.files:
                 lake._publish(batch)
+            replacement = replacing.noted(lake._ledger())
+            if replacement is not None:
+                lake._publish_replacement(replacement)
             for name in ORDER:
                 tables.point(name)
         except BaseException:
@@ -244,6 +247,36 @@ class Lake:
         failpoints.reach("commit.decided")
         return self._publish(decided)
 
+    def replace(self, batch: Batch, files: Sequence[DataFile]) -> None:
+        """Put new rows of records in place of those that they had, all of them, once.
+
+        Args:
+            batch: Its slices are exactly these records; `ingested_at` is the time of the replay. It was
+                never begun.
+            files: All files that were written for them; their rows keep the time of their first batch.
+
+        Raises:
+            LakeError: A batch is pending, or the files don't hold one fate for each record. Nothing is changed.
+            Fenced: Another process has taken over.
+        """
+        for file in files:
+            _check_whole(self.tables, file)
+        check_coverage(batch, files, self._columns)
+        replacement = replacing.Replacement(at=batch.ingested_at, files=tuple(files))
+
+        def stage(table: Table, transaction: Transaction) -> bool:
+            if PENDING in table.properties:
+                raise LakeError("a batch is pending: let `newsmill run --once` finish it first")
+            return replacing.note(replacement, table, transaction)
+
+        self._change_ledger(stage)
+        failpoints.reach("replace.decided")
+        self._publish_replacement(replacement)
+
+    def _publish_replacement(self, replacement: replacing.Replacement) -> None:
+        last = max(replacement.at, self.last_ingested_at)
+        replacing.publish(self.tables, replacement, self._change_ledger, {INGESTED_AT: str(last)})
+
     def recent(self, *, days: float) -> Iterator[Seed]:
         """What the copies index is filled with at a start: rows of the last days before the newest batch."""
         newest = int(self._ledger().properties.get(INGESTED_AT, 0))
@@ -288,11 +321,12 @@ class Lake:
     def _publish(self, batch: Batch) -> Commit:
         """Append the files of a decided batch to each table that does not have them; the ledger last."""
         rows: dict[str, int] = {}
+        changed: list[Table] = []
         for name in ORDER:
             mine = [file for file in batch.files if file.table == name]
             rows[name] = sum(file.rows for file in mine)
             if name != LEDGER and mine:
-                self.tables.change(name, partial(_append_once, batch, mine))
+                changed.append(self.tables.change(name, partial(_append_once, batch, mine)))
                 failpoints.reach(f"commit.appended.{name}")
 
         def last(table: Table, transaction: Transaction) -> bool:
@@ -308,9 +342,9 @@ class Lake:
 
         ledger = self._change_ledger(last)
         failpoints.reach("commit.done")
-        for name in ORDER:
-            if len(self.tables.load(name).metadata.snapshots) >= 2 * KEPT_SNAPSHOTS:
-                self.tables.expire(name, keep=KEPT_SNAPSHOTS)
+        for table in (*changed, ledger):
+            if len(table.metadata.snapshots) >= 2 * KEPT_SNAPSHOTS:
+                self.tables.expire(table.name()[-1], keep=KEPT_SNAPSHOTS)
         return Commit(
             batch_id=batch.batch_id,
             sequence=batch.sequence,

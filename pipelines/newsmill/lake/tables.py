@@ -32,7 +32,7 @@ from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema, index_name_by_id
 from pyiceberg.serializers import ToOutputFile
 from pyiceberg.table import Table, Transaction
-from pyiceberg.table.metadata import TableMetadataV2
+from pyiceberg.table.metadata import TableMetadata, TableMetadataV2
 from pyiceberg.table.refs import MAIN_BRANCH
 from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
 from pyiceberg.table.update import (
@@ -59,7 +59,7 @@ LEDGER = "fate"
 """The table whose properties hold the lake's state, and which is committed last."""
 
 CATALOG_FILE = "catalog.db"
-KEPT_SNAPSHOTS = 100
+KEPT_SNAPSHOTS = 50
 """Snapshots of a table that are kept; older ones are dropped, so that a commit's cost stays flat."""
 
 RETRY_S = 60.0
@@ -165,7 +165,7 @@ class Tables:
         while True:
             table = self.load(name)
             _leave_retries_to_us(table)
-            transaction = table.transaction()
+            transaction = _Change(table)
             if not stage(table, transaction):
                 return table
             failpoints.reach(f"table.staged.{name}")
@@ -244,6 +244,24 @@ class Tables:
             self._catalog.register_table((NAMESPACE, schema.name), name)
         self.point(schema.name)
         return self.load(schema.name)
+
+
+class _Change(Transaction):
+    """A transaction that works out its metadata once a step.
+
+    The library's copies all of it, each snapshot included, each of the dozen times that it looks, which
+    made a commit slower with every snapshot: 4 times after 150 (benchmarks/lake.py).
+    """
+
+    _seen: tuple[TableMetadata, int, TableMetadata] | None = None
+
+    @property
+    def table_metadata(self) -> TableMetadata:
+        """The table's metadata with the changes staged so far."""
+        base, staged = self._table.metadata, len(self._updates)
+        if self._seen is None or self._seen[0] is not base or self._seen[1] != staged:
+            self._seen = (base, staged, super().table_metadata if staged else base)
+        return self._seen[2]
 
 
 def append(table: Table, transaction: Transaction, uris: Sequence[str], summary: dict[str, str]) -> None:

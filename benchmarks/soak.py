@@ -1,0 +1,142 @@
+"""Hundreds of kills, and what they did to the lake: nothing, or the soak fails.
+
+    python benchmarks/soak.py --kills 500 --seed 1
+
+Each named place of the commit protocol is hit at several seeds, with a kill, a kill with a power cut, and a
+full disk; writers sleep past their lease; the rest are kills at random times, every third with a power cut,
+while two readers loop. Then each mutant, a writer that lacks one thing which the protocol needs, must be
+found out. The last line is the verdict; the exit code is 1 unless it is `right`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+import faults
+from faults import FAILPOINTS, MUTANTS, Work
+
+ROUND = 25
+"""Kills of one lake; then it is finished, checked, and a new one is begun."""
+
+
+class Soak:
+    """Counts what was done and what went wrong."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.figures: dict[str, int] = {}
+        self.problems: list[str] = []
+        self.records = 0
+        self.recoveries: list[float] = []
+
+    def run(self, what: str, work: Work, scenario: Callable[[Work], list[str]], *, kills: int = 1) -> None:
+        """Run one scenario on a lake of its own, with readers looping."""
+        with faults.watched(work.root) as seen:
+            problems = scenario(work)
+        self.problems += [f"{what}: {problem}" for problem in (*problems, *seen)]
+        self.figures[what.split(" ")[0]] = self.figures.get(what.split(" ")[0], 0) + kills
+        self.records += work.records
+        shutil.rmtree(work.root.parent)
+        print(f"{what}: {'; '.join([*problems, *seen]) or 'right'}", flush=True)
+
+    def work(self, **settings: int) -> Work:
+        """A new lake."""
+        return Work(Path(tempfile.mkdtemp(dir=self._folder)) / "lake", **settings)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--kills", type=int, default=500, help="kills at random times")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=5, help="how often each named place is hit")
+    parser.add_argument(
+        "--batch", type=int, default=400, help="offsets of a batch, of each of two partitions"
+    )
+    arguments = parser.parse_args()
+    start = time.monotonic()
+    folder = Path(tempfile.mkdtemp(prefix="soak-"))
+    soak = Soak(folder)
+    for seed in range(arguments.seed, arguments.seed + arguments.seeds):
+        chance = random.Random(seed)
+        for place in FAILPOINTS:
+            nth, work = chance.choice((1, 1, 2)), soak.work(end=200, batch=100)
+            if seed % 2:
+                soak.run(
+                    f"killed_at {place} seed {seed}",
+                    work,
+                    lambda w, p=place, n=nth: faults.killed_at(w, p, nth=n),
+                )
+            else:
+                soak.run(
+                    f"power_cut_at {place} seed {seed}",
+                    work,
+                    lambda w, p=place, n=nth, s=seed: faults.killed_at(w, p, nth=n, power=True, seed=s),
+                )
+    for place in ("file.before_fsync", "metadata.before_fsync", "commit.decided", "table.staged.fate"):
+        soak.run(f"disk_full_at {place}", soak.work(end=200), lambda w, p=place: faults.disk_full_at(w, p))
+    for place, nth in (("commit.decided", 1), ("table.staged.articles", 1), ("table.staged.fate", 4)):
+        soak.run(
+            f"asleep_at {place}", soak.work(end=200), lambda w, p=place, n=nth: faults.asleep_at(w, p, nth=n)
+        )
+    soak.run("second_writer", soak.work(end=200), faults.second_writer)
+    soak.run("locked_catalog", soak.work(end=200), faults.locked_catalog)
+    soak.run("beside_upkeep", soak.work(end=400), faults.beside_upkeep)
+    for number in range(0, arguments.kills, ROUND):
+        kills = min(ROUND, arguments.kills - number)
+
+        def rounds(work: Work, kills: int = kills, seed: int = arguments.seed * 1000 + number) -> list[str]:
+            problems, recoveries = faults.killed_at_random(work, kills=kills, seed=seed)
+            soak.recoveries.extend(recoveries)
+            return problems
+
+        work = soak.work(end=arguments.batch * 2 * kills, batch=arguments.batch)
+        soak.run(f"killed_at_random from kill {number}", work, rounds, kills=kills)
+    caught = 0
+    for mutant in MUTANTS:
+        found = faults.CAUGHT_BY[mutant](replace(soak.work(end=200), mutant=mutant))
+        caught += bool(found)
+        print(f"mutant without {mutant}: {'caught, ' + found[0] if found else 'NOT CAUGHT'}", flush=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    right = not soak.problems and caught == len(MUTANTS)
+    times = sorted(soak.recoveries)
+    board = {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "machine": f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "seeds": f"{arguments.seed}–{arguments.seed + arguments.seeds - 1}",
+        "minutes": round((time.monotonic() - start) / 60, 1),
+        "records": soak.records,
+        "scenarios": soak.figures,
+        "violations": len(soak.problems),
+        "recovery_s": {
+            "median": round(statistics.median(times), 2) if times else None,
+            "p95": round(times[int(len(times) * 0.95)], 2) if times else None,
+            "max": round(times[-1], 2) if times else None,
+        },
+        "mutants_caught": f"{caught} of {len(MUTANTS)}",
+    }
+    print(json.dumps(board, indent=1, ensure_ascii=False))
+    for problem in soak.problems:
+        print(f"violation: {problem}")
+    print("right" if right else "wrong")
+    return 0 if right else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from newsmill.cli.options import ConfigFile, Sets, loaded
 
 
 def report(
@@ -17,15 +20,29 @@ def report(
     days: Annotated[
         float | None, typer.Option(help="Only so many days before the newest batch.", min=0)
     ] = None,
+    config: ConfigFile = None,
+    sets: Sets = None,
 ) -> None:
     """Write a page with what the lake holds: volumes, fates, sites, copies, names, places, drift, quarantine.
 
     The page is one file that needs no network and runs no script. It reads the committed rows only and
-    changes nothing, so it may be made while the mill runs.
+    changes nothing, so it may be made while the mill runs. With --config or --set the broker of these
+    settings is asked how many records wait.
     """
     from newsmill.ops.report import render
     from newsmill.ops.survey import survey
 
-    page = render(survey(lake, days=days), now=datetime.now(UTC)).encode()
+    behind = _behind(lake, config, sets) if config or sets else None
+    page = render(survey(lake, days=days, behind=behind), now=datetime.now(UTC)).encode()
     out.write_bytes(page)
     typer.echo(f"{out}: {len(page) / 1000:.0f} kB", err=True)
+
+
+def _behind(lake: str, config: Path | None, sets: list[str] | None) -> Mapping[tuple[str, int], int]:
+    from newsmill.lake.lake import Lake
+    from newsmill.ops import committed
+    from newsmill.sources import kafka
+
+    committed.rows(lake, "fate")  # refuses what is no lake; `look` would make one
+    settings = loaded(config, sets, lake__path=lake).config
+    return kafka.lag(settings.kafka, Lake.look(settings.lake).committed())

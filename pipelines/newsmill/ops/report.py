@@ -22,6 +22,8 @@ from newsmill.records import Fate
 FATES: Final = tuple(fate.value for fate in Fate)
 TEXT_CHARS: Final = 160
 """Longest text of a stranger that is shown."""
+LAGS: Final = 8
+"""Most partitions whose lag is shown."""
 DOT: Final = 16.0
 """Radius of the most named place on the map."""
 
@@ -64,6 +66,7 @@ def render(found: Survey, *, now: datetime) -> str:
         peak=max((_sum(row) for row in found.volumes), default=0),
         totals_of=_sum,
         ages=_ages(found),
+        lags=LAGS,
         flows=charts.flows(
             [row for row in found.flows if row["origin"] or row["taker"]],
             source="origin",

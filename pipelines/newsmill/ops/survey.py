@@ -5,7 +5,7 @@ Every list is cut to a number of rows that does not grow with the lake, so neith
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -43,6 +43,7 @@ class Survey:
 
     lake: str
     days: float | None
+    lag: list[Row]  # topic, partition, waiting; empty when unknown
     totals: Row  # records, bytes, first, last, articles, stories, copies, domains, languages, …
     step: timedelta  # of the rows over time
     volumes: list[Row]  # bucket, and the records of each fate
@@ -62,12 +63,15 @@ class Survey:
     versions: list[Row]  # what, version, articles
 
 
-def survey(lake: str, *, days: float | None = None) -> Survey:
+def survey(
+    lake: str, *, days: float | None = None, behind: Mapping[tuple[str, int], int] | None = None
+) -> Survey:
     """Look at a lake.
 
     Args:
         lake: Its folder or URI.
         days: Only rows of so many days before the newest batch; all where absent.
+        behind: Offsets between the lake and the end of each (topic, partition), where they are known.
 
     Raises:
         ConfigError: There is no lake.
@@ -78,6 +82,7 @@ def survey(lake: str, *, days: float | None = None) -> Survey:
     return Survey(
         lake=lake,
         days=days,
+        lag=_lag(behind or {}),
         totals=totals,
         step=step,
         volumes=_volumes(asked, step),
@@ -281,6 +286,11 @@ def _volumes(asked: _Questions, step: timedelta) -> list[Row]:
         rows.append({"bucket": bucket, **found.get(bucket, {})})
         bucket += step
     return rows
+
+
+def _lag(behind: Mapping[tuple[str, int], int]) -> list[Row]:
+    rows = ({"topic": t, "partition": p, "waiting": n} for (t, p), n in sorted(behind.items()))
+    return sorted(rows, key=lambda row: -row["waiting"])
 
 
 def _drift(asked: _Questions) -> list[DriftEvent]:

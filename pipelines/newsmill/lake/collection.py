@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pyiceberg.table import Table
 
 from newsmill.errors import ConfigError, LakeError
-from newsmill.lake import files
+from newsmill.lake import files, replacing
 from newsmill.lake.lake import pending_batch
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.storage import TEMPORARY, Listed
@@ -67,13 +67,21 @@ def unseen(tables: Tables) -> Iterator[Listed]:
     for name in TABLES:
         # Listed before the snapshots are read: what is written after that is not on the list.
         there = [found for found in tables.store.walk(name) if found.path.endswith(_OURS)]
-        named = named_files(tables, tables.load(name))
-        batch = pending_batch(tables.load(LEDGER))
+        ledger = tables.load(LEDGER)
+        named = named_files(tables, tables.load(name)) | _decided(ledger)
+        batch = pending_batch(ledger)
         growing = None if batch is None else files.folder(name, batch.ingested_at) + "/"
         for found in there:
             waits = growing is not None and found.path.startswith(growing)
             if not waits and tables.store.uri(found.path) not in named:
                 yield found
+
+
+def _decided(ledger: Table) -> set[str]:
+    """Files that the ledger notes: a batch or a replay that the next writer will finish."""
+    batch, replacement = pending_batch(ledger), replacing.noted(ledger)
+    noted = [*(batch.files if batch else ()), *(replacement.files if replacement else ())]
+    return {file.path for file in noted}
 
 
 def named_files(tables: Tables, table: Table) -> set[str]:

@@ -14,7 +14,7 @@ import pytest
 import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError
-from newsmill.lake import collection, compaction, rewriting, schemas
+from newsmill.lake import collection, compaction, replacing, rewriting, schemas
 from newsmill.lake.audit import audit
 from newsmill.lake.lake import Lake
 from newsmill.lake.takedown import take_down
@@ -157,6 +157,19 @@ def test_gc_leaves_young_files_and_those_of_the_batch_under_way(filled: Lake, co
     list(collection.collect(filled.tables, grace_s=3600))
     filled.commit(batch, written)
     assert audit(config.path).findings == []
+
+
+def test_gc_leaves_the_files_of_a_replay_that_was_decided_and_cut_off(
+    closed_hour: Lake, config: LakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next writer has to finish it with these files."""
+    rows = schemas.gaps([("t", 0, 1, 2)], reason="x", ingested_at=LATER)
+    written, _ = rewriting.write(closed_hour.tables, schemas.TABLES["fate"], rows)
+    noted = replacing.Replacement(at=LATER, files=(written,))
+    closed_hour.tables.change("fate", lambda t, tx: replacing.note(noted, t, tx))
+    aged(config)
+    gone = list(collection.collect(closed_hour.tables, grace_s=3600))
+    assert written.path.rsplit("/", 1)[1] not in {Path(g.path).name for g in gone}
 
 
 def test_gc_refuses_a_short_grace_time(filled: Lake) -> None:

@@ -28,8 +28,8 @@ RECENT: Final = 15
 MIN_PAST: Final = 40
 PAST: Final = 1000
 """Weight, in pages, beyond which the past fades."""
-Z: Final = 5.0
-"""How far out a change must be: a chance of 6 in ten million for one test."""
+Z: Final = 4.0
+"""How far out a change must be, twice in a row: `benchmarks/drift.py` prints what that costs and finds."""
 MIN_SHARE_CHANGE: Final = 0.25
 MIN_LENGTH_RATIO: Final = 1.6
 DOMAINS: Final = 20_000

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _QUOTES = dict.fromkeys("’‘ʼ`´ʻʹ′", "'")
 _HYPHENS = dict.fromkeys("‐‑‒–—−", "-")
@@ -46,6 +47,7 @@ def fold(text: str) -> str:
     return folded
 
 
+@lru_cache(maxsize=50_000)
 def key(name: str) -> str:
     """The key of a name: folded, with single spaces."""
     folded = fold(name)

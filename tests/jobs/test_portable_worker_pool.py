@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ import pytest
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc, endpoints_pb2
 
 from newsmill.errors import ConfigError
-from newsmill.ops import worker_pool
+from newsmill.ops import prism, worker_pool
 from newsmill.ops.worker_pool import Address, WorkerPool, address
 
 LISTEN = "0A"
@@ -188,3 +189,19 @@ def test_workers_end_when_the_pool_is_killed(process: tuple[subprocess.Popen[str
     finally:
         os.close(handle)
     running.wait()
+
+
+def test_dev_portable_runs_both_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    if problems := prism.missing():
+        pytest.skip("; ".join(problems))
+    command = ["dev", "portable", "--data", str(tmp_path), "--job-port", "0", "--pool-port", "0"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "newsmill", *command], stdout=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        *_, job, _, pool = running.stdout.readline().split()
+        for given in (job, pool):
+            at = address(given.partition("=")[2])
+            socket.create_connection((at.host, at.port), timeout=5).close()
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(timeout=30) == 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import threading
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -71,6 +73,36 @@ def status(data: Data = None, as_json: Json = False) -> None:
         typer.echo("nothing runs; start it with: newsmill dev up")
     if running is None:
         raise typer.Exit(1)
+
+
+@app.command()
+def portable(
+    data: Data = None,
+    job_port: Annotated[int, typer.Option(help="Port of the job service; 0 takes a free one.")] = 8099,
+    pool_port: Annotated[int, typer.Option(help="Port of the worker pool; 0 takes a free one.")] = 50000,
+) -> None:
+    """Run a job service (prism) and a worker pool until Ctrl-C, for `newsmill run --runner prism`.
+
+    Needs Go for the first start. The job service listens on every address: not for a machine that others
+    can reach.
+    """
+    from newsmill.ops.prism import DevPrism
+    from newsmill.ops.worker_pool import Address, WorkerPool
+
+    folder = data or _default_data()
+    folder.mkdir(parents=True, exist_ok=True)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with (
+        DevPrism(log=folder / "prism.log", port=job_port) as service,
+        WorkerPool(Address("127.0.0.1", pool_port)) as pool,
+    ):
+        typer.echo(
+            "newsmill run --runner prism"
+            f" --set portable.job_endpoint={service.endpoint} --set portable.worker_pool={pool.bound}"
+        )
+        stop.wait()
 
 
 def _default_data() -> Path:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import islice
+from math import ceil
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,10 +32,11 @@ from newsmill.records import Micros, OffsetRange, Position, SourceRecord
 from newsmill.sources import files as page_files
 from newsmill.sources import kafka
 from newsmill.sources.kafka import Plan
-from newsmill.transforms.chunks import CHUNK_RECORDS, RecordChunk
+from newsmill.transforms.chunks import CHUNK_RECORDS
 from newsmill.transforms.collect import CollectFiles
 from newsmill.transforms.decode import Withheld
 from newsmill.transforms.read import ReadRecords
+from newsmill.transforms.read_files import FileReader, ReadFiles
 from newsmill.transforms.resident import lend, withdraw
 
 IDLE_S = 1.0
@@ -159,6 +161,7 @@ class FileSource:
     def __init__(self, config: Config, paths: Sequence[Path]) -> None:
         self._config = config
         self._paths = paths
+        self._reader = f"files:{'|'.join(path.as_posix() for path in paths)}"
 
     def lag(self, committed: Committed) -> dict[tuple[str, int], int]:
         """Unknown without reading all: 1 where anything is left."""
@@ -182,20 +185,25 @@ class FileSource:
         """Files have no retention."""
 
     def read(self, pipeline: beam.Pipeline, batch: Batch) -> Any:
-        """The batch's records, read here."""
+        """The batch's records, read by the workers in turn."""
         ranges = {(s.topic, s.partition): range(s.start, s.end) for s in batch.slices}
         wanted = (
             record
             for record in page_files.read(self._paths)
             if record.position.offset in ranges.get((record.position.topic, record.position.partition), ())
         )
-        chunks = []
-        while records := tuple(islice(wanted, CHUNK_RECORDS)):
-            chunks.append(RecordChunk(ingested_at=batch.ingested_at, records=records))
-        return pipeline | "Records" >> beam.Create(chunks) | "SpreadRecords" >> beam.Reshuffle()
+        lend(self._reader, FileReader(wanted))
+        chunks = ceil(sum(s.records for s in batch.slices) / CHUNK_RECORDS)
+        return (
+            pipeline
+            | "Tickets" >> beam.Create(range(chunks))
+            | "SpreadTickets" >> beam.Reshuffle()
+            | "ReadFiles" >> ReadFiles(reader=self._reader, ingested_at=batch.ingested_at)
+        )
 
     def done(self, committed: Committed) -> None:
-        """Files need not be told."""
+        """Files need not be told; the batch's reader is no longer needed."""
+        withdraw(self._reader)
 
     def _left(self, committed: Committed) -> Iterator[SourceRecord]:
         for record in page_files.read(self._paths):
@@ -232,7 +240,7 @@ class DirectMill:
         self._lake = lake
         self._clock = clock
         self._index = CopyIndex(config.copies)
-        self._index.seed(_seeds(lake.recent(days=config.copies.horizon_days)))
+        self._index.seed(seeds(lake.recent(days=config.copies.horizon_days)))
         self._name = f"copies:{config.lake.path}"
 
     def run(self, *, once: bool, stop: threading.Event, watches: Sequence[Watch]) -> None:
@@ -350,7 +358,8 @@ class DirectMill:
         return Counter(busy)
 
 
-def _seeds(rows: Iterable[Seed]) -> Iterator[SeedRow]:
+def seeds(rows: Iterable[Seed]) -> Iterator[SeedRow]:
+    """Rows of the lake as the copies index is filled with."""
     for row in rows:
         if row.copy_sketch is not None:
             yield SeedRow(

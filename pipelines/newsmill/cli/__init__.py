@@ -15,7 +15,7 @@ from newsmill.errors import ConfigError, NewsmillError
 _COMMANDS = {
     "Run": ("run", "annotate", "ingest", "demo"),
     "Look": ("explain", "audit", "report", "doctor"),
-    "Keep": ("compact", "gc", "takedown"),
+    "Keep": ("replay", "compact", "gc", "takedown"),
 }
 _GROUPS = ("config", "kb", "dev")
 

@@ -52,6 +52,10 @@ class Enricher:
         """The enrichers, in the order that they run."""
         return tuple(step.name for step in self._steps)
 
+    def columns_of(self, name: str) -> tuple[str, ...]:
+        """The columns that an enricher fills."""
+        return next(step.columns for step in self._steps if step.name == name)
+
     def enrich(self, draft: Draft, *, statistical: bool) -> Enrichment:
         """Entities, places, countries and topics of an article.
 

@@ -232,7 +232,7 @@ class Lake:
         files = [*files, *self._gap_files(batch)]
         for file in files:
             _check_whole(self.tables, file)
-        check_coverage(batch, files, self._columns)
+        check_coverage(batch, files, self.columns)
         self._check_withheld(files)
         failpoints.reach("commit.checked")
         decided = msgspec.structs.replace(batch, files=tuple(files))
@@ -256,12 +256,12 @@ class Lake:
             files: All files that were written for them; their rows keep the time of their first batch.
 
         Raises:
-            LakeError: A batch is pending, or the files don't hold one fate for each record. Nothing is changed.
+            LakeError: A batch is pending, or the files don't hold one fate a record; nothing is changed.
             Fenced: Another process has taken over.
         """
         for file in files:
             _check_whole(self.tables, file)
-        check_coverage(batch, files, self._columns)
+        check_coverage(batch, files, self.columns)
         replacement = replacing.Replacement(at=batch.ingested_at, files=tuple(files))
 
         def stage(table: Table, transaction: Transaction) -> bool:
@@ -306,7 +306,7 @@ class Lake:
         keys, domains = tombstones(table)
         for file in files:
             if file.table == "articles":
-                rows = self._columns(file, ["url_key", "domain"])
+                rows = self.columns(file, ["url_key", "domain"])
                 if keys & set(rows["url_key"].to_pylist()) or domains & set(rows["domain"].to_pylist()):
                     raise Transient("a page of the batch was taken down meanwhile: do the batch again")
 
@@ -387,7 +387,8 @@ class Lake:
     def _ledger(self) -> Table:
         return self.tables.load(LEDGER)
 
-    def _columns(self, file: DataFile, columns: Sequence[str]) -> pa.Table:
+    def columns(self, file: DataFile, columns: Sequence[str]) -> pa.Table:
+        """Some columns of a file that was written here, checked against its page checksums."""
         with self.tables.store.open(self.tables.store.path(file.path)) as opened:
             return pq.ParquetFile(opened, page_checksum_verification=True).read(columns=list(columns))
 

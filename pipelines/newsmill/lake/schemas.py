@@ -18,6 +18,7 @@ from newsmill import __version__
 from newsmill.records import (
     Article,
     ClusterEvent,
+    Enrichment,
     Entity,
     Failure,
     FateRow,
@@ -562,14 +563,21 @@ def article_row(article: Article) -> dict[str, Any]:
         },
         "duplicate": msgspec.structs.asdict(duplicate),
         "origin": _origin(article.origin),
-        "entities": [_entity(entity) for entity in enrichment.entities],
-        "places": [_place(place) for place in enrichment.places],
-        "countries": list(enrichment.countries),
-        "topics": list(enrichment.topics),
+        **enrichment_columns(enrichment),
         "versions": sorted(
             {"schema": str(SCHEMA_VERSION), "pipeline": __version__, **enrichment.versions}.items()
         ),
         "copy_sketch": article.sketch,
+    }
+
+
+def enrichment_columns(enrichment: Enrichment) -> dict[str, Any]:
+    """The columns of `articles` that enrichers fill."""
+    return {
+        "entities": [_entity(entity) for entity in enrichment.entities],
+        "places": [_place(place) for place in enrichment.places],
+        "countries": list(enrichment.countries),
+        "topics": list(enrichment.topics),
     }
 
 

@@ -32,14 +32,14 @@ class WriteTables(beam.PTransform):
         """Chunks of rows to the files that hold them."""
         return (
             chunks
-            | "ByTable" >> beam.Map(_by_table).with_output_types(tuple[str, RowChunk])
+            | "ByTable" >> beam.Map(_by_table).with_output_types(tuple[tuple[str, int], RowChunk])
             | "Gather" >> beam.GroupByKey()
             | "Write" >> beam.ParDo(self._fn)
         )
 
 
-def _by_table(chunk: RowChunk) -> tuple[str, RowChunk]:
-    return chunk.table, chunk
+def _by_table(chunk: RowChunk) -> tuple[tuple[str, int], RowChunk]:
+    return (chunk.table, chunk.ingested_at), chunk
 
 
 @beam.typehints.with_output_types(DataFile)
@@ -48,11 +48,9 @@ class _WriteFn(beam.DoFn):
         self._root = root
         self._file_rows = file_rows
 
-    def process(self, keyed: tuple[str, Iterable[RowChunk]]) -> Iterator[DataFile]:
+    def process(self, keyed: tuple[tuple[str, int], Iterable[RowChunk]]) -> Iterator[DataFile]:
         with busy(WriteTables):
-            table, chunks = keyed[0], list(keyed[1])
+            (table, at), chunks = keyed
             rows = pa.concat_tables(pa.ipc.open_stream(chunk.arrow).read_all() for chunk in chunks)
-            written = files.write_all(
-                self._root, table, rows, ingested_at=chunks[0].ingested_at, file_rows=self._file_rows
-            )
+            written = files.write_all(self._root, table, rows, ingested_at=at, file_rows=self._file_rows)
         yield from written

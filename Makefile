@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint check lock system
+.PHONY: help setup demo test lint check lock system soak
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -28,6 +28,9 @@ system: ## install what some tests use of the system: Chromium, promtool (Debian
 
 test: setup system ## run all tests and doctests
 	$(BIN)/python -m pytest
+
+soak: setup ## kill the lake's writer hundreds of times: KILLS=500 SEED=1; the last line is the verdict
+	$(BIN)/python benchmarks/soak.py --kills $(or $(KILLS),500) --seed $(or $(SEED),1)
 
 lint: setup ## ruff and mypy
 	$(BIN)/ruff format --check .

@@ -24,6 +24,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -68,6 +69,9 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=5, help="how often each named place is hit")
     parser.add_argument(
         "--batch", type=int, default=400, help="offsets of a batch, of each of two partitions"
+    )
+    parser.add_argument(
+        "--write", type=Path, help="also write the scoreboard as a page, e.g. docs/quality/soak.md"
     )
     arguments = parser.parse_args()
     start = time.monotonic()
@@ -131,11 +135,35 @@ def main() -> int:
         },
         "mutants_caught": f"{caught} of {len(MUTANTS)}",
     }
-    print(json.dumps(board, indent=1, ensure_ascii=False))
+    board["command"] = f"python benchmarks/soak.py {' '.join(sys.argv[1:])}"
+    print(json.dumps(board, ensure_ascii=False))
     for problem in soak.problems:
         print(f"violation: {problem}")
+    if arguments.write is not None:
+        arguments.write.write_text(page(board), encoding="utf-8")
     print("right" if right else "wrong")
     return 0 if right else 1
+
+
+def page(board: dict[str, Any]) -> str:
+    """The scoreboard as Markdown."""
+    rows = [(name.replace("_", " "), _told(value)) for name, value in board.items() if name != "command"]
+    lines = [
+        "# The last soak",
+        "",
+        f"Made by `{board['command']}`; do not edit. What the figures mean: docs/reliability.md.",
+        "",
+        "| figure | value |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _told(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{_told(inner)} {name.replace('_', ' ')}" for name, inner in value.items())
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 if __name__ == "__main__":

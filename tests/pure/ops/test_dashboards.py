@@ -89,7 +89,8 @@ def test_rules_use_only_metrics_that_exist() -> None:
 
 
 def test_alerts_fire_and_stay_silent_as_tested_by_promtool() -> None:
-    assert promtool("check", "config", "prometheus.yml") == ""
+    for config in ("prometheus.yml", "cluster.yml"):
+        assert promtool("check", "config", config) == ""
     assert promtool("test", "rules", "alerts.test.yml") == ""
 
 

@@ -20,6 +20,9 @@ from dataclasses import dataclass
 
 from newsmill.knowledge.gazetteer import Candidate, Gazetteer, Match
 
+CUT = 0.35
+"""The least score of a place: below it "Springfield" is none of the sixty."""
+
 _MOST = 40  # bearers of one name that are looked at
 _ROUNDS = 3
 _POPULATION = 0.55  # exponent of a bearer's weight
@@ -106,7 +109,7 @@ def resolve(
     country: str | None = None,
     votes: Iterable[tuple[Candidate, ...]] = (),
 ) -> None:
-    """Choose a bearer for each toponym, in place: sets `chosen` and `score` (0–1).
+    """Choose a bearer for each toponym, in place: sets `chosen` and `score` (0–1); none below `CUT`.
 
     Args:
         toponyms: In the order of the text.
@@ -128,7 +131,8 @@ def resolve(
     for toponym in toponyms:
         name = names[_name_key(toponym)]
         best = max(range(len(name.belief)), key=lambda i: (name.belief[i], -i))
-        toponym.chosen, toponym.score = name.bearers[best], name.belief[best]
+        toponym.score = name.belief[best]
+        toponym.chosen = name.bearers[best] if toponym.score >= CUT else None
 
 
 def _name_key(toponym: Toponym) -> tuple[str, str]:

@@ -33,6 +33,11 @@ def test_place_follows_the_other_places_of_the_document(enricher: Enricher) -> N
     assert places(enricher, "The train from Paddington to London passes Oxford.")["London"].country == "GB"
 
 
+def test_name_of_many_places_is_none_without_evidence(enricher: Enricher) -> None:
+    assert places(enricher, "The fair was held in Springfield.") == {}
+    assert places(enricher, "The fair was held in Springfield, Ill.")["Springfield"].admin1 == "IL"
+
+
 def test_site_tells_the_country(enricher: Enricher) -> None:
     text = "The mayor of Perth opened the bridge."
     assert places(enricher, text, "https://news.example.co.uk/1")["Perth"].country == "GB"

@@ -152,3 +152,30 @@ def folded(events: Iterable[ClusterEvent]) -> tuple[set[frozenset[str]], dict[st
 def at(sketch_: Sketch, **fields: object) -> Sketch:
     """A sketch with other fields."""
     return msgspec.structs.replace(sketch_, **fields)
+
+
+def newsweek(seed: int) -> list[Sketch]:
+    """Stories with their copies, revisions, round-ups, reports and records without times, in source order."""
+    rng = random.Random(seed)
+    sketches: list[Sketch] = []
+    texts: list[str] = []
+    for offset in range(160):
+        roll, name = rng.random(), f"site-{offset}"
+        published = rng.choice([None, rng.randrange(500)])
+        if roll < 0.4 or not texts:
+            text = story(1000 * seed + offset, rng.choice((60, 150, 300)))
+            texts.append(text)
+        elif roll < 0.5:
+            text = "\n".join(cut(t, 0.7) for t in rng.sample(texts, min(3, len(texts))))
+        else:
+            text = rng.choice(texts)
+            if roll < 0.9:
+                text = reworded(text, offset, rng.choice((0, 0.02, 0.05)))
+                text = cut(text, rng.choice((0.35, 0.6, 1)))
+            if roll > 0.8:
+                text += "\n" + story(offset, 40)
+        if rng.random() < 0.15 and offset > 10:
+            name = f"site-{rng.randrange(offset)}"
+        title = rng.choice((title_of(text), "", "News in brief"))
+        sketches.append(made(text, name, offset, published, title=title, recorded=offset * MINUTE))
+    return sketches

@@ -14,7 +14,6 @@ from newsmill.copies.store import HOT, Delta
 from newsmill.errors import ConfigError
 from newsmill.records import Fate
 from newsroom import (
-    MINUTE,
     article_id,
     at,
     cut,
@@ -22,6 +21,7 @@ from newsroom import (
     folded,
     index,
     made,
+    newsweek,
     reworded,
     story,
     title_of,
@@ -238,32 +238,6 @@ def test_clusters_merge_when_a_text_shows_that_they_are_one_story():
     assert len(merged) == 1
     assert merged[0].merged_into == events[0].cluster_id
     assert folded(events)[0] == {frozenset(article_id(name) for name in "abc")}
-
-
-def newsweek(seed):
-    """Stories with their copies, revisions, round-ups, reports and records without times, in source order."""
-    rng = random.Random(seed)
-    sketches, texts = [], []
-    for offset in range(160):
-        roll, name = rng.random(), f"site-{offset}"
-        published = rng.choice([None, rng.randrange(500)])
-        if roll < 0.4 or not texts:
-            text = story(1000 * seed + offset, rng.choice((60, 150, 300)))
-            texts.append(text)
-        elif roll < 0.5:
-            text = "\n".join(cut(t, 0.7) for t in rng.sample(texts, min(3, len(texts))))
-        else:
-            text = rng.choice(texts)
-            if roll < 0.9:
-                text = reworded(text, offset, rng.choice((0, 0.02, 0.05)))
-                text = cut(text, rng.choice((0.35, 0.6, 1)))
-            if roll > 0.8:
-                text += "\n" + story(offset, 40)
-        if rng.random() < 0.15 and offset > 10:
-            name = f"site-{rng.randrange(offset)}"
-        title = rng.choice((title_of(text), "", "News in brief"))
-        sketches.append(made(text, name, offset, published, title=title, recorded=offset * MINUTE))
-    return sketches
 
 
 @pytest.mark.parametrize("seed", range(6))

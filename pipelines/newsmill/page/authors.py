@@ -15,6 +15,7 @@ from newsmill.page.structured import Node
 _MOST: Final = 12
 _LONGEST_BYLINE: Final = 200
 _CREDIT_WORDS: Final = 14
+_CREDIT_SPACES: Final = 5
 _LONGEST_NAMES: Final = 300
 _NEVER: Final = -1
 
@@ -29,13 +30,17 @@ _LEAD_IN: Final = re.compile(
     re.IGNORECASE,
 )
 _CUT: Final = re.compile(
-    r"\s*(?:[|•·;/\n]|\s[-–—]\s|\bfor the\b|\bin\s[A-ZÄÖÜ]|\bpublished\b|\bupdated\b|\bposted\b"
+    r"\s*(?:[|•·;/\n]|\s[-–—]\s|\bfor the\b|\bin\s[A-ZÄÖÜ]|\bpublished\b|\bveröffentlicht\b|\bupdated\b"
+    r"|\bposted\b"
     r"|\bon\s+(?:\w+day|\d)|\bam\s+\d|\bvom\s+\d|\bin:|\bhace\s+\d|\btiempo de\b"
     r"|(?<=\w)\s+(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|mo|di|mi|do|fr|sa|so)\b[\s,]"
     r"|\d{1,2}[./:]\d).*$",
     re.IGNORECASE | re.DOTALL,
 )
-_SPLIT: Final = re.compile(r"\s*[;,|&\n•·]\s*|\s+(?:and|und|et|y|e|og|och|en|with|mit|avec|con)\s+|\s+/\s+")
+_SPLIT: Final = re.compile(
+    r"\s*[;,|&\n•·]\s*|\s+(?:and|und|et|y|e|og|och|en|with|mit|avec|con|im"
+    r" gespräch mit|in conversation with)\s+|\s+/\s+"
+)
 _NOISE: Final = re.compile(
     r"\([^)]*\)|\[[^\]]*\]|https?://\S+|\S+@\S+|@\w+|\b(?:follow|view|see|read|more|all posts|articles?"
     r" by|biography|bio|email|profile|kontakt|mehr)\b.*$",
@@ -51,8 +56,10 @@ _ROLE: Final = re.compile(
     r"|user|guest|gast|anonymous|unknown|webteam|web|blog|presse|pressestelle|newswire|service|services"
     r"|network|company|office|department|chief|director|professor"
     r"|community|digital|today|times|post|herald|tribune|gazette|daily|weekly|journal|zeitung|editorial"
-    r"|weitere|artikel|articles?|author|autor(?:in|en)?|nachrichtenagentur|stories|newsdesk"
-    r"|webredaktion)\b|redaktion\b|\.(?:com|de|org|net|co|at|ch)\b",
+    r"|weitere|artikel|articles?|author|autor(?:in|en)?|nachrichtenagentur|stories|newsdesk|gesponserte"
+    r"|sponsored|dienstleistung|inhalte"
+    r"|webredaktion)\b|redaktion\b|(?:leiter|sprecher|präsident|minister|referent)(?:in)?\b|\.(?:com|de"
+    r"|org|net|co|at|ch)\b",
     re.IGNORECASE,
 )
 _AGENCIES: Final = frozenset(
@@ -125,21 +132,26 @@ def read(
     """
     names_of_site = {_key(site) for site in sites if site}
     byline: str | None = None
-    sources: tuple[Callable[[], list[str]], ...] = (
-        lambda: _from_json_ld(article, found),
-        lambda: _from_meta(meta),
-        lambda: _from_dom(root),
-        lambda: _from_passages(passages),
+    short: tuple[str, ...] = ()
+    sources: tuple[tuple[Callable[[], list[str]], set[str]], ...] = (
+        (lambda: _from_json_ld(article, found), names_of_site),
+        (lambda: _from_meta(meta), names_of_site),
+        (lambda: _from_dom(root), set()),  # a person's own site may bear the name
+        (lambda: _from_passages(passages), set()),
     )
-    for candidates in sources:
+    for candidates, excluded in sources:
         raw = [text for text in candidates() if text]
         if not raw:
             continue
         byline = byline or "; ".join(dict.fromkeys(raw))[:_LONGEST_BYLINE]
-        people = _people(raw, names_of_site)
-        if people:
+        people = _people(raw, excluded)
+        if short and not any(_key(name).startswith(_key(short[0])) for name in people):
+            continue
+        if people and not short and all(" " not in name for name in people) and all(map(str.isascii, people)):
+            short = people  # a first name or an account's name: a byline may have the whole name
+        elif people:
             return people, byline
-    return (), byline
+    return short, byline
 
 
 def _people(raw: Sequence[str], sites: set[str]) -> tuple[str, ...]:
@@ -263,6 +275,7 @@ def _from_meta(meta: Mapping[str, list[str]]) -> list[str]:
 def _from_dom(root: Element) -> list[str]:
     """Texts of elements that say they hold the author, most telling first, from the first that has names."""
     marked: list[tuple[int, str, Element]] = []
+    credits: list[str] = []
     for element in root.iter(*_BYLINE_TAGS):
         rank = _rank(element)
         if rank is None:
@@ -272,8 +285,10 @@ def _from_dom(root: Element) -> list[str]:
             continue
         if split(text) or (rank < 2 and _pen_name(text)):
             marked.append((rank, text, element))
+        elif rank < 2 and text.count(" ") < _CREDIT_SPACES:
+            credits.append(text)
     if not marked:
-        return []
+        return credits[:1]
     best = min(rank for rank, _, _ in marked)
     near = [(text, element) for rank, text, element in marked if rank == best]
     if best:

@@ -20,7 +20,7 @@ import msgspec
 
 from newsmill.config import InputConfig, PageConfig
 from newsmill.errors import Code, Rejected
-from newsmill.records import NotArticle, Page, RawPage, Record
+from newsmill.records import NotArticle, RawPage, Record
 
 _FORBIDDEN: Final = frozenset(
     """
@@ -44,9 +44,9 @@ class Setup(Record, frozen=True, kw_only=True):
 
 
 class Answer(Record, frozen=True, kw_only=True):
-    """What a child says to one page: exactly one of page, not_article, code, bug; none to the setup."""
+    """What a child says to one page: exactly one of found, not_article, code, bug; none to the setup."""
 
-    page: Page | None = None
+    found: msgspec.Raw | None = None  # what the reading function gave
     not_article: NotArticle | None = None
     code: str | None = None
     message: str = ""
@@ -71,7 +71,7 @@ def main() -> None:
 
     setup = msgspec.msgpack.decode(_receive(incoming), type=Setup)
     module, _, name = setup.read.partition(":")
-    read: Callable[..., Page | NotArticle] = getattr(importlib.import_module(module), name)
+    read: Callable[..., Record] = getattr(importlib.import_module(module), name)
     page = PageConfig.model_validate_json(setup.page)
     input = InputConfig.model_validate_json(setup.input)
     _confine(setup.memory_limit_mb)
@@ -83,14 +83,16 @@ def main() -> None:
         answer(_answer(lambda: read(decoder.decode(message), page=page, input=input)))
 
 
-def _answer(read: Callable[[], Page | NotArticle]) -> Answer:
+def _answer(read: Callable[[], Record]) -> Answer:
     try:
         found = read()
     except Rejected as rejected:
         return Answer(code=rejected.code, message=rejected.message)
     except MemoryError:
         return Answer(code=Code.MEMORY, message="the page took more memory than its limit")
-    return Answer(page=found) if isinstance(found, Page) else Answer(not_article=found)
+    if isinstance(found, NotArticle):
+        return Answer(not_article=found)
+    return Answer(found=msgspec.Raw(msgspec.msgpack.encode(found)))
 
 
 def _receive(incoming: Any) -> bytes:

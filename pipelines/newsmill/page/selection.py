@@ -271,12 +271,16 @@ class _Frames:
 
     def repels(self, frame: Frame) -> bool:
         """Whether a frame is one of those that never hold an article."""
-        for around in lineage(frame):
-            if id(around) not in self.trunk and (around.roles & _REPELLING or around.tag in _REPELLING_TAGS):
-                return True
-            if around.roles & BIT["comments"] and id(around) not in self._nearly_all:
-                return True
-        return False
+        return any(
+            self.roles(around) & _REPELLING or (around.tag in _REPELLING_TAGS and id(around) not in self.trunk)
+            for around in lineage(frame)
+        )
+
+    def roles(self, frame: Frame) -> int:
+        """A frame's own roles; of a trunk, only that it holds comments, unless it holds nearly all prose."""
+        if id(frame) not in self.trunk:
+            return frame.roles
+        return 0 if id(frame) in self._nearly_all else frame.roles & BIT["comments"]
 
     def main(self) -> Frame | None:
         """The deepest frame that holds most of the prose outside repelling frames."""
@@ -336,8 +340,8 @@ def _rule(
     roles, tags = 0, set()
     frame: Frame | None = p.frame
     while frame is not None and frame is not main:
+        roles |= frames.roles(frame)
         if id(frame) not in frames.trunk:
-            roles |= frame.roles
             tags.add(frame.tag)
         frame = frame.parent
     for tag in _REMOVING_TAGS if voted else _REMOVING_TAGS + _DOUBTFUL_TAGS:

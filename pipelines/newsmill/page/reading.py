@@ -1,0 +1,27 @@
+"""All that one page's bytes tell: what it says, and in which language."""
+
+from __future__ import annotations
+
+from newsmill.config import InputConfig, PageConfig
+from newsmill.page.analysis import read_page
+from newsmill.page.language import detect
+from newsmill.records import Language, NotArticle, Page, RawPage, Record
+
+
+class Reading(Record, frozen=True, kw_only=True):
+    """A page as read, and the language of its body."""
+
+    page: Page
+    language: Language
+
+
+def read(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Reading | NotArticle:
+    """Read a page and detect its language; what the sandbox's processes do in the pipeline.
+
+    Raises:
+        Rejected: as `analysis.read_page` does.
+    """
+    found = read_page(raw, page=page, input=input)
+    if isinstance(found, NotArticle):
+        return found
+    return Reading(page=found, language=detect(found.body, html_lang=found.html_lang, title=found.title))

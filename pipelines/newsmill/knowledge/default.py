@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import importlib.resources
 import os
+import shutil
 from pathlib import Path
 
 import xxhash
@@ -17,6 +18,7 @@ import xxhash
 from newsmill.errors import ConfigError
 from newsmill.knowledge import build, packages
 
+_KEPT = 3  # knowledge bases of earlier releases that may still be in use
 _CODE = ("build.py", "names.py", "packages.py", "name_suggestion_index.py")
 
 
@@ -58,4 +60,13 @@ def knowledge_base() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.is_dir():
             build.build(packages.entries(), folder, sources=packages.versions())
+            _forget(folder.parent)
     return folder
+
+
+def _forget(cache: Path) -> None:
+    """Remove all but the newest `_KEPT` default knowledge bases, with their locks."""
+    built = sorted(cache.glob("kb-" + "[0-9a-f]" * 16), key=lambda f: f.stat().st_mtime, reverse=True)
+    for old in built[_KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
+        old.with_name(f"{old.name}.lock").unlink(missing_ok=True)

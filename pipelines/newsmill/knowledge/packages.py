@@ -458,6 +458,7 @@ def _user_csv(text: str) -> list[Entry]:
                 lon=float(row.get("lon") or math.nan),
                 population=int(row.get("population") or 0),
                 geonameid=int(row.get("geonameid") or 0),
+                id=None if row.get("geonameid") else entry.id,
                 admin1=row.get("admin1") or "",
             )
         )

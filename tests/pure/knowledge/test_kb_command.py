@@ -1,0 +1,52 @@
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from newsmill.cli.kb import app
+from newsmill.errors import ConfigError
+from newsmill.knowledge import packages
+from newsmill.knowledge.packages import Entry
+
+TOWN = Entry(
+    type="city", name="Athens", names=(("Athens", "name", 1.0),), weight=1e5, geonameid=1, country="GR"
+)
+
+
+@pytest.fixture(autouse=True)
+def one_town(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "entries", lambda: [TOWN])
+
+
+def run(*words: str) -> dict[str, object]:
+    result = CliRunner().invoke(app, [*words, "--json"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    told: dict[str, object] = json.loads(result.stdout)
+    return told
+
+
+def test_build_adds_own_entities_and_show_finds_them(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("company:\n- [Acme Mills, null, US, [Acme]]\n")
+    kb = str(tmp_path / "kb")
+    assert run("build", kb, "--add", str(tmp_path / "own.yaml"))["entities"] == 2
+    found = run("show", kb, "--name", "acme", "--name", "Nowhere")["found"]
+    assert isinstance(found, dict)
+    assert [c["entity_id"] for c in found["acme"]] == ["newsmill:acme-mills"]
+    assert found["Nowhere"] == []
+
+
+def test_own_entity_wins_over_the_packaged_one_of_its_id(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("type,name,geonameid,country\nplace,My Athens,1,GR\n")
+    run("build", str(tmp_path / "kb"), "--add", str(tmp_path / "own.csv"))
+    found = run("show", str(tmp_path / "kb"), "--name", "Athens")["found"]
+    assert isinstance(found, dict)
+    assert [(c["name"], c["type"]) for c in found["Athens"]] == [("My Athens", "place")]
+
+
+def test_build_tells_what_is_wrong_with_a_file(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("- no mapping\n")
+    with pytest.raises(ConfigError, match=r"own\.yaml: must be a mapping"):
+        CliRunner().invoke(
+            app, ["build", str(tmp_path / "kb"), "--add", str(tmp_path / "own.yaml")], catch_exceptions=False
+        )

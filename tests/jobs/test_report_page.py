@@ -96,6 +96,12 @@ def test_survey_agrees_with_the_ledger_when_counted_both_ways(found: Survey) -> 
     assert sum(row["copies"] for row in found.flows) <= totals["copies"]
 
 
+def test_survey_shows_how_quarantined_payloads_begin(found: Survey) -> None:
+    heads = [example["head"] for code in found.quarantine for example in code["examples"]]
+    assert len(heads) > 10
+    assert all(head.startswith((b"%PDF", b"<html>")) and len(head) == 96 for head in heads)
+
+
 def test_survey_shows_the_redesign_of_a_site_when_its_pages_changed(found: Survey) -> None:
     assert {(event.domain, event.signal.value) for event in found.drift} == {
         (press_week.OUTLETS[4], "length"),

@@ -109,9 +109,9 @@ class _Questions:
     def __init__(self, lake: str, span: timedelta | None) -> None:
         self._duck = duckdb.connect(":memory:")
         self._duck.execute("SET TimeZone = 'UTC'")
-        tables = {table: committed.rows(lake, table) for table in TABLES}
-        newest = pc.max(tables["fate"].to_table(columns=["ingested_at"])["ingested_at"])
-        for table, rows in tables.items():
+        self.tables = {table: committed.rows(lake, table) for table in TABLES}
+        newest = pc.max(self.tables["fate"].to_table(columns=["ingested_at"])["ingested_at"])
+        for table, rows in self.tables.items():
             if span is not None and newest.is_valid:
                 rows = rows.filter(pc.field("ingested_at") >= pa.scalar(newest.as_py() - span, newest.type))
             self._duck.register(f"lake_{table}", rows)
@@ -256,10 +256,6 @@ SELECT code, count(*) AS records, list(DISTINCT stage ORDER BY stage) AS stages,
         ORDER BY ingested_at DESC, topic, partition, "offset")[1:{EXAMPLES}] AS examples
 FROM q GROUP BY code ORDER BY records DESC, code"""
 
-_HEAD: Final = f"""
-SELECT payload[1:{SNIPPET_BYTES}] AS head FROM lake_quarantine
-WHERE topic = ? AND partition = ? AND "offset" = ? AND ingested_at = ?"""
-
 _VERSIONS: Final = """
 WITH v AS (SELECT unnest(map_entries(versions), recursive := true) FROM latest)
 SELECT "key" AS what, value AS version, count(*) AS articles FROM v GROUP BY ALL ORDER BY what, articles DESC
@@ -300,9 +296,27 @@ def _drift(asked: _Questions) -> list[DriftEvent]:
 
 
 def _quarantine(asked: _Questions) -> list[Row]:
-    """Codes with examples; only the examples' payloads are read."""
+    """Codes with examples, and the first bytes of the examples' payloads."""
     codes = asked.rows(_QUARANTINE)
-    for example in (example for code in codes for example in code["examples"]):
-        place = [example[name] for name in ("topic", "partition", "offset", "ingested_at")]
-        example["head"] = asked.rows(_HEAD, place)[0]["head"]
+    examples = {_place(example): example for code in codes for example in code["examples"]}
+    if examples:
+        # A payload may have megabytes: few rows at a time, and of the row groups that hold examples only.
+        scanner = asked.tables["quarantine"].scanner(
+            columns=[*_PLACE, "payload"],
+            filter=pc.field("offset").isin([offset for _, _, offset in examples]),
+            batch_size=16,
+            batch_readahead=1,
+            fragment_readahead=1,
+        )
+        for batch in scanner.to_batches():
+            for row in batch.to_pylist():
+                if example := examples.get(_place(row)):
+                    example["head"] = row["payload"] and row["payload"][:SNIPPET_BYTES]
     return codes
+
+
+_PLACE: Final = ("topic", "partition", "offset")
+
+
+def _place(row: Row) -> tuple[str, int, int]:
+    return row["topic"], row["partition"], row["offset"]

@@ -9,14 +9,14 @@ import pytest
 from hostile_pages import ARTICLE, CASES, TITLE, Case, html, page
 from newsmill.config import InputConfig, PageConfig
 from newsmill.errors import Rejected
-from newsmill.page.sandbox import Outcome, Sandbox
+from newsmill.page.sandbox import Sandbox
 from newsmill.records import NotArticle, Page
 
 SMALL = PageConfig(wall_limit_s=8, cpu_limit_s=5, memory_limit_mb=700, slots=2)
 INPUT = InputConfig()
 
 
-def fate(outcome: Outcome) -> str:
+def fate(outcome: Page | NotArticle | Rejected) -> str:
     if isinstance(outcome, Rejected):
         return outcome.code.value
     return outcome.reason if isinstance(outcome, NotArticle) else "article"

@@ -272,7 +272,8 @@ class _Frames:
     def repels(self, frame: Frame) -> bool:
         """Whether a frame is one of those that never hold an article."""
         return any(
-            self.roles(around) & _REPELLING or (around.tag in _REPELLING_TAGS and id(around) not in self.trunk)
+            self.roles(around) & _REPELLING
+            or (around.tag in _REPELLING_TAGS and id(around) not in self.trunk)
             for around in lineage(frame)
         )
 

@@ -19,16 +19,15 @@ from newsmill.records import Page, Position, RawPage
 
 def prose(word: str, count: int = 4) -> str:
     return "".join(
-        f"<p>The {word} of part {n} was told to the council, which heard it on Monday and put it off again.</p>"
+        f"<p>The {word} of part {n} was told to the council, which heard it and put it off again.</p>"
         for n in range(count)
     )
 
 
 def read(body: str, head: str = "") -> Page:
     page = f"<html><head><title>A bridge is rebuilt</title>{head}</head><body>{body}</body></html>"
-    raw = RawPage(
-        position=Position(topic="t", partition=0, offset=0), url="https://paper.example/1", body=page.encode()
-    )
+    position = Position(topic="t", partition=0, offset=0)
+    raw = RawPage(position=position, url="https://paper.example/1", body=page.encode())
     return read_page_any(raw, page=PageConfig(), input=InputConfig())[0]
 
 
@@ -42,9 +41,8 @@ def test_story_in_several_containers_is_whole() -> None:
 
 
 def test_many_comments_are_not_the_story() -> None:
-    body = read(
-        f"<article><h1>A bridge is rebuilt</h1>{prose('story')}</article><div id='comments'>{prose('comment', 20)}</div>"
-    ).body
+    comments = f"<div id='comments'>{prose('comment', 20)}</div>"
+    body = read(f"<article><h1>A bridge is rebuilt</h1>{prose('story')}</article>{comments}").body
     assert body.count("story") == 4 and "comment" not in body
 
 
@@ -90,7 +88,7 @@ def test_subheads_stay_with_their_text_and_trailing_ones_go() -> None:
 
 def test_figure_captions_asides_and_author_boxes_go() -> None:
     extra = (
-        "<figure><img><figcaption>The bridge in the year that it was built, seen from the town.</figcaption></figure>"
+        "<figure><img><figcaption>The bridge when it was new, seen from the town.</figcaption></figure>"
         "<aside><p>Our bridges are the finest in the land, says the mayor of the town.</p></aside>"
         "<div class='author-bio'><p>Jane Doe writes about bridges and has done so for ten years.</p></div>"
     )
@@ -113,7 +111,7 @@ def test_live_ticker_is_marked_and_whole() -> None:
     posts = "".join(
         f"<article class=post><h3>Post {n}</h3>{prose(f'minute{n}', 1)}</article>" for n in range(8)
     )
-    head = '<script type="application/ld+json">{"@type":"LiveBlogPosting","headline":"A bridge is rebuilt"}</script>'
+    head = '<script type="application/ld+json">{"@type":"LiveBlogPosting","headline":"Bridge"}</script>'
     page = read(f"<main><h1>A bridge is rebuilt</h1><div class=feed>{posts}</div></main>", head)
     assert "live_ticker" in page.extraction.marks
     assert sum(f"minute{n}" in page.body for n in range(8)) >= 7
@@ -160,7 +158,8 @@ def test_sentence_has_no_rule(line: str) -> None:
 
 def test_result_does_not_depend_on_the_hash_seed() -> None:
     code = (
-        "import sys, msgspec; from pathlib import Path; from newsmill.config import *; from newsmill.records import *;"
+        "import sys, msgspec; from pathlib import Path;"
+        "from newsmill.config import *; from newsmill.records import *;"
         "from newsmill.page.analysis import read_page;"
         "raw = RawPage(position=Position(topic='t', partition=0, offset=0), url='https://paper.example/1',"
         f" body=Path({str(Path(__file__).with_name('seed_page.html'))!r}).read_bytes());"

@@ -309,6 +309,7 @@ class DirectMill:
         """Run a batch and commit it, unless it must be done again: a page was taken down meanwhile."""
         start = time.monotonic()
         files: list[DataFile] = []
+        self._index.resolve(batch.batch_id, [])  # a batch without any draft is staged too
         into = f"files:{batch.batch_id}"
         lend(into, files)
         try:

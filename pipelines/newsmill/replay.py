@@ -137,6 +137,7 @@ def _replay_batch(
         batch_id=f"replay-{at}", sequence=0, ingested_at=index.now, slices=tuple(_slices(sorted(found)))
     )
     files: list[DataFile] = []
+    index.resolve(batch.batch_id, [])  # a batch without any draft is staged too
     lend("replay:files", files)
     lend("replay:index", index)
     try:

@@ -19,6 +19,7 @@ from itertools import islice
 from newsmill.knowledge.gazetteer import Candidate, Gazetteer
 from newsmill.knowledge.mentions import Found
 from newsmill.knowledge.names import fold
+from newsmill.records import Record
 
 CUT = 0.5
 """The least score of a link. Set on the visible halves of the link sets together: a higher one loses
@@ -36,8 +37,7 @@ _COMPANY_SUFFIX = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Linked:
+class Linked(Record, frozen=True, kw_only=True):
     """A mention and what it was found to mean; `entity` is None for NIL."""
 
     start: int
@@ -104,7 +104,14 @@ def _words_before(text: str, end: int, acronym: str) -> Found | None:
         first = words[-count]
         long = text[offset + first.start() : end]
         if long[:1].isupper() and long[:1].upper() == acronym[:1].upper() and _spells(acronym, long):
-            return Found(start=offset + first.start(), end=end, text=long, candidates=(), coarse="ORG")
+            return Found(
+                start=offset + first.start(),
+                end=end,
+                text=long,
+                folded=fold(long),
+                candidates=(),
+                coarse="ORG",
+            )
     return None
 
 
@@ -133,7 +140,12 @@ def _with_uses(text: str, found: Sequence[Found], introduced: Mapping[str, Found
             if match.start() not in taken:
                 listed.append(
                     Found(
-                        start=match.start(), end=match.end(), text=acronym, candidates=(), coarse=long.coarse
+                        start=match.start(),
+                        end=match.end(),
+                        text=acronym,
+                        folded=fold(acronym),
+                        candidates=(),
+                        coarse=long.coarse,
                     )
                 )
     return sorted(listed, key=lambda f: (f.start, -f.end))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from itertools import takewhile
 
@@ -19,6 +18,7 @@ from babel.core import get_global
 from newsmill.knowledge.gazetteer import Candidate, Gazetteer, Match
 from newsmill.knowledge.names import fold
 from newsmill.knowledge.spans import Span
+from newsmill.records import Record
 
 _AFTER_COMMA = re.compile(r"\w, ?$")
 _AFTER = re.compile(r"[ \t]+([^\s,;:.!?()\"”“]+)")
@@ -46,23 +46,18 @@ _SHORT = 100_000.0  # weight from which a place of up to three letters is believ
 _MAJOR = 1_000_000.0  # weight from which a place that is also a common word is believed on sight
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(Record, frozen=True, kw_only=True):
     """A mention before it is linked."""
 
     start: int
     end: int
     text: str
+    folded: str  # the same for all spellings in capitals and small letters
     candidates: tuple[Candidate, ...]
     coarse: str | None = None  # what a recogniser said; None where only the gazetteer knows the name
     inside: bool = False  # a place name inside the name of something else
     common: bool = False  # the name is a common English word too
     initial: bool = False  # and it begins a sentence, so its capital tells nothing
-
-    @property
-    def folded(self) -> str:
-        """The folded text: the same for all spellings in capitals and small letters."""
-        return fold(self.text)
 
 
 def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]) -> list[Found]:
@@ -99,7 +94,7 @@ def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]
                 found.append(_from_match(text, match, None, inside=True))
             used.add(index)
     found += [_from_match(text, m, None) for i, m in enumerate(matches) if i not in used]
-    return sorted(set(found), key=lambda f: (f.start, -f.end))
+    return sorted({(f.start, f.end): f for f in found}.values(), key=lambda f: (f.start, -f.end))
 
 
 def _believed(span: Span, match: Match) -> str | None:
@@ -168,8 +163,9 @@ def _whole(text: str, span: Span) -> Span:
 
 
 def _from_match(text: str, match: Match, coarse: str | None, *, inside: bool = False) -> Found:
+    surface = text[match.start : match.end]
     return Found(
-        start=match.start, end=match.end, text=text[match.start : match.end],
+        start=match.start, end=match.end, text=surface, folded=fold(surface),
         candidates=match.candidates, coarse=coarse, inside=inside, common=match.common,
         initial=match.common and _begins_sentence(text, match.start),
     )  # fmt: skip
@@ -184,7 +180,10 @@ def _from_span(text: str, span: Span, language: str, gazetteer: Gazetteer) -> Fo
         language,
     ):
         candidates = tuple(c for c in candidates if c.coarse != "LOC")
-    return Found(start=span.start, end=span.end, text=surface, candidates=candidates, coarse=span.coarse)
+    return Found(
+        start=span.start, end=span.end, text=surface, folded=fold(surface), candidates=candidates,
+        coarse=span.coarse,
+    )  # fmt: skip
 
 
 def _is_other(text: str, match: Match, language: str) -> bool:

@@ -18,7 +18,7 @@ from newsmill.copies.index import CopyIndex
 from newsmill.copies.sketches import Sketch
 from newsmill.errors import Rejected
 from newsmill.knowledge.enricher import Enricher
-from newsmill.page.analysis import read_page
+from newsmill.page.reading import read
 from newsmill.records import Fate, NotArticle, Position, SourceRecord
 from newsmill.transforms.chunks import ArticleChunk, Extracted, SketchedChunk
 from newsmill.transforms.deduplicate import mark
@@ -64,12 +64,13 @@ def main() -> None:
         raw = msgspec.structs.replace(raw, position=Position(topic="pages", partition=0, offset=offset))
         raw_bytes += len(raw.body)
         try:
-            page = read_page(raw, page=PageConfig(), input=InputConfig())
+            found = read(raw, page=PageConfig(), input=InputConfig())
         except Rejected:
             continue
-        if not isinstance(page, NotArticle):
+        if not isinstance(found, NotArticle):
             record = SourceRecord(position=raw.position, value=raw.body)
-            drafts.append(identify(Extracted(record=record, raw=raw, page=page), AT + offset))
+            extracted = Extracted(record=record, raw=raw, page=found.page, language=found.language)
+            drafts.append(identify(extracted, AT + offset))
     index = CopyIndex(CopiesConfig())
     marked, _, _ = mark(index, "batch", [SketchedChunk(drafts=tuple(drafts))])
     index.commit("batch")

@@ -8,7 +8,7 @@ import pytest
 
 from newsmill.config import CopiesConfig, EnrichConfig, KeepBody, OnReserved
 from newsmill.copies.index import CopyIndex
-from newsmill.records import Extraction, Fate, Page, RawPage, Rights, SourceRecord
+from newsmill.records import Extraction, Fate, Language, Page, RawPage, Rights, SourceRecord
 from newsmill.transforms.chunks import (
     ArticleChunk,
     Ends,
@@ -49,6 +49,7 @@ def extracted(record: SourceRecord, url: str, body: str, rights: Rights = Rights
             rights=rights,
             extraction=Extraction(method="given", reason="test"),
         ),
+        language=Language(code="en", confidence=1.0, method="given"),
     )
 
 

@@ -16,7 +16,7 @@ from apache_beam.utils.timestamp import MAX_TIMESTAMP, Timestamp
 
 from newsmill.config import Config, EnrichConfig, KafkaConfig, LakeConfig
 from newsmill.lake.lake import Lake
-from newsmill.records import Extraction, Fate, Micros, Page, Position, RawPage, SourceRecord
+from newsmill.records import Extraction, Fate, Language, Micros, Page, Position, RawPage, SourceRecord
 from newsmill.sources.kafka import OffsetRange, Plan
 from newsmill.streaming import _of_articles
 from newsmill.transforms import commit, mark_in_order, read_stream
@@ -101,7 +101,8 @@ def draft_part(at: Micros, offset: int, url: str, body: str) -> BatchPart:
         extraction=Extraction(method="given", reason="test"),
     )
     raw = RawPage(position=record.position, url=url, body=b"")
-    made = identify(Extracted(record=record, raw=raw, page=page), at)
+    language = Language(code="en", confidence=1.0, method="given")
+    made = identify(Extracted(record=record, raw=raw, page=page, language=language), at)
     return BatchPart(ingested_at=at, records=1, drafts=SketchedChunk(drafts=(made,)))
 
 

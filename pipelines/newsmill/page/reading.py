@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from newsmill.config import InputConfig, PageConfig
 from newsmill.page.analysis import read_page
-from newsmill.page.language import detect
+from newsmill.page.language import arbiter, default_detector, detect
 from newsmill.records import Language, NotArticle, Page, RawPage, Record
 
 
@@ -13,6 +13,12 @@ class Reading(Record, frozen=True, kw_only=True):
 
     page: Page
     language: Language
+
+
+def prepare() -> None:
+    """Load the language models: py3langid unpacks its own by way of a temporary file."""
+    arbiter()
+    default_detector()
 
 
 def read(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Reading | NotArticle:

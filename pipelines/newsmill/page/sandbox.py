@@ -19,25 +19,26 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Generic, Self, TypeVar, overload
 
 import msgspec
 
 from newsmill.config import InputConfig, PageConfig
 from newsmill.errors import Code, Rejected
 from newsmill.page.sandbox_child import Answer, Setup, frame
-from newsmill.records import NotArticle, Page, RawPage
+from newsmill.records import NotArticle, Page, RawPage, Record
 
-Outcome = Page | NotArticle | Rejected
+Found = TypeVar("Found", bound=Record)
 
 _PAGES_PER_CHILD: Final = 5_000
 """A child is replaced after this many pages, so that no slow leak of a C library matters."""
 
 _START_LIMIT_S: Final = 60.0
+_READ_PAGE: Final = "newsmill.page.analysis:read_page"
 _ENVIRONMENT: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "VIRTUAL_ENV")
 
 
-class Sandbox:
+class Sandbox(Generic[Found]):
     """A fixed number of extraction processes, shared by any number of threads.
 
     Children start when first needed. A page gives the same outcome as `analysis.read_page` in this
@@ -49,18 +50,25 @@ class Sandbox:
     Args:
         page: Limits and choices of extraction; `slots` is the number of processes.
         input: Caps on the decompressed size.
-        read: Where the child finds its reading function, as `module:function`; the function takes
-            and returns what `analysis.read_page` does.
+        read: Where the child finds its reading function, as `module:function`; it takes what
+            `analysis.read_page` does, and gives a `NotArticle` or a record of the type `gives`. A
+            function `prepare` beside it is called before the child is confined.
+        gives: What the reading function finds in a page.
 
     Example:
         with Sandbox(page=config.page, input=config.input) as sandbox:
             outcomes = sandbox.map(pages)
     """
 
+    @overload
+    def __init__(self: Sandbox[Page], *, page: PageConfig, input: InputConfig, read: str = ...) -> None: ...
+    @overload
+    def __init__(self, *, page: PageConfig, input: InputConfig, read: str, gives: type[Found]) -> None: ...
     def __init__(
-        self, *, page: PageConfig, input: InputConfig, read: str = "newsmill.page.analysis:read_page"
+        self, *, page: PageConfig, input: InputConfig, read: str = _READ_PAGE, gives: type[Record] = Page
     ) -> None:
         self._page = page
+        self._gives: type[Any] = gives
         self._setup = Setup(
             read=read,
             page=page.model_dump_json(),
@@ -68,7 +76,7 @@ class Sandbox:
             cpu_limit_s=page.cpu_limit_s,
             memory_limit_mb=page.memory_limit_mb,
         )
-        self._slots: queue.SimpleQueue[_Child | None] = queue.SimpleQueue()
+        self._slots: queue.SimpleQueue[_Child[Found] | None] = queue.SimpleQueue()
         for _ in range(page.slots):
             self._slots.put(None)
         self._threads = ThreadPoolExecutor(page.slots, thread_name_prefix="sandbox")
@@ -81,7 +89,7 @@ class Sandbox:
     ) -> None:
         self.close()
 
-    def map(self, pages: Sequence[RawPage]) -> list[Outcome]:
+    def map(self, pages: Sequence[RawPage]) -> list[Found | NotArticle | Rejected]:
         """Read pages in all slots at once; the outcomes are in the order of the pages."""
         return list(self._threads.map(self._outcome, pages))
 
@@ -93,12 +101,12 @@ class Sandbox:
             if child is not None:
                 child.end()
 
-    def _outcome(self, page: RawPage) -> Outcome:
+    def _outcome(self, page: RawPage) -> Found | NotArticle | Rejected:
         child = self._slots.get()
         try:
             for attempt in (1, 2):
                 if child is None:
-                    child = _Child(self._setup)
+                    child = _Child(self._setup, self._gives)
                 try:
                     outcome = child.read(page, self._page.wall_limit_s)
                 except _Died as death:
@@ -128,12 +136,13 @@ class _Died(Exception):
         super().__init__(message)
 
 
-class _Child:
+class _Child(Generic[Found]):
     """One extraction process and its two pipes."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, gives: type[Found]) -> None:
         self.pages = 0
         self._decoder = msgspec.msgpack.Decoder(Answer)
+        self._found: msgspec.msgpack.Decoder[Found] = msgspec.msgpack.Decoder(gives)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "newsmill.page.sandbox_child"],
             stdin=subprocess.PIPE,
@@ -152,7 +161,7 @@ class _Child:
         except _Died as death:
             raise RuntimeError(f"the extraction process does not start: {death}") from death
 
-    def read(self, page: RawPage, wall_limit_s: float) -> Outcome:
+    def read(self, page: RawPage, wall_limit_s: float) -> Found | NotArticle | Rejected:
         """One page's outcome; raises `_Died` when the child is no longer there after it."""
         self.pages += 1
         answer = self._exchange(msgspec.msgpack.encode(page), wall_limit_s)
@@ -164,9 +173,16 @@ class _Child:
             raise _Died(Code.MEMORY, answer.message)
         if answer.code is not None:
             return Rejected(Code(answer.code), answer.message)
-        outcome = answer.page or answer.not_article
-        assert outcome is not None
-        return outcome
+        if answer.not_article is not None:
+            return answer.not_article
+        return self._decoded(answer.found)
+
+    def _decoded(self, found: msgspec.Raw) -> Found:
+        try:
+            return self._found.decode(found)
+        except msgspec.DecodeError as error:
+            self.kill()
+            raise _Died(Code.CRASH, f"the extraction process gave a broken answer: {error}") from None
 
     def end(self) -> None:
         """Ask the idle child to leave, and make sure that it does."""

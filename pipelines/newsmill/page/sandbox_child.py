@@ -46,7 +46,7 @@ class Setup(Record, frozen=True, kw_only=True):
 class Answer(Record, frozen=True, kw_only=True):
     """What a child says to one page: exactly one of found, not_article, code, bug; none to the setup."""
 
-    found: msgspec.Raw | None = None  # what the reading function gave
+    found: msgspec.Raw = msgspec.Raw()  # what the reading function gave, encoded
     not_article: NotArticle | None = None
     code: str | None = None
     message: str = ""
@@ -70,8 +70,11 @@ def main() -> None:
         outgoing.flush()
 
     setup = msgspec.msgpack.decode(_receive(incoming), type=Setup)
-    module, _, name = setup.read.partition(":")
-    read: Callable[..., Record] = getattr(importlib.import_module(module), name)
+    name, _, function = setup.read.partition(":")
+    module = importlib.import_module(name)
+    read: Callable[..., Record] = getattr(module, function)
+    if hasattr(module, "prepare"):
+        module.prepare()
     page = PageConfig.model_validate_json(setup.page)
     input = InputConfig.model_validate_json(setup.input)
     _confine(setup.memory_limit_mb)

@@ -17,6 +17,7 @@ from newsmill.records import (
     Draft,
     Failure,
     FateRow,
+    Language,
     Micros,
     OffsetRange,
     Page,
@@ -56,6 +57,7 @@ class Extracted(Record, frozen=True, kw_only=True):
     record: SourceRecord
     raw: RawPage
     page: Page
+    language: Language
 
 
 class ExtractedChunk(Record, frozen=True, kw_only=True):

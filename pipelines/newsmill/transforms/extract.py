@@ -1,4 +1,4 @@
-"""ExtractPages: crawled pages in, what they say out."""
+"""ExtractPages: crawled pages in, what they say and in which language out."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from apache_beam.pvalue import TaggedOutput
 
 from newsmill.config import InputConfig, OnReserved, PageConfig
 from newsmill.errors import Rejected, Stage
+from newsmill.page.reading import Reading
 from newsmill.page.sandbox import Sandbox
 from newsmill.page.urls import registrable_domain, url_key
 from newsmill.records import Fate, NotArticle
@@ -19,7 +20,7 @@ from newsmill.transforms.outcome import EndsOfChunk, Outcome, busy
 
 
 class ExtractPages(beam.PTransform):
-    """Extract text and metadata of each page in child processes with limits.
+    """Extract text, metadata and language of each page in child processes with limits.
 
     A page becomes one extracted page, or ends: `not_article` with a reason, `withheld` where rights
     are reserved and these are dropped, or `quarantined`.
@@ -43,14 +44,19 @@ class ExtractPages(beam.PTransform):
 
 
 @cache
-def sandbox(page: str, input: str) -> Sandbox:
+def sandbox(page: str, input: str) -> Sandbox[Reading]:
     """The extraction processes of this worker process, shared by its threads and kept between batches.
 
     Args:
         page: A PageConfig as JSON.
         input: An InputConfig as JSON.
     """
-    return Sandbox(page=PageConfig.model_validate_json(page), input=InputConfig.model_validate_json(input))
+    return Sandbox(
+        page=PageConfig.model_validate_json(page),
+        input=InputConfig.model_validate_json(input),
+        read="newsmill.page.reading:read",
+        gives=Reading,
+    )
 
 
 @beam.typehints.with_output_types(ExtractedChunk, ends=Ends)
@@ -78,11 +84,13 @@ class _ExtractFn(beam.DoFn):
                     url=url,
                     domain=domain,
                 )
-            elif result.rights.reserved and self._on_reserved is OnReserved.DROP:
+            elif result.page.rights.reserved and self._on_reserved is OnReserved.DROP:
                 domain = registrable_domain(url_key(url))
                 ends.end(item.record, Fate.WITHHELD, reason="rights_reserved", url=url, domain=domain)
             else:
-                pages.append(Extracted(record=item.record, raw=item.raw, page=result))
+                pages.append(
+                    Extracted(record=item.record, raw=item.raw, page=result.page, language=result.language)
+                )
         if pages:
             yield ExtractedChunk(ingested_at=chunk.ingested_at, pages=tuple(pages))
         if ends:

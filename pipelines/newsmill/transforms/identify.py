@@ -1,4 +1,4 @@
-"""IdentifyDrafts: extracted pages in, drafts with identity, language and sketch out."""
+"""IdentifyDrafts: extracted pages in, drafts with identity and sketch out."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import apache_beam as beam
 
 from newsmill.copies.sketches import sketch
 from newsmill.page.identity import draft
-from newsmill.page.language import detect
 from newsmill.records import Micros
 from newsmill.transforms.chunks import Extracted, ExtractedChunk, Sketched, SketchedChunk
 from newsmill.transforms.outcome import busy
 
 
 class IdentifyDrafts(beam.PTransform):
-    """Give each page its identity (from the envelope's URL), its language and its sketch.
+    """Give each page its identity (from the envelope's URL) and its sketch.
 
     One draft a page; nothing ends here.
     """
@@ -27,9 +26,7 @@ class IdentifyDrafts(beam.PTransform):
 
 def identify(item: Extracted, ingested_at: Micros) -> Sketched:
     """The pure twin: one extracted page to one draft."""
-    page = item.page
-    language = detect(page.body, html_lang=page.html_lang, title=page.title)
-    made = draft(item.record, item.raw, page, language, ingested_at)
+    made = draft(item.record, item.raw, item.page, item.language, ingested_at)
     return Sketched(draft=made, sketch=sketch(made), value_bytes=len(item.record.value or b""))
 
 

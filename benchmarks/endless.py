@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -77,25 +77,31 @@ def settings(kafka: KafkaConfig, lake: Path, records: int) -> list[str]:
 
 
 def tree(pid: int) -> Iterator[int]:
-    """A process and all that it started."""
+    """A process and all that it started; those that end meanwhile are passed over."""
     yield pid
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            yield from tree(int(child))
+    for task in Path(f"/proc/{pid}").glob("task/*/children"):
+        with suppress(OSError):
+            for child in task.read_text().split():
+                yield from tree(int(child))
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time of a process and of its children that have ended."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(int(field) for field in fields[11:15]) / TICKS
+    """CPU time of a process, of all that it started, and of their children that have ended."""
+    total = 0
+    for one in tree(pid):
+        with suppress(OSError):
+            fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+            total += sum(int(field) for field in fields[11:15])
+    return total / TICKS
 
 
 def memory_mb(pid: int) -> float:
     """Resident memory of a process and all that it started."""
     total = 0
     for one in tree(pid):
-        lines = Path(f"/proc/{one}/status").read_text().splitlines()
-        total += sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+        with suppress(OSError):
+            lines = Path(f"/proc/{one}/status").read_text().splitlines()
+            total += sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
     return total / 1024
 
 
@@ -162,7 +168,7 @@ def run_prism(kafka: KafkaConfig, lake: Path, records: int, folder: Path) -> Mea
         most = {"prism": 0.0, "pool and workers": 0.0, "command": 0.0}
         while process.poll() is None:
             for name, pid in (("prism", prism.pid), ("pool and workers", pool.pid), ("command", process.pid)):
-                most[name] = max(most[name], sum(cpu_seconds(one) for one in tree(pid)))
+                most[name] = max(most[name], cpu_seconds(pid))
             time.sleep(0.5)
         seconds = time.monotonic() - start
         assert process.stdout is not None
@@ -227,8 +233,11 @@ def soak(kafka: DevKafka, folder: Path, minutes: float, rate: float, *, as_json:
                 print("  ".join(f"{key} {value:.1f}" for key, value in samples[-1].items()), flush=True)
         sender.terminate()
         sender.wait()
-        process.send_signal(signal.SIGTERM)
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
         code = process.wait(timeout=120)
+    if code:
+        sys.exit((folder / "soak.log").read_text()[-6000:])
     later = samples[len(samples) // 2 :]
     slopes = {
         key: statistics.linear_regression([s["minute"] for s in later], [s[key] for s in later]).slope

@@ -86,6 +86,11 @@ class Cluster:
             "taskmanager.memory.network.min": "64m",
             "taskmanager.memory.network.max": "64m",
             "taskmanager.memory.managed.size": "64m",
+            "taskmanager.memory.framework.heap.size": "128m",
+            "taskmanager.memory.framework.off-heap.size": "64m",
+            "taskmanager.memory.jvm-metaspace.size": "256m",
+            "taskmanager.memory.jvm-overhead.min": "64m",
+            "taskmanager.memory.jvm-overhead.max": "64m",
             "restart-strategy.type": "fixed-delay",
             "restart-strategy.fixed-delay.attempts": 100,
             "restart-strategy.fixed-delay.delay": "2 s",
@@ -136,15 +141,15 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         made = Cluster(Path(LIB), tmp_path / "flink", stack)
         made.add_manager()
         made.add_manager()
-        wait("two slots", 90, lambda: made.ask("/overview").get("slots-available") == 2)
+        wait("two slots", 180, lambda: made.ask("/overview").get("slots-available") == 2)
         yield made
 
 
 def test_flink_cluster_loses_a_slot_when_a_task_manager_is_killed(cluster: Cluster) -> None:
     cluster.managers[0].send_signal(signal.SIGKILL)
-    wait("one slot", 60, lambda: cluster.ask("/overview").get("slots-total") == 1)
+    wait("one slot", 120, lambda: cluster.ask("/overview").get("slots-total") == 1)
     cluster.add_manager()
-    wait("two slots again", 60, lambda: cluster.ask("/overview").get("slots-total") == 2)
+    wait("two slots again", 180, lambda: cluster.ask("/overview").get("slots-total") == 2)
 
 
 def test_nothing_is_lost_or_twice_when_a_task_manager_is_killed(

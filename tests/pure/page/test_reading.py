@@ -7,7 +7,10 @@ from newsmill.page.reading import Reading, read
 from newsmill.page.sandbox import Sandbox
 from newsmill.records import NotArticle, Position, RawPage
 
-TEXT = " ".join(f"Der Hafenmeister zählte vor Mittag das Schiff Nummer {n} im Hafen." for n in range(40))
+TEXT = "".join(
+    f"<p>Der Hafenmeister zählte vor Mittag das Schiff Nummer {n}, das aus dem Norden in den Hafen kam.</p>"
+    for n in range(40)
+)
 
 
 def page(body: str) -> RawPage:
@@ -16,7 +19,7 @@ def page(body: str) -> RawPage:
 
 
 def test_reading_in_the_sandbox_is_the_reading_in_this_process() -> None:
-    article = page(f"<html lang=de><title>Hafen</title><article><h1>Hafen</h1><p>{TEXT}</p></article>")
+    article = page(f"<html lang=de><title>Schiffe</title><body><h1>Schiffe</h1>{TEXT}</body></html>")
     with Sandbox(
         page=PageConfig(slots=1), input=InputConfig(), read="newsmill.page.reading:read", gives=Reading
     ) as sandbox:

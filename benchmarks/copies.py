@@ -169,8 +169,13 @@ def stream(seed: int = 1) -> Iterator[Doc]:
             yield Doc(number, number, headline(text), text)
 
 
+def identifier(number: int) -> str:
+    """32 hex digits, the first of them spread as those of a hash."""
+    return f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}{number:016x}"
+
+
 def drafted(doc: Doc) -> Draft:
-    digest = f"{doc.number:032x}"
+    digest = identifier(doc.number)
     return Draft(
         position=Position(topic="news", partition=0, offset=doc.number),
         url=f"https://example.org/{doc.number}",
@@ -225,7 +230,7 @@ def random_sketches(seed: int) -> Iterator[tuple[Sketch, int]]:
         sample = (shingles[:SAMPLE] >> np.uint64(32)).astype("<u4")
         made = Sketch(
             position=Position(topic="news", partition=0, offset=number),
-            article_id=(number * 0x9E3779B97F4A7C15 % 2**64).to_bytes(8, "little").hex() + f"{number:016x}",
+            article_id=identifier(number),
             content_hash=f"{number:032x}",
             domain=f"site{number % 5000}.example",
             claimed_at=number * MINUTE // 100,
@@ -328,7 +333,7 @@ class Newsmill(Peer):
         for _, made in sketches:
             decision = decisions[made.position]
             copied = decision.fate is Fate.COPY
-            found.append({int(decision.duplicate.representative_id, 16)} if copied else set())
+            found.append({int(decision.duplicate.representative_id[16:], 16)} if copied else set())
         return found
 
 

@@ -17,7 +17,7 @@ from newsmill.page.analysis import read_page
 from newsmill.page.sandbox import Sandbox
 from newsmill.records import NotArticle, Page, Position, RawPage
 
-LIMITS = PageConfig(wall_limit_s=3, cpu_limit_s=1, memory_limit_mb=300, slots=2)
+LIMITS = PageConfig(wall_limit_s=6, cpu_limit_s=1, memory_limit_mb=300, slots=2)
 
 
 def raw(act: str, body: bytes = b"", offset: int = 0) -> RawPage:

@@ -15,6 +15,7 @@ from apache_beam.testing.test_stream import TestStream
 from apache_beam.utils.timestamp import MAX_TIMESTAMP, Timestamp
 
 from newsmill.config import Config, EnrichConfig, KafkaConfig, LakeConfig
+from newsmill.errors import Transient
 from newsmill.lake.lake import Lake
 from newsmill.records import Extraction, Fate, Language, Micros, Page, Position, RawPage, SourceRecord
 from newsmill.sources.kafka import OffsetRange, Plan
@@ -325,3 +326,22 @@ def test_the_planner_bounds_what_is_under_way() -> None:
     fn.setup()
     full = PlannedSoFar(last=AT + AHEAD, under_way=tuple(plan(AT + n, n, n + 1) for n in range(AHEAD)))
     assert fn._plan(full, {}, None) is None
+
+
+def test_a_broker_that_is_away_does_not_undo_a_commit(
+    config: Config, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(*_: Any) -> None:
+        raise Transient("no broker answers")
+
+    monkeypatch.setattr(commit.kafka, "commit_offsets", away)
+    Lake.open(config.lake).release()
+    names = run_stream(WrittenBatch, written(config), CommitBatches(config=config))["0"]
+    assert len(names) == 3
+    assert "was not told" in caplog.text
+
+
+def test_the_writer_is_given_back_after_an_error_so_that_another_may_open_the_lake(config: Config) -> None:
+    with pytest.raises(Transient), commit.worker_lake.writer(config.lake):
+        raise Transient("disk full")
+    Lake.open(config.lake).release()

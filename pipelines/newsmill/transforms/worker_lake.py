@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from functools import cache
 
 from newsmill.config import LakeConfig
-from newsmill.errors import LakeError
 from newsmill.lake.lake import Lake
 
 _writers: dict[str, Lake] = {}
@@ -32,7 +31,7 @@ def _reader(config: str) -> Lake:
 def writer(config: LakeConfig) -> Iterator[Lake]:
     """The lake for writing, by one step at a time; it stays open for the next one.
 
-    After an error of the lake it is given back, so that the next try opens it anew.
+    After any error it is given back, so that the next try opens it anew and finishes what was decided.
 
     Raises:
         LakeError: Another process is writing it.
@@ -43,6 +42,6 @@ def writer(config: LakeConfig) -> Iterator[Lake]:
             _writers[key] = Lake.open(config)
         try:
             yield _writers[key]
-        except LakeError:
+        except BaseException:
             _writers.pop(key).release()
             raise

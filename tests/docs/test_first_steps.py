@@ -33,6 +33,13 @@ VARIES = (
 """What differs from run to run, or from machine to machine."""
 
 
+FIGURE = re.compile(
+    r"((?:confidence|agreement|similarity|containment|containment_of|novel_share|completeness|score|salience)"
+    r":? )[\d.]+"
+)
+"""What a small change of a model or a rule moves: shown as it was, not compared."""
+
+
 def commands(block: str) -> Iterator[tuple[str, str]]:
     """Each command of a block, and what it is said to print."""
     for part in re.split(r"^\$ (?!duckdb)", block, flags=re.MULTILINE)[1:]:
@@ -76,4 +83,6 @@ def test_first_steps_print_what_the_guide_shows(tmp_path: Path) -> None:
     )
     if os.environ.get("NEWSMILL_UPDATE_DOCS"):
         GUIDE.write_text(now, encoding="utf-8")
-    assert now == text, "if this is right, run again with NEWSMILL_UPDATE_DOCS=1"
+    assert FIGURE.sub(r"\1…", now) == FIGURE.sub(r"\1…", text), (
+        "if this is right, run again with NEWSMILL_UPDATE_DOCS=1"
+    )

@@ -172,6 +172,7 @@ class Tables:
             try:
                 transaction.commit_transaction()
             except (CommitFailedException, CommitStateUnknownException, OperationalError) as error:
+                _raise_if_broken(error)
                 if time.monotonic() > deadline:
                     raise Transient(f"{name}: the catalog refuses the commit: {error}") from error
                 time.sleep(pause_s * random.uniform(0.5, 1.5))
@@ -359,6 +360,13 @@ def _leave_retries_to_us(table: Table) -> None:
     table.metadata = table.metadata.model_copy(update={"properties": properties})
 
 
+def _raise_if_broken(error: Exception) -> None:
+    """Raise LakeError for what no patience mends: SQLite's disk is full, read-only or broken."""
+    code = getattr(getattr(error, "orig", None), "sqlite_errorname", "SQLITE_BUSY")
+    if not code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        raise LakeError(f"the catalog can't be used: {error}") from error
+
+
 def _patiently(load: Callable[[], _Loaded]) -> _Loaded:
     """Try again while another process holds the catalog's lock, or removes metadata that we just read."""
     deadline = time.monotonic() + RETRY_S
@@ -366,6 +374,7 @@ def _patiently(load: Callable[[], _Loaded]) -> _Loaded:
         try:
             return load()
         except (OperationalError, FileNotFoundError) as error:
+            _raise_if_broken(error)
             if time.monotonic() > deadline:
                 raise Transient(f"the catalog can't be read: {error}") from error
             time.sleep(0.1)

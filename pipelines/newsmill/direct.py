@@ -35,6 +35,7 @@ from newsmill.sources.kafka import Plan
 from newsmill.transforms.chunks import CHUNK_RECORDS
 from newsmill.transforms.collect import CollectFiles
 from newsmill.transforms.decode import Withheld
+from newsmill.transforms.extract import sandbox
 from newsmill.transforms.read import ReadRecords
 from newsmill.transforms.read_files import FileReader, ReadFiles
 from newsmill.transforms.resident import lend, withdraw
@@ -308,6 +309,7 @@ class DirectMill:
     def _run(self, batch: Batch) -> None:
         """Run a batch and commit it, unless it must be done again: a page was taken down meanwhile."""
         start = time.monotonic()
+        sandbox(self._config.page.model_dump_json(), self._config.input.model_dump_json()).start()
         files: list[DataFile] = []
         self._index.resolve(batch.batch_id, [])  # a batch without any draft is staged too
         into = f"files:{batch.batch_id}"

@@ -41,11 +41,12 @@ _ENVIRONMENT: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL"
 class Sandbox(Generic[Found]):
     """A fixed number of extraction processes, shared by any number of threads.
 
-    Children start when first needed. A page gives the same outcome as `analysis.read_page` in this
-    process, except that a hang, a crash or a memory blow-up becomes a `Rejected` with `E_TIMEOUT`,
-    `E_CRASH` or `E_OOM`. A page whose child died is tried once more in a new child before it is
-    rejected with `E_CRASH`: a child can die of what happened elsewhere. An exception that the reading
-    code did not foresee is `E_CRASH` too, with its traceback: one page can't stop the job.
+    Children start when first needed, or with `start`. A page gives the same outcome as
+    `analysis.read_page` in this process, except that a hang, a crash or a memory blow-up becomes a
+    `Rejected` with `E_TIMEOUT`, `E_CRASH` or `E_OOM`. A page whose child died is tried once more in a
+    new child before it is rejected with `E_CRASH`: a child can die of what happened elsewhere. An
+    exception that the reading code did not foresee is `E_CRASH` too, with its traceback: one page
+    can't stop the job.
 
     Args:
         page: Limits and choices of extraction; `slots` is the number of processes.
@@ -89,6 +90,11 @@ class Sandbox(Generic[Found]):
     ) -> None:
         self.close()
 
+    def start(self) -> None:
+        """Start the children that are missing, without waiting for them."""
+        for _ in range(self._page.slots):
+            self._threads.submit(self._start)
+
     def map(self, pages: Sequence[RawPage]) -> list[Found | NotArticle | Rejected]:
         """Read pages in all slots at once; the outcomes are in the order of the pages."""
         return list(self._threads.map(self._outcome, pages))
@@ -100,6 +106,13 @@ class Sandbox(Generic[Found]):
             child = self._slots.get()
             if child is not None:
                 child.end()
+
+    def _start(self) -> None:
+        child = self._slots.get()
+        try:
+            child = child or _Child(self._setup, self._gives)
+        finally:
+            self._slots.put(child)
 
     def _outcome(self, page: RawPage) -> Found | NotArticle | Rejected:
         child = self._slots.get()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -133,6 +134,25 @@ def test_children_end_with_the_sandbox() -> None:
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(int(pid), 0)
+
+
+def test_children_that_were_started_before_the_first_page_read_it() -> None:
+    others = _children()
+    with Sandbox(page=LIMITS, input=InputConfig(), read="sandbox_readers:misbehave") as opened:
+        opened.start()
+        deadline = time.monotonic() + 60
+        while len(started := _children() - others) < LIMITS.slots and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert len(started) == LIMITS.slots
+        outcomes = opened.map([raw("pid")] * 8)
+        assert {o.reason for o in outcomes if isinstance(o, NotArticle)} <= started
+        assert _children() - others == started
+
+
+def _children() -> set[str]:
+    """Process ids of this process's extraction processes."""
+    command = ["pgrep", "--parent", str(os.getpid()), "--full", "newsmill.page.sandbox_child"]
+    return set(subprocess.run(command, capture_output=True, text=True, check=False).stdout.split())
 
 
 def test_sandbox_gives_what_the_function_gives() -> None:

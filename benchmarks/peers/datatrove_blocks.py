@@ -34,7 +34,7 @@ def main(warcs: str, output: Path, workers: int) -> None:
     read = LocalPipelineExecutor(
         [
             WarcReader(warcs, glob_pattern="*.warc.gz"),
-            Trafilatura(favour_precision=False, timeout=15),
+            Trafilatura(favour_precision=False, timeout=60),
             LanguageFilter(label_only=True),
             JsonlWriter(str(output / "extracted")),
         ],

@@ -1,6 +1,6 @@
-"""WARC to Parquet by newsmill's direct runner, without entities: the stages that the peers have too.
+"""WARC or Kafka to Parquet by newsmill's direct runner, without entities: the stages that the peers have.
 
-Usage: python -m peers.newsmill_direct PAGES.warc.gz OUTPUT
+Usage: python -m peers.newsmill_direct (PAGES.warc.gz | BOOTSTRAP/TOPIC) OUTPUT [PROCESSES]
 """
 
 from __future__ import annotations
@@ -12,25 +12,30 @@ import time
 from pathlib import Path
 
 from newsmill.cli.run import RunProgress
-from newsmill.config import BatchConfig, Config, EnrichConfig, LakeConfig
-from newsmill.direct import DirectMill, FileSource, Summary
+from newsmill.config import Config, EnrichConfig, KafkaConfig, LakeConfig, PageConfig
+from newsmill.direct import DirectMill, FileSource, KafkaSource, Source, Summary
 from newsmill.lake.lake import Lake
 
 
-def main(warc: Path, output: Path) -> Summary:
-    """Run until the file is read; what was done."""
+def main(pages: str, output: str, processes: int) -> Summary:
+    """Run until all is read; what was done."""
     config = Config(
-        lake=LakeConfig(path=str(output)),
-        enrich=EnrichConfig(enabled=False),
-        batch=BatchConfig(max_records=1_000),
+        lake=LakeConfig(path=output), enrich=EnrichConfig(enabled=False), page=PageConfig(slots=processes)
     )
+    source: Source
+    if pages.endswith(".warc.gz"):
+        source = FileSource(config, [Path(pages)])
+    else:
+        bootstrap, _, topic = pages.partition("/")
+        config = config.model_copy(update={"kafka": KafkaConfig(bootstrap=bootstrap, topic=topic)})
+        source = KafkaSource(config)
     lake = Lake.open(config.lake)
     progress = RunProgress()
-    mill = DirectMill(config, FileSource(config, [warc]), lake, clock=lambda: time.time_ns() // 1000)
+    mill = DirectMill(config, source, lake, clock=lambda: time.time_ns() // 1000)
     mill.run(once=True, stop=threading.Event(), watches=[progress])
     lake.release()
     return progress.totals
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(Path(sys.argv[1]), Path(sys.argv[2])).as_dict()))
+    print(json.dumps(main(sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 2).as_dict()))

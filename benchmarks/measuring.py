@@ -1,0 +1,138 @@
+"""Measuring runs as processes of their own, and putting their tables into pages of the docs."""
+
+from __future__ import annotations
+
+import os
+import re
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PAGE = HERE.parent / "docs" / "performance.md"
+WORKERS = os.cpu_count() or 1
+TICK = os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One measured run: of the process that was started and all that it started."""
+
+    name: str
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float  # of the first process, resident
+    peak_children_mb: float  # of all others together, resident
+    broker_cpu_seconds: float = 0.0
+    output: str = ""
+
+
+def measure(name: str, command: Sequence[str], *, broker: int | None = None) -> Run:
+    """Run a command to its end.
+
+    Args:
+        name: What to call the run.
+        command: Run in this folder, with bytecode kept as an installed package keeps it.
+        broker: Process id of the Kafka that it reads from.
+    """
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    before = cpu_seconds(broker) if broker else 0.0
+    start = time.monotonic()
+    process = subprocess.Popen(
+        command,
+        cwd=HERE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment | {"PYTHONPATH": str(HERE), "HF_HUB_OFFLINE": "1"},
+        start_new_session=True,
+    )
+    watch = _Watch(process.pid)
+    output, error = process.communicate()
+    seconds = time.monotonic() - start
+    spent, peak, children = watch.stop()
+    if process.returncode != 0:
+        sys.exit(f"{name} failed:\n{error.decode(errors='replace')[-3000:]}")
+    print(f"{name}: {seconds:.1f} s, {spent:.1f} s of CPU", file=sys.stderr)
+    return Run(
+        name=name,
+        seconds=seconds,
+        cpu_seconds=spent,
+        peak_mb=peak,
+        peak_children_mb=children,
+        broker_cpu_seconds=cpu_seconds(broker) - before if broker else 0.0,
+        output=output.decode(),
+    )
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process so far."""
+    fields = _stat(pid)
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def _stat(pid: int) -> list[str]:
+    """Fields of /proc/PID/stat from the third on."""
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+
+
+class _Watch:
+    """Watches the memory and the CPU time of a session of processes."""
+
+    def __init__(self, session: int) -> None:
+        self._session = session
+        self._peaks = (0, 0)
+        self._ticks: dict[int, int] = {}
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def stop(self) -> tuple[float, float, float]:
+        """(CPU seconds, peak MB of the first process, peak MB of the others together)."""
+        self._end.set()
+        self._thread.join()
+        first, others = (pages * PAGE_BYTES / 1e6 for pages in self._peaks)
+        return sum(self._ticks.values()) / TICK, first, others
+
+    def _watch(self) -> None:
+        while not self._end.wait(0.05):
+            first = others = 0
+            for entry in Path("/proc").iterdir():
+                if not entry.name.isdigit():
+                    continue
+                try:
+                    fields = _stat(int(entry.name))
+                except (FileNotFoundError, ProcessLookupError):
+                    continue
+                if int(fields[3]) != self._session:
+                    continue
+                self._ticks[int(entry.name)] = int(fields[11]) + int(fields[12])
+                if int(entry.name) == self._session:
+                    first = int(fields[21])
+                else:
+                    others += int(fields[21])
+            self._peaks = max(self._peaks[0], first), max(self._peaks[1], others)
+
+
+def spread(values: Sequence[float], digits: int) -> str:
+    """Median, and least to most in brackets."""
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
+
+
+def write_section(page: Path, name: str, text: str) -> None:
+    """Put a text between the marks `<!-- name -->` and `<!-- /name -->` of a page."""
+    marks = f"<!-- {name} -->", f"<!-- /{name} -->"
+    whole, found = re.subn(
+        f"{marks[0]}.*?{marks[1]}",
+        lambda _: f"{marks[0]}\n{text.strip()}\n{marks[1]}",
+        page.read_text(encoding="utf-8"),
+        flags=re.DOTALL,
+    )
+    if not found:
+        sys.exit(f"{page} has no marks {marks[0]} {marks[1]}")
+    page.write_text(whole, encoding="utf-8")

@@ -43,6 +43,9 @@ from newsmill.config import KafkaConfig
 from newsmill.errors import Code, LakeError
 from newsmill.lake.evidence import LakeEvidence, TableEvidence, VisibleFile, content, gather, place
 
+REPLAY_WAIT_S = 60.0
+"""How long a replay may take to change its tables."""
+
 _SHOWN = 20
 """Most examples of one finding."""
 
@@ -126,7 +129,7 @@ def audit(
         LakeError: It is no lake.
     """
     start = time.monotonic()
-    evidence = gather(lake)
+    evidence = _settled(lake)
     tables = evidence.tables
     report = Report(
         lake=lake,
@@ -135,6 +138,7 @@ def audit(
         files={name: len(table.files) for name, table in tables.items()},
         pending="newsmill.pending" in tables["fate"].properties,
     )
+    report.find("C3", "a replay was cut off: the next `run` or `replay` finishes it", _replaying(evidence))
     since_ms = _time_of(tables["fate"], since)
     for table in tables.values():
         _check_chain(evidence.root, table, report)
@@ -152,6 +156,18 @@ def audit(
             _check_same(connection, gather(same_as), report)
     report.seconds = round(time.monotonic() - start, 3)
     return report
+
+
+def _settled(lake: str) -> LakeEvidence:
+    """The lake while no replay changes it: that takes rows of many tables out one after another."""
+    deadline = time.monotonic() + REPLAY_WAIT_S
+    while _replaying(evidence := gather(lake)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return evidence
+
+
+def _replaying(evidence: LakeEvidence) -> list[str]:
+    return [name for name in evidence.tables["fate"].properties if name == "newsmill.replacing"]
 
 
 def _time_of(ledger: TableEvidence, since: int | None) -> int:

@@ -257,11 +257,13 @@ class Lake:
 
         Raises:
             LakeError: A batch is pending, or the files don't hold one fate a record; nothing is changed.
+            Transient: Something of it was taken down meanwhile: do it again.
             Fenced: Another process has taken over.
         """
         for file in files:
             _check_whole(self.tables, file)
         check_coverage(batch, files, self.columns)
+        self._check_withheld(files)
         replacement = replacing.Replacement(at=batch.ingested_at, files=tuple(files))
 
         def stage(table: Table, transaction: Transaction) -> bool:

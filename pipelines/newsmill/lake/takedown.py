@@ -19,7 +19,7 @@ from pyiceberg.table import Table, Transaction
 
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError, Rejected
-from newsmill.lake import collection, files, rewriting
+from newsmill.lake import collection, files, replacing, rewriting
 from newsmill.lake.lake import Lake, pending_batch, tombstones
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.schemas import takedowns as takedown_rows
@@ -116,13 +116,19 @@ def _bury(tables: Tables, kind: str, value: str, reason: str, now: Micros) -> No
 
 
 def _wait_for_decided(tables: Tables, config: LakeConfig) -> None:
-    """A batch that was decided before the tombstone becomes visible yet; later ones see the tombstone."""
+    """What was decided before the tombstone becomes visible yet; later batches see the tombstone."""
     deadline = time.monotonic() + DECIDED_WAIT_S
-    while (batch := pending_batch(tables.load(LEDGER))) is not None and batch.files:
+    while _decided(tables.load(LEDGER)):
         if time.monotonic() > deadline:
             Lake.open(config).release()  # its writer is gone: this finishes its batch
             return
         time.sleep(0.2)
+
+
+def _decided(ledger: Table) -> bool:
+    """Whether a batch or a replay is decided and not finished."""
+    batch = pending_batch(ledger)
+    return (batch is not None and bool(batch.files)) or replacing.noted(ledger) is not None
 
 
 @dataclass(frozen=True)

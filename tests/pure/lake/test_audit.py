@@ -17,7 +17,7 @@ import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError
 from newsmill.lake import audit as module
-from newsmill.lake import evidence, rewriting, schemas
+from newsmill.lake import evidence, replacing, rewriting, schemas
 from newsmill.lake.audit import audit
 from newsmill.lake.lake import Lake
 from newsmill.lake.tables import append, replace
@@ -219,6 +219,17 @@ def test_audit_finds_where_two_lakes_differ(filled: Lake, config: LakeConfig, tm
     changed(twin, "articles", column("title", first("Other")))
     assert {f.rule for f in audit(config.path, same_as=other.path).findings} == {"C12"}
     twin.release()
+
+
+def test_audit_finds_a_replay_that_was_cut_off(
+    filled: Lake, config: LakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REPLAY_WAIT_S", 0.0)
+    noted = replacing.Replacement(at=1_790_000_000_000_000, files=())
+    filled.tables.change("fate", lambda t, tx: replacing.note(noted, t, tx))
+    assert [f.what for f in audit(config.path).findings] == [
+        "a replay was cut off: the next `run` or `replay` finishes it"
+    ]
 
 
 def test_audit_of_what_is_no_lake_says_so(tmp_path: Path) -> None:

@@ -11,8 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -24,15 +23,15 @@ from newsmill.copies.origin import attribute
 from newsmill.copies.sketches import Sketch, sketch
 from newsmill.errors import ConfigError, Rejected
 from newsmill.knowledge.enricher import Enricher
-from newsmill.page.analysis import read_page_any
 from newsmill.page.identity import draft
 from newsmill.page.language import detect
+from newsmill.page.reading import Look
+from newsmill.page.sandbox import Sandbox
 from newsmill.records import (
     Draft,
     Enrichment,
     Extraction,
     Fate,
-    Micros,
     NotArticle,
     Page,
     Position,
@@ -148,17 +147,21 @@ def _batched(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
         yield batch
 
 
-_enrichers: dict[str, Enricher] = {}
+@cache
+def _tools(config_json: str) -> tuple[Enricher, Sandbox[Look]]:
+    """What one worker process needs; opened once."""
+    config = Config.model_validate_json(config_json)
+    one = config.page.model_copy(update={"slots": 1})
+    sandbox = Sandbox(page=one, input=config.input, read="newsmill.page.reading:look", gives=Look)
+    return Enricher.open(config.enrich), sandbox
 
 
 def _annotate_task(config_json: str, lines: list[Line]) -> list[Annotated]:
-    config = Config.model_validate_json(config_json)
-    if config_json not in _enrichers:
-        _enrichers[config_json] = Enricher.open(config.enrich)
-    return [_annotate_line(line, config, _enrichers[config_json]) for line in lines]
+    enricher, sandbox = _tools(config_json)
+    return [_annotate_line(line, enricher, sandbox) for line in lines]
 
 
-def _annotate_line(line: Line, config: Config, enricher: Enricher) -> Annotated:
+def _annotate_line(line: Line, enricher: Enricher, sandbox: Sandbox[Look]) -> Annotated:
     position = Position(topic="annotate", partition=0, offset=line.number)
     url = line.url or f"https://unknown.invalid/{line.number}"
     raw = RawPage(position=position, url=url, body=line.html or b"")
@@ -168,9 +171,13 @@ def _annotate_line(line: Line, config: Config, enricher: Enricher) -> Annotated:
             page = Page(
                 title=line.title, body=line.text, extraction=Extraction(method="given", reason="text input")
             )
+            language = detect(page.body, html_lang=None, title=page.title)
         else:
-            page, not_article = read_page_any(raw, page=config.page, input=config.input)
-        language = detect(page.body, html_lang=page.html_lang, title=page.title)
+            (seen,) = sandbox.map([raw])
+            if isinstance(seen, Rejected):
+                raise seen
+            assert isinstance(seen, Look)
+            page, language, not_article = seen.reading.page, seen.reading.language, seen.not_article
         record = SourceRecord(position=position, value=None)
         made = draft(record, raw, page, language, 0)
     except Rejected as error:
@@ -197,8 +204,8 @@ def _shown(item: Annotated, decision: Decision | None, merged: Mapping[str, str]
         "id": item.line.id,
         "fate": fate,
         "title": page.title,
-        "date": _day(page.published_at),
-        "author": list(page.authors),
+        "date": page.published_on,
+        "author": list(page.authors) or page.byline or [],
         "text": page.body,
         "lang": item.draft.language.code,
         "links": [
@@ -224,7 +231,3 @@ def _shown(item: Annotated, decision: Decision | None, merged: Mapping[str, str]
 
 def _plain(record: Any) -> Mapping[str, Any] | None:
     return None if record is None else {name: getattr(record, name) for name in record.__struct_fields__}
-
-
-def _day(at: Micros | None) -> str | None:
-    return None if at is None else datetime.fromtimestamp(at / 1e6, UTC).date().isoformat()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from newsmill.config import InputConfig, PageConfig
-from newsmill.page.analysis import read_page
+from newsmill.page.analysis import read_page_any
 from newsmill.page.language import arbiter, default_detector, detect
 from newsmill.records import Language, NotArticle, Page, RawPage, Record
 
@@ -13,6 +13,13 @@ class Reading(Record, frozen=True, kw_only=True):
 
     page: Page
     language: Language
+
+
+class Look(Record, frozen=True, kw_only=True):
+    """What a page gives even where it is no article."""
+
+    reading: Reading
+    not_article: NotArticle | None = None
 
 
 def prepare() -> None:
@@ -27,7 +34,16 @@ def read(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Reading | Not
     Raises:
         Rejected: as `analysis.read_page` does.
     """
-    found = read_page(raw, page=page, input=input)
-    if isinstance(found, NotArticle):
-        return found
-    return Reading(page=found, language=detect(found.body, html_lang=found.html_lang, title=found.title))
+    seen = look(raw, page=page, input=input)
+    return seen.not_article or seen.reading
+
+
+def look(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Look:
+    """As `read`, for those who want the text whatever the page is.
+
+    Raises:
+        Rejected: As `analysis.read_page`.
+    """
+    found, verdict = read_page_any(raw, page=page, input=input)
+    language = detect(found.body, html_lang=found.html_lang, title=found.title)
+    return Look(reading=Reading(page=found, language=language), not_article=verdict)

@@ -48,6 +48,7 @@ def audit(
         since=since,
         same_as=same_as,
         max_waiting_s=max_waiting,
+        horizon_days=settings.copies.horizon_days,
     )
     if as_json:
         typer.echo(json.dumps(report.as_dict()))

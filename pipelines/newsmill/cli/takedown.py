@@ -9,13 +9,14 @@ from typing import Annotated
 
 import typer
 
-from newsmill.cli.options import ConfigFile, Json, Sets, loaded
+from newsmill.cli.options import ConfigFile, DryRun, Json, Sets, loaded
 
 
 def takedown(
     what: Annotated[str, typer.Argument(help="A URL, or a domain name.")],
     reason: Annotated[str, typer.Option(help="Noted with the tombstone, e.g. a case number.")],
     lake: Annotated[str | None, typer.Option(help="Folder or URI; else lake.path of the settings.")] = None,
+    dry_run: DryRun = False,
     config: ConfigFile = None,
     as_json: Json = False,
     sets: Sets = None,
@@ -28,11 +29,12 @@ def takedown(
     from newsmill.lake.takedown import take_down
 
     settings = loaded(config, sets, lake__path=lake).config
-    done = take_down(settings.lake, what, reason=reason, now=time.time_ns() // 1000)
+    done = take_down(settings.lake, what, reason=reason, now=time.time_ns() // 1000, dry_run=dry_run)
     if as_json:
         typer.echo(json.dumps(asdict(done)))
     else:
         typer.echo(
             f"{done.kind} {done.value}: {done.articles} articles and {done.quarantined} quarantined records "
-            f"emptied, {done.files_rewritten} files rewritten, {done.files_removed} removed"
+            f"{'would be ' if dry_run else ''}emptied, {done.files_rewritten} files "
+            f"{'to rewrite' if dry_run else 'rewritten'}, {done.files_removed} removed"
         )

@@ -8,7 +8,7 @@ break it.
 |---|---|
 | C1 | each offset that the broker shows below the committed one has a fate; no other offset has one |
 | C2 | one fate for each offset, of the closed set; gaps overlap nothing |
-| C3 | (article_id, revision) and position are unique; rows and fates tell the same |
+| C3 | position is unique, (article_id, revision) too inside the horizon; rows and fates tell the same |
 | C4 | each visible file is there and whole: size, hash, pages, rows, columns, folder |
 | C5 | files that no snapshot names are counted: `gc` removes them |
 | C6 | the chain of snapshots has no fork or hole, no file was added twice, hints point to whole metadata |
@@ -114,6 +114,7 @@ def audit(
     since: int | None = None,
     same_as: str | None = None,
     max_waiting_s: float | None = None,
+    horizon_days: int = 7,
 ) -> Report:
     """Check a lake; also one that is being written.
 
@@ -124,6 +125,7 @@ def audit(
             is checked.
         same_as: Another lake made from the same records, for C12.
         max_waiting_s: With a broker: a record without a fate for longer breaks C9.
+        horizon_days: How long a URL is known again (`copies.horizon_days`): revisions are unique inside it.
 
     Raises:
         LakeError: It is no lake.
@@ -147,6 +149,7 @@ def audit(
     with duckdb.connect() as connection:
         _show(connection, evidence)
         _count(connection, report)
+        connection.register("horizon", pa.table({"days": pa.array([horizon_days], pa.int32())}))
         for rule, what, query in _rules():
             report.find(rule, what, connection.execute(query).fetchall())
         _check_payloads(tables["quarantine"], report, since_ms)

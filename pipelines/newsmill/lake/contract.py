@@ -20,7 +20,7 @@ API_VERSION = "v3.1.0"
 """Version of the Open Data Contract Standard, bitol.io."""
 
 _KEYS = {
-    "articles": (("article_id", "revision"),),
+    "articles": (("topic", "partition", "offset"),),
     "cluster_events": (("ingested_at", "seq"),),
     "fate": (("topic", "partition", "offset"),),
     "quarantine": (("topic", "partition", "offset"),),

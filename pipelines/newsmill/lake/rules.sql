@@ -1,6 +1,6 @@
 -- The checker's rules over rows: each query gives the places that break it. The rule and what is wrong
 -- stand in the comment before it. Tables: fate, articles, quarantine, cluster_events, takedowns as readers
--- see them up to the ledger's offsets, and committed(topic, partition, next).
+-- see them up to the ledger's offsets; committed(topic, partition, next); horizon(days).
 
 -- C2: offsets with more than one fate
 SELECT topic, partition, "offset", count(*)
@@ -24,8 +24,11 @@ WHERE fate IN ('not_article', 'withheld', 'quarantined', 'gap') AND reason IS NU
 SELECT f.topic, f.partition, f."offset" FROM fate f LEFT JOIN committed c USING (topic, partition)
 WHERE c.next IS NULL OR coalesce(f.offset_end, f."offset" + 1) > c.next;
 
--- C3: the same revision of an article more than once
-SELECT article_id, revision, count(*) FROM articles GROUP BY ALL HAVING count(*) > 1;
+-- C3: the same revision of an article more than once inside the horizon
+SELECT topic, partition, "offset", article_id, revision FROM (
+  SELECT *, ingested_at - lag(ingested_at) OVER (PARTITION BY article_id, revision ORDER BY ingested_at) AS since
+  FROM articles)
+WHERE since < (SELECT to_days(days) FROM horizon);
 
 -- C3: offsets with more than one row of articles
 SELECT topic, partition, "offset", count(*) FROM articles GROUP BY ALL HAVING count(*) > 1;

@@ -63,7 +63,7 @@ class TakenDown:
     files_removed: int
 
 
-def take_down(config: LakeConfig, what: str, *, reason: str, now: Micros) -> TakenDown:
+def take_down(config: LakeConfig, what: str, *, reason: str, now: Micros, dry_run: bool = False) -> TakenDown:
     """Take down a URL or a domain. May run beside the writer, and again: it then finds nothing more.
 
     Args:
@@ -71,17 +71,19 @@ def take_down(config: LakeConfig, what: str, *, reason: str, now: Micros) -> Tak
         what: A URL with its scheme, or a domain name.
         reason: Noted in the tombstone and in the rows.
         now: Time of the takedown.
+        dry_run: Only count what would be emptied.
 
     Raises:
         LakeError: It is neither a URL nor a domain, or a writer does not finish its batch.
     """
     kind, value = _named(what)
     tables = Tables.open(config)
-    _bury(tables, kind, value, reason, now)
-    _wait_for_decided(tables, config)
-    articles = _empty_articles(tables, kind, value, reason, now)
-    quarantined = _empty_quarantine(tables, kind, value)
-    removed = _forget(tables, [*articles.old, *quarantined.old])
+    if not dry_run:
+        _bury(tables, kind, value, reason, now)
+        _wait_for_decided(tables, config)
+    articles = _empty_articles(tables, kind, value, reason, now, dry_run)
+    quarantined = _empty_quarantine(tables, kind, value, dry_run)
+    removed = 0 if dry_run else _forget(tables, [*articles.old, *quarantined.old])
     return TakenDown(
         kind=kind,
         value=value,
@@ -137,7 +139,9 @@ class _Emptied:
     old: Sequence[LiveFile]
 
 
-def _empty_articles(tables: Tables, kind: str, value: str, reason: str, now: Micros) -> _Emptied:
+def _empty_articles(
+    tables: Tables, kind: str, value: str, reason: str, now: Micros, dry_run: bool
+) -> _Emptied:
     column = "url_key" if kind == "url" else "domain"
 
     def hit(rows: pa.Table) -> pa.ChunkedArray:
@@ -148,10 +152,10 @@ def _empty_articles(tables: Tables, kind: str, value: str, reason: str, now: Mic
         rows = _constant(rows, "withheld", reason)
         return _constant(rows, "withheld_at", now)
 
-    return _replace(tables, "articles", hit, empty)
+    return _replace(tables, "articles", hit, empty, dry_run)
 
 
-def _empty_quarantine(tables: Tables, kind: str, value: str) -> _Emptied:
+def _empty_quarantine(tables: Tables, kind: str, value: str, dry_run: bool) -> _Emptied:
     def hit(rows: pa.Table) -> pa.ChunkedArray:
         named = [payload and _names(url, kind, value) for url, payload in _urls_with_payload(rows)]
         return pa.chunked_array([pa.array(named, pa.bool_())])
@@ -159,7 +163,7 @@ def _empty_quarantine(tables: Tables, kind: str, value: str) -> _Emptied:
     def empty(rows: pa.Table) -> pa.Table:
         return _blank(rows, ["payload", "key", "headers"])
 
-    return _replace(tables, "quarantine", hit, empty)
+    return _replace(tables, "quarantine", hit, empty, dry_run)
 
 
 def _urls_with_payload(rows: pa.Table) -> Iterator[tuple[str | None, bool]]:
@@ -192,6 +196,7 @@ def _replace(
     name: str,
     hit: Callable[[pa.Table], pa.ChunkedArray],
     empty: Callable[[pa.Table], pa.Table],
+    dry_run: bool,
 ) -> _Emptied:
     """Replace each visible file that holds hits, also when `compact` moves the rows meanwhile."""
     rows, old = 0, []
@@ -203,9 +208,12 @@ def _replace(
             hits = hit(content)
             if not pc.any(hits).as_py():
                 continue
-            without = pa.concat_tables([content.filter(pc.invert(hits)), empty(content.filter(hits))])
-            emptied, _ = rewriting.write(tables, TABLES[name], without)
-            if rewriting.swap(tables, name, [live], [emptied], "takedown"):
+            done = dry_run
+            if not dry_run:
+                without = pa.concat_tables([content.filter(pc.invert(hits)), empty(content.filter(hits))])
+                emptied, _ = rewriting.write(tables, TABLES[name], without)
+                done = rewriting.swap(tables, name, [live], [emptied], "takedown")
+            if done:
                 rows += pc.sum(hits).as_py()
                 old.append(live)
             else:

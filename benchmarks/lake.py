@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,6 +34,7 @@ from newsmill.lake.lake import ORDER, Lake
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.tables import LiveFile, Tables
 
+TOLD: list[dict[str, object]] = []
 START, HOUR = 1_790_000_000_000_000, 3_600_000_000
 
 
@@ -92,6 +95,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=5_000, help="offsets of a batch")
     parser.add_argument("--words", type=int, default=300, help="words of a body")
     parser.add_argument("--batches-an-hour", type=int, default=12)
+    parser.add_argument("--write", type=Path, help="also write a page, e.g. docs/quality/lake.md")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="lake-bench-"))
     config = LakeConfig(path=str(folder / "lake"))
@@ -142,10 +146,30 @@ def main() -> None:
             findings=len(report.findings),
         )
     shutil.rmtree(folder)
+    if arguments.write is not None:
+        arguments.write.write_text(page(sys.argv[1:]), encoding="utf-8")
 
 
 def tell(**figures: object) -> None:
     print(json.dumps(figures), flush=True)
+    TOLD.append(figures)
+
+
+def page(arguments: Sequence[str]) -> str:
+    """All that was told, as Markdown."""
+    lines = [
+        "# Speed of the lake",
+        "",
+        f"Made by `python benchmarks/lake.py {' '.join(arguments)}`, {datetime.now(UTC):%Y-%m-%d}, on "
+        f"{os.cpu_count()} cores that other work shared; do not edit. Pairs are medians of the first and of the "
+        "last tenth of the commits.",
+        "",
+        "| figure | value |",
+        "|---|---|",
+    ]
+    for figures in TOLD:
+        lines += [f"| {name.replace('_', ' ')} | {value} |" for name, value in figures.items()]
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -54,7 +54,16 @@ _CONSENT: Final = re.compile(
     r"before you continue|we value your privacy|your privacy choices|cookie (?:consent|settings|policy"
     r"|einstellungen)|consent (?:required|manag)|wir (?:und unsere partner|benötigen ihre"
     r" zustimmung)|datenschutz-?einstellungen|accept (?:all )?cookies|werbefrei"
-    r" (?:weiter)?lesen|mit werbung (?:weiter)?lesen|privacy gate|gdpr",
+    r" (?:weiter)?lesen|mit werbung (?:weiter)?lesen|privacy gate|gdpr"
+    r"|(?:vos|mes) choix de confidentialité|gestion(?:naire)? (?:des cookies|du consentement)"
+    r"|(?:accepter|paramétrer|refuser) (?:les|tous les|et) (?:cookies|continuer|fermer)|nous (?:et nos"
+    r" partenaires|respectons votre vie privée)|continuer sans accepter"
+    r"|(?:configuración|política|aviso) de (?:cookies|privacidad)|valoramos tu privacidad|nosotros y"
+    r" nuestros (?:socios|\d+ socios)|aceptar (?:todas las )?cookies"
+    r"|la tua privacy è importante|impostazioni dei cookie|noi e i nostri partner"
+    r"|accetta(?:re)? (?:tutti )?i cookie"
+    r"|valorizamos a sua privacidade|nós e os nossos parceiros|aceitar (?:todos os )?cookies"
+    r"|wij (?:en onze partners|waarderen uw privacy)|cookie-?instellingen|szanujemy twoją prywatność",
     re.IGNORECASE,
 )
 _LOGIN: Final = re.compile(

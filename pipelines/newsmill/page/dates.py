@@ -168,10 +168,12 @@ def published(
     visible = _visible(opening, latest, month_first=month_first)
     if stamp is not None:
         return _on_the_readers_day(stamp, [*visible, *([in_url.day] if in_url else [])])
+    marked = _time_element(root, latest)
     if len(set(visible)) == 1:
-        return parse(visible[0], "text", latest)
-    if stamp := _time_element(root, latest):
-        return stamp
+        shown = parse(visible[0], "text", latest)
+        return marked if marked and shown and marked.day == shown.day else shown
+    if marked:
+        return marked
     if in_url:
         return in_url
     if visible:

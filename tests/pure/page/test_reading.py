@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from newsmill.config import InputConfig, PageConfig
 from newsmill.page.reading import Reading, read
 from newsmill.page.sandbox import Sandbox
@@ -27,3 +29,34 @@ def test_reading_in_the_sandbox_is_the_reading_in_this_process() -> None:
     assert isinstance(found, Reading) and found.language.code == "de" and "Nummer 39" in found.page.body
     assert found == read(article, page=PageConfig(), input=InputConfig())
     assert isinstance(nothing, NotArticle)
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Before you continue",
+        "Ihre Datenschutz-Einstellungen",
+        "Vos choix de confidentialité",
+        "Configuración de cookies",
+        "La tua privacy è importante",
+        "Cookie-instellingen",
+    ],
+)
+def test_page_is_a_consent_page_when_it_asks_for_consent_in_any_of_these_languages(title: str) -> None:
+    words = "Some words here. " * 10
+    html = f"<html><title>{title}</title><body><h1>{title}</h1><p>{words}</p></body></html>"
+    assert read(page(html), page=PageConfig(), input=InputConfig()) == NotArticle(reason="consent_page")
+
+
+def test_time_of_an_element_is_taken_when_the_shown_day_is_the_same() -> None:
+    lines = (f"The lock keeper of Rotterdam counted {n} ships, and the tide turned late." for n in range(20))
+    story = "".join(f"<p>{line}</p>" for line in lines)
+    html = (
+        "<html><head><title>Late</title></head><body><article><h1>Late but turning</h1>"
+        '<div><time itemprop="datePublished" datetime="2026-11-10T16:45:00+00:00">'
+        "November 10, 2026 16:45</time></div>"
+        f"{story}</article></body></html>"
+    )
+    found = read(page(html), page=PageConfig(), input=InputConfig())
+    assert isinstance(found, Reading)
+    assert (found.page.published_source, found.page.published_precision) == ("time_element", "second")

@@ -161,8 +161,8 @@ def page(arguments: Sequence[str]) -> str:
         "# Speed of the lake",
         "",
         f"Made by `python benchmarks/lake.py {' '.join(arguments)}`, {datetime.now(UTC):%Y-%m-%d}, on "
-        f"{os.cpu_count()} cores that other work shared; do not edit. Pairs are medians of the first and of the "
-        "last tenth of the commits.",
+        f"{os.cpu_count()} cores that other work shared; do not edit. Pairs are medians of the first and of "
+        "the last tenth of the commits.",
         "",
         "| figure | value |",
         "|---|---|",

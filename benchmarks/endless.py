@@ -209,14 +209,18 @@ def soak(kafka: DevKafka, folder: Path, minutes: float, rate: float, *, as_json:
     kafka.make_topic(topic, partitions=PARTITIONS)
     lake = folder / "soak"
     samples: list[dict[str, Any]] = []
-    with services(folder) as (prism, pool, at), (folder / "soak.log").open("wb") as out:
+    with ExitStack() as stack:
+        prism, pool, at = stack.enter_context(services(folder))
+        out = stack.enter_context((folder / "soak.log").open("wb"))
         process = subprocess.Popen(submit(kafka.kafka(topic), lake, 500, prism, at), stderr=out)
+        stack.callback(process.kill)
         sender = subprocess.Popen(
             [
                 sys.executable, __file__, "--send-to", str(kafka.data),
                 "--pages", str(round(minutes * 60 * rate)), "--rate", str(rate),
             ]
         )  # fmt: skip
+        stack.callback(sender.kill)
         began = time.monotonic()
         while (past := time.monotonic() - began) < minutes * 60 and process.poll() is None:
             time.sleep(10)

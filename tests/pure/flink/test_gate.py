@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 import yaml
+from apache_beam.internal import pickler
 from apache_beam.options.pipeline_options import PortableOptions
 from apache_beam.portability import common_urns
 from apache_beam.portability.api import beam_job_api_pb2, beam_runner_api_pb2
 from apache_beam.runners.portability.portable_runner import JobServiceHandle, PortableRunner
 
 from newsmill import portable
-from newsmill.config import Config, LakeConfig, PortableConfig
+from newsmill.config import Config, KafkaConfig, LakeConfig, PortableConfig
 
 FLINK: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("beam_2_77.yaml").read_text())
 PICKLE = "beam:coder:pickled_python:v1"
@@ -153,6 +154,21 @@ def test_the_environment_is_the_worker_pool_and_nothing_is_downloaded(proto: Any
     payload = beam_runner_api_pb2.ExternalPayload.FromString(environment.payload)
     assert payload.endpoint.url == "127.0.0.1:50000"
     assert all(d.role_urn != "beam:artifact:role:pip_requirements_file:v1" for d in environment.dependencies)
+
+
+def test_the_password_of_the_broker_is_nowhere_in_the_job(config: Config) -> None:
+    canary = "c4n4ry-p4ssw0rd"
+    kafka = KafkaConfig(
+        security_protocol="SASL_SSL", sasl_mechanism="PLAIN", sasl_username="reader", sasl_password=canary
+    )
+    made = portable.pipeline(config.model_copy(update={"kafka": kafka}), flink=True, once=False)
+    configs = []
+    for payload in pardos(made.to_runner_api()):
+        step = vars(pickler.loads(payload.do_fn.payload)[0])
+        configs += [value.kafka for value in step.values() if isinstance(value, Config)]
+    assert len(configs) == 4
+    assert all(found.sasl_username == "reader" and found.sasl_password is None for found in configs)
+    assert canary.encode() not in made.to_runner_api().SerializeToString()
 
 
 def test_every_option_reaches_flink_under_a_name_that_it_knows(config: Config) -> None:

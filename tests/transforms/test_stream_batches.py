@@ -321,11 +321,93 @@ def test_the_watermark_never_goes_back_and_an_idle_planner_advances_it() -> None
     assert resumed.current_watermark() == Timestamp(micros=AT + 5)
 
 
-def test_the_planner_bounds_what_is_under_way() -> None:
-    fn = read_stream._PlanFn(Config(), once=False)
-    fn.setup()
+class Tracked:
+    """Stands in for Beam's view of the tracker: what was claimed, and for how long it was put off."""
+
+    def __init__(self, so_far: PlannedSoFar) -> None:
+        self.so_far, self.deferred = so_far, None
+
+    def current_restriction(self) -> PlannedSoFar:
+        return self.so_far
+
+    def try_claim(self, so_far: PlannedSoFar) -> bool:
+        self.so_far = so_far
+        return True
+
+    def defer_remainder(self, delay: Any) -> None:
+        self.deferred = delay.micros / 1e6
+
+
+def step(config: Config, so_far: PlannedSoFar, *, once: bool = False) -> tuple[list[Any], Tracked]:
+    """One turn of the planner: its plans, and the tracker after it."""
+    tracker = Tracked(so_far)
+    watermark = read_stream._Watermarks().create_watermark_estimator(PlannedUpTo())
+    plans = list(read_stream._PlanFn(config, once).process(b"", tracker, watermark))
+    return [plan.value for plan in plans], tracker
+
+
+@pytest.fixture
+def waiting(config: Config, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """A lake, and a broker with so many records behind all that was planned."""
+    Lake.open(config.lake).release()
+    behind = {"records": 10}
+    monkeypatch.setattr(read_stream.kafka, "lag", lambda *_: {("pages", 0): behind["records"]})
+    monkeypatch.setattr(read_stream.kafka, "plan", lambda *_: planned(0, 10))
+    return behind
+
+
+def test_planner_waits_for_more_until_the_batch_is_full_or_has_waited(
+    config: Config, waiting: dict[str, int]
+) -> None:
+    plans, tracker = step(config, PlannedSoFar())
+    assert plans == []
+    assert tracker.deferred == read_stream.POLL_S
+    since = tracker.so_far.waiting_since
+    assert since is not None
+    plans, tracker = step(config, tracker.so_far)
+    assert plans == []
+    assert tracker.so_far.waiting_since == since
+    long_ago = since - round(config.batch.max_wait_s * 1e6)
+    plans, tracker = step(config, PlannedSoFar(waiting_since=long_ago))
+    assert [p.records for p in plans] == [10]
+    assert (tracker.deferred, tracker.so_far.waiting_since) == (0, None)
+    waiting["records"] = config.batch.max_records
+    plans, _ = step(config, PlannedSoFar())
+    assert len(plans) == 1
+
+
+def test_planner_bounds_what_is_under_way(config: Config, waiting: dict[str, int]) -> None:
     full = PlannedSoFar(last=AT + AHEAD, under_way=tuple(plan(AT + n, n, n + 1) for n in range(AHEAD)))
-    assert fn._plan(full, {}, None) is None
+    plans, tracker = step(config, full, once=True)
+    assert plans == []
+    assert not tracker.so_far.done
+    assert tracker.deferred == read_stream.POLL_S
+
+
+def test_planner_that_reads_once_ends_when_nothing_waits(config: Config, waiting: dict[str, int]) -> None:
+    plans, _ = step(config, PlannedSoFar(), once=True)
+    assert len(plans) == 1
+    waiting["records"] = 0
+    plans, tracker = step(config, PlannedSoFar(), once=True)
+    assert plans == []
+    assert tracker.so_far.done
+    assert tracker.deferred is None
+    _, tracker = step(config, PlannedSoFar())
+    assert not tracker.so_far.done
+
+
+def test_planner_outlives_a_broker_that_is_away(
+    config: Config, waiting: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> dict[tuple[str, int], int]:
+        raise Transient("no broker answers")
+
+    monkeypatch.setattr(read_stream.kafka, "lag", away)
+    so_far = PlannedSoFar(last=AT, waiting_since=AT)
+    plans, tracker = step(config, so_far)
+    assert plans == []
+    assert tracker.so_far == so_far
+    assert tracker.deferred == read_stream.POLL_S
 
 
 def test_a_broker_that_is_away_does_not_undo_a_commit(

@@ -103,6 +103,7 @@ class PlannedSoFar(Record, frozen=True, kw_only=True):
 
     last: Micros | None = None
     under_way: tuple[BatchPlan, ...] = ()  # planned and, when last looked at, not in the lake
+    waiting_since: Micros | None = None  # when records came behind those batches
     done: bool = False
 
 

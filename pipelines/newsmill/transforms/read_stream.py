@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import apache_beam as beam
+import msgspec
 from apache_beam.io.iobase import RestrictionProgress, RestrictionTracker, WatermarkEstimator
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.core import RestrictionProvider, WatermarkEstimatorProvider
@@ -88,9 +89,7 @@ def next_plan(
         DataLoss: Offsets are gone from the broker and the configuration says to fail.
         Transient: The broker is away.
     """
-    offsets = dict(committed)
-    for batch in so_far.under_way:
-        offsets.update(batch.ends)
+    offsets = _planned_offsets(so_far, committed)
     plan = kafka.plan(config.kafka, offsets, config.batch, config.on_data_loss)
     if not plan.slices and not plan.gaps:
         return None
@@ -100,6 +99,18 @@ def next_plan(
         slices=plan.slices,
         gaps=plan.gaps,
     )
+
+
+def behind_plans(config: Config, so_far: PlannedSoFar, committed: kafka.Offsets) -> int:
+    """Offsets that wait behind the batches under way. Raises Transient when the broker is away."""
+    return sum(kafka.lag(config.kafka, _planned_offsets(so_far, committed)).values())
+
+
+def _planned_offsets(so_far: PlannedSoFar, committed: kafka.Offsets) -> dict[tuple[str, int], int]:
+    offsets = dict(committed)
+    for batch in so_far.under_way:
+        offsets.update(batch.ends)
+    return offsets
 
 
 def _slices(plan: BatchPlan) -> Iterator[BatchSlice]:
@@ -203,9 +214,6 @@ class _PlanFn(beam.DoFn):
         self._config = config
         self._once = once
 
-    def setup(self) -> None:
-        self._waiting_since: float | None = None
-
     @beam.DoFn.unbounded_per_element()
     def process(
         self,
@@ -217,25 +225,33 @@ class _PlanFn(beam.DoFn):
         so_far = tracker.current_restriction()
         committed = lake.committed()
         under_way = tuple(b for b in so_far.under_way if not b.in_lake(committed))
-        so_far = PlannedSoFar(last=so_far.last, under_way=under_way)
+        so_far = msgspec.structs.replace(so_far, under_way=under_way)
         try:
             self._finish_commit(lake, so_far)
-            plan = self._plan(so_far, committed, lake)
+            now, behind = _now(), behind_plans(self._config, so_far, committed)
+            so_far = msgspec.structs.replace(
+                so_far, waiting_since=(so_far.waiting_since or now) if behind else None
+            )
+            plan = None
+            if len(under_way) < AHEAD and self._worth(so_far, behind, now):
+                with busy(ReadStream):
+                    plan = next_plan(
+                        self._config, so_far, committed, not_before=max(now, lake.last_ingested_at + 1)
+                    )
         except Transient as error:
             _log.warning("planning is tried again: %s", error)
             Metrics.counter(ReadStream, "transient").inc()
             tracker.defer_remainder(Duration(seconds=POLL_S))
             return
-        now = _now() if plan is None else plan.ingested_at
         if plan is None:
-            ended = self._once and not self._behind(so_far, committed)
-            tracker.try_claim(PlannedSoFar(last=so_far.last, under_way=under_way, done=ended))
+            ended = self._once and not behind
+            tracker.try_claim(msgspec.structs.replace(so_far, done=ended))
         elif tracker.try_claim(PlannedSoFar(last=plan.ingested_at, under_way=(*under_way, plan))):
             Metrics.counter(ReadStream, "batches").inc()
             _log.info(
                 "batch %d planned: %d records, %d under way", plan.ingested_at, plan.records, len(under_way)
             )
-            ended = False
+            ended, now = False, plan.ingested_at
             yield TimestampedValue(plan, Timestamp(micros=now))
         else:
             return
@@ -243,13 +259,12 @@ class _PlanFn(beam.DoFn):
         if not ended:
             tracker.defer_remainder(Duration(seconds=0 if plan else POLL_S))
 
-    def _plan(self, so_far: PlannedSoFar, committed: kafka.Offsets, lake: Lake) -> BatchPlan | None:
-        if len(so_far.under_way) >= AHEAD or not self._full(so_far, committed):
-            return None
-        with busy(ReadStream):
-            return next_plan(
-                self._config, so_far, committed, not_before=max(_now(), lake.last_ingested_at + 1)
-            )
+    def _worth(self, so_far: PlannedSoFar, behind: int, now: Micros) -> bool:
+        """Whether a batch is worth planning now: full, or not empty and waited for long enough."""
+        if so_far.waiting_since is None:
+            return False
+        waited = now - so_far.waiting_since >= self._config.batch.max_wait_s * 1e6
+        return self._once or waited or behind >= self._config.batch.max_records
 
     def _finish_commit(self, lake: Lake, so_far: PlannedSoFar) -> None:
         """Finish a commit that an earlier run decided and did not get to finish.
@@ -266,26 +281,6 @@ class _PlanFn(beam.DoFn):
         except LakeError as error:
             raise Transient(f"a commit was cut off and can't be finished yet: {error}") from error
         raise Transient("a commit that was cut off is finished: plan behind it")
-
-    def _behind(self, so_far: PlannedSoFar, committed: kafka.Offsets) -> int:
-        """Offsets that wait behind the batches under way."""
-        offsets = dict(committed)
-        for batch in so_far.under_way:
-            offsets.update(batch.ends)
-        return sum(kafka.lag(self._config.kafka, offsets).values())
-
-    def _full(self, so_far: PlannedSoFar, committed: kafka.Offsets) -> bool:
-        """Whether a batch is worth planning now: full, or not empty and waited for long enough."""
-        waiting = self._behind(so_far, committed)
-        if not waiting:
-            self._waiting_since = None
-            return False
-        self._waiting_since = self._waiting_since or time.monotonic()
-        waited = time.monotonic() - self._waiting_since >= self._config.batch.max_wait_s
-        if not (self._once or waited or waiting >= self._config.batch.max_records):
-            return False
-        self._waiting_since = None
-        return True
 
 
 @beam.typehints.with_input_types(BatchSlice)

@@ -90,6 +90,11 @@ class PageConfig(Section):
     cpu_limit_s: PositiveFloat = Field(10.0, description="CPU time of one page in the extraction process")
     memory_limit_mb: PositiveInt = Field(1024, description="address space above the idle process, MB")
     slots: PositiveInt = Field(2, description="extraction processes of one worker; usually its cores")
+    learn_blocks: bool = Field(
+        False,
+        description="direct runner: cut paragraphs that stand in four or more articles of a site, "
+        "learned one batch behind",
+    )
     site_overrides: Path | None = Field(
         None, description="YAML file with rules for single sites; off by default"
     )

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import apache_beam as beam
+import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
@@ -27,8 +28,10 @@ from newsmill.copies.index import CopyIndex, SeedRow
 from newsmill.errors import DataLoss, Transient
 from newsmill.lake.files import DataFile
 from newsmill.lake.lake import Batch, Lake, Seed
+from newsmill.page.blocks import RULE as STANDING_TEXT
+from newsmill.page.blocks import BlockLearner
 from newsmill.pipeline import mill
-from newsmill.records import Micros, OffsetRange, Position, SourceRecord
+from newsmill.records import Extraction, Micros, OffsetRange, Page, Position, SourceRecord
 from newsmill.sources import files as page_files
 from newsmill.sources import kafka
 from newsmill.sources.kafka import Plan
@@ -39,6 +42,9 @@ from newsmill.transforms.extract import sandbox
 from newsmill.transforms.read import ReadRecords
 from newsmill.transforms.read_files import FileReader, ReadFiles
 from newsmill.transforms.resident import lend, withdraw
+
+BLOCK_DAYS = 1.0
+"""How many days of articles teach the standing text of sites at a start."""
 
 IDLE_S = 1.0
 """How long to wait before asking again for new records."""
@@ -243,6 +249,9 @@ class DirectMill:
         self._index = CopyIndex(config.copies)
         self._index.seed(seeds(lake.recent(days=config.copies.horizon_days)))
         self._name = f"copies:{config.lake.path}"
+        self._learner = BlockLearner() if config.page.learn_blocks else None
+        if self._learner is not None:
+            self._learner.learn(_standing(lake.articles(days=BLOCK_DAYS, columns=_STANDING)))
 
     def run(self, *, once: bool, stop: threading.Event, watches: Sequence[Watch]) -> None:
         """Loop over batches.
@@ -331,6 +340,9 @@ class DirectMill:
                 raise
             return
         self._index.commit(batch.batch_id)
+        if self._learner is not None:
+            articles = (self._lake.columns(f, _STANDING) for f in files if f.table == "articles")
+            self._learner.learn(_standing(articles))
         self._source.done(self._lake.committed())
         now = time.monotonic()
         summary = replace(
@@ -352,13 +364,37 @@ class DirectMill:
         withheld = Withheld(url_keys=urls, domains=domains)
         pipeline = beam.Pipeline(runner=FnApiRunner(), options=options)
         records = self._source.read(pipeline, batch)
-        written = mill(records, self._config, batch_id=batch.batch_id, index=self._name, withheld=withheld)
+        blocks = None
+        if self._learner is not None:
+            blocks = f"blocks:{self._config.lake.path}"
+            lend(blocks, self._learner.snapshot())
+        written = mill(
+            records,
+            self._config,
+            batch_id=batch.batch_id,
+            index=self._name,
+            withheld=withheld,
+            blocks=blocks,
+        )
         written | "CollectFiles" >> CollectFiles(into=into)
         result = pipeline.run()
         result.wait_until_finish()
         counters = result.metrics().query()["counters"]
         busy = {c.key.metric.namespace: c.result for c in counters if c.key.metric.name == "busy_us"}
         return Counter(busy)
+
+
+_STANDING = ("domain", "article_id", "body", "extraction")
+
+
+def _standing(tables: Iterable[pa.Table]) -> Iterator[tuple[str, str, Page]]:
+    """Articles as the learner of standing text wants them: with what was cut as such."""
+    for table in tables:
+        for row in table.to_pylist():
+            cut = [r["text"] for r in row["extraction"]["removed"] or () if r["rule"] == STANDING_TEXT]
+            body = "\n".join([row["body"] or "", *cut])
+            page = Page(title=None, body=body, extraction=Extraction(method="lake", reason="learning"))
+            yield row["domain"], row["article_id"], page
 
 
 def seeds(rows: Iterable[Seed]) -> Iterator[SeedRow]:

@@ -17,7 +17,13 @@ from newsmill.transforms.write import WriteTables
 
 
 def mill(
-    records: beam.PCollection[RecordChunk], config: Config, *, batch_id: str, index: str, withheld: Withheld
+    records: beam.PCollection[RecordChunk],
+    config: Config,
+    *,
+    batch_id: str,
+    index: str,
+    withheld: Withheld,
+    blocks: str | None = None,
 ) -> beam.PCollection[DataFile]:
     """Assemble the flow of one batch.
 
@@ -27,6 +33,7 @@ def mill(
         batch_id: The batch, for the copies index.
         index: Name of the resident copies index.
         withheld: What was taken down.
+        blocks: Name of the resident standing text of sites; none is cut where absent.
 
     Returns:
         The files that hold the batch's rows; every record has exactly one row of `fate` in them.
@@ -35,7 +42,7 @@ def mill(
     extracted = pages.oks | "ExtractPages" >> ExtractPages(
         page=config.page, input=config.input, on_reserved=config.rights.on_reserved
     )
-    drafts = extracted.oks | "IdentifyDrafts" >> IdentifyDrafts()
+    drafts = extracted.oks | "IdentifyDrafts" >> IdentifyDrafts(blocks=blocks)
     marked = drafts | "MarkCopies" >> MarkCopies(batch_id=batch_id, index=index)
     articles = (
         marked.oks

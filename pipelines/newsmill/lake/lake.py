@@ -281,19 +281,22 @@ class Lake:
 
     def recent(self, *, days: float) -> Iterator[Seed]:
         """What the copies index is filled with at a start: rows of the last days before the newest batch."""
+        for rows in self.articles(days=days, columns=Seed.__struct_fields__):
+            times = {n: rows[n].cast(pa.int64()) for n in ("published_at", "ingested_at")}
+            plain = rows.drop_columns(list(times))
+            for row, published, ingested in zip(plain.to_pylist(), *times.values(), strict=True):
+                yield Seed(**row, published_at=published.as_py(), ingested_at=ingested.as_py())
+
+    def articles(self, *, days: float, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Rows of `articles` of the last days before the newest batch, some at a time, in order of commit."""
         newest = int(self._ledger().properties.get(INGESTED_AT, 0))
+        since = data_files.hour(newest - int(days * 86_400_000_000))
         table = self.tables.load("articles")
-        since = newest - int(days * 86_400_000_000)
-        names = [name for name in Seed.__struct_fields__ if name != "duplicate"] + ["duplicate"]
         for live in sorted(self.tables.files(table), key=lambda live: (live.sequence, live.uri)):
-            if live.hour < data_files.hour(since):
-                continue
-            with self.tables.store.open(self.tables.store.path(live.uri)) as opened:
-                for group in pq.ParquetFile(opened).iter_batches(columns=names):
-                    times = {n: group[n].cast(pa.int64()) for n in ("published_at", "ingested_at")}
-                    plain = group.drop_columns(list(times))
-                    for row, published, ingested in zip(plain.to_pylist(), *times.values(), strict=True):
-                        yield Seed(**row, published_at=published.as_py(), ingested_at=ingested.as_py())
+            if live.hour >= since:
+                with self.tables.store.open(self.tables.store.path(live.uri)) as opened:
+                    for group in pq.ParquetFile(opened).iter_batches(columns=list(columns)):
+                        yield pa.Table.from_batches([group])
 
     def withheld(self) -> tuple[frozenset[str], frozenset[str]]:
         """(URL keys, registrable domains) that were taken down."""

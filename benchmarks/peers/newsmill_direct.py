@@ -15,6 +15,7 @@ from newsmill.cli.run import RunProgress
 from newsmill.config import Config, EnrichConfig, KafkaConfig, LakeConfig, PageConfig
 from newsmill.direct import DirectMill, FileSource, KafkaSource, Source, Summary
 from newsmill.lake.lake import Lake
+from newsmill.records import Fate
 
 
 def main(pages: str, output: str, processes: int) -> Summary:
@@ -38,4 +39,6 @@ def main(pages: str, output: str, processes: int) -> Summary:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 2).as_dict()))
+    done = main(sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 2)
+    written = sum(done.fates[fate] for fate in (Fate.ARTICLE, Fate.COPY, Fate.REVISION))
+    print(json.dumps(done.as_dict() | {"articles": written}))

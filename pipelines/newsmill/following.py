@@ -46,6 +46,8 @@ class Follower:
 
     def look(self) -> None:
         """Tell what is new."""
+        for watch in self._watches:
+            watch.alive()
         try:
             behind = kafka.lag(self._config.kafka, self._lake.committed())
         except Transient as error:
@@ -54,7 +56,6 @@ class Follower:
         files = self._new_files()
         now = time.monotonic()
         for watch in self._watches:
-            watch.alive()
             watch.lag(behind)
             if files:
                 told = replace(summary_of(files), seconds=now - self._since, waiting=sum(behind.values()))

@@ -28,8 +28,10 @@ class Heard:
     def __init__(self) -> None:
         self.batches: list[Summary] = []
         self.lags: list[dict[tuple[str, int], int]] = []
+        self.beats = 0
 
-    def alive(self) -> None: ...
+    def alive(self) -> None:
+        self.beats += 1
 
     def lag(self, behind: Mapping[tuple[str, int], int]) -> None:
         self.lags.append(dict(behind))
@@ -93,6 +95,7 @@ def test_a_broker_that_is_away_is_passed_over(config: Config, monkeypatch: pytes
         patched.setattr(following.kafka, "lag", away)
         follower.look()
     assert heard.batches == []
+    assert heard.beats == 1
     follower.look()
     lake.release()
     assert [told.records for told in heard.batches] == [2]

@@ -110,7 +110,7 @@ def main() -> int:
             soak.recoveries.extend(recoveries)
             return problems
 
-        work = soak.work(end=arguments.batch * 2 * kills, batch=arguments.batch)
+        work = soak.work(end=arguments.batch * kills, batch=arguments.batch)
         soak.run(f"killed_at_random from kill {number}", work, rounds, kills=kills)
     caught = 0
     for mutant in MUTANTS:

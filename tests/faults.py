@@ -97,7 +97,7 @@ class Writer:
         self.send(signal.SIGKILL)
         self.process.join()
 
-    def result(self, timeout_s: float = 120) -> str:
+    def result(self, timeout_s: float = 1200) -> str:
         """`done`, the name of the error that ended it, or `killed`."""
         self.process.join(timeout_s)
         if self.process.exitcode is None:

@@ -121,7 +121,7 @@ class Lake:
             if replacement is not None:
                 lake._publish_replacement(replacement)
             for name in ORDER:
-                tables.point(name)
+                tables.point(tables.load(name))
         except BaseException:
             lake._lease.release()
             raise
@@ -146,6 +146,7 @@ class Lake:
     def release(self) -> None:
         """Give the lake back, so that another process may open it at once."""
         self._lease.release()
+        self.tables.close()
 
     def heartbeat(self) -> None:
         """Raises Fenced when another process has taken over. A thread keeps the lease up meanwhile."""

@@ -32,7 +32,7 @@ class Lease(Protocol):
         """Raises Fenced when another process has taken the lease."""
 
     def release(self) -> None:
-        """Give it back at once."""
+        """Give it back at once; again is no error."""
 
 
 class Reading:
@@ -120,7 +120,9 @@ class _LocalLease(_Beating):
 
     def release(self) -> None:
         self._silence()
-        os.close(self._descriptor)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = -1
 
 
 class _ObjectLease(_Beating):

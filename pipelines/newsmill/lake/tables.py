@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.exceptions import (
@@ -179,20 +180,31 @@ class Tables:
                 pause_s = min(pause_s * 2, 2.0)
                 continue
             failpoints.reach(f"table.changed.{name}")
-            self.point(name)
+            self.point(table)
             return table
 
-    def point(self, name: str) -> None:
-        """Point `version-hint.text` at the newest metadata, for readers that have no catalog.
+    def point(self, table: Table) -> None:
+        """Point `version-hint.text` at a table's metadata, for readers that have no catalog.
 
-        Under a lock, so that a slow process can't point back to an older state.
+        Never back: under a lock, and only to a later version than the one it points to.
         """
+        name = table.name()[-1]
         hint = f"{name}/metadata/version-hint.text"
+        version = table.metadata_location.rsplit("/", 1)[1].removesuffix(".metadata.json")
         with _hint_lock(self.store, name) as locked:
-            if locked:
-                location = self.load(name).metadata_location
-                version = location.rsplit("/", 1)[1].removesuffix(".metadata.json")
+            if locked and _number(version) > _number(self._read_hint(hint)):
                 self.store.replace(hint, version.encode())
+
+    def _read_hint(self, hint: str) -> str:
+        try:
+            with self.store.open(hint) as file:
+                return bytes(file.read()).decode()
+        except (FileNotFoundError, pa.ArrowInvalid):
+            return ""
+
+    def close(self) -> None:
+        """Close connections to the catalog."""
+        self._catalog.close()
 
     def expire(self, name: str, *, keep: int = KEPT_SNAPSHOTS) -> int:
         """Forget all but the newest snapshots, tags and branches excepted. Their files stay until `gc`."""
@@ -243,8 +255,9 @@ class Tables:
             self._catalog.create_namespace(NAMESPACE)
         with suppress(TableAlreadyExistsError):
             self._catalog.register_table((NAMESPACE, schema.name), name)
-        self.point(schema.name)
-        return self.load(schema.name)
+        table = self.load(schema.name)
+        self.point(table)
+        return table
 
 
 class _Change(Transaction):
@@ -390,6 +403,12 @@ def _catalog(config: LakeConfig, store: Storage) -> Catalog:
         )
     storage.make_folders(store.root)
     return load_catalog("newsmill", type="sql", uri=f"sqlite:///{store.root}/{CATALOG_FILE}", **io)
+
+
+def _number(version: str) -> int:
+    """How many changes of the table led to a metadata version; names begin with that. -1 for what is none."""
+    number = version.split("-", 1)[0]
+    return int(number) if number.isdecimal() else -1
 
 
 @contextmanager

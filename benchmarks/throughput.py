@@ -181,7 +181,7 @@ def main() -> None:
         write_warc(sample, islice(pages(shared_folder()), min(STAGE_PAGES, options.pages)))
         staged = measure("stages", [sys.executable, "-m", "peers.stages", str(sample), str(scratch / "out")])
     stages = json.loads(staged.output)
-    report = compared(runs, starts, options.pages) + "\n" + by_stage(stages, runs, options.pages)
+    report = compared(runs, starts, options.pages) + "\n" + by_stage(stages, runs, starts, options.pages)
     if options.json:
         figures = {"pages": options.pages, "workers": WORKERS, "stages": stages}
         print(
@@ -203,9 +203,9 @@ def compared(runs: list[Run], starts: list[Run], total: int) -> str:
         f"without what a run over {WORKERS} pages takes. Memory is resident, of the first process and of the "
         "others together.",
         "",
-        "| | pages a second a core | CPU ms a page | of it the broker | newsmill WARC is faster by "
-        "| the same, without the start | start, s | peak memory, MB |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| | pages a second a core | CPU ms a page | without the start | of it the broker "
+        "| newsmill WARC is faster by | the same, without the start | start, s | peak memory, MB |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for peer, label in PEERS.items():
         done, started = of[peer], first[peer]
@@ -214,14 +214,18 @@ def compared(runs: list[Run], starts: list[Run], total: int) -> str:
         warm = [r.seconds - s.seconds for r, s in zip(done, started, strict=True)]
         speed = [total / r.seconds / WORKERS for r in done]
         spent = [(r.cpu_seconds + r.broker_cpu_seconds) * 1000 / total for r in done]
+        lasting = statistics.median(
+            (r.cpu_seconds + r.broker_cpu_seconds - s.cpu_seconds - s.broker_cpu_seconds) * 1000 / total
+            for r, s in zip(done, started, strict=True)
+        )
         broker = statistics.median(r.broker_cpu_seconds * 1000 / total for r in done)
         ratios = [r.seconds / o for r, o in zip(done, own, strict=True)]
         warm_ratios = [w / o for w, o in zip(warm, own_warm, strict=True)]
         first_mb = statistics.median(r.peak_mb for r in done)
         others_mb = statistics.median(r.peak_children_mb for r in done)
         lines.append(
-            f"| {label} | {spread(speed, 1)} | {spread(spent, 1)} | {broker:.1f} | {spread(ratios, 2)} × "
-            f"| {spread(warm_ratios, 2)} × | {statistics.median(s.seconds for s in started):.1f} "
+            f"| {label} | {spread(speed, 1)} | {spread(spent, 1)} | {lasting:.1f} | {broker:.1f} "
+            f"| {spread(ratios, 2)} × | {spread(warm_ratios, 2)} × | {statistics.median(s.seconds for s in started):.1f} "
             f"| {first_mb:.0f} + {others_mb:.0f} |"
         )
     to_bare = [b.seconds / k.seconds for b, k in zip(of["bare"], of["kafka"], strict=True)]
@@ -229,19 +233,25 @@ def compared(runs: list[Run], starts: list[Run], total: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def by_stage(stages: Mapping[str, Mapping[str, float]], runs: list[Run], total: int) -> str:
+def by_stage(
+    stages: Mapping[str, Mapping[str, float]], runs: list[Run], starts: list[Run], total: int
+) -> str:
     """The table of the stages."""
     whole = statistics.median(r.cpu_seconds for r in _by_name(runs)["newsmill"]) * 1000 / total
+    start = statistics.median(r.cpu_seconds for r in _by_name(starts)["newsmill"])
+    a_page = start * 1000 / total
     shared = {stage: ms for stage, ms in stages["page_ms"].items() if stage != "entities"}
     lines = [
         "CPU time of each stage's pure function in one process without a runner (`peers/stages.py`). "
-        "*Runner, start and pipes* is what the run above takes beyond their sum; entities are not part of "
-        "it, since no peer has them.",
+        f"*Start* is the run over {WORKERS} pages, {start:.1f} s of CPU, shared by {total} pages; *runner "
+        "and pipes* is what the run above takes beyond all of them, patterns of origin among it; entities are "
+        "not part of it, since no peer has them.",
         "",
         "| stage | CPU ms a page |",
         "| --- | ---: |",
         *(f"| {stage} | {ms:.2f} |" for stage, ms in shared.items()),
-        f"| runner, start and pipes | {whole - sum(shared.values()):.2f} |",
+        f"| start | {a_page:.2f} |",
+        f"| runner and pipes | {whole - a_page - sum(shared.values()):.2f} |",
         f"| **all** | **{whole:.2f}** |",
         f"| entities, places, topics (rules) | {stages['page_ms']['entities']:.2f} |",
         "",

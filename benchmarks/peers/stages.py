@@ -78,6 +78,9 @@ def main(warc: Path, output: Path) -> dict[str, dict[str, float]]:
         made.append((drafted, spent.on("sketch", sketch, drafted)))
     index = CopyIndex(CONFIG.copies)
     decisions = spent.on("mark copies", index.resolve, "stages", [shape for _, shape in made]).decisions
+    first = {drafted.language.code: drafted for drafted, _ in made}
+    for drafted in first.values():
+        once.on(f"patterns of origin, {len(first)} languages", attribute, drafted)
     articles = []
     for drafted, shape in made:
         decision = decisions[drafted.position]

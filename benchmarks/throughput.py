@@ -225,7 +225,8 @@ def compared(runs: list[Run], starts: list[Run], total: int) -> str:
         others_mb = statistics.median(r.peak_children_mb for r in done)
         lines.append(
             f"| {label} | {spread(speed, 1)} | {spread(spent, 1)} | {lasting:.1f} | {broker:.1f} "
-            f"| {spread(ratios, 2)} × | {spread(warm_ratios, 2)} × | {statistics.median(s.seconds for s in started):.1f} "
+            f"| {spread(ratios, 2)} × | {spread(warm_ratios, 2)} × "
+            f"| {statistics.median(s.seconds for s in started):.1f} "
             f"| {first_mb:.0f} + {others_mb:.0f} |"
         )
     to_bare = [b.seconds / k.seconds for b, k in zip(of["bare"], of["kafka"], strict=True)]
@@ -244,8 +245,8 @@ def by_stage(
     lines = [
         "CPU time of each stage's pure function in one process without a runner (`peers/stages.py`). "
         f"*Start* is the run over {WORKERS} pages, {start:.1f} s of CPU, shared by {total} pages; *runner "
-        "and pipes* is what the run above takes beyond all of them, patterns of origin among it; entities are "
-        "not part of it, since no peer has them.",
+        "and pipes* is what the run above takes beyond all of them, patterns of origin among it; "
+        "entities are not part of it, since no peer has them.",
         "",
         "| stage | CPU ms a page |",
         "| --- | ---: |",

@@ -290,7 +290,9 @@ class Readers:
     def __init__(self, root: Path) -> None:
         self._stop = _SERVER.Event()
         self._results = _SERVER.SimpleQueue()
-        self._process = _SERVER.Process(target=_read_on, args=(root, self._stop, self._results), daemon=True)
+        self._process = _SERVER.Process(
+            target=_read_on, args=(root, os.getpid(), self._stop, self._results), daemon=True
+        )
         self._process.start()
 
     def stop(self) -> tuple[int, list[str]]:
@@ -301,11 +303,11 @@ class Readers:
         return reads, problems
 
 
-def _read_on(root: Path, stop: Any, results: Any) -> None:
+def _read_on(root: Path, owner: int, stop: Any, results: Any) -> None:
     reads, problems = 0, []
     readers = (_DuckReader(root), _IcebergReader(root))
     try:
-        while not stop.is_set() or reads < len(readers):
+        while (not stop.is_set() or reads < len(readers)) and Path(f"/proc/{owner}").exists():
             problems += readers[reads % len(readers)].read()
             reads += 1
             time.sleep(0.02)

@@ -37,7 +37,11 @@ class LinkEntities(beam.PTransform):
 
 
 def finish(
-    item: Marked, enricher: Enricher | None, config: EnrichConfig, keep_body: KeepBody, on_reserved: OnReserved
+    item: Marked,
+    enricher: Enricher | None,
+    config: EnrichConfig,
+    keep_body: KeepBody,
+    on_reserved: OnReserved,
 ) -> Finished:
     """The pure twin: one marked draft to one article; without an enricher it names nobody."""
     draft, decision = item.draft, item.decision

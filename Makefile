@@ -27,7 +27,7 @@ system: ## install what some tests use of the system: Chromium, promtool (Debian
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium prometheus >/dev/null; fi
 
 test: setup system ## run all tests and doctests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 soak: setup ## kill the lake's writer hundreds of times: KILLS=500 SEED=1; the last line is the verdict
 	$(BIN)/python benchmarks/soak.py --kills $(or $(KILLS),500) --seed $(or $(SEED),1)

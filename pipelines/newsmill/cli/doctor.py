@@ -27,9 +27,10 @@ def doctor(config: ConfigFile = None, sets: Sets = None, as_json: Json = False) 
     for finding in examine(settings):
         findings.append(finding)
         if not as_json:
-            console.print(f"{_SIGNS[finding.verdict]} [bold]{finding.check:<10}[/] {escape(finding.found)}")
+            found = f"{_SIGNS[finding.verdict]} [bold]{finding.check:<10}[/] {escape(finding.found)}"
+            console.print(found, soft_wrap=True)
             if finding.mend:
-                console.print(f"  {'':<10} → {escape(finding.mend)}", style="dim")
+                console.print(f"  {'':<10} → {escape(finding.mend)}", style="dim", soft_wrap=True)
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings]))
     if wrong(findings):

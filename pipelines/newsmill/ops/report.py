@@ -157,7 +157,7 @@ def _seconds(seconds: float | None) -> str:
     """A time span in its largest fitting unit.
 
     >>> _seconds(0.4), _seconds(75), _seconds(7300), _seconds(200_000)
-    ('0.4 s', '75 s', '2.0 h', '2.3 days')
+    ('0.4 s', '75 s', '2 h', '2.3 days')
     """
     if seconds is None:
         return "–"

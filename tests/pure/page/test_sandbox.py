@@ -13,6 +13,7 @@ import pytest
 
 import sandbox_readers
 from newsmill.config import InputConfig, PageConfig
+from newsmill.demo import PAGES
 from newsmill.errors import Rejected
 from newsmill.page.analysis import read_page
 from newsmill.page.sandbox import Sandbox
@@ -159,7 +160,7 @@ def test_sandbox_gives_what_the_function_gives() -> None:
     page = RawPage(
         position=Position(topic="t", partition=0, offset=0),
         url="https://asianlite.com/2021/x/",
-        body=Path(__file__).with_name("seed_page.html").read_bytes(),
+        body=(PAGES / "33-seed-taliban-ttp.html").read_bytes(),
     )
     with Sandbox(page=PageConfig(), input=InputConfig()) as opened:
         assert opened.map([page]) == [read_page(page, page=PageConfig(), input=InputConfig())]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from newsmill.config import InputConfig, PageConfig
+from newsmill.demo import PAGES
 from newsmill.page.analysis import read_page
 from newsmill.records import Page, Position, RawPage
 
@@ -19,7 +19,7 @@ def seed() -> Page:
     raw = RawPage(
         position=Position(topic="t", partition=0, offset=0),
         url=URL,
-        body=Path(__file__).with_name("seed_page.html").read_bytes(),
+        body=(PAGES / "33-seed-taliban-ttp.html").read_bytes(),
     )
     found = read_page(raw, page=PageConfig(), input=InputConfig())
     assert isinstance(found, Page)

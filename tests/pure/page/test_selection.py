@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from newsmill.config import InputConfig, PageConfig
+from newsmill.demo import PAGES
 from newsmill.page.analysis import read_page_any
 from newsmill.page.document import parse
 from newsmill.page.lines import line_rule
@@ -162,7 +162,7 @@ def test_result_does_not_depend_on_the_hash_seed() -> None:
         "from newsmill.config import *; from newsmill.records import *;"
         "from newsmill.page.analysis import read_page;"
         "raw = RawPage(position=Position(topic='t', partition=0, offset=0), url='https://paper.example/1',"
-        f" body=Path({str(Path(__file__).with_name('seed_page.html'))!r}).read_bytes());"
+        f" body=Path({str(PAGES / '33-seed-taliban-ttp.html')!r}).read_bytes());"
         "sys.stdout.buffer.write(msgspec.json.encode(read_page(raw, page=PageConfig(), input=InputConfig())))"
     )
     runs = {

@@ -24,10 +24,10 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from newsmill.config import Config, OnDataLoss
-from newsmill.copies.index import CopyIndex, SeedRow
+from newsmill.copies.index import CopyIndex
 from newsmill.errors import DataLoss, Transient
 from newsmill.lake.files import DataFile
-from newsmill.lake.lake import Batch, Lake, Seed
+from newsmill.lake.lake import Batch, Lake
 from newsmill.page.blocks import RULE as STANDING_TEXT
 from newsmill.page.blocks import BlockLearner
 from newsmill.pipeline import mill
@@ -38,6 +38,7 @@ from newsmill.sources.kafka import Plan
 from newsmill.transforms.chunks import CHUNK_RECORDS
 from newsmill.transforms.collect import CollectFiles
 from newsmill.transforms.decode import Withheld
+from newsmill.transforms.deduplicate import seeds
 from newsmill.transforms.extract import sandbox
 from newsmill.transforms.read import ReadRecords
 from newsmill.transforms.read_files import FileReader, ReadFiles
@@ -395,15 +396,6 @@ def _standing(tables: Iterable[pa.Table]) -> Iterator[tuple[str, str, Page]]:
             body = "\n".join([row["body"] or "", *cut])
             page = Page(title=None, body=body, extraction=Extraction(method="lake", reason="learning"))
             yield row["domain"], row["article_id"], page
-
-
-def seeds(rows: Iterable[Seed]) -> Iterator[SeedRow]:
-    """Rows of the lake as the copies index is filled with."""
-    for row in rows:
-        if row.copy_sketch is not None:
-            yield SeedRow(
-                sketch=row.copy_sketch, revision=row.revision, cluster_id=row.duplicate["cluster_id"]
-            )
 
 
 def summary_of(files: Sequence[DataFile]) -> Summary:

@@ -25,7 +25,6 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from newsmill.config import Config
 from newsmill.copies.index import CopyIndex, Decision, Resolution
 from newsmill.copies.sketches import Sketch
-from newsmill.direct import seeds
 from newsmill.errors import ConfigError, DataLoss
 from newsmill.knowledge.enricher import Enricher
 from newsmill.lake import rewriting, schemas
@@ -40,6 +39,7 @@ from newsmill.sources import kafka
 from newsmill.transforms.chunks import CHUNK_RECORDS, RecordChunk
 from newsmill.transforms.collect import CollectFiles
 from newsmill.transforms.decode import Withheld
+from newsmill.transforms.deduplicate import seeds
 from newsmill.transforms.resident import lend, withdraw
 
 _REPLAYED = ("article", "copy", "revision", "not_article", "withheld", "quarantined")

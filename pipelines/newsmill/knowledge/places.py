@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from newsmill.knowledge.gazetteer import Candidate, Gazetteer, Match
+from newsmill.knowledge.gazetteer import Candidate, Gazetteer
 
 CUT = 0.35
 """The least score of a place: below it "Springfield" is none of the sixty."""
@@ -48,11 +48,6 @@ class Toponym:
     within: int | None = None  # index of the toponym after a comma that may contain this one
     chosen: Candidate | None = None
     score: float = 0.0
-
-
-def place_candidates(match: Match) -> tuple[Candidate, ...]:
-    """The bearers of a matched name that are places."""
-    return tuple(c for c in match.candidates if c.coarse == "LOC")
 
 
 def site_votes(gazetteer: Gazetteer, url: str | None) -> tuple[str | None, list[tuple[Candidate, ...]]]:

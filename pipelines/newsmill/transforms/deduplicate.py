@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
-from newsmill.copies.index import CopyIndex
+from newsmill.copies.index import CopyIndex, SeedRow
 from newsmill.errors import Stage
+from newsmill.lake.lake import Seed
 from newsmill.records import Fate, FateRow
 from newsmill.transforms.chunks import (
     CHUNK_RECORDS,
@@ -93,6 +94,15 @@ def mark(
                 )
             )
     return marked, ended, EventChunk(events=tuple(resolution.events))
+
+
+def seeds(rows: Iterable[Seed]) -> Iterator[SeedRow]:
+    """Rows of the lake as the copies index is filled with."""
+    for row in rows:
+        if row.copy_sketch is not None:
+            yield SeedRow(
+                sketch=row.copy_sketch, revision=row.revision, cluster_id=row.duplicate["cluster_id"]
+            )
 
 
 def _one_key(chunk: SketchedChunk) -> tuple[bytes, SketchedChunk]:

@@ -14,7 +14,6 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 from newsmill.config import Config
 from newsmill.copies.index import CopyIndex, SeedRow
 from newsmill.errors import Stage
-from newsmill.lake.lake import Seed
 from newsmill.records import Fate, FateRow, Micros, Record
 from newsmill.transforms.batches import AHEAD, BatchPart, BatchPlan, WholeBatch
 from newsmill.transforms.chunks import (
@@ -26,7 +25,7 @@ from newsmill.transforms.chunks import (
     SketchedChunk,
     register,
 )
-from newsmill.transforms.deduplicate import MarkCopies, mark
+from newsmill.transforms.deduplicate import MarkCopies, mark, seeds
 from newsmill.transforms.outcome import busy
 from newsmill.transforms.worker_lake import reader
 
@@ -161,7 +160,7 @@ class _MarkFn(beam.DoFn):
     def _remember(self, learnt: Iterable[Learnt], committed: Any) -> CopyIndex:
         index = CopyIndex(self._config.copies)
         rows = reader(self._config.lake).recent(days=self._config.copies.horizon_days)
-        index.seed(_row(seed) for seed in rows if seed.copy_sketch)
+        index.seed(seeds(rows))
         for one in sorted(learnt, key=lambda one: one.plan.ingested_at):
             if not one.plan.in_lake(committed):
                 index.seed(one.rows)
@@ -191,12 +190,6 @@ class _MarkFn(beam.DoFn):
                 else:
                     kept.append(item)
         return [SketchedChunk(drafts=tuple(kept))], ended
-
-
-def _row(seed: Seed) -> SeedRow:
-    return SeedRow(
-        sketch=seed.copy_sketch or b"", revision=seed.revision, cluster_id=seed.duplicate["cluster_id"]
-    )
 
 
 def _seed(item: Marked) -> SeedRow:

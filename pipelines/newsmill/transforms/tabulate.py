@@ -8,7 +8,8 @@ import apache_beam as beam
 import pyarrow as pa
 
 from newsmill.lake import schemas
-from newsmill.records import FateRow
+from newsmill.lake.tables import LEDGER
+from newsmill.records import FateRow, Micros
 from newsmill.transforms.chunks import ArticleChunk, Ends, EventChunk, Finished, RowChunk
 from newsmill.transforms.outcome import busy
 
@@ -27,20 +28,19 @@ class TabulateRows(beam.PTransform):
         return chunks | "Tabulate" >> beam.ParDo(_TabulateFn())
 
 
-def tabulate(chunk: Rows) -> Iterator[RowChunk]:
-    """The pure twin: one chunk to its rows."""
+def tabulate(chunk: Rows) -> Iterator[tuple[str, Micros, pa.Table]]:
+    """The pure twin: one chunk to its rows, as (table, time of the batch, rows)."""
     if isinstance(chunk, ArticleChunk):
         at = chunk.articles[0].article.draft.ingested_at
-        yield _rows("articles", at, schemas.articles([item.article for item in chunk.articles]))
-        yield _rows("fate", at, schemas.fates([_fate(item) for item in chunk.articles]))
+        yield "articles", at, schemas.articles([item.article for item in chunk.articles])
+        yield LEDGER, at, schemas.fates([_fate(item) for item in chunk.articles])
     elif isinstance(chunk, Ends):
         at = chunk.fates[0].ingested_at
-        yield _rows("fate", at, schemas.fates(chunk.fates))
+        yield LEDGER, at, schemas.fates(chunk.fates)
         if chunk.failures:
-            yield _rows("quarantine", at, schemas.quarantine(chunk.failures, ingested_at=at))
+            yield "quarantine", at, schemas.quarantine(chunk.failures, ingested_at=at)
     else:
-        at = chunk.events[0].at
-        yield _rows("cluster_events", at, schemas.cluster_events(chunk.events))
+        yield "cluster_events", chunk.events[0].at, schemas.cluster_events(chunk.events)
 
 
 def _fate(item: Finished) -> FateRow:
@@ -58,15 +58,17 @@ def _fate(item: Finished) -> FateRow:
     )
 
 
-def _rows(table: str, ingested_at: int, rows: pa.Table) -> RowChunk:
+def _stream(rows: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, rows.schema) as stream:
         stream.write_table(rows)
-    return RowChunk(table=table, ingested_at=ingested_at, arrow=sink.getvalue().to_pybytes())
+    arrow: bytes = sink.getvalue().to_pybytes()
+    return arrow
 
 
 @beam.typehints.with_output_types(RowChunk)
 class _TabulateFn(beam.DoFn):
     def process(self, chunk: Rows) -> Iterator[RowChunk]:
         with busy(TabulateRows):
-            yield from tabulate(chunk)
+            for table, at, rows in tabulate(chunk):
+                yield RowChunk(table=table, ingested_at=at, arrow=_stream(rows))

@@ -48,14 +48,14 @@ class _WriteFn(beam.DoFn):
             rows: dict[str, list[pa.Table]] = defaultdict(list)
             for part in batch.parts:
                 for chunk in (part.articles, part.ends, part.events):
-                    for made in tabulate(chunk) if chunk is not None else ():
-                        rows[made.table].append(pa.ipc.open_stream(made.arrow).read_all())
+                    for table, _, found in tabulate(chunk) if chunk is not None else ():
+                        rows[table].append(found)
             written: list[DataFile] = []
-            for table, found in sorted(rows.items()):
+            for table in sorted(rows):
                 written += files.write_all(
                     self._root,
                     table,
-                    pa.concat_tables(found),
+                    pa.concat_tables(rows[table]),
                     ingested_at=batch.plan.ingested_at,
                     file_rows=self._file_rows,
                 )

@@ -31,6 +31,7 @@ from rich.progress import (
 
 from newsmill.cli.options import Check, ConfigFile, DryRun, Json, Sets, loaded
 from newsmill.config import Config, OnDataLoss
+from newsmill.ops import allocator
 
 if TYPE_CHECKING:
     from newsmill.direct import Source, Summary
@@ -74,6 +75,7 @@ def run(
     if dry_run:
         _show_plan(settings, as_json=as_json)
         return
+    allocator.settle()
     if runner is not Runner.DIRECT:
         totals = run_portable(settings, flink=runner is Runner.FLINK, once=once)
     else:

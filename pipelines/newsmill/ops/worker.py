@@ -22,6 +22,8 @@ from apache_beam.portability.api import (
 )
 from google.protobuf import json_format, text_format
 
+from newsmill.ops import allocator
+
 PROVISION_S: Final = 60.0
 """How long to wait for the runner's answer at the start."""
 
@@ -76,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("id", "control", "logging", "provision"):
         parser.add_argument(f"--{name}", required=True)
     given = parser.parse_args(arguments)
+    allocator.settle()
     threading.Thread(target=_end_with_the_pool, name="pool-watch", daemon=True).start()
     os.environ.update(
         environment(given.id, control=given.control, logging=given.logging, provision=given.provision)

@@ -1,0 +1,44 @@
+"""Arenas of the C library, counted by itself in a process with threads that allocate at once."""
+
+from __future__ import annotations
+
+import platform
+import re
+import subprocess
+import sys
+
+import pytest
+
+from newsmill.ops import allocator
+
+THREADS = 12
+PROGRAM = f"""
+import ctypes, sys, threading
+from newsmill.ops import allocator
+if sys.argv[1] == "settled":
+    allocator.settle()
+there = threading.Barrier({THREADS})
+def allocate():
+    there.wait()
+    kept = [bytes(2_000) for _ in range(100)]
+    there.wait()
+threads = [threading.Thread(target=allocate) for _ in range({THREADS})]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+libc = ctypes.CDLL(None)
+libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
+libc.fflush(None)
+"""
+
+
+def arenas(how: str) -> int:
+    told = subprocess.run([sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=True)
+    return len(re.findall("<heap nr=", told.stdout))
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has arenas")
+def test_threads_share_few_arenas_when_the_allocator_is_settled() -> None:
+    assert arenas("settled") <= allocator.ARENAS
+    assert arenas("as it comes") > allocator.ARENAS

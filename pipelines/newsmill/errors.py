@@ -73,6 +73,10 @@ class Transient(NewsmillError):
     """A call that may succeed when tried again (broker away, catalog locked)."""
 
 
+class TakenDown(Transient):
+    """A page of the batch was taken down after it was read: the batch can be committed without it."""
+
+
 class LakeError(NewsmillError):
     """The lake is damaged or refuses what was asked."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -16,7 +17,10 @@ from apache_beam.utils.timestamp import MAX_TIMESTAMP, Timestamp
 
 from newsmill.config import Config, EnrichConfig, KafkaConfig, LakeConfig
 from newsmill.errors import Transient
+from newsmill.lake.audit import audit
+from newsmill.lake.files import DataFile
 from newsmill.lake.lake import Lake
+from newsmill.lake.takedown import take_down, without_taken_down
 from newsmill.records import Extraction, Fate, Language, Micros, Page, Position, RawPage, SourceRecord
 from newsmill.sources.kafka import OffsetRange, Plan
 from newsmill.streaming import _of_articles
@@ -238,6 +242,41 @@ def test_each_batch_is_committed_once_and_in_order_though_it_comes_twice_and_out
     rows = lake.tables.load("fate").scan().to_arrow().sort_by("offset")
     assert rows["offset"].to_pylist() == [0, 1, 2, 3, 4]
     assert rows["fate"].to_pylist() == ["article", "copy", "article", "redelivery", "revision"]
+
+
+@pytest.mark.parametrize("while_it_is_committed", [False, True])
+def test_a_page_taken_down_between_marking_and_committing_is_committed_without_its_content(
+    config: Config, monkeypatch: pytest.MonkeyPatch, while_it_is_committed: bool
+) -> None:
+    monkeypatch.setattr(commit.kafka, "commit_offsets", lambda config, offsets: None)
+    Lake.open(config.lake).release()
+    made = written(config)
+    looked = threading.Event()
+
+    def take() -> None:
+        take_down(config.lake, "https://a.example/1", reason="case 4", now=AT + 99)
+
+    def look_and_take(lake: Lake, files: Sequence[DataFile]) -> tuple[DataFile, ...]:
+        found = without_taken_down(lake, files)
+        if not looked.is_set():
+            looked.set()
+            take()
+        return found
+
+    if while_it_is_committed:
+        monkeypatch.setattr(commit, "without_taken_down", look_and_take)
+    else:
+        take()
+    names = run_stream(WrittenBatch, made, CommitBatches(config=config))["0"]
+    assert [name.ingested_at for name in names] == [AT + 1, AT + 2, AT + 3]
+    lake = Lake.look(config.lake)
+    assert lake.committed() == {("pages", 0): 5}
+    rows = lake.tables.load("articles").scan().to_arrow().to_pylist()
+    taken = [row for row in rows if row["url"] == "https://a.example/1"]
+    assert [(row["withheld"], row["body"], row["title"]) for row in taken] == [("case 4", None, None)]
+    assert all(row["title"] for row in rows if row not in taken)
+    report = audit(config.lake.path)
+    assert report.right, report.findings
 
 
 def test_a_batch_that_the_lake_has_is_dropped_before_it_is_marked(

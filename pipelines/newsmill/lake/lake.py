@@ -34,7 +34,7 @@ from pyiceberg.table import Table, Transaction
 
 from newsmill import failpoints
 from newsmill.config import LakeConfig
-from newsmill.errors import Fenced, LakeError, Transient
+from newsmill.errors import Fenced, LakeError, TakenDown
 from newsmill.lake import files as data_files
 from newsmill.lake import lease, replacing, schemas
 from newsmill.lake.files import DataFile
@@ -227,7 +227,7 @@ class Lake:
         Raises:
             LakeError: The files don't fit the batch: an offset without a fate or with two, a fate without
                 its row, a torn file. Nothing is committed.
-            Transient: Something of the batch was taken down meanwhile: do it again.
+            TakenDown: Something of the batch was taken down meanwhile: do it again.
             Fenced: Another process has taken over.
         """
         files = [*files, *self._gap_files(batch)]
@@ -258,7 +258,7 @@ class Lake:
 
         Raises:
             LakeError: A batch is pending, or the files don't hold one fate a record; nothing is changed.
-            Transient: Something of it was taken down meanwhile: do it again.
+            TakenDown: Something of it was taken down meanwhile: do it again.
             Fenced: Another process has taken over.
         """
         for file in files:
@@ -314,7 +314,7 @@ class Lake:
             if file.table == "articles":
                 rows = self.columns(file, ["url_key", "domain"])
                 if keys & set(rows["url_key"].to_pylist()) or domains & set(rows["domain"].to_pylist()):
-                    raise Transient("a page of the batch was taken down meanwhile: do the batch again")
+                    raise TakenDown("a page of the batch was taken down meanwhile: do the batch again")
 
     def _gap_files(self, batch: Batch) -> list[DataFile]:
         if not batch.gaps:

@@ -20,6 +20,7 @@ from pyiceberg.table import Table, Transaction
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError, Rejected
 from newsmill.lake import collection, files, replacing, rewriting
+from newsmill.lake.files import DataFile
 from newsmill.lake.lake import Lake, pending_batch, tombstones
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.schemas import takedowns as takedown_rows
@@ -81,8 +82,8 @@ def take_down(config: LakeConfig, what: str, *, reason: str, now: Micros, dry_ru
     if not dry_run:
         _bury(tables, kind, value, reason, now)
         _wait_for_decided(tables, config)
-    articles = _empty_articles(tables, kind, value, reason, now, dry_run)
-    quarantined = _empty_quarantine(tables, kind, value, dry_run)
+    articles = _replace(tables, "articles", kind, value, reason, now, dry_run)
+    quarantined = _replace(tables, "quarantine", kind, value, reason, now, dry_run)
     removed = 0 if dry_run else _forget(tables, [*articles.old, *quarantined.old])
     return TakenDown(
         kind=kind,
@@ -92,6 +93,34 @@ def take_down(config: LakeConfig, what: str, *, reason: str, now: Micros, dry_ru
         files_rewritten=len(articles.old) + len(quarantined.old),
         files_removed=removed,
     )
+
+
+def without_taken_down(lake: Lake, written: Sequence[DataFile]) -> tuple[DataFile, ...]:
+    """The files of a batch that is not decided yet, without what was taken down since its pages were read.
+
+    Rows stay and are emptied, as if the takedown had come a moment after the commit. The same tombstones
+    give the same files.
+    """
+    if not any(lake.withheld()):
+        return tuple(written)
+    noted = lake.tables.load("takedowns").scan().to_arrow().sort_by([(c, "ascending") for c in _TOMBSTONE])
+    return tuple(_without(lake, file, noted.select(_TOMBSTONE).to_pylist()) for file in written)
+
+
+def _without(lake: Lake, file: DataFile, tombstones: Sequence[dict[str, Any]]) -> DataFile:
+    content = _CONTENT.get(file.table)
+    if content is None:
+        return file
+    seen = lake.columns(file, content.told_by)
+    mine = [t for t in tombstones if pc.any(content.hits(seen, t["kind"], t["value"])).as_py()]
+    if not mine:
+        return file
+    rows = lake.columns(file, TABLES[file.table].arrow.names)
+    for tombstone in mine:
+        hits = content.hits(rows, tombstone["kind"], tombstone["value"])
+        rows = _emptied(rows, hits, content, tombstone["reason"], tombstone["ingested_at"])
+    emptied, _ = rewriting.write(lake.tables, TABLES[file.table], rows)
+    return emptied
 
 
 def _named(what: str) -> tuple[str, str]:
@@ -139,31 +168,43 @@ class _Emptied:
     old: Sequence[LiveFile]
 
 
-def _empty_articles(
-    tables: Tables, kind: str, value: str, reason: str, now: Micros, dry_run: bool
-) -> _Emptied:
+@dataclass(frozen=True)
+class _Content:
+    """Which rows of a table hold content of a URL or domain, and the columns that hold it."""
+
+    told_by: tuple[str, ...]
+    hits: Callable[[pa.Table, str, str], pa.ChunkedArray]
+    columns: frozenset[str]
+
+
+def _articles_of(rows: pa.Table, kind: str, value: str) -> pa.ChunkedArray:
     column = "url_key" if kind == "url" else "domain"
-
-    def hit(rows: pa.Table) -> pa.ChunkedArray:
-        return pc.and_(pc.equal(rows[column], value), pc.is_null(rows["withheld"]))
-
-    def empty(rows: pa.Table) -> pa.Table:
-        rows = _blank(rows, [name for name in rows.column_names if name not in KEPT])
-        rows = _constant(rows, "withheld", reason)
-        return _constant(rows, "withheld_at", now)
-
-    return _replace(tables, "articles", hit, empty, dry_run)
+    return pc.and_(pc.equal(rows[column], value), pc.is_null(rows["withheld"]))
 
 
-def _empty_quarantine(tables: Tables, kind: str, value: str, dry_run: bool) -> _Emptied:
-    def hit(rows: pa.Table) -> pa.ChunkedArray:
-        named = [payload and _names(url, kind, value) for url, payload in _urls_with_payload(rows)]
-        return pa.chunked_array([pa.array(named, pa.bool_())])
+def _quarantined_of(rows: pa.Table, kind: str, value: str) -> pa.ChunkedArray:
+    named = [payload and _names(url, kind, value) for url, payload in _urls_with_payload(rows)]
+    return pa.chunked_array([pa.array(named, pa.bool_())])
 
-    def empty(rows: pa.Table) -> pa.Table:
-        return _blank(rows, ["payload", "key", "headers"])
 
-    return _replace(tables, "quarantine", hit, empty, dry_run)
+_TOMBSTONE = ["ingested_at", "kind", "value", "reason"]
+_CONTENT = {
+    "articles": _Content(
+        ("url_key", "domain", "withheld"), _articles_of, frozenset(TABLES["articles"].arrow.names) - KEPT
+    ),
+    "quarantine": _Content(("url", "payload"), _quarantined_of, frozenset({"payload", "key", "headers"})),
+}
+
+
+def _emptied(rows: pa.Table, hits: pa.ChunkedArray, content: _Content, reason: str, at: Any) -> pa.Table:
+    """The rows, hits last and without their content."""
+    doomed = rows.filter(hits)
+    for name in rows.column_names:
+        if name in content.columns:
+            doomed = _constant(doomed, name, None)
+    if "withheld" in rows.column_names:
+        doomed = _constant(_constant(doomed, "withheld", reason), "withheld_at", at)
+    return pa.concat_tables([rows.filter(pc.invert(hits)), doomed])
 
 
 def _urls_with_payload(rows: pa.Table) -> Iterator[tuple[str | None, bool]]:
@@ -179,12 +220,6 @@ def _names(url: str | None, kind: str, value: str) -> bool:
         return False
 
 
-def _blank(rows: pa.Table, names: Sequence[str]) -> pa.Table:
-    for name in names:
-        rows = _constant(rows, name, None)
-    return rows
-
-
 def _constant(rows: pa.Table, name: str, value: Any) -> pa.Table:
     index = rows.schema.get_field_index(name)
     field = rows.schema.field(index)
@@ -192,11 +227,7 @@ def _constant(rows: pa.Table, name: str, value: Any) -> pa.Table:
 
 
 def _replace(
-    tables: Tables,
-    name: str,
-    hit: Callable[[pa.Table], pa.ChunkedArray],
-    empty: Callable[[pa.Table], pa.Table],
-    dry_run: bool,
+    tables: Tables, name: str, kind: str, value: str, reason: str, now: Micros, dry_run: bool
 ) -> _Emptied:
     """Replace each visible file that holds hits, also when `compact` moves the rows meanwhile."""
     rows, old = 0, []
@@ -205,12 +236,12 @@ def _replace(
         again = False
         for live in tables.files(tables.load(name)):
             content = rewriting.read(tables, TABLES[name], [live])
-            hits = hit(content)
+            hits = _CONTENT[name].hits(content, kind, value)
             if not pc.any(hits).as_py():
                 continue
             done = dry_run
             if not dry_run:
-                without = pa.concat_tables([content.filter(pc.invert(hits)), empty(content.filter(hits))])
+                without = _emptied(content, hits, _CONTENT[name], reason, now)
                 emptied, _ = rewriting.write(tables, TABLES[name], without)
                 done = rewriting.swap(tables, name, [live], [emptied], "takedown")
             if done:

@@ -12,8 +12,9 @@ from apache_beam.metrics import Metrics
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
 
 from newsmill.config import Config
-from newsmill.errors import LakeError, Transient
-from newsmill.lake.lake import Lake
+from newsmill.errors import LakeError, TakenDown, Transient
+from newsmill.lake.lake import Batch, Lake
+from newsmill.lake.takedown import without_taken_down
 from newsmill.sources import kafka
 from newsmill.transforms import worker_lake
 from newsmill.transforms.batches import BatchName, WrittenBatch
@@ -96,10 +97,18 @@ class _CommitFn(beam.DoFn):
                 f"batch of {plan.ingested_at}: the lake has a later one, {begun.ingested_at}: "
                 "the clock of the planner went back"
             )
-        lake.commit(begun, batch.files)
+        while not self._committed(lake, begun, batch):
+            _log.info("batch %d is committed without what was taken down meanwhile", plan.ingested_at)
         try:
             kafka.commit_offsets(self._config.kafka, lake.committed())
         except Transient as error:  # dashboards only: the next batch tells the broker again
             _log.warning("the broker was not told the offsets of the lake: %s", error)
         Metrics.counter(CommitBatches, "records").inc(plan.records)
         _log.info("batch %d committed: %d records", plan.ingested_at, plan.records)
+
+    def _committed(self, lake: Lake, begun: Batch, batch: WrittenBatch) -> bool:
+        try:
+            lake.commit(begun, without_taken_down(lake, batch.files))
+        except TakenDown:
+            return False
+        return True

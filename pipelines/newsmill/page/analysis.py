@@ -7,19 +7,21 @@ bytes ─ decompress ─ decode ─ parse within limits ─ passages ─┬─ s
 from __future__ import annotations
 
 import re
+from copy import copy
 from html import unescape
 from typing import Final
 
-from lxml import html
+from lxml import etree, html
 from trafilatura import bare_extraction
+from trafilatura.settings import MANUALLY_CLEANED, MANUALLY_STRIPPED, Extractor
 
 from newsmill.config import InputConfig, PageConfig
 from newsmill.errors import Code, Rejected
 from newsmill.page import classify, decoding, metadata, overrides, structured
 from newsmill.page.document import Element, parse
 from newsmill.page.metadata import Facts
-from newsmill.page.passages import Passage, passages
-from newsmill.page.selection import Selection, Vote, fold, length, select
+from newsmill.page.passages import Passage, fold, passages
+from newsmill.page.selection import Selection, Vote, length, select
 from newsmill.records import Extraction, NotArticle, Page, RawPage, Removal
 
 TRUNCATED_SHARE: Final = 0.6
@@ -30,6 +32,8 @@ _SHORT: Final = 200
 _COMPARED: Final = 50_000
 _LONGEST_STATED: Final = 1_000_000
 _CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE)
+_OPTIONS: Final = Extractor(output_format="python", fast=True, comments=False)
+_NO_TEXT: Final = tuple(tag for tag in MANUALLY_CLEANED if tag != "form")  # a form may hold the page
 _ENDINGS: Final = ("…", "...", "[…]", "[...]", "(…)", "read more", "weiterlesen", "continue reading")
 
 
@@ -117,7 +121,11 @@ def _read(root: Element, shown: Element, raw: RawPage, text: decoding.Text) -> t
 
 
 def _trafilatura(root: Element) -> str:
-    document = bare_extraction(root, fast=True, include_comments=False, with_metadata=False)
+    """The text that Trafilatura finds, from a copy of the tree without what it would throw away itself."""
+    tree = copy(root)
+    etree.strip_elements(tree, *_NO_TEXT, with_tail=False)
+    etree.strip_tags(tree, *MANUALLY_STRIPPED, "span")
+    document = bare_extraction(tree, options=_OPTIONS)
     return (document.text or "") if document is not None else ""
 
 

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from newsmill.page.selection import fold
+from newsmill.page.passages import fold
 from newsmill.records import Page, Record, Removal
 
 RULE: Final = "repeated-block"

@@ -6,9 +6,12 @@ Extraction decides passage by passage, so every decision can be shown and undone
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
+
+from lxml import etree
 
 from newsmill.page.document import Element
 
@@ -29,9 +32,6 @@ _BLOCK: Final = frozenset(
 HEADINGS: Final = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 
 ROLES: Final[dict[str, str]] = {
-    "body": r"article[-_]?(?:body|text|content)|(?:story|post|entry|news|page)[-_]?(?:body|text|content)"
-    r"|body[-_]?(?:text|copy|content)|richtext|rich-text|prose|articlebody|content[-_]?body|fulltext"
-    r"|bodytext",
     "related": r"related|recirc|recommend|outbrain|taboola|more[-_]?(?:from|on|stories|news|articles)"
     r"|read[-_]?(?:more|next|also)"
     r"|also[-_]?read|see[-_]?also|most[-_]?(?:read|popular|viewed|shared)|popular|trending|latest"
@@ -58,26 +58,21 @@ ROLES: Final[dict[str, str]] = {
     "tags": r"(?:^|[-_ ])tags?(?:[-_ ]|$)|tag[-_]?list|keyword|topics?(?:[-_ ]|$)",
     "caption": r"caption|credit|(?:photo|image|picture|media|figure|gallery|slideshow|carousel|video"
     r"|player|lightbox)",
-    "lead": r"lead(?:[-_ ]|$|text|par)|(?:^|[-_ ])lede?(?:[-_ ]|$)|standfirst|(?:^|[-_ ])dek(?:[-_ ]|$)"
-    r"|intro|summary|excerpt|sub[-_]?(?:title|head)|deck|abstract|teaser-text|chapo|vorspann"
-    r"|abstrakt|description",
     "title": r"headline|title",
     "hidden": r"hidden|modal|popup|pop-up|overlay|tooltip|cookie|consent|gdpr|screen-reader|sr-only"
     r"|visually|noprint|alert|banner|toast|drawer|offcanvas",
-    "embed": r"embed|tweet|twitter|instagram|pullquote|pull-quote",
-    "card": r"card|list-?item|thumb|(?:^|[-_ ])item(?:[-_ ]|$)|tile|grid|feed|listing",
-    "facts": r"fact[-_]?box|info[-_]?box|infobox|sidebar-box|key[-_]?(?:points|facts|takeaways)"
-    r"|highlights|callout",
 }
 """What a class, an id or a test id says of an element's part in the page: words that themes share."""
 
 BIT: Final = {name: 1 << n for n, name in enumerate(ROLES)}
 _ROLE_PATTERNS: Final = tuple((BIT[name], re.compile(pattern)) for name, pattern in ROLES.items())
-_SPACES = re.compile(r"\s+")
+_WORD: Final = re.compile(r"\w+")
 _INVISIBLE = re.compile(r"[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\xad]")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden")
-_LONGEST_NAME: Final = 300
+_LONGEST_NAMES: Final = 300
+_NAMES: Final = ("class", "id", "data-testid", "data-component")
+_CELLS: Final = frozenset(("td", "th"))
 _ASIDE_SPAN: Final = re.compile(
     r"tool-?tip|pop-?(?:up|over)|rollover|hover-?card|sr-?only|screen-?reader|visually-?hidden"
     r"|visuallyhidden|a11y",
@@ -94,12 +89,7 @@ class Frame:
     parent: Frame | None
     depth: int
     roles: int  # own roles, as bits
-    signature: int  # equal for elements of the same tag and names under equal parents (3 levels)
-    hidden: bool
     all_roles: int  # own and inherited
-    tags: frozenset[str]  # own and inherited tags
-    article: int  # number of the innermost <article>, 0 outside
-    body: bool  # inside an element marked itemprop=articleBody
     simple_row: bool = False  # a table's row whose cells are one line of text together
 
 
@@ -111,14 +101,24 @@ class Passage:
     frame: Frame
     link_chars: int
     words: int
-    links: int
-    bold: bool  # all of it in b or strong
-    facts: dict[str, float] = field(default_factory=dict)
+    _folded: str | None = None
+
+    @property
+    def folded(self) -> str:
+        """The text as `fold` gives it."""
+        if self._folded is None:
+            self._folded = fold(self.text)
+        return self._folded
 
     @property
     def link_share(self) -> float:
         """Share of the characters that are inside links, 0–1."""
         return self.link_chars / max(1, len(self.text))
+
+
+def fold(text: str) -> str:
+    """Words of a text in lower case with one space between: for comparing."""
+    return " ".join(_WORD.findall(text.lower()))
 
 
 def _holds_the_page(tag: str, element: Element) -> bool:
@@ -134,12 +134,16 @@ def _is_simple_row(row: Element) -> bool:
 @lru_cache(maxsize=20_000)
 def roles_of(names: str) -> int:
     """Role bits of an element's class, id and test id, e.g. `"ArticleBody main"`."""
-    lowered = _CAMEL.sub("-", names[:_LONGEST_NAME]).lower()
     bits = 0
-    for bit, pattern in _ROLE_PATTERNS:
-        if pattern.search(lowered):
-            bits |= bit
+    for name in names[:_LONGEST_NAMES].split():
+        bits |= _roles_of_one(name)
     return bits
+
+
+@lru_cache(maxsize=50_000)
+def _roles_of_one(name: str) -> int:
+    lowered = _CAMEL.sub("-", name).lower()
+    return sum(bit for bit, pattern in _ROLE_PATTERNS if pattern.search(lowered))
 
 
 def passages(root: Element) -> list[Passage]:
@@ -157,122 +161,85 @@ class _Walk:
         self.found: list[Passage] = []
         self._parts: list[str] = []
         self._link_chars = 0
-        self._links = 0
-        self._bold_chars = 0
-        self._articles = 0
-        self._signatures: dict[tuple[object, ...], int] = {}
 
     def run(self, root: Element) -> None:
-        top = Frame("html", None, 0, 0, 0, False, 0, frozenset(), 0, False)
-        # (element, frame, link depth, bold depth, entered)
-        stack: list[tuple[Element, Frame, int, int, bool]] = [(root, top, 0, 0, False)]
-        while stack:
-            element, frame, link, bold, entered = stack.pop()
-            if entered:
-                if element.tag in ("td", "th") and frame.simple_row:
-                    self._tail(element, frame, link, bold)
-                elif element.tag in _BLOCK:
+        frame = top = Frame("html", None, 0, 0, 0)
+        links = 0  # links that are open here
+        walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
+        passed = False  # whether the next end is that of an element passed over
+        for event, element in walk:
+            if event == "start":
+                tag = element.tag
+                if tag == "br":
                     self._flush(frame)
-                    self._tail(element, frame.parent or frame, link, bold)
-                else:
-                    self._tail(
-                        element, frame, link - (element.tag == "a"), bold - (element.tag in ("b", "strong"))
-                    )
+                    continue
+                named = dict(element.items())
+                if self._is_passed(tag, named, element):
+                    walk.skip_subtree()
+                    passed = True
+                    continue
+                if tag in _CELLS and frame.simple_row:
+                    if self._parts:
+                        self._parts.append(" | ")
+                elif tag in _BLOCK:
+                    self._flush(frame)
+                    frame = _frame(element, tag, named, frame)
+                elif tag == "a":
+                    links += 1
+                if element.text:
+                    self._add(element.text, links)
                 continue
-            tag = element.tag
-            if not isinstance(tag, str) or (
-                (tag in _SKIPPED or self._is_hidden(element)) and not _holds_the_page(tag, element)
-            ):
-                self._tail(element, frame, link, bold)
-                continue
-            if tag == "br":
-                self._flush(frame)
-                self._tail(element, frame, link, bold)
-                continue
-            if tag in ("td", "th") and frame.simple_row:
-                if self._parts:
-                    self._parts.append(" | ")
-                stack.append((element, frame, link, bold, True))
-            elif tag in _BLOCK:
-                self._flush(frame)
-                frame = self._frame(element, tag, frame)
-                stack.append((element, frame, link, bold, True))
-            elif (names := element.get("class")) and tag != "a" and _ASIDE_SPAN.search(names[:_LONGEST_NAME]):
-                self._tail(element, frame, link, bold)
-                continue
-            else:
-                link, bold = link + (tag == "a"), bold + (tag in ("b", "strong"))
-                if tag == "a":
-                    self._links += 1
-                stack.append((element, frame, link, bold, True))
-            if element.text:
-                self._add(element.text, link, bold)
-            for child in reversed(element):
-                stack.append((child, frame, link, bold, False))
+            if event == "end" and not passed:
+                tag = element.tag
+                if tag in _BLOCK and not (tag in _CELLS and frame.simple_row):
+                    self._flush(frame)
+                    frame = frame.parent or top
+                elif tag == "a":
+                    links -= 1
+            passed = False
+            if element.tail:
+                self._add(element.tail, links)
         self._flush(top)
 
-    def _tail(self, element: Element, frame: Frame, link: int, bold: int) -> None:
-        if element.tail:
-            self._add(element.tail, link, bold)
+    @staticmethod
+    def _is_passed(tag: str, named: Mapping[str, str], element: Element) -> bool:
+        """Whether an element's text is not the page's: passed over, hidden, or shown at a touch only."""
+        style = named.get("style")
+        if (
+            tag in _SKIPPED or "hidden" in named or (style is not None and _HIDDEN_STYLE.search(style))
+        ) and not _holds_the_page(tag, element):
+            return True
+        names = named.get("class")
+        return (
+            names is not None
+            and tag not in _BLOCK
+            and tag != "a"
+            and _ASIDE_SPAN.search(names[:_LONGEST_NAMES]) is not None
+        )
 
-    def _add(self, text: str, link: int, bold: int) -> None:
+    def _add(self, text: str, links: int) -> None:
         self._parts.append(text)
-        if link or bold:
-            size = len(text.strip())
-            if link:
-                self._link_chars += size
-            if bold:
-                self._bold_chars += size
+        if links:
+            self._link_chars += len(text.strip())
 
     def _flush(self, frame: Frame) -> None:
         if self._parts:
             text = "".join(self._parts)
             if not text.isascii():
                 text = _INVISIBLE.sub("", text)
-            text = _SPACES.sub(" ", text).strip()
+            text = " ".join(text.split())
             if text:
-                self.found.append(
-                    Passage(
-                        text=text,
-                        frame=frame,
-                        link_chars=self._link_chars,
-                        words=text.count(" ") + 1,
-                        links=self._links,
-                        bold=self._bold_chars >= 0.9 * len(text),
-                    )
-                )
+                self.found.append(Passage(text, frame, self._link_chars, text.count(" ") + 1))
             self._parts.clear()
-        self._link_chars = self._links = self._bold_chars = 0
+        self._link_chars = 0
 
-    def _frame(self, element: Element, tag: str, parent: Frame) -> Frame:
-        get = element.get
-        names = " ".join(filter(None, (get("class"), get("id"), get("data-testid"), get("data-component"))))
+
+def _frame(element: Element, tag: str, named: Mapping[str, str], parent: Frame) -> Frame:
+    roles = 0
+    if named:
+        names = " ".join([value for name in _NAMES if (value := named.get(name))])
         roles = roles_of(names) if names else 0
-        if tag == "noscript":
-            roles |= BIT["hidden"]
-        article = parent.article
-        if tag == "article":
-            self._articles += 1
-            article = self._articles
-        key = (tag, get("class"), parent.signature)
-        signature = self._signatures.setdefault(key, len(self._signatures) + 1)
-        return Frame(
-            tag=tag,
-            parent=parent,
-            depth=parent.depth + 1,
-            roles=roles,
-            signature=signature,
-            hidden=parent.hidden,
-            all_roles=parent.all_roles | roles,
-            tags=parent.tags if tag in parent.tags else parent.tags | {tag},
-            article=article,
-            body=parent.body or get("itemprop") == "articleBody",
-            simple_row=tag == "tr" and _is_simple_row(element),
-        )
-
-    @staticmethod
-    def _is_hidden(element: Element) -> bool:
-        style = element.get("style")
-        return element.get("hidden") is not None or (
-            style is not None and _HIDDEN_STYLE.search(style) is not None
-        )
+    if tag == "noscript":
+        roles |= BIT["hidden"]
+    row = tag == "tr" and _is_simple_row(element)
+    return Frame(tag, parent, parent.depth + 1, roles, parent.all_roles | roles, row)

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from newsmill.page.lines import is_opening_line, line_rule
-from newsmill.page.passages import BIT, HEADINGS, Frame, Passage
+from newsmill.page.passages import BIT, HEADINGS, Frame, Passage, fold
+
+T = TypeVar("T")
 
 TRUNK_SHARE: Final = 0.4
 """A frame with this share of all prose is a trunk: what its class says is not held against its text."""
@@ -74,7 +76,7 @@ _MOST_SEARCHED: Final = 200_000_000
 """Characters searched for the lines of one page, so that many lines cost no square of them."""
 
 _REPEATED_WORDS: Final = 8
-_WORD: Final = re.compile(r"\w+")
+_FEWEST_PROSE: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +108,7 @@ class Vote:
         self._text = f" {fold(text)} "
         self._searched = 0
 
-    def __contains__(self, text: str) -> bool:
-        folded = fold(text)
+    def __contains__(self, folded: str) -> bool:
         if folded in self._lines:
             return True
         if folded.count(" ") < _FEW_WORDS:
@@ -130,10 +131,10 @@ def select(
             it doesn't know. None: there is no vote yet; `doubts` tells whether one is worth its cost.
     """
     weights = [_prose(p) for p in passages]
-    voted = {n for n, p in enumerate(passages) if p.text in vote} if vote is not None else set()
+    voted = {n for n, p in enumerate(passages) if p.folded in vote} if vote is not None else set()
     frames = _Frames(passages, weights, voted)
     main = frames.main()
-    inside = [n for n, p in enumerate(passages) if main is not None and _is_under(p.frame, main)]
+    inside = frames.inside(main)
     folded_titles = {fold(title) for title in titles if title}
     rules: dict[int, str] = {}
     for n in inside:
@@ -159,11 +160,14 @@ def select(
     kept = {n for n in inside if n not in rules}
     start = prose[0] if prose else 0
     leads = 0
-    for n in range(_title_at(passages, folded_titles, start), start):
+    above = [
+        n
+        for n in range(_title_at(passages, folded_titles, start), start)
+        if passages[n].frame.tag not in ("h1", "figcaption")
+    ]
+    for n in above:
         p = passages[n]
-        if p.frame.tag in ("h1", "figcaption"):
-            continue
-        opens = _opens(description, fold(p.text))
+        opens = _opens(description, p)
         leads += opens
         if opens and leads == 1:
             kept.add(n)
@@ -178,7 +182,7 @@ def select(
     if sum(passages[n].words for n in kept) < LEAST_SHARE * others:
         rules = {n: rule for n, rule in plain.items() if rule is not None}
         kept = voted - rules.keys()
-    doubts = _doubts(passages, weights, frames, inside, rules, kept, start) if vote is None else ()
+    doubts = () if vote is not None else _doubts(passages, weights, frames, inside, rules, kept, above)
     weight = sum(weights[n] for n in kept)
     return Selection(tuple(sorted(kept)), tuple(sorted(rules.items())), main, weight, doubts)
 
@@ -190,9 +194,9 @@ def _doubts(
     inside: Sequence[int],
     rules: dict[int, str],
     kept: set[int],
-    start: int,
+    above: Sequence[int],
 ) -> tuple[str, ...]:
-    """Where a choice made without a vote may be wrong."""
+    """Where a choice made without a vote may be wrong; `above` is between the title and the text."""
     total = sum(weights[n] for n in kept)
     doubts = []
     if total < SURE_WEIGHT:
@@ -207,7 +211,8 @@ def _doubts(
     if outside > SURE_SHARE * total:
         doubts.append("prose outside the main frame")
     if any(
-        weights[n] for n in range(max(0, start - _LEAD_WINDOW), start) if n not in kept and n not in rules
+        weights[n] and n not in kept and n not in rules and not line_rule(passages[n].text)
+        for n in above[-_LEAD_WINDOW:]
     ):
         doubts.append("prose above the main frame")
     short = sum(passages[n].words for n in kept if not weights[n] and passages[n].frame.tag not in HEADINGS)
@@ -219,35 +224,30 @@ def _doubts(
 def _title_at(passages: Sequence[Passage], titles: set[str], start: int) -> int:
     """Where the title stands above the first prose; 0 where it doesn't."""
     return max(
-        (n for n in range(start) if passages[n].frame.tag == "h1" or fold(passages[n].text) in titles),
+        (n for n in range(start) if passages[n].frame.tag == "h1" or passages[n].folded in titles),
         default=0,
     )
 
 
-def _opens(description: str, text: str) -> bool:
+def _opens(description: str, p: Passage) -> bool:
     """Whether a passage is what the page gives as its description: the lead."""
-    return len(text) >= 40 and description[:40] == text[:40]
+    return len(p.folded) >= 40 and description[:40] == p.folded[:40]
 
 
 def _plain_rule(p: Passage, titles: set[str]) -> str | None:
-    if p.frame.tag == "h1" or fold(p.text) in titles:
+    if p.frame.tag == "h1" or p.folded in titles:
         return "title"
     if p.frame.all_roles & (BIT["nav"] | BIT["footer"]) and length(p.text) < 10:
         return "role:nav"
     return line_rule(p.text) or ("links" if p.link_share > 0.8 else None)
 
 
-def fold(text: str) -> str:
-    """Words of a text in lower case with one space between: for comparing."""
-    return " ".join(_WORD.findall(text.lower()))
-
-
 def _prose(p: Passage) -> float:
     """How much a passage looks like running text: about its number of words, at most 80."""
     if p.frame.tag in HEADINGS or p.frame.tag == "figcaption" or p.link_share > 0.5:
         return 0.0
-    words = length(p.text)
-    if words < 10:
+    words = length(p.text) if p.words >= _FEWEST_PROSE or not p.text.isascii() else 0
+    if words < _FEWEST_PROSE:
         return 0.0
     weight = float(min(words, 80))
     if not _SENTENCE_END.search(p.text):
@@ -268,14 +268,43 @@ class _Frames:
                     raw[id(frame)] = raw.get(id(frame), 0.0) + weight
         self.trunk = {key for key, weight in raw.items() if weight >= TRUNK_SHARE * total}
         self._nearly_all = {key for key, weight in raw.items() if weight >= 0.9 * total}
+        self._repelling: dict[int, bool] = {}
+        self._between: dict[int, tuple[int, frozenset[str]]] = {}
 
     def repels(self, frame: Frame) -> bool:
-        """Whether a frame is one of those that never hold an article."""
-        return any(
-            self.roles(around) & _REPELLING
-            or (around.tag in _REPELLING_TAGS and id(around) not in self.trunk)
-            for around in lineage(frame)
+        """Whether a frame is one of those that never hold an article, or is inside one."""
+        return _handed_down(frame, self._repelling, self._repels_too, top=False)
+
+    def _repels_too(self, frame: Frame, above: bool) -> bool:
+        return (
+            above
+            or bool(self.roles(frame) & _REPELLING)
+            or (frame.tag in _REPELLING_TAGS and id(frame) not in self.trunk)
         )
+
+    def between(self, frame: Frame, main: Frame) -> tuple[int, frozenset[str]]:
+        """Roles and tags from below the main frame down to the frame; no tags of trunks."""
+
+        def step(below: Frame, above: tuple[int, frozenset[str]]) -> tuple[int, frozenset[str]]:
+            if below.depth <= main.depth:
+                return above
+            roles, tags = above
+            if id(below) not in self.trunk and below.tag not in tags:
+                tags |= {below.tag}
+            return roles | self.roles(below), tags
+
+        return _handed_down(frame, self._between, step, top=(0, frozenset()))
+
+    def inside(self, main: Frame | None) -> list[int]:
+        """The passages inside the main frame."""
+        if main is None:
+            return []
+        known: dict[int, bool] = {}
+        return [
+            n
+            for n, p in enumerate(self._passages)
+            if _handed_down(p.frame, known, lambda frame, above: above or frame is main, top=False)
+        ]
 
     def roles(self, frame: Frame) -> int:
         """A frame's own roles; of a trunk, only that it holds comments, unless it holds nearly all prose."""
@@ -321,30 +350,28 @@ def lineage(frame: Frame) -> Iterator[Frame]:
         current = current.parent
 
 
-def _is_under(frame: Frame, main: Frame) -> bool:
+def _handed_down(frame: Frame, known: dict[int, T], step: Callable[[Frame, T], T], *, top: T) -> T:
+    """What frames hand down to what is in them: `step` from the outermost on, once a frame."""
+    path = []
     current: Frame | None = frame
-    while current is not None and current.depth >= main.depth:
-        if current is main:
-            return True
+    while current is not None and id(current) not in known:
+        path.append(current)
         current = current.parent
-    return False
+    value = top if current is None else known[id(current)]
+    for below in reversed(path):
+        known[id(below)] = value = step(below, value)
+    return value
 
 
 def _rule(
     p: Passage, weight: float, frames: _Frames, main: Frame, titles: set[str], voted: bool
 ) -> str | None:
     """Why a passage of the main frame is not the article's, or None."""
-    if p.frame.tag == "h1" or fold(p.text) in titles:
+    if p.frame.tag == "h1" or p.folded in titles:
         return "title"
     if rule := line_rule(p.text, p.link_share):
         return rule
-    roles, tags = 0, set()
-    frame: Frame | None = p.frame
-    while frame is not None and frame is not main:
-        roles |= frames.roles(frame)
-        if id(frame) not in frames.trunk:
-            tags.add(frame.tag)
-        frame = frame.parent
+    roles, tags = frames.between(p.frame, main)
     for tag in _REMOVING_TAGS if voted else _REMOVING_TAGS + _DOUBTFUL_TAGS:
         if tag in tags and not (tag == "header" and weight):
             return f"element:{tag}"
@@ -405,7 +432,7 @@ def _repeated(passages: Sequence[Passage], inside: Sequence[int], rules: dict[in
     seen: set[str] = set()
     for n in inside:
         if n not in rules and passages[n].words >= _REPEATED_WORDS:
-            folded = fold(passages[n].text)
+            folded = passages[n].folded
             if folded in seen:
                 rules[n] = "repeated"
             seen.add(folded)

@@ -53,7 +53,7 @@ FATE = FateRow(
 )
 PART = BatchPart(ingested_at=AT, records=1, plan=PLAN, ends=Ends(fates=(FATE,)))
 FILES = (DataFile(table="fate", path="file:///lake/a.parquet", rows=5, bytes=99, sha256="ab" * 32),)
-ROW = SeedRow(sketch=b"\x80", revision=2, cluster_id="c" * 32, fate=Fate.REVISION)
+ROW = SeedRow(sketch=b"\x80", revision=2, cluster_id="c" * 32)
 KNOWN: tuple[Record, ...] = (
     BatchName(ingested_at=AT),
     BatchProgress(records=3, planned=5),

@@ -9,8 +9,8 @@ from typing import Final
 from newsmill.config import CopiesConfig
 from newsmill.copies.batch import Batch, Decision, Resolution
 from newsmill.copies.sketches import Sketch
-from newsmill.copies.store import Delta, Store, decode, encode
-from newsmill.records import Fate, Record
+from newsmill.copies.store import Delta, Store
+from newsmill.records import Record
 
 __all__ = ["CopyIndex", "Decision", "Resolution", "SeedRow"]
 
@@ -24,14 +24,13 @@ class SeedRow(Record, frozen=True, kw_only=True):
     sketch: bytes  # column `copy_sketch`
     revision: int
     cluster_id: str
-    fate: Fate = Fate.ARTICLE
 
 
 class CopyIndex:
     """Finds copies among the articles of the last days.
 
     One batch is staged at a time: `commit` keeps what it taught, `abandon` forgets it. The index changes in
-    `commit`, `apply_delta` and `seed` only. Not safe for threads.
+    `commit` and `seed` only. Not safe for threads.
 
     Final clusters don't depend on how records are cut into batches or ordered, as long as no key is hot and
     no cluster massive (`HOT`, `MASSIVE`). Decisions and cluster ids tell what was known at the time.
@@ -44,7 +43,6 @@ class CopyIndex:
         self._config = config
         self._store = Store(config.horizon_days)
         self._staged: Delta | None = None
-        self._last: Delta | None = None
         self._version: str | None = None
 
     @property
@@ -105,36 +103,10 @@ class CopyIndex:
         """
         if self._staged is None or self._staged.batch_id != batch_id:
             raise ValueError(f"batch {batch_id} is not staged")
-        self._learn(self._staged)
-        self._staged = None
+        self._store.apply(self._staged)
+        self._version, self._staged = batch_id, None
 
     def abandon(self, batch_id: str) -> None:
         """Forget what the batch taught, if it is staged."""
         if self._staged is not None and self._staged.batch_id == batch_id:
             self._staged = None
-
-    def delta(self, batch_id: str) -> bytes:
-        """What the staged or last committed batch taught, as stable bytes.
-
-        Raises:
-            ValueError: when the batch is neither.
-        """
-        for delta in (self._staged, self._last):
-            if delta is not None and delta.batch_id == batch_id:
-                return encode(delta)
-        raise ValueError(f"batch {batch_id} is neither staged nor the last one committed")
-
-    def apply_delta(self, encoded: bytes) -> None:
-        """Learn the delta of a batch that another index resolved, after all deltas before it.
-
-        Deltas of days past the horizon may be left out, oldest first.
-
-        Raises:
-            ConfigError: when the delta was made by another version of the encoding.
-            msgspec.ValidationError: when the bytes are no delta.
-        """
-        self._learn(decode(encoded))
-
-    def _learn(self, delta: Delta) -> None:
-        self._store.apply(delta)
-        self._last, self._version = delta, delta.batch_id

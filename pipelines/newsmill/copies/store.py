@@ -1,7 +1,7 @@
 """The index's memory: texts, links, articles and clusters in flat arrays, changed only by deltas.
 
-A delta is what one batch taught. Committing a batch applies its delta; a rebuilt index applies the kept
-deltas in order; so both come to the same state by the same code.
+A delta is what one batch taught. Committing a batch applies its delta, and so does filling the index with
+rows of the lake: both come to the same state by the same code.
 """
 
 from __future__ import annotations
@@ -15,11 +15,7 @@ from numpy.typing import NDArray
 
 from newsmill.copies.figures import TEXT
 from newsmill.copies.postings import Postings, pack
-from newsmill.errors import ConfigError
 from newsmill.records import Position, Record
-
-ENCODING: Final = 1
-"""Version of a delta's bytes."""
 
 HOT: Final = 64
 """Most texts found by one key. A phrase that more texts share (boilerplate) tells nothing more."""
@@ -75,7 +71,6 @@ class Cluster(Record, frozen=True, kw_only=True):
 class Delta(Record, frozen=True, kw_only=True):
     """What a batch taught. Arrays are bytes of the dtypes above, little-endian."""
 
-    encoding: int = ENCODING
     batch_id: str
     day: int
     first_node: int
@@ -89,19 +84,6 @@ class Delta(Record, frozen=True, kw_only=True):
     changes: bytes  # of texts that were there before
     clusters: dict[int, Cluster | None]  # by slot; None where it is gone
     moved: dict[int, int]  # slots whose texts now belong to another
-
-
-def encode(delta: Delta) -> bytes:
-    """Stable bytes of a delta."""
-    return msgspec.msgpack.encode(delta)
-
-
-def decode(encoded: bytes) -> Delta:
-    """The delta of its bytes. Raises as `CopyIndex.apply_delta`."""
-    delta = msgspec.msgpack.decode(encoded, type=Delta)
-    if delta.encoding != ENCODING:
-        raise ConfigError(f"copies index: a delta of encoding {delta.encoding}, this is {ENCODING}")
-    return delta
 
 
 class Store:

@@ -197,5 +197,4 @@ def _seed(item: Marked) -> SeedRow:
         sketch=item.sketch,
         revision=item.decision.revision,
         cluster_id=item.decision.duplicate.cluster_id,
-        fate=item.decision.fate,
     )

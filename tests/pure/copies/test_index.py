@@ -5,13 +5,11 @@ from __future__ import annotations
 import random
 import time
 
-import msgspec
 import numpy as np
 import pytest
 
 from newsmill.copies.index import SeedRow
-from newsmill.copies.store import HOT, Delta
-from newsmill.errors import ConfigError
+from newsmill.copies.store import HOT
 from newsmill.records import Fate
 from newsroom import (
     article_id,
@@ -360,59 +358,6 @@ def test_index_stays_right_over_many_days():
         kept = {n: d for n, d in kept.items() if d >= day - 1}
         kept |= {s.position.offset: day for s, of in batch if of is None}
     assert ready.texts <= 90
-
-
-def rebuilt(deltas):
-    other = index()
-    for delta in deltas:
-        other.apply_delta(delta)
-    return other
-
-
-def test_index_rebuilt_from_deltas_decides_as_the_one_that_made_them():
-    ready, deltas, sketches = index(), [], newsweek(5)
-    for start in range(0, 120, 13):
-        ready.resolve(f"{start}", sketches[start : min(120, start + 13)])
-        deltas.append(ready.delta(f"{start}"))
-        ready.commit(f"{start}")
-        assert ready.delta(f"{start}") == deltas[-1]
-    other = rebuilt(deltas)
-    assert other.version == ready.version
-    assert other.resolve("next", sketches[120:]) == ready.resolve("next", sketches[120:])
-    assert other.delta("next") == ready.delta("next")
-
-
-def test_index_rebuilt_without_the_days_past_the_horizon_decides_the_same():
-    ready, deltas = index(horizon_days=2), []
-    for day in range(6):
-        batch = [
-            made(reworded(story(day - n), day, 0.02), f"{day}-{n}", day * 10 + n, day, ingested=day * DAY)
-            for n in range(3)
-        ]
-        ready.resolve(f"{day}", batch)
-        ready.commit(f"{day}")
-        deltas.append(ready.delta(f"{day}"))
-    other = index(horizon_days=2)
-    for delta in deltas[3:]:
-        other.apply_delta(delta)
-    probe = [made(story(n), f"probe {n}", 1000 + n, 900, ingested=5 * DAY) for n in range(6)]
-    fates = [[d.fate for d in decided(probe, ready=which)] for which in (ready, other)]
-    assert fates[0] == fates[1]
-
-
-def test_delta_of_an_unknown_batch_is_refused():
-    with pytest.raises(ValueError, match="neither staged nor the last one"):
-        index().delta("x")
-
-
-def test_delta_of_another_encoding_is_refused():
-    ready = index()
-    ready.resolve("1", [made(story(1), "a", 1)])
-    delta = msgspec.structs.replace(msgspec.msgpack.decode(ready.delta("1"), type=Delta), encoding=99)
-    with pytest.raises(ConfigError, match="encoding 99"):
-        index().apply_delta(msgspec.msgpack.encode(delta))
-    with pytest.raises(msgspec.ValidationError):
-        index().apply_delta(msgspec.msgpack.encode({"encoding": 1}))
 
 
 @pytest.mark.parametrize("order", ["as written", "shuffled"])

@@ -121,8 +121,9 @@ def audit(
     Args:
         lake: Folder or URI.
         broker: The topic that was read; the rules that need the truth of the broker are skipped without.
-        since: A snapshot id of `fate`: files that were there by then are not opened for C4 and C8, all else
-            is checked.
+        since: A snapshot id of `fate`: only rows of files that are newer are checked, against each other
+            and against all rows that they have to do with; older files are not read whole for C4 and C8.
+            The rules over metadata, and those with a broker or another lake, are checked in full.
         same_as: Another lake made from the same records, for C12.
         max_waiting_s: With a broker: a record without a fate for longer breaks C9.
         horizon_days: How long a URL is known again (`copies.horizon_days`): revisions are unique inside it.
@@ -148,6 +149,7 @@ def audit(
     _check_orphans(evidence, report)
     with duckdb.connect() as connection:
         _show(connection, evidence)
+        _choose(connection, evidence, since_ms)
         _count(connection, report)
         connection.register("horizon", pa.table({"days": pa.array([horizon_days], pa.int32())}))
         for rule, what, query in _rules():
@@ -295,19 +297,84 @@ def _show(connection: duckdb.DuckDBPyConnection, evidence: LakeEvidence, prefix:
     known = [{"topic": t, "partition": p, "next": o} for (t, p), o in evidence.committed.items()]
     schema = pa.schema([("topic", pa.string()), ("partition", pa.int32()), ("next", pa.int64())])
     connection.register(f"{prefix}committed", pa.Table.from_pylist(known, schema=schema))
-    filesystem, _ = place(evidence.root)
     for name, table in evidence.tables.items():
-        paths = [
-            place(file.uri)[1] for file in table.files if filesystem.get_file_info(place(file.uri)[1]).is_file
-        ]
-        rows = ds.dataset(paths, schema=table.arrow, format="parquet", filesystem=filesystem)
-        connection.register(f"{prefix}{name}_files", rows if paths else table.arrow.empty_table())
-        upto = f'JOIN {prefix}committed USING (topic, partition) WHERE "offset" < next'
-        if name in ("fate", "takedowns"):
-            upto = ""
-        connection.execute(
-            f"CREATE VIEW {prefix}{name} AS SELECT {prefix}{name}_files.* FROM {prefix}{name}_files {upto}"
-        )
+        _view(connection, name, f"{prefix}{name}", _rows(table), f"{prefix}committed")
+
+
+def _rows(table: TableEvidence, after_ms: int = -1) -> ds.Dataset:
+    """The rows of a table's files, or of those that were added after a time."""
+    paths = [place(file.uri)[1] for file in table.files if file.added_ms > after_ms]
+    if not paths:
+        return ds.dataset(table.arrow.empty_table())
+    filesystem, _ = place(table.files[0].uri)
+    there = [path for path in paths if filesystem.get_file_info(path).is_file]
+    return ds.dataset(there, schema=table.arrow, format="parquet", filesystem=filesystem)
+
+
+def _view(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    view: str,
+    rows: ds.Dataset,
+    committed: str = "committed",
+) -> None:
+    """Make rows known by a name, up to the ledger's offsets."""
+    connection.register(f"{view}_files", rows)
+    upto = f'JOIN {committed} USING (topic, partition) WHERE "offset" < next'
+    if table in ("fate", "takedowns"):
+        upto = ""
+    connection.execute(f"CREATE VIEW {view} AS SELECT {view}_files.* FROM {view}_files {upto}")
+
+
+_EVERY_ROW = """
+    CREATE VIEW new_fate AS FROM fate; CREATE VIEW near_fate AS FROM fate;
+    CREATE VIEW new_articles AS FROM articles; CREATE VIEW near_articles AS FROM articles;
+    CREATE VIEW new_quarantine AS FROM quarantine; CREATE VIEW near_quarantine AS FROM quarantine;
+    CREATE VIEW new_cluster_events AS FROM cluster_events;
+    CREATE VIEW articles_by_id AS FROM articles; CREATE VIEW events_by_cluster AS FROM cluster_events;
+    CREATE VIEW articles_to_be_empty AS FROM articles;
+    CREATE VIEW gaps AS FROM fate WHERE fate = 'gap';"""
+
+_NAMED_BY_NEW_ROWS = """
+    CREATE TABLE ids AS
+      SELECT article_id AS id FROM new_articles UNION SELECT duplicate.matched_id FROM new_articles
+      UNION SELECT representative_id FROM new_cluster_events;
+    CREATE TABLE articles_by_id AS
+      SELECT topic, partition, "offset", article_id, revision, ingested_at
+      FROM articles SEMI JOIN ids ON id = article_id;
+    CREATE TABLE events_by_cluster AS
+      SELECT DISTINCT cluster_id FROM cluster_events
+      SEMI JOIN new_articles a ON a.duplicate.cluster_id = cluster_events.cluster_id;
+    CREATE TABLE gaps AS SELECT topic, partition, "offset", offset_end FROM fate WHERE fate = 'gap';"""
+
+
+def _choose(connection: duckdb.DuckDBPyConnection, evidence: LakeEvidence, since_ms: int) -> None:
+    """Name the rows that the rules check, and those that they check them against (see rules.sql)."""
+    if not since_ms:
+        connection.execute(_EVERY_ROW)
+        return
+    around: dict[tuple[str, int], list[int]] = {}
+    for name in ("fate", "articles", "quarantine", "cluster_events", "takedowns"):
+        _view(connection, name, f"new_{name}", _rows(evidence.tables[name], since_ms))
+    for name, last in (
+        ("fate", 'coalesce(offset_end - 1, "offset")'),
+        ("articles", '"offset"'),
+        ("quarantine", '"offset"'),
+    ):
+        query = f'SELECT topic, partition, min("offset"), max({last}) FROM new_{name} GROUP BY ALL'
+        for topic, partition, lowest, highest in connection.execute(query).fetchall():
+            known = around.setdefault((topic, partition), [lowest, highest])
+            known[:] = [min(known[0], lowest), max(known[1], highest)]
+    near = ds.scalar(False)
+    for (topic, partition), (lowest, highest) in around.items():
+        here = (ds.field("topic") == topic) & (ds.field("partition") == partition)
+        near |= here & (ds.field("offset") >= lowest) & (ds.field("offset") <= highest)
+    for name in ("fate", "articles", "quarantine"):
+        _view(connection, name, f"near_{name}", _rows(evidence.tables[name]).filter(near))
+    connection.execute(_NAMED_BY_NEW_ROWS)
+    (fallen,) = connection.execute("SELECT count(*) FROM new_takedowns").fetchone() or (0,)
+    which = "articles" if fallen else "new_articles"
+    connection.execute(f"CREATE VIEW articles_to_be_empty AS FROM {which}")
 
 
 def _count(connection: duckdb.DuckDBPyConnection, report: Report) -> None:

@@ -1,77 +1,79 @@
 -- The checker's rules over rows: each query gives the places that break it. The rule and what is wrong
 -- stand in the comment before it. Tables: fate, articles, quarantine, cluster_events, takedowns as readers
--- see them up to the ledger's offsets; committed(topic, partition, next); horizon(days).
+-- see them up to the ledger's offsets; committed(topic, partition, next); horizon(days). What is checked
+-- are the rows of new_*, beside those of near_* (around their offsets), articles_by_id and
+-- events_by_cluster (those that they name), gaps, and articles_to_be_empty (which a takedown may concern). Without a snapshot to begin at, all of these hold all rows.
 
 -- C2: offsets with more than one fate
 SELECT topic, partition, "offset", count(*)
-FROM fate WHERE fate <> 'gap' GROUP BY ALL HAVING count(*) > 1;
+FROM near_fate WHERE fate <> 'gap' GROUP BY ALL HAVING count(*) > 1;
 
 -- C2: fates that do not exist
-SELECT topic, partition, "offset", fate FROM fate
+SELECT topic, partition, "offset", fate FROM new_fate
 WHERE fate NOT IN ('article', 'copy', 'revision', 'redelivery', 'not_article', 'withheld', 'quarantined', 'gap');
 
 -- C2: offsets that have a fate and lie in a gap, or in two gaps
 SELECT f.topic, f.partition, f."offset", f.fate
-FROM fate f JOIN fate g ON g.fate = 'gap' AND f.topic = g.topic AND f.partition = g.partition
+FROM near_fate f JOIN gaps g ON f.topic = g.topic AND f.partition = g.partition
  AND f."offset" >= g."offset" AND f."offset" < g.offset_end
 WHERE f.fate <> 'gap' OR f."offset" <> g."offset" OR f.offset_end <> g.offset_end;
 
 -- C2: fates without their reason
-SELECT topic, partition, "offset", fate FROM fate
+SELECT topic, partition, "offset", fate FROM new_fate
 WHERE fate IN ('not_article', 'withheld', 'quarantined', 'gap') AND reason IS NULL;
 
 -- C1: fates at or beyond the committed offset
-SELECT f.topic, f.partition, f."offset" FROM fate f LEFT JOIN committed c USING (topic, partition)
+SELECT f.topic, f.partition, f."offset" FROM new_fate f LEFT JOIN committed c USING (topic, partition)
 WHERE c.next IS NULL OR coalesce(f.offset_end, f."offset" + 1) > c.next;
 
 -- C3: the same revision of an article more than once inside the horizon
 SELECT topic, partition, "offset", article_id, revision FROM (
   SELECT *, ingested_at - lag(ingested_at) OVER (PARTITION BY article_id, revision ORDER BY ingested_at) AS since
-  FROM articles)
+  FROM articles_by_id)
 WHERE since < (SELECT to_days(days) FROM horizon);
 
 -- C3: offsets with more than one row of articles
-SELECT topic, partition, "offset", count(*) FROM articles GROUP BY ALL HAVING count(*) > 1;
+SELECT topic, partition, "offset", count(*) FROM near_articles GROUP BY ALL HAVING count(*) > 1;
 
 -- C3: offsets with more than one row of quarantine
-SELECT topic, partition, "offset", count(*) FROM quarantine GROUP BY ALL HAVING count(*) > 1;
+SELECT topic, partition, "offset", count(*) FROM near_quarantine GROUP BY ALL HAVING count(*) > 1;
 
 -- C3: fates whose row of articles is missing or another
 SELECT f.topic, f.partition, f."offset", f.fate
-FROM fate f LEFT JOIN articles a USING (topic, partition, "offset")
+FROM new_fate f LEFT JOIN near_articles a USING (topic, partition, "offset")
 WHERE f.fate IN ('article', 'copy', 'revision')
   AND (a.fate IS DISTINCT FROM f.fate OR a.article_id IS DISTINCT FROM f.article_id
        OR a.revision IS DISTINCT FROM f.revision OR a.ingested_at IS DISTINCT FROM f.ingested_at);
 
 -- C3: rows of articles without their fate
-SELECT a.topic, a.partition, a."offset" FROM articles a
-ANTI JOIN (SELECT * FROM fate WHERE fate IN ('article', 'copy', 'revision')) f
+SELECT a.topic, a.partition, a."offset" FROM new_articles a
+ANTI JOIN (SELECT * FROM near_fate WHERE fate IN ('article', 'copy', 'revision')) f
 USING (topic, partition, "offset");
 
 -- C3: quarantined fates without their payload
-SELECT f.topic, f.partition, f."offset" FROM fate f
-ANTI JOIN quarantine q USING (topic, partition, "offset") WHERE f.fate = 'quarantined';
+SELECT f.topic, f.partition, f."offset" FROM new_fate f
+ANTI JOIN near_quarantine q USING (topic, partition, "offset") WHERE f.fate = 'quarantined';
 
 -- C3: rows of quarantine without their fate
-SELECT q.topic, q.partition, q."offset" FROM quarantine q
-ANTI JOIN (SELECT * FROM fate WHERE fate = 'quarantined') f USING (topic, partition, "offset");
+SELECT q.topic, q.partition, q."offset" FROM new_quarantine q
+ANTI JOIN (SELECT * FROM near_fate WHERE fate = 'quarantined') f USING (topic, partition, "offset");
 
 -- C7: copies whose matched article is not in the lake
-SELECT a.topic, a.partition, a."offset", a.duplicate.matched_id FROM articles a
-ANTI JOIN articles m ON m.article_id = a.duplicate.matched_id
+SELECT a.topic, a.partition, a."offset", a.duplicate.matched_id FROM new_articles a
+ANTI JOIN articles_by_id m ON m.article_id = a.duplicate.matched_id
 WHERE a.duplicate.is_duplicate AND a.duplicate.matched_id IS NOT NULL;
 
 -- C7: articles that are copies of themselves
-SELECT topic, partition, "offset" FROM articles
+SELECT topic, partition, "offset" FROM new_articles
 WHERE duplicate.is_duplicate AND duplicate.matched_id = article_id;
 
 -- C7: representatives that are not in the lake
-SELECT DISTINCT e.cluster_id, e.representative_id FROM cluster_events e
-ANTI JOIN articles m ON m.article_id = e.representative_id;
+SELECT DISTINCT e.cluster_id, e.representative_id FROM new_cluster_events e
+ANTI JOIN articles_by_id m ON m.article_id = e.representative_id;
 
 -- C7: clusters of articles that no event created
-SELECT a.topic, a.partition, a."offset", a.duplicate.cluster_id FROM articles a
-ANTI JOIN cluster_events e ON e.cluster_id = a.duplicate.cluster_id;
+SELECT a.topic, a.partition, a."offset", a.duplicate.cluster_id FROM new_articles a
+ANTI JOIN events_by_cluster e ON e.cluster_id = a.duplicate.cluster_id;
 
 -- C7: clusters that merged into more than one other
 SELECT cluster_id, count(DISTINCT merged_into) FROM cluster_events
@@ -87,7 +89,7 @@ chains(first, last, steps) AS (
 SELECT DISTINCT first FROM chains WHERE last = first OR steps = 1000;
 
 -- W1: articles that were taken down and are readable
-SELECT DISTINCT a.topic, a.partition, a."offset" FROM articles a
+SELECT DISTINCT a.topic, a.partition, a."offset" FROM articles_to_be_empty a
 JOIN takedowns t ON (t.kind = 'url' AND t.value = a.url_key) OR (t.kind = 'domain' AND t.value = a.domain)
 WHERE a.body IS NOT NULL OR a.title IS NOT NULL OR a.copy_sketch IS NOT NULL
    OR len(a.entities) > 0 OR len(a.places) > 0;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -33,15 +34,9 @@ MANIFESTS = [
     if file.name not in ("kustomization.yaml", "mill-config.yaml")
     for document in yaml.safe_load_all(file.read_text())
 ]
-DEPLOYMENT_KEYS = {  # of FlinkDeployment: docs/custom-resource/reference.md of the operator, 1.13
-    "spec": {
-        "image", "imagePullPolicy", "flinkVersion", "flinkConfiguration", "ingress", "jobManager",
-        "taskManager", "job", "logConfiguration", "mode", "podTemplate", "restartNonce", "serviceAccount",
-    },
-    "jobManager": {"resource", "replicas", "podTemplate"},
-    "taskManager": {"resource", "replicas", "podTemplate"},
-    "resource": {"cpu", "memory", "ephemeralStorage"},
-}  # fmt: skip
+FLINK_DEPLOYMENT: dict[str, Any] = yaml.safe_load(
+    Path(__file__).with_name("flink_deployment.yaml").read_text()
+)
 
 
 def newsmill_commands() -> Iterator[tuple[str, list[str], list[str]]]:
@@ -94,20 +89,36 @@ def test_manifest_fits_its_schema(file: str, document: dict[str, Any]) -> None:
     if document["kind"] != "FlinkDeployment":
         kubernetes_validate.validate(document, KUBERNETES, strict=True)
         return
+    jsonschema.validate(document, FLINK_DEPLOYMENT)
     spec = document["spec"]
-    assert document["apiVersion"] == "flink.apache.org/v1beta1"
-    for key, part in (
-        ("spec", spec),
-        ("jobManager", spec["jobManager"]),
-        ("taskManager", spec["taskManager"]),
-    ):
-        assert set(part) <= DEPLOYMENT_KEYS[key], key
-    for part in (spec["jobManager"], spec["taskManager"]):
-        assert set(part["resource"]) <= DEPLOYMENT_KEYS["resource"]
-    assert all(isinstance(value, str) for value in spec["flinkConfiguration"].values())
     for template in (spec["podTemplate"], spec["taskManager"]["podTemplate"]):
         pod = {"metadata": {}, **template}
         kubernetes_validate.validate(pod, KUBERNETES, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("taskmanager",), {}),
+        (("taskManager", "replica"), 4),
+        (("taskManager", "replicas"), "4"),
+        (("jobManager", "resource", "cpus"), 1),
+        (("flinkConfiguration", "taskmanager.numberOfTaskSlots"), 2),
+        (("flinkVersion",), "1.20"),
+        (("mode",), "session"),
+    ],
+)
+def test_flink_deployment_is_refused_when_a_name_or_a_type_is_wrong(
+    place: tuple[str, ...], value: Any
+) -> None:
+    [deployment] = [d for _, d in MANIFESTS if d["kind"] == "FlinkDeployment"]
+    changed = deepcopy(deployment)
+    inner = changed["spec"]
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(changed, FLINK_DEPLOYMENT)
 
 
 def test_kustomization_names_the_files_that_are_there() -> None:

@@ -160,6 +160,9 @@ class Batch:
         for node, cluster_id in self._given_ids.items():
             if self._key(node) < 0 and cluster_id != self._key_id(~node):
                 self._texts[node].slot = self._settle([node], [], cluster_id)
+        for node in self._causes:
+            if self._key(node) >= 0:
+                self._lead(node)
         self._recount()
         decisions = {v.sketch.position: self._decide(v) for v in versions}
         events = self._tell(versions)
@@ -455,9 +458,16 @@ class Batch:
         if text.old is not None or not most or most < others:
             return False
         text.slot = min((slot for slot in old if old[slot] == most), key=self._key_rank)
-        cluster = self._cluster(text.slot)
+        self._lead(node)
+        self._carried.setdefault(self._cluster(text.slot).cluster_id, self._causes[node])
+        return True
+
+    def _lead(self, node: int) -> None:
+        """Let a text stand for its cluster, where it has come to be the first."""
+        text, slot = self._texts[node], self._key(node)
+        cluster = self._cluster(slot)
         if text.rank < (cluster.time, cluster.position):
-            self._clusters[text.slot] = msgspec.structs.replace(
+            self._clusters[slot] = msgspec.structs.replace(
                 cluster,
                 representative_id=text.article.hex(),
                 node=node,
@@ -465,8 +475,6 @@ class Batch:
                 position=text.rank[1],
                 domain=text.domain,
             )
-        self._carried.setdefault(cluster.cluster_id, self._causes[node])
-        return True
 
     def _massive(self, node: int) -> bool:
         key = self._key(node)

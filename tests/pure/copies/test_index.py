@@ -396,6 +396,19 @@ def test_index_seeded_from_rows_decides_as_the_one_that_wrote_them(order):
             assert found.duplicate.cluster_id == expected.duplicate.cluster_id
 
 
+def test_the_first_article_stands_for_its_story_though_it_is_seeded_after_its_copy():
+    """Rows are learnt some at a time: a story and its exact copy can come in two."""
+    wrote, ready = index(), index()
+    first, copy = made(story(1), "a", 1, 1), made(story(1), "b", 2, 9)
+    decisions = wrote.resolve("1", [first, copy]).decisions
+    for sketch in (copy, first):
+        of = decisions[sketch.position].duplicate.cluster_id
+        ready.seed([SeedRow(sketch=sketch.encode(), revision=1, cluster_id=of)])
+    [late] = decided([made(story(1), "c", 3, 12)], ready=ready)
+    assert late.duplicate.representative_id == first.article_id
+    assert late.duplicate.cluster_id == decisions[first.position].duplicate.cluster_id
+
+
 def test_urls_are_known_when_another_version_made_the_seeds_sketches():
     ready, old = index(), at(made(story(1), "a", 1), version=99)
     ready.seed([SeedRow(sketch=old.encode(), revision=4, cluster_id="c" * 32)])

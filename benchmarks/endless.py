@@ -4,13 +4,19 @@ Both read the same records with the same settings. The endless job runs as it is
 separate job service, an external worker pool, the command that submits. What is printed beside pages a
 second says where the difference goes: CPU seconds of each process, and busy seconds of each transform.
 
-Usage: python benchmarks/endless.py [--pages N] [--soak MINUTES] [--rate PAGES_A_SECOND] [--json]
+The soak samples the resident memory of each process. After a warm-up, a line is fitted; what the copies
+index needs for the texts that came meanwhile is subtracted. It ends with a verdict, and exit code 1
+where memory is not flat or a worker is too large.
+
+Usage: python benchmarks/endless.py [--pages N] [--write docs/quality/endless.md]
+       python benchmarks/endless.py --soak MINUTES [--rate PAGES_A_SECOND] [--write docs/quality/endless.md]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import signal
 import statistics
@@ -18,24 +24,32 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from kafka import KafkaProducer
 
-from newsmill.config import KafkaConfig, LakeConfig
+from measuring import write_section
+from newsmill.config import CopiesConfig, KafkaConfig, LakeConfig
+from newsmill.copies.index import CopyIndex
 from newsmill.lake.audit import audit
 from newsmill.lake.lake import Lake
 from newsmill.ops.devcluster import MESSAGE_BYTES, DevKafka
 from newsmill.ops.prism import DevPrism
+from newsmill.transforms.deduplicate import seeds
 from throughput import pages
 
 PARTITIONS = 4
 TICKS = os.sysconf("SC_CLK_TCK")
+WARM_UP = 0.4
+"""Part of a soak in which processes start, and fill what they keep."""
+FLAT_MB_A_MINUTE = 0.5
+WORKER_MB = 500
+"""Most that a worker may take without a statistical model."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +61,11 @@ class Measured:
     pages: int
     stages: dict[str, float]
     cpu: dict[str, float]
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Of all its processes."""
+        return sum(self.cpu.values())
 
 
 def send(kafka: DevKafka, topic: str, count: int, *, start: int = 0, rate: float | None = None) -> None:
@@ -95,14 +114,10 @@ def cpu_seconds(pid: int) -> float:
     return total / TICKS
 
 
-def memory_mb(pid: int) -> float:
-    """Resident memory of a process and all that it started."""
-    total = 0
-    for one in tree(pid):
-        with suppress(OSError):
-            lines = Path(f"/proc/{one}/status").read_text().splitlines()
-            total += sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
-    return total / 1024
+def resident_mb(pid: int) -> float:
+    """Resident memory of one process; 0 where it has ended."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
 
 
 def run_direct(kafka: KafkaConfig, lake: Path, records: int, log: Path) -> Measured:
@@ -179,36 +194,112 @@ def run_prism(kafka: KafkaConfig, lake: Path, records: int, folder: Path) -> Mea
     return Measured("prism", seconds, told["records"], told["stage_seconds"], most)
 
 
-def compare(kafka: DevKafka, folder: Path, count: int, *, as_json: bool) -> None:
+def compare(kafka: DevKafka, folder: Path, count: int, write: Path | None) -> None:
     topic = "compared"
     kafka.make_topic(topic, partitions=PARTITIONS)
     send(kafka, topic, count)
     batch = max(100, count // 4)
-    runs = [
-        run_direct(kafka.kafka(topic), folder / "direct", batch, folder / "direct.log"),
-        run_prism(kafka.kafka(topic), folder / "prism", batch, folder),
-    ]
+    direct = run_direct(kafka.kafka(topic), folder / "direct", batch, folder / "direct.log")
+    prism = run_prism(kafka.kafka(topic), folder / "prism", batch, folder)
     report = audit(str(folder / "prism"), broker=kafka.kafka(topic), same_as=str(folder / "direct"))
-    if as_json:
-        print(json.dumps({"runs": [vars(run) for run in runs], "equal": report.right}))
-        return
-    print(f"{count} pages, batches of {batch}, {os.cpu_count()} cores, whole run with start and end")
-    for run in runs:
-        print(f"\n{run.runner}: {run.pages / run.seconds:.1f} pages/s ({run.pages} in {run.seconds:.1f} s)")
-        for name, cpu in run.cpu.items():
-            print(f"  CPU of {name}: {cpu:.1f} s, {1000 * cpu / run.pages:.1f} ms a page")
-        for name, busy in sorted(run.stages.items(), key=lambda item: -item[1]):
-            print(f"  {name} busy {busy:.1f} s")
-    print(f"\nratio prism/direct: {runs[0].seconds / runs[1].seconds:.2f}; rows equal: {report.right}")
     if not report.right:
         sys.exit(json.dumps([vars(finding) for finding in report.findings], default=str, indent=1))
+    stages = sorted({*direct.stages, *prism.stages}, key=lambda n: -prism.stages.get(n, 0))
+
+    def ms(run: Measured, value: float | None) -> str:
+        return "" if value is None else f"{1000 * value / run.pages:.1f}"
+
+    text = "\n".join(
+        [
+            f"`python benchmarks/endless.py --pages {count}`: {count} pages in batches of {batch}, "
+            f"{os.cpu_count()} cores, one run of each after the other; start and end included; the rows of "
+            "both are equal.",
+            "",
+            "| | direct | prism |",
+            "| --- | ---: | ---: |",
+            f"| pages a second | {direct.pages / direct.seconds:.1f} | {prism.pages / prism.seconds:.1f} |",
+            f"| seconds | {direct.seconds:.1f} | {prism.seconds:.1f} |",
+            f"| CPU, ms a page | {ms(direct, direct.cpu_seconds)} | {ms(prism, prism.cpu_seconds)} |",
+            *(f"| of it {name} | | {ms(prism, cpu)} |" for name, cpu in prism.cpu.items()),
+            *(
+                f"| {name} busy, ms a page | {ms(direct, direct.stages.get(name))} "
+                f"| {ms(prism, prism.stages.get(name))} |"
+                for name in stages
+            ),
+            "",
+            f"prism / direct: {direct.seconds / prism.seconds:.2f}.",
+        ]
+    )
+    print(text)
+    if write is not None:
+        write_section(write, "compared", text)
 
 
-def soak(kafka: DevKafka, folder: Path, minutes: float, rate: float, *, as_json: bool) -> None:
-    topic = "soak"
+ROLES = {
+    "newsmill.ops.worker": "worker",
+    "newsmill.page.sandbox_child": "extraction process",
+    "newsmill.ops.worker_pool": "pool",
+    "newsmill": "command",
+}
+
+
+def role(pid: int) -> str:
+    """What a process is, by the module that it runs."""
+    arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+    module = arguments[arguments.index("-m") + 1] if "-m" in arguments else ""
+    return ROLES.get(module, Path(arguments[0]).name)
+
+
+def sample(roots: Sequence[int], lake: Path) -> dict[str, float]:
+    """Resident MB by role, mean where there are several; records and articles that the lake has."""
+    found = defaultdict(list)
+    for pid in (one for root in roots for one in tree(root)):
+        with suppress(OSError):
+            found[role(pid)].append(resident_mb(pid))
+    seen = {name: statistics.fmean(sizes) for name, sizes in found.items()}
+    if (lake / "catalog.db").exists():
+        look = Lake.look(LakeConfig(path=str(lake)))
+        files = look.tables.files(look.tables.load("articles"))
+        return {**seen, "records": sum(look.committed().values()), "articles": sum(f.rows for f in files)}
+    return {**seen, "records": 0, "articles": 0}
+
+
+def index_growth_mb(lake: Path, before: int) -> float:
+    """By how much the copies index grows with all articles of this lake but the first ones."""
+    index = CopyIndex(CopiesConfig())
+    rows = list(seeds(Lake.look(LakeConfig(path=str(lake))).recent(days=CopiesConfig().horizon_days)))
+    index.seed(rows[:before])
+    small = index.nbytes
+    index.seed(rows[before:])
+    return (index.nbytes - small) / 1e6
+
+
+@dataclass(frozen=True)
+class Growth:
+    """A line through the memory of one kind of process after the warm-up."""
+
+    mean_mb: float
+    most_mb: float
+    mb_a_minute: float
+    error: float  # standard error of the slope
+
+    @classmethod
+    def of(cls, minutes: Sequence[float], sizes: Sequence[float]) -> Growth:
+        """By least squares."""
+        line = statistics.linear_regression(minutes, sizes)
+        rest = [y - line.slope * x - line.intercept for x, y in zip(minutes, sizes, strict=True)]
+        spread = math.sqrt(sum(r * r for r in rest) / max(1, len(rest) - 2))
+        around = math.sqrt(statistics.pvariance(minutes) * len(minutes))
+        return cls(statistics.fmean(sizes), max(sizes), line.slope, spread / around)
+
+
+def run_soak(
+    kafka: DevKafka, folder: Path, minutes: float, rate: float
+) -> tuple[list[dict[str, float]], int]:
+    """Samples every ten seconds of a job that reads what comes at a rate; and the command's exit code."""
+    topic, lake = "soak", folder / "soak"
     kafka.make_topic(topic, partitions=PARTITIONS)
-    lake = folder / "soak"
-    samples: list[dict[str, Any]] = []
+    samples: list[dict[str, float]] = []
     with ExitStack() as stack:
         prism, pool, at = stack.enter_context(services(folder))
         out = stack.enter_context((folder / "soak.log").open("wb"))
@@ -224,17 +315,8 @@ def soak(kafka: DevKafka, folder: Path, minutes: float, rate: float, *, as_json:
         began = time.monotonic()
         while (past := time.monotonic() - began) < minutes * 60 and process.poll() is None:
             time.sleep(10)
-            done = sum(Lake.look(LakeConfig(path=str(lake))).committed().values())
-            samples.append(
-                {
-                    "minute": past / 60,
-                    "workers_mb": memory_mb(pool.pid),
-                    "prism_mb": memory_mb(prism.pid),
-                    "records": done,
-                }
-            )
-            if not as_json:
-                print("  ".join(f"{key} {value:.1f}" for key, value in samples[-1].items()), flush=True)
+            samples.append({"minute": past / 60} | sample((pool.pid, prism.pid, process.pid), lake))
+            print("  ".join(f"{key} {value:.1f}" for key, value in samples[-1].items()), flush=True)
         sender.terminate()
         sender.wait()
         if process.poll() is None:
@@ -242,26 +324,60 @@ def soak(kafka: DevKafka, folder: Path, minutes: float, rate: float, *, as_json:
         code = process.wait(timeout=120)
     if code:
         sys.exit((folder / "soak.log").read_text()[-6000:])
-    later = samples[len(samples) // 2 :]
-    slopes = {
-        key: statistics.linear_regression([s["minute"] for s in later], [s[key] for s in later]).slope
-        for key in ("workers_mb", "prism_mb")
-    }
-    report = audit(str(lake))
-    if as_json:
-        print(json.dumps({"samples": samples, "slopes": slopes, "exit": code, "right": report.right}))
-        return
-    print(f"{samples[-1]['records']} records in {minutes:g} minutes; exit code {code}; audit {report.right}")
-    for key, slope in slopes.items():
-        print(f"{key}: {slope:+.2f} MB a minute over the second half")
+    return samples
+
+
+def soak(kafka: DevKafka, folder: Path, minutes: float, rate: float, write: Path | None) -> None:
+    samples = run_soak(kafka, folder, minutes, rate)
+    lake = folder / "soak"
+    later = [s for s in samples if s["minute"] >= WARM_UP * minutes]
+    at = [s["minute"] for s in later]
+    roles = sorted(set.intersection(*map(set, later)) - {"minute", "records", "articles"})
+    lines = {name: Growth.of(at, [s[name] for s in later]) for name in roles}
+    articles = round(later[-1]["articles"] - later[0]["articles"])
+    needed = index_growth_mb(lake, round(later[0]["articles"])) / (at[-1] - at[0])
+    over = {name: g.mb_a_minute - (needed if name == "worker" else 0.0) for name, g in lines.items()}
+    audited = audit(str(lake)).right
+    flat = all(slope - 2 * lines[name].error <= FLAT_MB_A_MINUTE for name, slope in over.items())
+    small = lines["worker"].most_mb <= WORKER_MB
+    rows = [
+        f"| {name} | {g.mean_mb:.0f} | {g.most_mb:.0f} | {g.mb_a_minute:+.2f} ± {2 * g.error:.2f} "
+        f"| {needed if name == 'worker' else 0:.2f} | {over[name]:+.2f} |"
+        for name, g in lines.items()
+    ]
+    verdict = (
+        f"**{'Flat' if flat else 'GROWING'}** (limit: {FLAT_MB_A_MINUTE:g} MB a minute beyond the index, "
+        f"within two standard errors); worker **{'small enough' if small else 'TOO LARGE'}** "
+        f"(limit: {WORKER_MB} MB); audit **{'right' if audited else 'WRONG'}**."
+    )
+    text = "\n".join(
+        [
+            f"`python benchmarks/endless.py --soak {minutes:g} --rate {rate:g}`: "
+            f"{samples[-1]['records']:.0f} records, {os.cpu_count()} cores. Resident memory of one process "
+            f"of a kind; lines through the samples after the first {WARM_UP:.0%} of the time, ± two standard "
+            "errors.",
+            "",
+            "| process | mean, MB | most, MB | MB a minute | of it the copies index | beyond it |",
+            "| --- | ---: | ---: | ---: | ---: | ---: |",
+            *rows,
+            "",
+            f"{articles} articles came while the lines were drawn.",
+            verdict,
+        ]
+    )
+    print(text)
+    if write is not None:
+        write_section(write, "memory", text)
+    if not (flat and small and audited):
+        sys.exit(1)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pages", type=int, default=2000)
     parser.add_argument("--soak", type=float, default=0.0, metavar="MINUTES")
-    parser.add_argument("--rate", type=float, default=10.0, help="pages a second of the soak")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--rate", type=float, default=4.0, help="pages a second of the soak")
+    parser.add_argument("--write", type=Path, help="put the table into this page")
     parser.add_argument("--send-to", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.send_to is not None:
@@ -271,9 +387,9 @@ def main() -> None:
         folder = Path(scratch)
         with DevKafka(data=folder / "kafka") as kafka:
             if given.soak:
-                soak(kafka, folder, given.soak, given.rate, as_json=given.json)
+                soak(kafka, folder, given.soak, given.rate, given.write)
             else:
-                compare(kafka, folder, given.pages, as_json=given.json)
+                compare(kafka, folder, given.pages, given.write)
 
 
 if __name__ == "__main__":

@@ -98,6 +98,7 @@ _REFUSED: Final = frozenset(
     ("utf-7", "utf_7", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem")
 )
 _MOJIBAKE: Final = re.compile(r"Ã[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ ¡-¿]|â€[™œ\x9d“”¦¢“]|Â[ -¿]")
+_MOJIBAKE_STARTS: Final = ("Ã", "â€", "Â")
 _SIGNATURES: Final = (
     (b"%PDF-", "pdf"),
     (b"\x89PNG", "png"),
@@ -245,12 +246,13 @@ def codec_of(name: str | None) -> str | None:
 
 def _finished(text: str, charset: str, declared: str | None, *marks: str) -> Text:
     """Clean text of what no page means: NUL and other controls, lone surrogates, repaired mojibake marked."""
-    text = _CONTROLS.sub(_control, text)
+    if _may_have_controls(text):
+        text = _CONTROLS.sub(_control, text)
     claimed = codec_of(declared)
     found = list(marks)
     if claimed is not None and claimed != charset and "charset-guessed" not in found:
         found.append("charset-corrected")
-    if not text.isascii() and len(_MOJIBAKE.findall(text[:200_000])) > 5:
+    if any(start in text for start in _MOJIBAKE_STARTS) and len(_MOJIBAKE.findall(text[:200_000])) > 5:
         repaired = _repaired(text)
         if repaired is not None:
             text = repaired
@@ -263,7 +265,20 @@ def _finished(text: str, charset: str, declared: str | None, *marks: str) -> Tex
 _CONTROLS: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
+_ASCII_CONTROLS: Final = bytes(n for n in range(128) if _CONTROLS.match(chr(n)))
+_C1_ENCODED: Final = re.compile(rb"\xc2[\x80-\x84\x86-\x9f]")
 _C1: Final = {n: bytes([n]).decode("cp1252", "replace") for n in range(0x80, 0xA0)}
+
+
+def _may_have_controls(text: str) -> bool:
+    """Whether `_CONTROLS` is worth its cost, which is that of all other decoding: asked of UTF-8 bytes."""
+    body = text.encode("utf-8", "surrogatepass")
+    if len(body.translate(None, _ASCII_CONTROLS)) < len(body):
+        return True
+    if text.isascii():
+        return False
+    odd = b"\xed" in body or b"\xef\xb7" in body or b"\xef\xbf" in body
+    return odd or _C1_ENCODED.search(body) is not None
 
 
 def _control(match: re.Match[str]) -> str:

@@ -19,6 +19,8 @@ Element = Any
 """An lxml element; lxml has no types of its own."""
 
 _COUNT: Final = etree.XPath("count(//*)")
+_CLASSES: Final = etree.ElementDefaultClassLookup(element=html.HtmlElement)
+"""Elements are of one class: lxml's own choice by tag is a call of Python an element."""
 
 
 def parse(text: str, limits: PageConfig) -> Element:
@@ -41,6 +43,7 @@ def parse(text: str, limits: PageConfig) -> Element:
         default_doctype=False,
         collect_ids=False,
     )
+    parser.set_element_class_lookup(_CLASSES)
     source = text.encode("utf-8", "replace")
     try:
         root = html.document_fromstring(source, parser=parser, ensure_head_body=False)

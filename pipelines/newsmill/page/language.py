@@ -220,7 +220,7 @@ def _decide(windows: Sequence[str], declared: str | None) -> tuple[str, float, s
         posterior = {code: p / total for code, p in posterior.items()}
     best = max(posterior, key=lambda code: (posterior[code], code), default="und")
     default = default_detector()
-    first = default.probabilities(sample)
+    first = default.probabilities(windows[len(windows) // 2])
     witness = max(first, key=lambda code: (first[code], code), default="und")
     confidence = posterior.get(best, 0.0)
     if best in default.languages:

@@ -51,7 +51,9 @@ class KafkaConfig(Section):
         None, description="only from NEWSMILL__KAFKA__SASL_PASSWORD, never from the file"
     )
     sasl_password_file: Path | None = None
-    dead_letter_topic: str | None = Field(None, description="also send quarantined records to this topic")
+    dead_letter_topic: str | None = Field(
+        None, description="also send quarantined records to this topic (direct runner)"
+    )
 
     def __getstate__(self) -> dict[Any, Any]:
         """What a pickle holds: all but the password, which each process reads for itself."""

@@ -32,8 +32,8 @@ from newsmill.page.blocks import RULE as STANDING_TEXT
 from newsmill.page.blocks import BlockLearner
 from newsmill.pipeline import mill
 from newsmill.records import Extraction, Micros, OffsetRange, Page, Position, SourceRecord
+from newsmill.sources import dead_letters, kafka
 from newsmill.sources import files as page_files
-from newsmill.sources import kafka
 from newsmill.sources.kafka import Plan
 from newsmill.transforms.chunks import CHUNK_RECORDS
 from newsmill.transforms.collect import CollectFiles
@@ -67,6 +67,9 @@ class Source(Protocol):
 
     def read(self, pipeline: beam.Pipeline, batch: Batch) -> Any:
         """The batch's records, as a PCollection of RecordChunk."""
+
+    def quarantined(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Records of the batch that is about to be committed were quarantined (`dead_letters.COLUMNS`)."""
 
     def done(self, committed: Committed) -> None:
         """The lake has these offsets."""
@@ -155,6 +158,10 @@ class KafkaSource:
             | "ReadRecords" >> ReadRecords(config=self._config.kafka, ingested_at=batch.ingested_at)
         )
 
+    def quarantined(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Send them to the dead-letter topic, where one is set."""
+        dead_letters.send(self._config.kafka, rows)
+
     def done(self, committed: Committed) -> None:
         """Tell the broker, for lag dashboards."""
         kafka.commit_offsets(self._config.kafka, committed)
@@ -163,31 +170,38 @@ class KafkaSource:
 class FileSource:
     """WARC files, HTML files and folders in place of a topic.
 
-    The files are read again for each batch, so they must not change meanwhile.
+    The files are read twice from front to back, once to plan batches and once to run them, so they must
+    not change meanwhile.
     """
 
     def __init__(self, config: Config, paths: Sequence[Path]) -> None:
         self._config = config
         self._paths = paths
         self._reader = f"files:{'|'.join(path.as_posix() for path in paths)}"
+        self._unplanned: _Unplanned | None = None
+        self._planned: Committed = {}  # what is committed once all that was planned is
+        self._unread = page_files.read(paths)
+        self._ran: str | None = None  # the batch that was read last
 
     def lag(self, committed: Committed) -> dict[tuple[str, int], int]:
         """Unknown without reading all: 1 where anything is left."""
-        return {(r.position.topic, r.position.partition): 1 for r in islice(self._left(committed), 1)}
+        first = self._left(committed).first
+        return {(first.position.topic, first.position.partition): 1} if first is not None else {}
 
     def plan(self, committed: Committed) -> Plan:
         """The next batch: as many records as the bounds allow."""
-        bounds, caught_up = self._config.batch, True
+        bounds, left = self._config.batch, self._left(committed)
         found: dict[tuple[str, int], list[Position]] = {}
         records = size = 0
-        for record in self._left(committed):
+        while (record := left.first) is not None:
             records, size = records + 1, size + len(record.value or b"")
             if records > bounds.max_records or (records > 1 and size > bounds.max_bytes):
-                caught_up = False
                 break
             found.setdefault((record.position.topic, record.position.partition), []).append(record.position)
-        slices = (_slice(positions) for positions in found.values())
-        return Plan(slices=tuple(slices), gaps=(), caught_up=caught_up, ends={})
+            left.advance()
+        slices = tuple(_slice(positions) for positions in found.values())
+        self._planned = {**committed, **{(s.topic, s.partition): s.end for s in slices}}
+        return Plan(slices=slices, gaps=(), caught_up=left.first is None, ends={})
 
     def check_present(self, batch: Batch) -> None:
         """Files have no retention."""
@@ -195,13 +209,17 @@ class FileSource:
     def read(self, pipeline: beam.Pipeline, batch: Batch) -> Any:
         """The batch's records, read by the workers in turn."""
         ranges = {(s.topic, s.partition): range(s.start, s.end) for s in batch.slices}
+        records = sum(s.records for s in batch.slices)
+        if batch.batch_id == self._ran:
+            self._unread = page_files.read(self._paths)
+        self._ran = batch.batch_id
         wanted = (
             record
-            for record in page_files.read(self._paths)
+            for record in self._unread
             if record.position.offset in ranges.get((record.position.topic, record.position.partition), ())
         )
-        lend(self._reader, FileReader(wanted))
-        chunks = ceil(sum(s.records for s in batch.slices) / CHUNK_RECORDS)
+        lend(self._reader, FileReader(islice(wanted, records)))
+        chunks = ceil(records / CHUNK_RECORDS)
         return (
             pipeline
             | "Tickets" >> beam.Create(range(chunks))
@@ -209,15 +227,34 @@ class FileSource:
             | "ReadFiles" >> ReadFiles(reader=self._reader, ingested_at=batch.ingested_at)
         )
 
+    def quarantined(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Files have no topic."""
+
     def done(self, committed: Committed) -> None:
         """Files need not be told; the batch's reader is no longer needed."""
         withdraw(self._reader)
 
-    def _left(self, committed: Committed) -> Iterator[SourceRecord]:
-        for record in page_files.read(self._paths):
-            position = record.position
-            if position.offset >= committed.get((position.topic, position.partition), 0):
-                yield record
+    def _left(self, committed: Committed) -> _Unplanned:
+        if self._unplanned is None or committed != self._planned:
+            start = self._planned = dict(committed)
+            self._unplanned = _Unplanned(
+                record
+                for record in page_files.read(self._paths)
+                if record.position.offset >= start.get((record.position.topic, record.position.partition), 0)
+            )
+        return self._unplanned
+
+
+class _Unplanned:
+    """Records that are in no batch yet, the first of them in sight."""
+
+    def __init__(self, records: Iterator[SourceRecord]) -> None:
+        self._records = records
+        self.first = next(records, None)
+
+    def advance(self) -> None:
+        """Pass over the first."""
+        self.first = next(self._records, None)
 
 
 def _slice(positions: Sequence[Position]) -> OffsetRange:
@@ -326,6 +363,9 @@ class DirectMill:
         lend(into, files)
         try:
             stages = self._pipeline(batch, into)
+            for file in files:
+                if file.table == "quarantine":
+                    self._source.quarantined(self._lake.columns(file, dead_letters.COLUMNS).to_pylist())
         except BaseException:
             self._index.abandon(batch.batch_id)
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,8 +13,12 @@ from pathlib import Path
 
 import pytest
 
+import faults
+from broker import Broker
 from newsmill.config import KafkaConfig
 from newsmill.lake.audit import audit
+from newsmill.ops.devcluster import DevKafka
+from newsmill.sources.kafka import close_idle
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
 
@@ -97,3 +102,39 @@ def test_job_that_slept_past_its_lease_is_refused_when_it_wakes(topic: KafkaConf
     assert "Fenced" in told
     report = audit(str(lake), broker=topic)
     assert (report.findings, report.records) == ([], 90)
+
+
+def test_job_outlives_a_broker_that_is_killed_and_started_again(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    lake = tmp_path / "lake"
+    with DevKafka(data=tmp_path / "broker", port=port) as dev:
+        dev.make_topic("pages", partitions=2)
+        config = dev.kafka("pages")
+        text = "".join(f"<p>Item {n}: {'the harbour and its ships ' * 6}.</p>" for n in range(6))
+        producer = Broker(dev).producer()
+        for n in range(60):
+            page = f"<html><head><title>Report {n}</title></head><body><article>{text}{n}</article></body>"
+            url = f"https://site{n % 3}.example/{n}".encode()
+            producer.send("pages", page.encode(), headers=[("url", url)], partition=n % 2)
+        producer.close()
+        with faults.watched(lake) as seen:
+            process = start(config, lake, "", "batch.max_records=20")
+            assert process.stderr is not None
+            while "batch committed" not in (line := process.stderr.readline()):
+                assert line, "the job ended before its first commit"
+            running = dev.running
+            assert running is not None
+            os.kill(running.pid, signal.SIGKILL)
+            os.waitpid(running.pid, 0)
+            time.sleep(1)
+            dev.start(attached=True)
+            code, told = ended(process)
+            assert "Traceback" not in told
+            assert code in (0, 1), told
+            code, told = ended(start(config, lake))
+            assert code == 0, told
+        report = audit(str(lake), broker=config)
+        assert (report.findings, report.records, seen) == ([], 60, [])
+        close_idle(config)

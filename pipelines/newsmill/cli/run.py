@@ -86,9 +86,9 @@ def run(
 
 def broker_problems(config: Config) -> list[str]:
     """Why the topic can't be read with these settings; nothing if it can."""
-    from newsmill.sources import kafka
+    from newsmill.sources import dead_letters, kafka
 
-    return kafka.problems(config.kafka)
+    return kafka.problems(config.kafka) or dead_letters.problems(config.kafka)
 
 
 def lake_problems(config: Config) -> list[str]:
@@ -112,7 +112,10 @@ def portable_problems(config: Config, *, flink: bool) -> list[str]:
     """Why the endless job can't be submitted; nothing if it can."""
     from newsmill import portable
 
-    return portable.problems(config, flink=flink)
+    found = portable.problems(config, flink=flink)
+    if config.kafka.dead_letter_topic is not None:
+        found.append("kafka.dead_letter_topic: only the direct runner sends to one: leave it out here")
+    return found
 
 
 def run_portable(config: Config, *, flink: bool, once: bool) -> Summary:

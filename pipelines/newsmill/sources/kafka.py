@@ -131,7 +131,7 @@ def plan(config: KafkaConfig, committed: Offsets, batch: BatchConfig, on_data_lo
         ConfigError: The topic does not exist, or the broker refuses the credentials.
         Transient: The broker is away.
     """
-    return _tried(lambda: _plan(config, committed, batch, on_data_loss), config)
+    return patiently(lambda: _plan(config, committed, batch, on_data_loss), config)
 
 
 def read(config: KafkaConfig, slice: OffsetRange) -> Iterator[SourceRecord]:
@@ -185,7 +185,7 @@ def lag(config: KafkaConfig, committed: Offsets) -> dict[tuple[str, int], int]:
             for p in partitions
         }
 
-    return _tried(ask, config)
+    return patiently(ask, config)
 
 
 def commit_offsets(config: KafkaConfig, offsets: Offsets) -> None:
@@ -207,7 +207,7 @@ def commit_offsets(config: KafkaConfig, offsets: Offsets) -> None:
         finally:
             consumer.close(autocommit=False)
 
-    _tried(store, config)
+    patiently(store, config)
 
 
 def create_topic(config: KafkaConfig, *, partitions: int, settings: Mapping[str, str] | None = None) -> None:
@@ -232,7 +232,7 @@ def create_topic(config: KafkaConfig, *, partitions: int, settings: Mapping[str,
         finally:
             admin.close()
 
-    _tried(create, config)
+    patiently(create, config)
 
 
 def check_present(config: KafkaConfig, slices: Sequence[OffsetRange]) -> None:
@@ -252,7 +252,7 @@ def check_present(config: KafkaConfig, slices: Sequence[OffsetRange]) -> None:
             if part.start < begins.get(partition, 0):
                 raise _loss(partition, part.start, begins[partition])
 
-    _tried(ask, config)
+    patiently(ask, config)
 
 
 def problems(config: KafkaConfig) -> list[str]:
@@ -260,10 +260,15 @@ def problems(config: KafkaConfig) -> list[str]:
 
     One short try; for the check before anything starts.
     """
+    return topic_problems(config, config.topic)
+
+
+def topic_problems(config: KafkaConfig, topic: str) -> list[str]:
+    """The same for another topic of these brokers."""
     try:
         _reach(config)
         with _consumer(config) as consumer:
-            _partitions(consumer, config.topic)
+            _partitions(consumer, topic)
     except ConfigError as error:
         return list(error.problems)
     except KafkaError as error:
@@ -534,8 +539,13 @@ class _Patience:
         self._pause = min(5.0, self._pause * 2)
 
 
-def _tried(call: Callable[[], _Result], config: KafkaConfig) -> _Result:
-    """The call's result; what may pass on another try is tried again for a while."""
+def patiently(call: Callable[[], _Result], config: KafkaConfig) -> _Result:
+    """The call's result; what may pass on another try is tried again for a while.
+
+    Raises:
+        ConfigError: The broker refuses the credentials.
+        Transient: It did not pass within `RETRY_S`.
+    """
     patience = _Patience(config)
     while True:
         try:

@@ -29,8 +29,8 @@ system: ## install what some tests use of the system: Chromium, promtool (Debian
 test: setup system ## run all tests and doctests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-soak: setup ## kill the lake's writer hundreds of times: KILLS=500 SEED=1; the last line is the verdict
-	$(BIN)/python benchmarks/soak.py --kills $(or $(KILLS),500) --seed $(or $(SEED),1)
+soak: setup ## kill the lake's writer hundreds of times: KILLS=500 SEED=1 SEEDS=5; the last line is the verdict
+	$(BIN)/python benchmarks/soak.py --kills $(or $(KILLS),500) --seed $(or $(SEED),1) --seeds $(or $(SEEDS),5)
 
 lint: setup ## ruff and mypy
 	$(BIN)/ruff format --check .

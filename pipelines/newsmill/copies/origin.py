@@ -149,17 +149,28 @@ def _closings(body: str, language: str) -> Iterator[_Finding]:
 
 
 def _credit_lines(line: str, start: int, language: str) -> Iterator[_Finding]:
-    for found in _credit(language).finditer(line):
-        if _PHOTO.search(line[max(0, found.start() - 20) : found.end()]):
+    for at, named in _credits(line, language):
+        if _PHOTO.search(line[max(0, at - 20) : named.end()]):
             continue
-        name = found["name"].rstrip(_TRAILING)
+        name = named["name"].rstrip(_TRAILING)
         agency = credited(name)
         known = (agency, name) if agency else mentioned(name, _beginnings(name))
-        if known is None and _PUBLISHED.search(found[0]):
+        if known is None and _PUBLISHED.search(line[at : named.end()]):
             known = (Publisher(name, (), False), name)
         if known:
-            evidence = line[found.start() : found.start("name") + len(known[1])]
-            yield _finding(known[0], "credit", evidence, start + found.start())
+            yield _finding(known[0], "credit", line[at : named.start() + len(known[1])], start + at)
+
+
+def _credits(line: str, language: str) -> Iterator[tuple[int, regex.Match[str]]]:
+    """Where phrases such as "Source:" stand, and the names that follow them."""
+    at = 0
+    while (phrase := _credit(language).search(line, at)) is not None:
+        named = _named().match(line, phrase.end()) or _named().match(line, phrase.end("phrase"))
+        if named is None:
+            at = phrase.start() + 1
+            continue
+        yield phrase.start(), named
+        at = named.end()
 
 
 def _bylines(draft: Draft) -> Iterator[_Finding]:
@@ -287,9 +298,16 @@ def _credit(language: str) -> regex.Pattern[str]:
     rows = read("attributions.yaml")
     codes = dict.fromkeys((language, "en")) if language in rows else rows
     phrases = "|".join(phrase for code in codes for phrase in rows[code]["credit"])
-    name = rf"(?:(?P<name>\L<names>)(?![\p{{L}}\p{{N}}])|{_CAPITALISED})"
     return regex.compile(
-        rf"(?<![\p{{L}}\p{{N}}])(?:{phrases})\s{{0,3}}(?:the\s|PTI and\s)?{name}",
+        rf"(?<![\p{{L}}\p{{N}}])(?P<phrase>(?:{phrases})\s{{0,3}})(?:the\s|PTI and\s)?", _FLAGS
+    )
+
+
+@cache
+def _named() -> regex.Pattern[str]:
+    """A known name, else capitalised words; apart from the phrases, since thousands of names compile slowly."""
+    return regex.compile(
+        rf"(?|(?P<name>\L<names>)(?![\p{{L}}\p{{N}}])|{_CAPITALISED})",
         _FLAGS,
         names=(*names().everything, *names().spellings),
     )

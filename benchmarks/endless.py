@@ -338,7 +338,7 @@ def soak(kafka: DevKafka, folder: Path, minutes: float, rate: float, write: Path
     needed = index_growth_mb(lake, round(later[0]["articles"])) / (at[-1] - at[0])
     over = {name: g.mb_a_minute - (needed if name == "worker" else 0.0) for name, g in lines.items()}
     audited = audit(str(lake)).right
-    flat = all(slope - 2 * lines[name].error <= FLAT_MB_A_MINUTE for name, slope in over.items())
+    flat = all(slope + 2 * lines[name].error <= FLAT_MB_A_MINUTE for name, slope in over.items())
     small = lines["worker"].most_mb <= WORKER_MB
     rows = [
         f"| {name} | {g.mean_mb:.0f} | {g.most_mb:.0f} | {g.mb_a_minute:+.2f} ± {2 * g.error:.2f} "
@@ -347,7 +347,7 @@ def soak(kafka: DevKafka, folder: Path, minutes: float, rate: float, write: Path
     ]
     verdict = (
         f"**{'Flat' if flat else 'GROWING'}** (limit: {FLAT_MB_A_MINUTE:g} MB a minute beyond the index, "
-        f"within two standard errors); worker **{'small enough' if small else 'TOO LARGE'}** "
+        f"two standard errors included); worker **{'small enough' if small else 'TOO LARGE'}** "
         f"(limit: {WORKER_MB} MB); audit **{'right' if audited else 'WRONG'}**."
     )
     text = "\n".join(

@@ -305,7 +305,7 @@ def _credit(language: str) -> regex.Pattern[str]:
 
 @cache
 def _named() -> regex.Pattern[str]:
-    """A known name, else capitalised words; apart from the phrases, since thousands of names compile slowly."""
+    """A known name, else capitalised words; apart from the phrases: thousands of names compile slowly."""
     return regex.compile(
         rf"(?|(?P<name>\L<names>)(?![\p{{L}}\p{{N}}])|{_CAPITALISED})",
         _FLAGS,

@@ -20,6 +20,7 @@ from newsmill.records import (
     Language,
     Micros,
     OffsetRange,
+    Origin,
     Page,
     RawPage,
     Record,
@@ -68,11 +69,12 @@ class ExtractedChunk(Record, frozen=True, kw_only=True):
 
 
 class Sketched(Record, frozen=True, kw_only=True):
-    """A draft, with what the copies index needs of it."""
+    """A draft, with what the copies index needs of it, and whom its text credits."""
 
     draft: Draft
     sketch: Sketch
     value_bytes: int  # size of the record's value
+    origin: Origin | None = None
 
 
 class SketchedChunk(Record, frozen=True, kw_only=True):
@@ -88,6 +90,7 @@ class Marked(Record, frozen=True, kw_only=True):
     decision: Decision
     sketch: bytes
     value_bytes: int
+    origin: Origin | None = None  # by evidence in the article itself
 
 
 class MarkedChunk(Record, frozen=True, kw_only=True):

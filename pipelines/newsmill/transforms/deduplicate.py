@@ -91,6 +91,7 @@ def mark(
                     decision=decision,
                     sketch=item.sketch.encode(),
                     value_bytes=item.value_bytes,
+                    origin=item.origin,
                 )
             )
     return marked, ended, EventChunk(events=tuple(resolution.events))

@@ -8,7 +8,6 @@ from functools import cache
 import apache_beam as beam
 
 from newsmill.config import EnrichConfig, KeepBody, OnReserved
-from newsmill.copies.origin import attribute
 from newsmill.knowledge.enricher import Enricher
 from newsmill.records import Article, Enrichment
 from newsmill.transforms.chunks import ArticleChunk, Finished, Marked, MarkedChunk
@@ -16,7 +15,7 @@ from newsmill.transforms.outcome import busy
 
 
 class LinkEntities(beam.PTransform):
-    """Find and link the entities, places and topics of each article, and attribute its origin.
+    """Find and link the entities, places and topics of each article.
 
     One article a draft; nothing ends here. Only representatives of a cluster pay for the statistical
     recognisers unless `enrich.copies` is set.
@@ -52,7 +51,7 @@ def finish(
         fate=decision.fate,
         revision=decision.revision,
         duplicate=decision.duplicate,
-        origin=attribute(draft) or decision.origin_hint,
+        origin=item.origin or decision.origin_hint,
         enrichment=(
             enricher.enrich(draft, statistical=config.copies or not is_copy) if enricher else Enrichment()
         ),

@@ -19,10 +19,9 @@ from newsmill.records import Fate, NotArticle
 from newsmill.transforms.chunks import DecodedChunk, Ends, Extracted, ExtractedChunk
 from newsmill.transforms.outcome import EndsOfChunk, Outcome, busy
 
-
 SWITCH_S = 0.000_5
-"""How long a thread may compute while one waits that has a page's answer to fetch: an extraction process
-rests that long, some times a page. Python's own 5 ms let them rest for a tenth of the time."""
+"""How long a thread may compute while another waits to fetch a page's answer: an extraction process rests
+that long, some times a page (Python's own interval is 5 ms)."""
 
 
 class ExtractPages(beam.PTransform):

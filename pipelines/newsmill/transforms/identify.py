@@ -1,4 +1,4 @@
-"""IdentifyDrafts: extracted pages in, drafts with identity and sketch out."""
+"""IdentifyDrafts: extracted pages in, drafts with identity, sketch and origin out."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import apache_beam as beam
 
+from newsmill.copies.origin import attribute
 from newsmill.copies.sketches import sketch
 from newsmill.page.blocks import RepeatedBlocks
 from newsmill.page.identity import draft
@@ -17,7 +18,7 @@ from newsmill.transforms.resident import borrow
 
 
 class IdentifyDrafts(beam.PTransform):
-    """Give each page its identity (from the envelope's URL) and its sketch.
+    """Give each page its identity (from the envelope's URL), its sketch, and the origin that its text names.
 
     One draft a page; nothing ends here.
 
@@ -41,7 +42,12 @@ def identify(item: Extracted, ingested_at: Micros, blocks: RepeatedBlocks = _NO_
     """The pure twin: one extracted page to one draft, without what its site repeats."""
     page = blocks.without(item.page, registrable_domain(url_key(item.raw.url)))
     made = draft(item.record, item.raw, page, item.language, ingested_at)
-    return Sketched(draft=made, sketch=sketch(made), value_bytes=len(item.record.value or b""))
+    return Sketched(
+        draft=made,
+        sketch=sketch(made),
+        value_bytes=len(item.record.value or b""),
+        origin=attribute(made),
+    )
 
 
 @beam.typehints.with_output_types(SketchedChunk)

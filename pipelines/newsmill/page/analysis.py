@@ -124,7 +124,7 @@ def _trafilatura(root: Element) -> str:
     """The text that Trafilatura finds, from a copy of the tree without what it would throw away itself."""
     tree = copy(root)
     etree.strip_elements(tree, *_NO_TEXT, with_tail=False)
-    etree.strip_tags(tree, *MANUALLY_STRIPPED, "span")
+    etree.strip_tags(tree, *MANUALLY_STRIPPED)
     document = bare_extraction(tree, options=_OPTIONS)
     return (document.text or "") if document is not None else ""
 

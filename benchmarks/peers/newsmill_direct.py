@@ -15,11 +15,13 @@ from newsmill.cli.run import RunProgress
 from newsmill.config import Config, EnrichConfig, KafkaConfig, LakeConfig, PageConfig
 from newsmill.direct import DirectMill, FileSource, KafkaSource, Source, Summary
 from newsmill.lake.lake import Lake
+from newsmill.ops import allocator
 from newsmill.records import Fate
 
 
 def main(pages: str, output: str, processes: int) -> Summary:
-    """Run until all is read; what was done."""
+    """Run until all is read, in a process set up as `newsmill run` sets up its own; what was done."""
+    allocator.settle()
     config = Config(
         lake=LakeConfig(path=output), enrich=EnrichConfig(enabled=False), page=PageConfig(slots=processes)
     )

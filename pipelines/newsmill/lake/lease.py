@@ -5,17 +5,24 @@ from committing is the epoch in the ledger (see `lake.lake`).
 
 On a local disk the kernel frees the lock when its process dies, so a restart after a kill does not
 wait. On an object store a dead writer's lease runs out after `lease_s`.
+
+Beats carry the wall clock, and that may jump. So a beat that looks too old, or is of the future, is no
+proof: whoever wants the lease watches the holder for two beats by its own monotonic clock, and takes
+the lease only from one that stays silent.
 """
 
 from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import socket
 import threading
 import time
 import uuid
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -92,12 +99,15 @@ class _LocalLease(_Beating):
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                silent_s = time.time() - os.fstat(descriptor).st_mtime
-                holder = os.pread(descriptor, 4096, 0).decode("utf-8", "replace")
-                os.close(descriptor)
-                if silent_s <= lease_s:
-                    raise LakeError(_held(self._path, holder, silent_s)) from None
-                self._path.replace(self._path.with_name(f"lock.{uuid.uuid4().hex}"))
+                try:
+                    holder = os.pread(descriptor, 4096, 0).decode("utf-8", "replace")
+                    silent_s = _silence_s(partial(_last_beat, descriptor), lease_s)
+                    if silent_s <= lease_s:
+                        raise LakeError(_held(self._path, holder, silent_s)) from None
+                    if self._mine(descriptor):
+                        self._path.replace(self._path.with_name(f"lock.{uuid.uuid4().hex}"))
+                finally:
+                    os.close(descriptor)
                 continue
             if self._mine(descriptor):
                 os.ftruncate(descriptor, 0)
@@ -132,7 +142,7 @@ class _ObjectLease(_Beating):
         self._token = uuid.uuid4().hex
         found = self._found()
         if found is not None:
-            silent_s = time.time() - float(found["beat_s"])
+            silent_s = _silence_s(self._last_beat, lease_s)
             if silent_s <= lease_s:
                 raise LakeError(_held(store.uri(self._path), json.dumps(found), silent_s))
         self._beat()
@@ -146,6 +156,10 @@ class _ObjectLease(_Beating):
             found: dict[str, Any] = json.loads(file.read())
             return found
 
+    def _last_beat(self) -> float:
+        found = self._found()
+        return -math.inf if found is None else float(found["beat_s"])  # given back meanwhile
+
     def _beat(self) -> None:
         content = json.loads(_me()) | {"token": self._token, "beat_s": time.time()}
         self._store.replace(self._path, json.dumps(content).encode())
@@ -158,6 +172,24 @@ class _ObjectLease(_Beating):
     def release(self) -> None:
         self._silence()
         self._store.delete(self._path)
+
+
+def _last_beat(descriptor: int) -> float:
+    return os.fstat(descriptor).st_mtime
+
+
+def _silence_s(last_beat: Callable[[], float], lease_s: float) -> float:
+    """For how long a holder was silent; no longer than the lease, if it is alive whatever the clock says."""
+    seen = last_beat()
+    silent_s = time.time() - seen
+    if 0 <= silent_s <= lease_s:
+        return silent_s
+    until = time.monotonic() + lease_s / 2
+    while time.monotonic() < until:
+        time.sleep(lease_s / 16)
+        if last_beat() not in (seen, -math.inf):
+            return 0.0
+    return math.inf
 
 
 def _me() -> str:

@@ -46,7 +46,7 @@ from pyiceberg.table.update import (
 )
 from pyiceberg.table.update.snapshot import ExpireSnapshots
 from pyiceberg.transforms import HourTransform
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from newsmill import failpoints
 from newsmill.config import LakeConfig
@@ -115,7 +115,7 @@ class Tables:
         """
         store = storage.at(config.path)
         tables = cls(_catalog(config, store), store)
-        for schema in TABLES.values():
+        for schema in sorted(TABLES.values(), key=lambda schema: schema.name == LEDGER):
             tables._prepare(schema)
         return tables
 
@@ -168,6 +168,7 @@ class Tables:
             _leave_retries_to_us(table)
             transaction = _Change(table)
             if not stage(table, transaction):
+                self.point(table)  # who changed it before may have been killed before it did
                 return table
             failpoints.reach(f"table.staged.{name}")
             try:
@@ -186,13 +187,17 @@ class Tables:
     def point(self, table: Table) -> None:
         """Point `version-hint.text` at a table's metadata, for readers that have no catalog.
 
-        Never back: under a lock, and only to a later version than the one it points to.
+        Never back: under a lock, and only to a later version than the one it points to, or to another one
+        of the same number, which then is of a table that was begun and not made.
         """
-        name = table.name()[-1]
-        hint = f"{name}/metadata/version-hint.text"
         version = table.metadata_location.rsplit("/", 1)[1].removesuffix(".metadata.json")
+        self._point(table.name()[-1], version)
+
+    def _point(self, name: str, version: str) -> None:
+        hint = f"{name}/metadata/version-hint.text"
         with _hint_lock(self.store, name) as locked:
-            if locked and _number(version) > _number(self._read_hint(hint)):
+            known = self._read_hint(hint)
+            if locked and version != known and _number(version) >= _number(known):
                 self.store.replace(hint, version.encode())
 
     def _read_hint(self, hint: str) -> str:
@@ -228,10 +233,14 @@ class Tables:
             table = self.load(schema.name)
         except NoSuchTableError:
             table = self._create(schema)
+        self.point(table)
         _evolve(self, table, schema)
 
     def _create(self, schema: TableSchema) -> Table:
-        """Make a table with our own field ids: `Catalog.create_table` would give it new ones."""
+        """Make a table with our own field ids: `Catalog.create_table` would give it new ones.
+
+        Readers without a catalog find it first: a table that is in the catalog always has its hint.
+        """
         location = self.store.uri(schema.name)
         iceberg = pyarrow_to_schema(schema.arrow)
         source = iceberg.find_field("ingested_at").field_id
@@ -248,16 +257,16 @@ class Tables:
             default_sort_order_id=UNSORTED_SORT_ORDER.order_id,
             properties=_PROPERTIES | {"write.data.path": f"{location}/data"} | _schema_properties(iceberg),
         )
-        name = f"{location}/metadata/00000-{metadata.table_uuid}.metadata.json"
+        version = f"00000-{metadata.table_uuid}"
+        name = f"{location}/metadata/{version}.metadata.json"
         io = storage.DurableIO(self._catalog.properties)
         ToOutputFile.table_metadata(metadata, io.new_output(name))
-        with suppress(NamespaceAlreadyExistsError):
+        self._point(schema.name, version)
+        with suppress(NamespaceAlreadyExistsError, IntegrityError):  # another process was faster
             self._catalog.create_namespace(NAMESPACE)
         with suppress(TableAlreadyExistsError):
             self._catalog.register_table((NAMESPACE, schema.name), name)
-        table = self.load(schema.name)
-        self.point(table)
-        return table
+        return self.load(schema.name)
 
 
 class _Change(Transaction):

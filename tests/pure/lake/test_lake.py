@@ -9,6 +9,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyiceberg.catalog.sql import SqlCatalog
 
 import synthetic
 from newsmill.config import LakeConfig
@@ -17,6 +18,7 @@ from newsmill.lake import files
 from newsmill.lake.audit import audit
 from newsmill.lake.files import DataFile
 from newsmill.lake.lake import Batch, Lake
+from newsmill.lake.tables import Tables
 from newsmill.lake.takedown import take_down
 from newsmill.records import Gap
 
@@ -263,3 +265,42 @@ def test_pages_carry_checksums_and_files_are_sorted(filled: Lake) -> None:
         footer = pq.read_metadata(live.uri.removeprefix("file://")).row_group(0)
         assert footer.column(0).compression == "ZSTD"
         assert [column.column_index for column in footer.sorting_columns][:1] == [18]
+
+
+def hint(config: LakeConfig, table: str) -> Path:
+    return Path(config.path) / table / "metadata" / "version-hint.text"
+
+
+def test_hint_moves_on_when_the_process_that_changed_the_table_was_killed_before_it_moved_it(
+    filled: Lake, config: LakeConfig
+) -> None:
+    newest = hint(config, "articles").read_text()
+    first = next(hint(config, "articles").parent.glob("00001-*.metadata.json"))
+    hint(config, "articles").write_text(first.name.removesuffix(".metadata.json"))
+    filled.tables.change("articles", lambda table, transaction: False)
+    assert hint(config, "articles").read_text() == newest
+
+
+def test_hints_are_mended_when_the_process_that_made_the_tables_was_killed(
+    lake: Lake, config: LakeConfig
+) -> None:
+    expected = {table: hint(config, table).read_text() for table in ("articles", "fate", "takedowns")}
+    hint(config, "articles").unlink()
+    hint(config, "fate").write_text("00000-00000000-0000-0000-0000-000000000000")
+    Tables.open(config)
+    assert {table: hint(config, table).read_text() for table in expected} == expected
+
+
+def test_a_table_has_its_hint_before_it_is_in_the_catalog(
+    config: LakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hinted = []
+
+    def register(catalog: SqlCatalog, identifier: tuple[str, str], location: str) -> None:
+        hinted.append((identifier[1], hint(config, identifier[1]).exists()))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SqlCatalog, "register_table", register)
+    with pytest.raises(KeyboardInterrupt):
+        Tables.open(config)
+    assert hinted == [("articles", True)]

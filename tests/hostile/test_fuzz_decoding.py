@@ -54,7 +54,7 @@ SETTINGS = settings(
 def test_any_bytes_give_a_text_or_a_code(body: bytes, encoding: str | None, charset: str | None) -> None:
     try:
         text = decoding.to_text(decoding.decompress(body, encoding, LIMITS), charset)
-        parse(text.text, PageConfig())
+        parse(text.utf8, PageConfig())
     except Rejected as rejected:
         assert rejected.code in {Code.DECOMPRESSION, Code.SIZE, Code.DECODE, Code.NESTING, Code.NODES}
     else:

@@ -61,7 +61,7 @@ def read_page_any(raw: RawPage, *, page: PageConfig, input: InputConfig) -> tupl
     text = decoding.to_text(body, raw.charset or _charset_in(raw.content_type))
     if reason := classify.by_start(text.text):
         return _nothing(reason, text.charset)
-    root = parse(text.text, page)
+    root = parse(text.utf8, page)
     elements = list(root.iter())  # lxml makes an element's Python object anew whenever none is held
     shown = overrides.apply(root, raw.url, page.site_overrides) if page.site_overrides is not None else root
     found = _read(root, shown, raw, text)
@@ -195,7 +195,7 @@ def _completeness(words: int, claimed: int, facts: Facts, body: str, marks: list
 
 def _shares_words(title: str, body: str) -> bool:
     wanted = {word for word in fold(title).split() if len(word) > 3}
-    return not wanted or bool(wanted & set(fold(body).split()))
+    return not wanted or any(wanted.intersection(fold(line).split()) for line in body.splitlines())
 
 
 def _overlap(first: str, second: str) -> float:

@@ -126,9 +126,10 @@ _SIGNATURES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Decoded text: the charset it was read in, and whether that was a guess or a repair."""
+    """Decoded text, the same in UTF-8, the charset it was read in, and whether that was a guess or a repair."""
 
     text: str
+    utf8: bytes
     charset: str
     marks: tuple[str, ...] = ()
 
@@ -191,7 +192,7 @@ def to_text(body: bytes, declared: str | None) -> Text:
     if zeros > len(body[:_SAMPLE]) // 5:
         return _wide(body, declared)
     try:
-        return _finished(body.decode("utf-8"), "utf-8", declared)
+        return _finished(body.decode("utf-8"), "utf-8", declared, utf8=body)
     except UnicodeDecodeError:
         pass
     head = body[:_HEAD]
@@ -244,10 +245,12 @@ def codec_of(name: str | None) -> str | None:
     return found.name
 
 
-def _finished(text: str, charset: str, declared: str | None, *marks: str) -> Text:
+def _finished(text: str, charset: str, declared: str | None, *marks: str, utf8: bytes | None = None) -> Text:
     """Clean text of what no page means: NUL and other controls, lone surrogates, repaired mojibake marked."""
-    if _may_have_controls(text):
+    utf8 = text.encode("utf-8", "surrogatepass") if utf8 is None else utf8
+    if _may_have_controls(utf8):
         text = _CONTROLS.sub(_control, text)
+        utf8 = text.encode()
     claimed = codec_of(declared)
     found = list(marks)
     if claimed is not None and claimed != charset and "charset-guessed" not in found:
@@ -255,11 +258,11 @@ def _finished(text: str, charset: str, declared: str | None, *marks: str) -> Tex
     if any(start in text for start in _MOJIBAKE_STARTS) and len(_MOJIBAKE.findall(text[:200_000])) > 5:
         repaired = _repaired(text)
         if repaired is not None:
-            text = repaired
+            text, utf8 = repaired, repaired.encode()
             found.append("mojibake-repaired")
         else:
             found.append("mojibake")
-    return Text(text, charset, tuple(found))
+    return Text(text, utf8, charset, tuple(found))
 
 
 _CONTROLS: Final = re.compile(
@@ -270,15 +273,14 @@ _C1_ENCODED: Final = re.compile(rb"\xc2[\x80-\x84\x86-\x9f]")
 _C1: Final = {n: bytes([n]).decode("cp1252", "replace") for n in range(0x80, 0xA0)}
 
 
-def _may_have_controls(text: str) -> bool:
-    """Whether `_CONTROLS` is worth its cost, which is that of all other decoding: asked of UTF-8 bytes."""
-    body = text.encode("utf-8", "surrogatepass")
-    if len(body.translate(None, _ASCII_CONTROLS)) < len(body):
+def _may_have_controls(utf8: bytes) -> bool:
+    """Whether `_CONTROLS` is worth its cost, which is that of all other decoding."""
+    if len(utf8.translate(None, _ASCII_CONTROLS)) < len(utf8):
         return True
-    if text.isascii():
+    if utf8.isascii():
         return False
-    odd = b"\xed" in body or b"\xef\xb7" in body or b"\xef\xbf" in body
-    return odd or _C1_ENCODED.search(body) is not None
+    odd = b"\xed" in utf8 or b"\xef\xb7" in utf8 or b"\xef\xbf" in utf8
+    return odd or _C1_ENCODED.search(utf8) is not None
 
 
 def _control(match: re.Match[str]) -> str:

@@ -23,7 +23,7 @@ _CLASSES: Final = etree.ElementDefaultClassLookup(element=html.HtmlElement)
 """Elements are of one class: lxml's own choice by tag is a call of Python an element."""
 
 
-def parse(text: str, limits: PageConfig) -> Element:
+def parse(utf8: bytes, limits: PageConfig) -> Element:
     """The root element of a page.
 
     Comments and processing instructions are left out. Nothing is loaded from outside.
@@ -32,7 +32,7 @@ def parse(text: str, limits: PageConfig) -> Element:
         Rejected: `E_NODES` over `max_nodes` elements, `E_NESTING` over `max_depth` levels or when
             the parser itself gives up on the nesting.
     """
-    if text.count("<") > 4 * limits.max_nodes:
+    if utf8.count(b"<") > 4 * limits.max_nodes:
         raise Rejected(Code.NODES, f"more than {4 * limits.max_nodes} tags")
     parser = html.HTMLParser(
         encoding="utf-8",
@@ -44,9 +44,8 @@ def parse(text: str, limits: PageConfig) -> Element:
         collect_ids=False,
     )
     parser.set_element_class_lookup(_CLASSES)
-    source = text.encode("utf-8", "replace")
     try:
-        root = html.document_fromstring(source, parser=parser, ensure_head_body=False)
+        root = html.document_fromstring(utf8, parser=parser, ensure_head_body=False)
     except etree.ParserError:  # nothing but blanks and comments
         root = html.document_fromstring("<html><body></body></html>")
     for error in parser.error_log:

@@ -101,7 +101,10 @@ def test_table_rows_are_lines_and_ruby_and_tooltips_are_left_out() -> None:
     found = [
         p.text
         for p in passages(
-            parse(table + "<p><ruby>港<rt>みなと</rt></ruby>の<span class=tooltip>x</span></p>", PageConfig())
+            parse(
+                (table + "<p><ruby>港<rt>みなと</rt></ruby>の<span class=tooltip>x</span></p>").encode(),
+                PageConfig(),
+            )
         )
     ]
     assert found == ["Town | Bridges", "Aa | 3", "港の"]

@@ -126,7 +126,7 @@ _SIGNATURES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Decoded text, the same in UTF-8, the charset it was read in, and whether that was a guess or a repair."""
+    """Decoded text, also in UTF-8, the charset it was read in, and whether that was a guess or a repair."""
 
     text: str
     utf8: bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,17 @@ class Broker:
         name = f"pages-{uuid.uuid4().hex[:12]}"
         self.dev.make_topic(name, partitions=partitions, settings=settings)
         return self.dev.kafka(name)
+
+    def make_again(self, config: KafkaConfig) -> None:
+        """Delete a topic and make it again, empty and with another id."""
+        admin = self.admin()
+        try:
+            admin.delete_topics([config.topic])
+            while config.topic in admin.list_topics():
+                time.sleep(0.05)
+        finally:
+            admin.close()
+        self.dev.make_topic(config.topic)
 
     def admin(self) -> KafkaAdminClient:
         """A client that may change topics; close it."""

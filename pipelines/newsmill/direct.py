@@ -34,7 +34,7 @@ from newsmill.pipeline import mill
 from newsmill.records import Extraction, Micros, OffsetRange, Page, Position, SourceRecord
 from newsmill.sources import dead_letters, kafka
 from newsmill.sources import files as page_files
-from newsmill.sources.kafka import Plan
+from newsmill.sources.kafka import Plan, TopicIds
 from newsmill.transforms.chunks import CHUNK_RECORDS
 from newsmill.transforms.collect import CollectFiles
 from newsmill.transforms.decode import Withheld
@@ -59,8 +59,8 @@ class Source(Protocol):
     def lag(self, committed: Committed) -> dict[tuple[str, int], int]:
         """About how many records wait behind the committed offsets, by (topic, partition); cheap."""
 
-    def plan(self, committed: Committed) -> Plan:
-        """The next batch, within its bounds."""
+    def plan(self, committed: Committed, topic_ids: TopicIds) -> Plan:
+        """The next batch, within its bounds; `topic_ids` are of the topics that were committed."""
 
     def check_present(self, batch: Batch) -> None:
         """Raises DataLoss where the records of a batch that was begun earlier are gone."""
@@ -141,9 +141,10 @@ class KafkaSource:
         """Offsets behind the committed ones."""
         return kafka.lag(self._config.kafka, committed)
 
-    def plan(self, committed: Committed) -> Plan:
+    def plan(self, committed: Committed, topic_ids: TopicIds) -> Plan:
         """The next batch, counted exactly."""
-        return kafka.plan(self._config.kafka, committed, self._config.batch, self._config.on_data_loss)
+        config = self._config
+        return kafka.plan(config.kafka, committed, config.batch, config.on_data_loss, topic_ids)
 
     def check_present(self, batch: Batch) -> None:
         """Ask the broker for its first offsets."""
@@ -188,7 +189,7 @@ class FileSource:
         first = self._left(committed).first
         return {(first.position.topic, first.position.partition): 1} if first is not None else {}
 
-    def plan(self, committed: Committed) -> Plan:
+    def plan(self, committed: Committed, topic_ids: TopicIds) -> Plan:
         """The next batch: as many records as the bounds allow."""
         bounds, left = self._config.batch, self._left(committed)
         found: dict[tuple[str, int], list[Position]] = {}
@@ -341,7 +342,7 @@ class DirectMill:
             self._lake.heartbeat()
             if stop.wait(IDLE_S):
                 return None
-        plan = self._source.plan(self._lake.committed())
+        plan = self._source.plan(self._lake.committed(), self._lake.topic_ids())
         if not plan.slices and not plan.gaps:
             return None
         return self._lake.begin(plan.slices, gaps=plan.gaps, now=self._clock())

@@ -58,6 +58,7 @@ class OffsetRange(Record, frozen=True, kw_only=True):
     records: int  # found in the range; 0 where it holds only transaction markers
     bytes: int  # of keys, values and headers
     offsets_crc: int | None = None  # CRC-32 of the offsets found, 8 bytes each, little-endian
+    topic_id: str | None = None  # the broker's; another one once the topic was deleted and made again
 
 
 class Gap(Record, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -29,9 +29,10 @@ def plan(
     committed: dict[tuple[str, int], int] | None = None,
     *,
     on_data_loss: OnDataLoss = FAIL,
+    topic_ids: Mapping[str, str] | None = None,
     **bounds: int,
 ) -> Plan:
-    return source.plan(config, committed or {}, BatchConfig(**bounds), on_data_loss)
+    return source.plan(config, committed or {}, BatchConfig(**bounds), on_data_loss, topic_ids or {})
 
 
 def read(config: KafkaConfig, slices: Sequence[OffsetRange]) -> list[SourceRecord]:
@@ -265,6 +266,29 @@ def test_topic_made_again_is_refused_even_when_losses_are_skipped(kafka: Broker)
     kafka.send(config, [b"x"] * 5)
     with pytest.raises(TopicRecreated, match=f"{config.topic} partition 0 ends at offset 5.* up to 9"):
         plan(config, {(config.topic, 0): 9}, on_data_loss=SKIP)
+
+
+def test_topic_made_again_is_refused_by_its_id_though_it_has_grown_past_the_committed_offset(
+    kafka: Broker,
+) -> None:
+    config = kafka.topic()
+    kafka.send(config, [b"old"] * 5)
+    first = plan(config)
+    (old,) = {piece.topic_id for piece in first.slices}
+    assert old is not None
+    kafka.make_again(config)
+    kafka.send(config, [b"new"] * 9)
+    (piece,) = plan(config, done(first)).slices  # a lake that has noted no id
+    new = piece.topic_id
+    assert new not in (None, old)
+    both = f"has the id {new}, but the lake has read the one with the id {old}"
+    with pytest.raises(DataLoss, match=both):
+        plan(config, done(first), topic_ids={config.topic: old})
+    with pytest.raises(DataLoss, match=both):
+        source.check_present(config, first.slices)
+    source.check_present(config, [piece])
+    skipped = plan(config, done(first), on_data_loss=SKIP, topic_ids={config.topic: old})
+    assert [(s.start, s.end, s.topic_id) for s in skipped.slices] == [(5, 9, new)]
 
 
 def test_partition_that_was_added_is_read_from_its_start(kafka: Broker) -> None:

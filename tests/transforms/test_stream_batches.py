@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -307,7 +308,8 @@ def test_next_plan_begins_behind_the_batches_under_way(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(read_stream.kafka, "plan", fake)
     so_far = PlannedSoFar(last=AT + 9, under_way=(plan(AT + 9, 10, 20),))
-    made = read_stream.next_plan(Config(), so_far, {("pages", 0): 10, ("pages", 1): 4}, not_before=AT)
+    committed = {("pages", 0): 10, ("pages", 1): 4}
+    made = read_stream.next_plan(Config(), so_far, committed, topic_ids={}, not_before=AT)
     assert asked == [{("pages", 0): 20, ("pages", 1): 4}]
     assert made is not None
     assert (made.after, made.ingested_at) == (AT + 9, AT + 10)
@@ -315,7 +317,7 @@ def test_next_plan_begins_behind_the_batches_under_way(monkeypatch: pytest.Monke
 
 def test_next_plan_has_no_batch_before_it_when_the_lake_has_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read_stream.kafka, "plan", lambda *_: planned(0, 3))
-    made = read_stream.next_plan(Config(), PlannedSoFar(last=AT), {}, not_before=AT + 50)
+    made = read_stream.next_plan(Config(), PlannedSoFar(last=AT), {}, topic_ids={}, not_before=AT + 50)
     assert made is not None
     assert (made.after, made.ingested_at) == (None, AT + 50)
 
@@ -413,6 +415,14 @@ def test_planner_waits_for_more_until_the_batch_is_full_or_has_waited(
     waiting["records"] = config.batch.max_records
     plans, _ = step(config, PlannedSoFar())
     assert len(plans) == 1
+
+
+def test_planner_does_not_wait_for_the_clock_when_it_was_set_back_a_year(
+    config: Config, waiting: dict[str, int]
+) -> None:
+    ahead = time.time_ns() // 1000 + 365 * 86_400_000_000
+    plans, _ = step(config, PlannedSoFar(last=ahead - 1, waiting_since=ahead))
+    assert [p.ingested_at for p in plans] == [ahead]
 
 
 def test_planner_bounds_what_is_under_way(config: Config, waiting: dict[str, int]) -> None:

@@ -238,8 +238,8 @@ def _show_plan(config: Config, *, as_json: bool) -> None:
     from newsmill.lake.lake import Lake
     from newsmill.sources import kafka
 
-    committed = Lake.look(config.lake).committed()
-    plan = kafka.plan(config.kafka, committed, config.batch, config.on_data_loss)
+    lake = Lake.look(config.lake)
+    plan = kafka.plan(config.kafka, lake.committed(), config.batch, config.on_data_loss, lake.topic_ids())
     rows = [
         {"topic": s.topic, "partition": s.partition, "start": s.start, "end": s.end, "records": s.records}
         for s in plan.slices

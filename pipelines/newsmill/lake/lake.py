@@ -44,6 +44,7 @@ from newsmill.records import Gap, Micros, OffsetRange, Record
 EPOCH = "newsmill.epoch"
 OWNER = "newsmill.owner"
 COMMITTED = "newsmill.committed"
+TOPIC_IDS = "newsmill.topic-ids"
 PENDING = "newsmill.pending"
 SEQUENCE = "newsmill.sequence"
 BATCH = "newsmill.batch"
@@ -155,6 +156,10 @@ class Lake:
     def committed(self) -> dict[tuple[str, int], int]:
         """The next offset of each (topic, partition) that was ever committed."""
         return _offsets(self._ledger().properties)
+
+    def topic_ids(self) -> dict[str, str]:
+        """The broker's id of each topic, as of its last batch; none of what lakes of before did not note."""
+        return _topic_ids(self._ledger().properties)
 
     @property
     def version(self) -> str | None:
@@ -342,6 +347,9 @@ class Lake:
             for topic, partition, _, end in _spans(batch):
                 offsets[topic, partition] = end
             noted = {COMMITTED: _offsets_json(offsets), INGESTED_AT: str(batch.ingested_at)}
+            read = {part.topic: part.topic_id for part in batch.slices if part.topic_id}
+            if read:
+                noted[TOPIC_IDS] = json.dumps(_topic_ids(table.properties) | read)
             set_properties(table, transaction, noted, remove=[PENDING])
             mine = [file for file in batch.files if file.table == LEDGER]
             return _append_once(batch, mine, table, transaction)
@@ -536,6 +544,11 @@ def _check_adjacent(ranges: Sequence[OffsetRange | Gap], committed: Mapping[tupl
 def _offsets(properties: Mapping[str, str]) -> dict[tuple[str, int], int]:
     noted = json.loads(properties.get(COMMITTED, "{}"))
     return {(topic, int(p)): offset for topic, parts in noted.items() for p, offset in parts.items()}
+
+
+def _topic_ids(properties: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = json.loads(properties.get(TOPIC_IDS, "{}"))
+    return found
 
 
 def _offsets_json(offsets: Mapping[tuple[str, int], int]) -> str:

@@ -12,6 +12,7 @@ counted by a checksum, and a read that finds others says so.
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 import sys
 import threading
@@ -19,6 +20,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
@@ -45,6 +47,8 @@ from newsmill.sources import header_names
 
 header_names.install()
 
+_log = logging.getLogger(__name__)
+
 PASSWORD_VARIABLE: Final = "NEWSMILL__KAFKA__SASL_PASSWORD"
 SLICE_RECORDS: Final = 256
 SLICE_BYTES: Final = 32_000_000
@@ -61,6 +65,7 @@ STALL_S: Final = 60.0
 """A broker that gives nothing for so long, though it has records, is taken for away."""
 
 Offsets = Mapping[tuple[str, int], int]
+TopicIds = Mapping[str, str]
 _Result = TypeVar("_Result")
 
 
@@ -110,7 +115,13 @@ def client_options(config: KafkaConfig) -> dict[str, Any]:
     return options
 
 
-def plan(config: KafkaConfig, committed: Offsets, batch: BatchConfig, on_data_loss: OnDataLoss) -> Plan:
+def plan(
+    config: KafkaConfig,
+    committed: Offsets,
+    batch: BatchConfig,
+    on_data_loss: OnDataLoss,
+    topic_ids: TopicIds = MappingProxyType({}),
+) -> Plan:
     """Choose what the next micro-batch reads: from the committed offsets, within the batch's bounds.
 
     All partitions get an equal share of the bounds; what one leaves over goes to the others. The
@@ -123,15 +134,17 @@ def plan(config: KafkaConfig, committed: Offsets, batch: BatchConfig, on_data_lo
         committed: Next offset to read by (topic, partition), as the lake has it.
         batch: `max_records` and `max_bytes` of the whole batch.
         on_data_loss: Whether offsets that are gone from the broker are an error or a gap.
+        topic_ids: Id of the topic that the committed offsets are of; not compared where absent.
 
     Raises:
-        DataLoss: Committed offsets are gone by retention, and `on_data_loss` is `fail`.
+        DataLoss: Committed offsets are gone by retention, or the topic was deleted and made again, and
+            `on_data_loss` is `fail`.
         TopicRecreated: The topic ends before the committed offset.
         TopicDamaged: A batch has a wrong checksum.
         ConfigError: The topic does not exist, or the broker refuses the credentials.
         Transient: The broker is away.
     """
-    return patiently(lambda: _plan(config, committed, batch, on_data_loss), config)
+    return patiently(lambda: _plan(config, committed, batch, on_data_loss, topic_ids), config)
 
 
 def read(config: KafkaConfig, slice: OffsetRange) -> Iterator[SourceRecord]:
@@ -236,10 +249,10 @@ def create_topic(config: KafkaConfig, *, partitions: int, settings: Mapping[str,
 
 
 def check_present(config: KafkaConfig, slices: Sequence[OffsetRange]) -> None:
-    """Check that the broker still has the first offset of each partition's slices.
+    """Check that the broker still has the first offset of each partition's slices, in the same topic.
 
     Raises:
-        DataLoss: Retention has taken it.
+        DataLoss: Retention has taken it, or the topic was deleted and made again.
         ConfigError: The topic does not exist, or the broker refuses the credentials.
         Transient: The broker is away.
     """
@@ -247,8 +260,11 @@ def check_present(config: KafkaConfig, slices: Sequence[OffsetRange]) -> None:
     def ask() -> None:
         with _consumer(config) as consumer:
             begins = consumer.beginning_offsets(_partitions(consumer, config.topic), timeout_ms=OFFSETS_MS)
+            topic_id = _topic_id(consumer, config.topic)
         for part in slices:
             partition = TopicPartition(part.topic, part.partition)
+            if topic_id not in (None, part.topic_id or topic_id):
+                raise DataLoss(_recreated(part.topic, part.topic_id, topic_id))
             if part.start < begins.get(partition, 0):
                 raise _loss(partition, part.start, begins[partition])
 
@@ -298,9 +314,20 @@ def _password(config: KafkaConfig) -> str:
     return found
 
 
-def _plan(config: KafkaConfig, committed: Offsets, batch: BatchConfig, on_data_loss: OnDataLoss) -> Plan:
+def _plan(
+    config: KafkaConfig,
+    committed: Offsets,
+    batch: BatchConfig,
+    on_data_loss: OnDataLoss,
+    topic_ids: TopicIds,
+) -> Plan:
     with _consumer(config) as consumer:
         partitions = _partitions(consumer, config.topic)
+        topic_id, known = _topic_id(consumer, config.topic), topic_ids.get(config.topic)
+        if topic_id not in (None, known or topic_id):
+            if on_data_loss is OnDataLoss.FAIL:
+                raise DataLoss(_recreated(config.topic, known, topic_id))
+            _log.warning("%s", _recreated(config.topic, known, topic_id))
         begins = consumer.beginning_offsets(partitions, timeout_ms=OFFSETS_MS)
         ends = consumer.end_offsets(partitions, timeout_ms=OFFSETS_MS)
         runs, gaps = [], []
@@ -317,7 +344,7 @@ def _plan(config: KafkaConfig, committed: Offsets, batch: BatchConfig, on_data_l
                     raise _loss(partition, start, begin)
                 gaps.append(Gap(topic=partition.topic, partition=partition.partition, start=start, end=begin))
                 start = begin
-            runs.append(_Run(partition, start, end))
+            runs.append(_Run(partition, start, end, topic_id))
         records, size = batch.max_records, batch.max_bytes
         while open_runs := sorted(
             (run for run in runs if run.next < run.end), key=_Run.backlog, reverse=True
@@ -342,8 +369,9 @@ def _plan(config: KafkaConfig, committed: Offsets, batch: BatchConfig, on_data_l
 class _Run:
     """One partition while it is planned."""
 
-    def __init__(self, partition: TopicPartition, start: int, end: int) -> None:
+    def __init__(self, partition: TopicPartition, start: int, end: int, topic_id: str | None) -> None:
         self.partition, self.start, self.end, self.next = partition, start, end, start
+        self._topic_id = topic_id
         self._found: list[tuple[int, int]] = []  # (offset, bytes)
 
     def backlog(self) -> int:
@@ -399,6 +427,7 @@ class _Run:
             records=len(offsets),
             bytes=size,
             offsets_crc=crc,
+            topic_id=self._topic_id,
         )
 
 
@@ -421,6 +450,20 @@ def _partitions(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
         )
     found = consumer.partitions_for_topic(topic)
     return [TopicPartition(topic, partition) for partition in sorted(found)]
+
+
+def _topic_id(consumer: KafkaConsumer, topic: str) -> str | None:
+    """Of the topic as `_partitions` has just found it; None from brokers before Kafka 2.8 (KIP-516)."""
+    found = consumer._cluster.topic_id(topic)  # no public method tells it
+    return None if found is None else str(found)
+
+
+def _recreated(topic: str, known: str | None, found: str | None) -> str:
+    return (
+        f"{topic}: the broker's topic has the id {found}, but the lake has read the one with the id {known}: "
+        f"it was deleted and made again. What the new one holds below the committed offsets has no place in "
+        f"the lake; to go on behind them: --on-data-loss=skip"
+    )
 
 
 def _records(consumer: KafkaConsumer, partition: TopicPartition, end: int) -> Iterator[Any]:

@@ -75,7 +75,12 @@ class ReadStream(beam.PTransform):
 
 
 def next_plan(
-    config: Config, so_far: PlannedSoFar, committed: kafka.Offsets, *, not_before: Micros
+    config: Config,
+    so_far: PlannedSoFar,
+    committed: kafka.Offsets,
+    *,
+    topic_ids: kafka.TopicIds,
+    not_before: Micros,
 ) -> BatchPlan | None:
     """The batch after those under way; None where nothing waits behind them.
 
@@ -83,6 +88,7 @@ def next_plan(
         config: All settings.
         so_far: What was planned before.
         committed: What the lake has.
+        topic_ids: Of which topics.
         not_before: The batch's time, unless it was taken by an earlier one.
 
     Raises:
@@ -90,7 +96,8 @@ def next_plan(
         Transient: The broker is away.
     """
     offsets = _planned_offsets(so_far, committed)
-    plan = kafka.plan(config.kafka, offsets, config.batch, config.on_data_loss)
+    planned = {s.topic: s.topic_id for b in so_far.under_way for s in b.slices if s.topic_id}
+    plan = kafka.plan(config.kafka, offsets, config.batch, config.on_data_loss, {**topic_ids, **planned})
     if not plan.slices and not plan.gaps:
         return None
     return BatchPlan(
@@ -236,7 +243,11 @@ class _PlanFn(beam.DoFn):
             if len(under_way) < AHEAD and self._worth(so_far, behind, now):
                 with busy(ReadStream):
                     plan = next_plan(
-                        self._config, so_far, committed, not_before=max(now, lake.last_ingested_at + 1)
+                        self._config,
+                        so_far,
+                        committed,
+                        topic_ids=lake.topic_ids(),
+                        not_before=max(now, lake.last_ingested_at + 1),
                     )
         except Transient as error:
             _log.warning("planning is tried again: %s", error)
@@ -260,10 +271,13 @@ class _PlanFn(beam.DoFn):
             tracker.defer_remainder(Duration(seconds=0 if plan else POLL_S))
 
     def _worth(self, so_far: PlannedSoFar, behind: int, now: Micros) -> bool:
-        """Whether a batch is worth planning now: full, or not empty and waited for long enough."""
+        """Whether a batch is worth planning now: full, or not empty and waited for long enough.
+
+        A clock that was set back makes it wait no longer.
+        """
         if so_far.waiting_since is None:
             return False
-        waited = now - so_far.waiting_since >= self._config.batch.max_wait_s * 1e6
+        waited = abs(now - so_far.waiting_since) >= self._config.batch.max_wait_s * 1e6
         return self._once or waited or behind >= self._config.batch.max_records
 
     def _finish_commit(self, lake: Lake, so_far: PlannedSoFar) -> None:

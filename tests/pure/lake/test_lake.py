@@ -59,6 +59,19 @@ def test_time_of_batches_grows_when_the_clock_goes_back(filled: Lake) -> None:
     assert filled.begin(slices(80, 120), now=NOW - 86_400_000_000).ingested_at == last + 1
 
 
+def test_id_of_the_topic_is_learnt_at_the_next_commit_of_a_lake_without_one(
+    filled: Lake, config: LakeConfig
+) -> None:
+    assert filled.topic_ids() == {}
+    known = [msgspec.structs.replace(piece, topic_id="one") for piece in slices(80, 100)]
+    batch = filled.begin(known, now=NOW)
+    assert filled.topic_ids() == {}
+    filled.commit(batch, synthetic.write(config.path, batch))
+    batch = filled.begin(slices(100, 120), now=NOW)  # a broker that tells none
+    filled.commit(batch, synthetic.write(config.path, batch))
+    assert filled.topic_ids() == {synthetic.TOPIC: "one"}
+
+
 def test_second_batch_is_refused_while_one_is_pending(lake: Lake) -> None:
     lake.begin(slices(), now=NOW)
     with pytest.raises(LakeError, match="pending"):

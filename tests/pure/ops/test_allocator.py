@@ -42,3 +42,22 @@ def arenas(how: str) -> int:
 def test_threads_share_few_arenas_when_the_allocator_is_settled() -> None:
     assert arenas("settled") <= allocator.ARENAS
     assert arenas("as it comes") > allocator.ARENAS
+
+
+HOLES = """
+from newsmill.ops import allocator
+def resident():
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+blocks = [bytearray(20_000) for _ in range(5_000)]
+del blocks[::2]
+before = resident()
+allocator.give_back()
+print(before - resident())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be asked to")
+def test_memory_between_used_blocks_is_given_back_when_asked() -> None:
+    told = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, check=True)
+    assert int(told.stdout) > 20_000  # kB, of 100 MB

@@ -70,6 +70,7 @@ class Sandbox(Generic[Found]):
     ) -> None:
         self._page = page
         self._gives: type[Any] = gives
+        msgspec.msgpack.Decoder(gives)  # what it learns of a type is not safe to learn in two threads at once
         self._setup = Setup(
             read=read,
             page=page.model_dump_json(),

@@ -197,9 +197,14 @@ _BY_NAME: dict[str, type[Record]] = {}
 
 
 def register(*kinds: type[Record]) -> None:
-    """Make record types elements: they are coded by RecordCoder, under their name."""
+    """Make record types elements: they are coded by RecordCoder, under their name.
+
+    Call it when a module is imported: msgspec 0.22 learns a type where it first meets it, and crashes
+    where two threads do so at once.
+    """
     for kind in kinds:
         _BY_NAME[kind.__name__] = kind
+        msgspec.msgpack.Decoder(kind)
         beam.coders.registry.register_coder(kind, RecordCoder)
 
 

@@ -293,10 +293,8 @@ class Growth:
         return cls(statistics.fmean(sizes), max(sizes), line.slope, spread / around)
 
 
-def run_soak(
-    kafka: DevKafka, folder: Path, minutes: float, rate: float
-) -> tuple[list[dict[str, float]], int]:
-    """Samples every ten seconds of a job that reads what comes at a rate; and the command's exit code."""
+def run_soak(kafka: DevKafka, folder: Path, minutes: float, rate: float) -> list[dict[str, float]]:
+    """Samples every ten seconds of a job that reads what comes at a rate."""
     topic, lake = "soak", folder / "soak"
     kafka.make_topic(topic, partitions=PARTITIONS)
     samples: list[dict[str, float]] = []

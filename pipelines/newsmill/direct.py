@@ -68,8 +68,11 @@ class Source(Protocol):
     def read(self, pipeline: beam.Pipeline, batch: Batch) -> Any:
         """The batch's records, as a PCollection of RecordChunk."""
 
-    def quarantined(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Records of the batch that is about to be committed were quarantined (`dead_letters.COLUMNS`)."""
+    def quarantined(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Records of the batch that is about to be committed were quarantined (`dead_letters.COLUMNS`).
+
+        They are read from its files as they are asked for.
+        """
 
     def done(self, committed: Committed) -> None:
         """The lake has these offsets."""
@@ -159,7 +162,7 @@ class KafkaSource:
             | "ReadRecords" >> ReadRecords(config=self._config.kafka, ingested_at=batch.ingested_at)
         )
 
-    def quarantined(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def quarantined(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Send them to the dead-letter topic, where one is set."""
         dead_letters.send(self._config.kafka, rows)
 
@@ -228,7 +231,7 @@ class FileSource:
             | "ReadFiles" >> ReadFiles(reader=self._reader, ingested_at=batch.ingested_at)
         )
 
-    def quarantined(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def quarantined(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Files have no topic."""
 
     def done(self, committed: Committed) -> None:
@@ -364,9 +367,12 @@ class DirectMill:
         lend(into, files)
         try:
             stages = self._pipeline(batch, into)
-            for file in files:
-                if file.table == "quarantine":
-                    self._source.quarantined(self._lake.columns(file, dead_letters.COLUMNS).to_pylist())
+            self._source.quarantined(
+                row
+                for file in files
+                if file.table == "quarantine"
+                for row in self._lake.columns(file, dead_letters.COLUMNS).to_pylist()
+            )
         except BaseException:
             self._index.abandon(batch.batch_id)
             raise

@@ -73,7 +73,7 @@ class Transient(NewsmillError):
     """A call that may succeed when tried again (broker away, catalog locked)."""
 
 
-class TakenDown(Transient):
+class TakenDownMeanwhile(Transient):
     """A page of the batch was taken down after it was read: the batch can be committed without it."""
 
 

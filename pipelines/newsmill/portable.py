@@ -96,7 +96,7 @@ class JobFailed(NewsmillError):
 
 
 def problems(config: Config, *, flink: bool) -> list[str]:
-    """Why the job can't be submitted: what does not answer; nothing if all does.
+    """Why the job can't be submitted: what does not answer, and settings that it can't follow.
 
     Flink's worker pool is seen by its TaskManagers only, so it is not asked for.
     """
@@ -108,6 +108,8 @@ def problems(config: Config, *, flink: bool) -> list[str]:
             socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
         except (OSError, ValueError) as error:
             found.append(f"portable.{key}: {at} does not answer: {error}")
+    if config.kafka.dead_letter_topic is not None:
+        found.append("kafka.dead_letter_topic: only the direct runner sends to one: leave it out here")
     return found
 
 

@@ -112,10 +112,7 @@ def portable_problems(config: Config, *, flink: bool) -> list[str]:
     """Why the endless job can't be submitted; nothing if it can."""
     from newsmill import portable
 
-    found = portable.problems(config, flink=flink)
-    if config.kafka.dead_letter_topic is not None:
-        found.append("kafka.dead_letter_topic: only the direct runner sends to one: leave it out here")
-    return found
+    return portable.problems(config, flink=flink)
 
 
 def run_portable(config: Config, *, flink: bool, once: bool) -> Summary:

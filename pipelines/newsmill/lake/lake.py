@@ -23,7 +23,7 @@ import socket
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -34,7 +34,7 @@ from pyiceberg.table import Table, Transaction
 
 from newsmill import failpoints
 from newsmill.config import LakeConfig
-from newsmill.errors import Fenced, LakeError, TakenDown
+from newsmill.errors import Fenced, LakeError, TakenDownMeanwhile
 from newsmill.lake import files as data_files
 from newsmill.lake import lease, replacing, schemas
 from newsmill.lake.files import DataFile
@@ -232,7 +232,7 @@ class Lake:
         Raises:
             LakeError: The files don't fit the batch: an offset without a fate or with two, a fate without
                 its row, a torn file. Nothing is committed.
-            TakenDown: Something of the batch was taken down meanwhile: do it again.
+            TakenDownMeanwhile: Something of the batch was taken down meanwhile: do it again.
             Fenced: Another process has taken over.
         """
         files = [*files, *self._gap_files(batch)]
@@ -263,7 +263,7 @@ class Lake:
 
         Raises:
             LakeError: A batch is pending, or the files don't hold one fate a record; nothing is changed.
-            TakenDown: Something of it was taken down meanwhile: do it again.
+            TakenDownMeanwhile: Something of it was taken down meanwhile: do it again.
             Fenced: Another process has taken over.
         """
         for file in files:
@@ -319,7 +319,9 @@ class Lake:
             if file.table == "articles":
                 rows = self.columns(file, ["url_key", "domain"])
                 if keys & set(rows["url_key"].to_pylist()) or domains & set(rows["domain"].to_pylist()):
-                    raise TakenDown("a page of the batch was taken down meanwhile: do the batch again")
+                    raise TakenDownMeanwhile(
+                        "a page of the batch was taken down meanwhile: do the batch again"
+                    )
 
     def _gap_files(self, batch: Batch) -> list[DataFile]:
         if not batch.gaps:
@@ -410,7 +412,11 @@ class Lake:
 def pending_batch(ledger: Table) -> Batch | None:
     """The batch that a state of the ledger notes as begun and not committed."""
     noted = ledger.properties.get(PENDING)
-    return None if noted is None else msgspec.json.decode(noted, type=Batch)
+    return None if noted is None else _BATCHES.decode(noted)
+
+
+_BATCHES: Final = msgspec.json.Decoder(Batch)
+"""Made at import: msgspec crashes where two threads meet a type first (see `transforms.chunks.register`)."""
 
 
 def tombstones(takedowns: Table) -> tuple[frozenset[str], frozenset[str]]:

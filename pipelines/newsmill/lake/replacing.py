@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 import msgspec
 import pyarrow as pa
@@ -24,7 +25,6 @@ from newsmill.lake.tables import LEDGER, LiveFile, Tables, append, replace, set_
 from newsmill.records import Micros, Record
 
 NOTED = "newsmill.replacing"
-PLACE = ("topic", "partition", "offset")
 OPERATION = {"newsmill.operation": "replay"}
 _REPLACED = ("articles", "quarantine")
 _APPENDED = "cluster_events"
@@ -39,10 +39,13 @@ class Replacement(Record, frozen=True, kw_only=True):
     files: tuple[DataFile, ...]
 
 
+_REPLACEMENTS: Final = msgspec.json.Decoder(Replacement)
+
+
 def noted(ledger: Table) -> Replacement | None:
     """The replacement that is decided and not finished."""
     text = ledger.properties.get(NOTED)
-    return None if text is None else msgspec.json.decode(text, type=Replacement)
+    return None if text is None else _REPLACEMENTS.decode(text)
 
 
 def note(replacement: Replacement, table: Table, transaction: Transaction) -> bool:
@@ -64,7 +67,7 @@ def publish(
     """
     mine = [file for file in replacement.files if file.table == LEDGER]
     ledger = pa.concat_tables(_rows(tables, file) for file in mine)
-    places = ledger.select(PLACE)
+    places = ledger.select(rewriting.PLACE)
     hours = {data_files.hour(at) for at in pc.unique(ledger["ingested_at"].cast(pa.int64())).to_pylist()}
     for name in _REPLACED:
         tables.change(name, partial(_swap, tables, name, replacement, places, hours))
@@ -119,8 +122,8 @@ def _append(tables: Tables, replacement: Replacement, table: Table, transaction:
 
 def _without(rows: pa.Table, places: pa.Table) -> pa.Table:
     """The rows of other records."""
-    numbered = rows.select(PLACE).append_column("row", pa.array(range(rows.num_rows), pa.int64()))
-    rest = numbered.join(places, keys=list(PLACE), join_type="left anti")["row"]
+    numbered = rows.select(rewriting.PLACE).append_column("row", pa.array(range(rows.num_rows), pa.int64()))
+    rest = numbered.join(places, keys=list(rewriting.PLACE), join_type="left anti")["row"]
     return rows.take(rest.take(pc.sort_indices(rest)))
 
 

@@ -17,7 +17,8 @@ from newsmill.lake.schemas import TableSchema
 from newsmill.lake.tables import LiveFile, Tables, replace
 from newsmill.records import Micros
 
-_POSITION = ("topic", "partition", "offset")
+PLACE = ("topic", "partition", "offset")
+"""Columns that say which record a row is of."""
 
 
 def read(tables: Tables, schema: TableSchema, live: Sequence[LiveFile]) -> pa.Table:
@@ -68,7 +69,7 @@ def write(tables: Tables, schema: TableSchema, rows: pa.Table) -> tuple[DataFile
             if not group.equals(ordered.slice(compared, group.num_rows)):
                 raise LakeError(f"{written.path}: reads other than it was written")
             compared += group.num_rows
-            found.append(group.select([name for name in _POSITION if name in group.column_names]))
+            found.append(_placed(group))
     if compared != ordered.num_rows:
         raise LakeError(f"{written.path}: holds {compared} rows, {ordered.num_rows} were written")
     return written, pa.concat_tables(found)
@@ -102,5 +103,10 @@ def latest(rows: pa.Table) -> Micros:
 
 def positions(rows: pa.Table) -> pa.Table:
     """(topic, partition, offset) of each row, ordered; no column for tables without."""
-    names = [name for name in _POSITION if name in rows.column_names]
-    return rows.select(names).sort_by([(name, "ascending") for name in names]) if names else rows.select([])
+    placed = _placed(rows)
+    order = [(name, "ascending") for name in placed.column_names]
+    return placed.sort_by(order) if order else placed
+
+
+def _placed(rows: pa.Table) -> pa.Table:
+    return rows.select([name for name in PLACE if name in rows.column_names])

@@ -2,7 +2,8 @@
 -- stand in the comment before it. Tables: fate, articles, quarantine, cluster_events, takedowns as readers
 -- see them up to the ledger's offsets; committed(topic, partition, next); horizon(days). What is checked
 -- are the rows of new_*, beside those of near_* (around their offsets), articles_by_id and
--- events_by_cluster (those that they name), gaps, and articles_to_be_empty (which a takedown may concern). Without a snapshot to begin at, all of these hold all rows.
+-- events_by_cluster (those that they name), gaps, and articles_to_be_empty (which a takedown may concern).
+-- Without a snapshot to begin at, all of these hold all rows.
 
 -- C2: offsets with more than one fate
 SELECT topic, partition, "offset", count(*)

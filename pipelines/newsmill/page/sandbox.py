@@ -69,8 +69,7 @@ class Sandbox(Generic[Found]):
         self, *, page: PageConfig, input: InputConfig, read: str = _READ_PAGE, gives: type[Record] = Page
     ) -> None:
         self._page = page
-        self._gives: type[Any] = gives
-        msgspec.msgpack.Decoder(gives)  # what it learns of a type is not safe to learn in two threads at once
+        self._found: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(gives)
         self._setup = Setup(
             read=read,
             page=page.model_dump_json(),
@@ -111,7 +110,7 @@ class Sandbox(Generic[Found]):
     def _start(self) -> None:
         child = self._slots.get()
         try:
-            child = child or _Child(self._setup, self._gives)
+            child = child or _Child(self._setup, self._found)
         finally:
             self._slots.put(child)
 
@@ -120,7 +119,7 @@ class Sandbox(Generic[Found]):
         try:
             for attempt in (1, 2):
                 if child is None:
-                    child = _Child(self._setup, self._gives)
+                    child = _Child(self._setup, self._found)
                 try:
                     outcome = child.read(page, self._page.wall_limit_s)
                 except _Died as death:
@@ -150,13 +149,18 @@ class _Died(Exception):
         super().__init__(message)
 
 
-class _Child(Generic[Found]):
-    """One extraction process and its two pipes."""
+_ANSWERS: Final = msgspec.msgpack.Decoder(Answer)
 
-    def __init__(self, setup: Setup, gives: type[Found]) -> None:
+
+class _Child(Generic[Found]):
+    """One extraction process and its two pipes.
+
+    Children are made in threads, decoders are not: see `transforms.chunks.register`.
+    """
+
+    def __init__(self, setup: Setup, found: msgspec.msgpack.Decoder[Found]) -> None:
         self.pages = 0
-        self._decoder = msgspec.msgpack.Decoder(Answer)
-        self._found: msgspec.msgpack.Decoder[Found] = msgspec.msgpack.Decoder(gives)
+        self._found = found
         self._process = subprocess.Popen(
             [sys.executable, "-m", "newsmill.page.sandbox_child"],
             stdin=subprocess.PIPE,
@@ -220,7 +224,7 @@ class _Child(Generic[Found]):
         try:
             self._send(frame(message), deadline)
             size = int.from_bytes(self._receive(4, deadline), "big")
-            return self._decoder.decode(self._receive(size, deadline))
+            return _ANSWERS.decode(self._receive(size, deadline))
         except TimeoutError:
             self.kill()
             raise _Died(Code.TIMEOUT, f"no answer within {limit_s:g} s of wall time") from None

@@ -7,7 +7,7 @@ is done again and its records are sent again, or no longer, where they now pass.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from kafka import KafkaProducer
@@ -40,7 +40,7 @@ def problems(config: KafkaConfig) -> list[str]:
     return [problem.replace("kafka.topic:", "kafka.dead_letter_topic:") for problem in found]
 
 
-def send(config: KafkaConfig, rows: Sequence[Row]) -> None:
+def send(config: KafkaConfig, rows: Iterable[Row]) -> None:
     """Send records to `kafka.dead_letter_topic`, each at least once, and wait until the broker has them.
 
     Key, value and headers are the record's own. Added are `newsmill-position` (topic/partition/offset),
@@ -49,16 +49,18 @@ def send(config: KafkaConfig, rows: Sequence[Row]) -> None:
 
     Args:
         config: With the topic.
-        rows: `COLUMNS` of rows of `quarantine`.
+        rows: `COLUMNS` of rows of `quarantine`; not asked for where no topic is set.
 
     Raises:
         ConfigError: The broker refuses the topic or the credentials.
         Transient: The broker is away, or the topic is not there, for longer than a minute.
     """
     topic = config.dead_letter_topic
-    if topic is None or not rows:
+    if topic is None:
         return
-    patiently(lambda: _send(config, topic, rows), config)
+    letters = list(rows)
+    if letters:
+        patiently(lambda: _send(config, topic, letters), config)
 
 
 def _send(config: KafkaConfig, topic: str, rows: Sequence[Row]) -> None:

@@ -263,7 +263,7 @@ def check_present(config: KafkaConfig, slices: Sequence[OffsetRange]) -> None:
             topic_id = _topic_id(consumer, config.topic)
         for part in slices:
             partition = TopicPartition(part.topic, part.partition)
-            if topic_id not in (None, part.topic_id or topic_id):
+            if _is_another(topic_id, part.topic_id):
                 raise DataLoss(_recreated(part.topic, part.topic_id, topic_id))
             if part.start < begins.get(partition, 0):
                 raise _loss(partition, part.start, begins[partition])
@@ -324,7 +324,7 @@ def _plan(
     with _consumer(config) as consumer:
         partitions = _partitions(consumer, config.topic)
         topic_id, known = _topic_id(consumer, config.topic), topic_ids.get(config.topic)
-        if topic_id not in (None, known or topic_id):
+        if _is_another(topic_id, known):
             if on_data_loss is OnDataLoss.FAIL:
                 raise DataLoss(_recreated(config.topic, known, topic_id))
             _log.warning("%s", _recreated(config.topic, known, topic_id))
@@ -456,6 +456,11 @@ def _topic_id(consumer: KafkaConsumer, topic: str) -> str | None:
     """Of the topic as `_partitions` has just found it; None from brokers before Kafka 2.8 (KIP-516)."""
     found = consumer._cluster.topic_id(topic)  # no public method tells it
     return None if found is None else str(found)
+
+
+def _is_another(found: str | None, known: str | None) -> bool:
+    """Whether a topic is not the one that was read, by their ids; unknown ids tell nothing."""
+    return None not in (found, known) and found != known
 
 
 def _recreated(topic: str, known: str | None, found: str | None) -> str:

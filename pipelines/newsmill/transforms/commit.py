@@ -12,7 +12,7 @@ from apache_beam.metrics import Metrics
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
 
 from newsmill.config import Config
-from newsmill.errors import LakeError, TakenDown, Transient
+from newsmill.errors import LakeError, TakenDownMeanwhile, Transient
 from newsmill.lake.lake import Batch, Lake
 from newsmill.lake.takedown import without_taken_down
 from newsmill.sources import kafka
@@ -109,6 +109,6 @@ class _CommitFn(beam.DoFn):
     def _committed(self, lake: Lake, begun: Batch, batch: WrittenBatch) -> bool:
         try:
             lake.commit(begun, without_taken_down(lake, batch.files))
-        except TakenDown:
+        except TakenDownMeanwhile:
             return False
         return True

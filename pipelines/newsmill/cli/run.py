@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -15,7 +16,7 @@ from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
@@ -160,19 +161,30 @@ def _served(config: Config, stack: ExitStack) -> RunMetrics:
 
 
 def _stop_on_signals() -> threading.Event:
-    stop = threading.Event()
+    """An event that SIGTERM or Ctrl-C sets; a second one ends the process.
 
-    def on_signal(number: int, frame: Any) -> None:
+    A thread does what is to be done. A handler would run in the middle of whatever the main thread
+    does, and wait for ever for a lock that this holds: that of the log, or of the event.
+    """
+    stop = threading.Event()
+    told, tell = socket.socketpair()
+    tell.setblocking(False)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    signal.set_wakeup_fd(tell.detach())
+    threading.Thread(target=_obey, args=(told, stop), name="signals", daemon=True).start()
+    return stop
+
+
+def _obey(told: socket.socket, stop: threading.Event) -> None:
+    while byte := told.recv(1):
+        number = signal.Signals(byte[0])
         if stop.is_set():
             os._exit(128 + number)
-        stop.set()
         structlog.get_logger().info(
-            "stopping", signal=signal.Signals(number).name, note="after this batch; once more abandons it"
+            "stopping", signal=number.name, note="after this batch; once more abandons it"
         )
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
-    return stop
+        stop.set()
 
 
 class RunProgress:

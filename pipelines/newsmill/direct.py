@@ -20,8 +20,9 @@ from typing import Any, Protocol
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment, python_sdk_capabilities
 
 from newsmill.config import Config, OnDataLoss
 from newsmill.copies.index import CopyIndex
@@ -405,12 +406,9 @@ class DirectMill:
             watch.batch_committed(summary, files)
 
     def _pipeline(self, batch: Batch, into: str) -> Counter[str]:
-        options = PipelineOptions(
-            direct_num_workers=self._config.page.slots + 1, direct_running_mode="multi_threading"
-        )
         urls, domains = self._lake.withheld()
         withheld = Withheld(url_keys=urls, domains=domains)
-        pipeline = beam.Pipeline(runner=FnApiRunner(), options=options)
+        pipeline = threaded(self._config.page.slots + 1)
         records = self._source.read(pipeline, batch)
         blocks = None
         if self._learner is not None:
@@ -430,6 +428,26 @@ class DirectMill:
         counters = result.metrics().query()["counters"]
         busy = {c.key.metric.namespace: c.result for c in counters if c.key.metric.name == "busy_us"}
         return Counter(busy)
+
+
+def threaded(threads: int) -> beam.Pipeline:
+    """An empty pipeline that runs on threads of this process.
+
+    Its streams between threads are flushed by size only. Beam 2.77's own `multi_threading` also flushes
+    them once a second, from a thread that takes no lock: an element that is being written is cut in two,
+    and the reader of the halves loses elements, or loops for ever and takes all memory
+    (`TimeBasedBufferingClosableOutputStream` in its runners/worker/data_plane.py). -1 turns that off,
+    since 0 means the default there; and the mode is left open, since it would bring its own environment.
+
+    Args:
+        threads: How many run at once.
+    """
+    environment = EmbeddedPythonGrpcEnvironment(
+        data_buffer_time_limit_ms=-1, capabilities=python_sdk_capabilities()
+    )
+    options = PipelineOptions(direct_num_workers=threads)
+    options.view_as(DirectOptions).direct_running_mode = None
+    return beam.Pipeline(runner=FnApiRunner(default_environment=environment), options=options)
 
 
 _STANDING = ("domain", "article_id", "body", "extraction")

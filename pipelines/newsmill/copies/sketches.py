@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
+import numpy.ma  # np.unique asks for it, and numpy's own import on demand fails in threads
 import regex
 import xxhash
 from numpy.typing import NDArray

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -158,3 +160,17 @@ def test_sketch_depends_on_nothing_but_the_draft():
 
 
 GOLDEN = "fb0b64a005f39f3d0863a54b0bc346c9fb18d90e296d88a4e742adaa74f8d5a8"
+
+
+def test_sketches_import_all_they_need_when_they_are_imported() -> None:
+    """What numpy imports on demand fails with a RecursionError where two threads demand it at once."""
+    program = """
+import sys
+import numpy as np
+from newsmill.copies import sketches
+before = set(sys.modules)
+sketches._keys(np.arange(100, dtype=np.uint64) << np.uint64(56))
+sys.exit(", ".join(name for name in set(sys.modules) - before if name.startswith("numpy")) or 0)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr

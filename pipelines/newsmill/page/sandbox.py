@@ -168,7 +168,7 @@ class _Child(Generic[Found]):
             stderr=subprocess.DEVNULL,
             bufsize=0,
             env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-            | {"HOME": "/nonexistent"},
+            | {"HOME": "/nonexistent", "OPENBLAS_NUM_THREADS": "1"},
         )
         assert self._process.stdin is not None and self._process.stdout is not None
         self._to, self._from = self._process.stdin.fileno(), self._process.stdout.fileno()

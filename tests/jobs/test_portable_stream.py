@@ -289,6 +289,28 @@ def test_records_and_partitions_that_come_while_it_runs_are_read(kafka: Any, tmp
     assert_right(audit(str(lake), broker=config))
 
 
+def test_topic_made_again_stops_the_job_until_losses_are_skipped(kafka: Any, tmp_path: Path) -> None:
+    """It has grown past the committed offset, so that nothing but its id tells."""
+    config, lake = kafka.topic(), tmp_path / "lake"
+    records = [Sent(0, r.value, r.url) for r in mixture(60, seed=3) if r.value is not None]
+    old, new = records[:10], records[10:40]
+    send(kafka, config, old)
+    with Job(config, lake, tmp_path / "first", ("--once",)) as job:
+        assert job.ended() == 0, job.logs()
+    kafka.make_again(config)
+    send(kafka, config, new)
+    with Job(config, lake, tmp_path / "second", ("--once",)) as job:
+        assert job.ended() == 1, job.logs()
+        assert "it was deleted and made again" in job.logs()
+    assert committed(lake) == len(old)
+    with Job(config, lake, tmp_path / "third", ("--once", "--on-data-loss", "skip")) as job:
+        assert job.ended() == 0, job.logs()
+    assert committed(lake) == len(new)
+    report = audit(str(lake), broker=config)
+    assert_right(report)
+    assert report.records == len(new)
+
+
 def test_nothing_is_lost_or_twice_when_the_pool_is_killed(
     topic: KafkaConfig, direct: Path, tmp_path: Path
 ) -> None:

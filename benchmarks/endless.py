@@ -4,12 +4,12 @@ Both read the same records with the same settings. The endless job runs as it is
 separate job service, an external worker pool, the command that submits. What is printed beside pages a
 second says where the difference goes: CPU seconds of each process, and busy seconds of each transform.
 
-The soak samples the resident memory of each process. After a warm-up, a line is fitted; what the copies
-index needs for the texts that came meanwhile is subtracted. It ends with a verdict, and exit code 1
-where memory is not flat or a worker is too large.
+The soak samples the resident memory of each process, of the endless job or of the direct runner. After a
+warm-up, a line is fitted; what the copies index needs for the texts that came meanwhile is subtracted. It
+ends with a verdict, and exit code 1 where memory is not flat or a process is too large.
 
 Usage: python benchmarks/endless.py [--pages N] [--write docs/quality/endless.md]
-       python benchmarks/endless.py --soak MINUTES [--rate PAGES_A_SECOND] [--write docs/quality/endless.md]
+       python benchmarks/endless.py --soak MINUTES [--runner direct] [--rate PAGES_A_SECOND] [--write PAGE]
 """
 
 from __future__ import annotations
@@ -44,12 +44,16 @@ from newsmill.transforms.deduplicate import seeds
 from throughput import pages
 
 PARTITIONS = 4
+BATCH = 500
+"""Most records of a batch of the soak."""
 TICKS = os.sysconf("SC_CLK_TCK")
 WARM_UP = 0.4
 """Part of a soak in which processes start, and fill what they keep."""
 FLAT_MB_A_MINUTE = 0.5
 WORKER_MB = 500
 """Most that a worker may take without a statistical model."""
+HOLDER = {"prism": "worker", "direct": "command"}
+"""Which process has the copies index."""
 
 
 @dataclass(frozen=True)
@@ -120,17 +124,12 @@ def resident_mb(pid: int) -> float:
     return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
 
 
+def run_command(kafka: KafkaConfig, lake: Path, records: int, *more: str) -> list[str]:
+    return [sys.executable, "-m", "newsmill", "-q", "run", *more, *settings(kafka, lake, records)]
+
+
 def run_direct(kafka: KafkaConfig, lake: Path, records: int, log: Path) -> Measured:
-    command = [
-        sys.executable,
-        "-m",
-        "newsmill",
-        "-q",
-        "run",
-        "--once",
-        "--json",
-        *settings(kafka, lake, records),
-    ]
+    command = run_command(kafka, lake, records, "--once", "--json")
     with log.open("wb") as out:
         start = time.monotonic()
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=out)
@@ -293,15 +292,22 @@ class Growth:
         return cls(statistics.fmean(sizes), max(sizes), line.slope, spread / around)
 
 
-def run_soak(kafka: DevKafka, folder: Path, minutes: float, rate: float) -> list[dict[str, float]]:
+def run_soak(
+    kafka: DevKafka, folder: Path, minutes: float, rate: float, runner: str
+) -> list[dict[str, float]]:
     """Samples every ten seconds of a job that reads what comes at a rate."""
     topic, lake = "soak", folder / "soak"
     kafka.make_topic(topic, partitions=PARTITIONS)
     samples: list[dict[str, float]] = []
+    others: tuple[int, ...] = ()
     with ExitStack() as stack:
-        prism, pool, at = stack.enter_context(services(folder))
+        if runner == "prism":
+            prism, pool, at = stack.enter_context(services(folder))
+            command, others = submit(kafka.kafka(topic), lake, BATCH, prism, at), (pool.pid, prism.pid)
+        else:
+            command = run_command(kafka.kafka(topic), lake, BATCH)
         out = stack.enter_context((folder / "soak.log").open("wb"))
-        process = subprocess.Popen(submit(kafka.kafka(topic), lake, 500, prism, at), stderr=out)
+        process = subprocess.Popen(command, stderr=out)
         stack.callback(process.kill)
         sender = subprocess.Popen(
             [
@@ -313,7 +319,7 @@ def run_soak(kafka: DevKafka, folder: Path, minutes: float, rate: float) -> list
         began = time.monotonic()
         while (past := time.monotonic() - began) < minutes * 60 and process.poll() is None:
             time.sleep(10)
-            samples.append({"minute": past / 60} | sample((pool.pid, prism.pid, process.pid), lake))
+            samples.append({"minute": past / 60} | sample((*others, process.pid), lake))
             print("  ".join(f"{key} {value:.1f}" for key, value in samples[-1].items()), flush=True)
         sender.terminate()
         sender.wait()
@@ -325,8 +331,9 @@ def run_soak(kafka: DevKafka, folder: Path, minutes: float, rate: float) -> list
     return samples
 
 
-def soak(kafka: DevKafka, folder: Path, minutes: float, rate: float, write: Path | None) -> None:
-    samples = run_soak(kafka, folder, minutes, rate)
+def soak(kafka: DevKafka, folder: Path, minutes: float, rate: float, runner: str, write: Path | None) -> None:
+    samples = run_soak(kafka, folder, minutes, rate, runner)
+    holder = HOLDER[runner]
     lake = folder / "soak"
     later = [s for s in samples if s["minute"] >= WARM_UP * minutes]
     at = [s["minute"] for s in later]
@@ -334,23 +341,23 @@ def soak(kafka: DevKafka, folder: Path, minutes: float, rate: float, write: Path
     lines = {name: Growth.of(at, [s[name] for s in later]) for name in roles}
     articles = round(later[-1]["articles"] - later[0]["articles"])
     needed = index_growth_mb(lake, round(later[0]["articles"])) / (at[-1] - at[0])
-    over = {name: g.mb_a_minute - (needed if name == "worker" else 0.0) for name, g in lines.items()}
+    over = {name: g.mb_a_minute - (needed if name == holder else 0.0) for name, g in lines.items()}
     audited = audit(str(lake)).right
     flat = all(slope + 2 * lines[name].error <= FLAT_MB_A_MINUTE for name, slope in over.items())
-    small = lines["worker"].most_mb <= WORKER_MB
+    small = lines[holder].most_mb <= WORKER_MB
     rows = [
         f"| {name} | {g.mean_mb:.0f} | {g.most_mb:.0f} | {g.mb_a_minute:+.2f} ± {2 * g.error:.2f} "
-        f"| {needed if name == 'worker' else 0:.2f} | {over[name]:+.2f} |"
+        f"| {needed if name == holder else 0:.2f} | {over[name]:+.2f} |"
         for name, g in lines.items()
     ]
     verdict = (
         f"**{'Flat' if flat else 'GROWING'}** (limit: {FLAT_MB_A_MINUTE:g} MB a minute beyond the index, "
-        f"two standard errors included); worker **{'small enough' if small else 'TOO LARGE'}** "
+        f"two standard errors included); {holder} **{'small enough' if small else 'TOO LARGE'}** "
         f"(limit: {WORKER_MB} MB); audit **{'right' if audited else 'WRONG'}**."
     )
     text = "\n".join(
         [
-            f"`python benchmarks/endless.py --soak {minutes:g} --rate {rate:g}`: "
+            f"`python benchmarks/endless.py --soak {minutes:g} --runner {runner} --rate {rate:g}`: "
             f"{samples[-1]['records']:.0f} records, {os.cpu_count()} cores. Resident memory of one process "
             f"of a kind; lines through the samples after the first {WARM_UP:.0%} of the time, ± two standard "
             "errors.",
@@ -374,6 +381,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pages", type=int, default=2000)
     parser.add_argument("--soak", type=float, default=0.0, metavar="MINUTES")
+    parser.add_argument("--runner", choices=tuple(HOLDER), default="prism", help="of the soak")
     parser.add_argument("--rate", type=float, default=4.0, help="pages a second of the soak")
     parser.add_argument("--write", type=Path, help="put the table into this page")
     parser.add_argument("--send-to", type=Path, help=argparse.SUPPRESS)
@@ -385,7 +393,7 @@ def main() -> None:
         folder = Path(scratch)
         with DevKafka(data=folder / "kafka") as kafka:
             if given.soak:
-                soak(kafka, folder, given.soak, given.rate, given.write)
+                soak(kafka, folder, given.soak, given.rate, given.runner, given.write)
             else:
                 compare(kafka, folder, given.pages, given.write)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
+import msgspec
 import pytest
 from apache_beam.coders import registry
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
@@ -17,6 +18,7 @@ from apache_beam.testing.test_stream import TestStream
 from apache_beam.utils.timestamp import MAX_TIMESTAMP, Timestamp
 
 from newsmill.config import Config, EnrichConfig, KafkaConfig, LakeConfig
+from newsmill.copies.index import CopyIndex
 from newsmill.errors import Transient
 from newsmill.lake.audit import audit
 from newsmill.lake.files import DataFile
@@ -210,9 +212,31 @@ def test_fates_are_the_same_when_the_index_must_be_made_again_from_the_state(
     assert fates(kept)[1] is Fate.COPY
 
 
-def written(config: Config) -> list[WrittenBatch]:
-    """The three batches, marked and written."""
-    kept = run_stream(WholeBatch, three_batches(), MarkInOrder(config=config))
+def test_the_index_is_kept_when_each_batch_is_in_the_lake_before_the_next_is_planned(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A topic that is read as fast as it grows: no plan names a batch before it."""
+    monkeypatch.setattr(commit.kafka, "commit_offsets", lambda config, offsets: None)
+    Lake.open(config.lake).release()
+    made: list[CopyIndex] = []
+    remember: Callable[..., CopyIndex] = mark_in_order._MarkFn._remember
+
+    def count(self: Any, *args: Any) -> CopyIndex:
+        made.append(remember(self, *args))
+        return made[-1]
+
+    monkeypatch.setattr(mark_in_order._MarkFn, "_remember", count)
+    for batch in three_batches():
+        alone = WholeBatch(plan=msgspec.structs.replace(batch.plan, after=None), parts=batch.parts)
+        run_stream(WrittenBatch, written(config, [alone]), CommitBatches(config=config))
+    rows = Lake.look(config.lake).tables.load("fate").scan().to_arrow().sort_by("offset")
+    assert rows["fate"].to_pylist() == ["article", "copy", "article", "redelivery", "revision"]
+    assert len(made) == 1
+
+
+def written(config: Config, batches: Sequence[WholeBatch] | None = None) -> list[WrittenBatch]:
+    """The three batches, or others, marked and written."""
+    kept = run_stream(WholeBatch, batches or three_batches(), MarkInOrder(config=config))
     linked = LinkEntities(
         config=config.enrich, keep_body=config.copies.keep_body, on_reserved=config.rights.on_reserved
     )

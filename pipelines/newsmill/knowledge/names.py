@@ -47,7 +47,7 @@ def fold(text: str) -> str:
     return folded
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=10_000)
 def key(name: str) -> str:
     """The key of a name: folded, with single spaces."""
     folded = fold(name)

@@ -100,7 +100,7 @@ def _rows() -> list[dict[str, Any]]:
     return rows
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=10_000)
 def _match(word: str) -> tuple[tuple[str, str, float], ...]:
     """(topic, cue, weight) for each cue that a word carries."""
     return tuple(

@@ -51,8 +51,9 @@ class MarkInOrder(beam.PTransform):
     """Decide article, copy, revision or redelivery as `MarkCopies` does, in the order of the plans.
 
     The index is a cache in the worker's memory: the lake and what was learnt since its last commit
-    make it anew, whenever the state names another batch than the index has seen last. So the state
-    holds the sketches of batches under way only, however long the horizon is.
+    make it anew, whenever the state, or the lake where no batch is under way, names another batch than
+    the index has seen last. So the state holds the sketches of batches under way only, however long the
+    horizon is.
 
     Guarantees: unbounded; one key; no timers. A batch that comes before its turn waits. A batch that
     the lake has already is dropped.
@@ -140,7 +141,8 @@ class _MarkFn(beam.DoFn):
             before = LastMarked(ingested_at=before.ingested_at)
         resident = _residents.setdefault(self._config.lake.model_dump_json(), _Resident())
         with resident.lock:
-            if resident.index is None or before is None or resident.last != before.ingested_at:
+            seen = before.ingested_at if before else reader(self._config.lake).last_ingested_at
+            if resident.index is None or resident.last != seen:
                 resident.index = self._remember(learnt.read(), committed)
             index, resident.last = resident.index, None
             drafts, withheld = self._withhold(p.drafts for p in batch.parts if p.drafts is not None)

@@ -24,10 +24,13 @@ import uuid
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from newsmill.errors import Fenced, LakeError
 from newsmill.lake.storage import FILE_MODE, LocalStorage, ObjectStorage, Storage, make_folders
+
+TORN_READS: Final = 20
+"""How often a lease in an object store is read again, when a beat changes it while it is read."""
 
 _FOLDER = "_writer"
 
@@ -150,11 +153,18 @@ class _ObjectLease(_Beating):
         super().__init__(lease_s)
 
     def _found(self) -> dict[str, Any] | None:
-        if self._store.size(self._path) is None:
-            return None
-        with self._store.open(self._path) as file:
-            found: dict[str, Any] = json.loads(file.read())
+        """The lease's content; read again where a beat came between asking for its size and its bytes."""
+        for _ in range(TORN_READS):
+            if self._store.size(self._path) is None:
+                return None
+            with self._store.open(self._path) as file:
+                content = file.read()
+            try:
+                found: dict[str, Any] = json.loads(content)
+            except ValueError:
+                continue
             return found
+        raise LakeError(f"{self._store.uri(self._path)}: no lease of newsmill: {content[:200]!r}")
 
     def _last_beat(self) -> float:
         found = self._found()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from newsmill.errors import Fenced, LakeError
 from newsmill.lake import collection, compaction
 from newsmill.lake.audit import audit
 from newsmill.lake.lake import Lake
+from newsmill.lake.storage import ObjectStorage
 from newsmill.lake.takedown import take_down
 
 NOW = 1_790_000_000_000_000
@@ -102,3 +104,18 @@ def test_second_writer_waits_for_the_lease_and_the_first_is_then_refused(config:
         first.commit(batch, synthetic.write(config.path, batch))
     second.commit(batch, synthetic.write(config.path, batch))
     second.release()
+
+
+def test_lease_is_read_again_when_a_beat_changes_it_while_it_is_read(
+    config: LakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake.open(config)
+    read, torn = ObjectStorage.open, [b'{"beat_s": 1.5}5', b'{"beat_']
+    monkeypatch.setattr(
+        ObjectStorage,
+        "open",
+        lambda self, path: io.BytesIO(torn.pop()) if torn and "lock" in path else read(self, path),
+    )
+    lake.heartbeat()
+    assert not torn
+    lake.release()

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from newsmill.config import Config
 from newsmill.errors import ConfigError
@@ -21,7 +23,11 @@ ConfigFile = Annotated[
 ]
 Sets = Annotated[
     list[str] | None,
-    typer.Option("--set", help="One setting, e.g. --set kafka.topic=pages; wins over file and environment."),
+    typer.Option(
+        "--set",
+        help="One setting, e.g. --set kafka.topic=pages or --set enrich.models=[en]; wins over file and "
+        "environment.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
@@ -48,7 +54,7 @@ def loaded(file: Path | None, sets: list[str] | None, *checks: Check, **options:
         if not equals:
             problems.append(f"--set {text}: must be key=value, e.g. kafka.topic=pages")
         else:
-            values[tuple(key.split("."))] = value
+            values[tuple(key.split("."))] = _listed(value) if value.startswith("[") else value
     try:
         result = load(file, options=values, environment=os.environ, checks=checks)
     except ConfigError as error:
@@ -56,3 +62,11 @@ def loaded(file: Path | None, sets: list[str] | None, *checks: Check, **options:
     if problems:
         raise ConfigError(problems)
     return result
+
+
+def _listed(text: str) -> Any:
+    """A list as YAML writes it in one line, `[en, fr]`; the text itself where it is none."""
+    try:
+        return YAML(typ="safe").load(text)
+    except YAMLError:
+        return text

@@ -1,0 +1,18 @@
+"""Settings as they are given on the command line."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsmill.cli.options import loaded
+from newsmill.errors import ConfigError
+
+
+def test_a_list_is_set_when_it_is_written_as_in_the_file() -> None:
+    assert loaded(None, ["enrich.models=[en, fr]"]).config.enrich.models == ("en", "fr")
+    assert loaded(None, ["enrich.models=[]"]).config.enrich.models == ()
+
+
+def test_a_list_is_refused_when_it_is_not_closed() -> None:
+    with pytest.raises(ConfigError, match=r"enrich\.models"):
+        loaded(None, ["enrich.models=[en"])

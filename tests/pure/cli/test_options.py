@@ -16,3 +16,8 @@ def test_a_list_is_set_when_it_is_written_as_in_the_file() -> None:
 def test_a_list_is_refused_when_it_is_not_closed() -> None:
     with pytest.raises(ConfigError, match=r"enrich\.models"):
         loaded(None, ["enrich.models=[en"])
+
+
+def test_an_address_in_brackets_stays_a_text_when_it_looks_like_a_list() -> None:
+    brokers = "[::1]:9092,[2001:db8::2]:9092"
+    assert loaded(None, [f"kafka.bootstrap={brokers}"]).config.kafka.bootstrap == brokers

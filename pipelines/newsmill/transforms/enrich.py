@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 
 import apache_beam as beam
 
@@ -11,6 +10,7 @@ from newsmill.config import EnrichConfig, KeepBody, OnReserved
 from newsmill.knowledge.enricher import Enricher
 from newsmill.records import Article, Enrichment
 from newsmill.transforms.chunks import ArticleChunk, Finished, Marked, MarkedChunk
+from newsmill.transforms.once import once
 from newsmill.transforms.outcome import busy
 
 
@@ -61,7 +61,7 @@ def finish(
     return Finished(article=article, value_bytes=item.value_bytes)
 
 
-@cache
+@once
 def enricher(config: str) -> Enricher:
     """The enricher of this worker process, opened once.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from functools import cache
 from typing import Any
 
 import apache_beam as beam
@@ -17,6 +16,7 @@ from newsmill.page.sandbox import Sandbox
 from newsmill.page.urls import registrable_domain, url_key
 from newsmill.records import Fate, NotArticle
 from newsmill.transforms.chunks import DecodedChunk, Ends, Extracted, ExtractedChunk
+from newsmill.transforms.once import once
 from newsmill.transforms.outcome import EndsOfChunk, Outcome, busy
 
 SWITCH_S = 0.000_5
@@ -48,7 +48,7 @@ class ExtractPages(beam.PTransform):
         return Outcome(oks, ends)
 
 
-@cache
+@once
 def sandbox(page: str, input: str) -> Sandbox[Reading]:
     """The extraction processes of this worker process, shared by its threads and kept between batches.
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 
 from newsmill.config import LakeConfig
 from newsmill.lake.lake import Lake
+from newsmill.transforms.once import once
 
 _writers: dict[str, Lake] = {}
 _writing = threading.Lock()
@@ -22,7 +22,7 @@ def reader(config: LakeConfig) -> Lake:
     return _reader(config.model_dump_json())
 
 
-@cache
+@once
 def _reader(config: str) -> Lake:
     return Lake.look(LakeConfig.model_validate_json(config))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 
 from newsmill.knowledge.names import fold
 from newsmill.knowledge.recognisers.cues import common_words, cues, first_names, is_common
@@ -119,7 +119,7 @@ def is_capital(word: str) -> bool:
     return ("-" in word or "–" in word) and first.islower() and _capital_part(word)
 
 
-@cache
+@lru_cache(maxsize=10_000)
 def _capital_part(word: str) -> bool:
     return any(part[:1].isupper() and len(part) > 1 for part in re.split(r"[-‐‑–]", word)[1:])
 

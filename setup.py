@@ -27,7 +27,7 @@ setup(
             "**/*.sql",
         ]
     },
-    entry_points={"console_scripts": ["newsmill = newsmill.cli:main"]},
+    entry_points={"console_scripts": ["newsmill = newsmill.__main__:main"]},
     install_requires=[
         "apache-beam>=2.77,<2.78",
         "kafka-python[crc32c,lz4,zstd,snappy]>=3.0.12,<4",

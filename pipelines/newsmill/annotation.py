@@ -25,13 +25,13 @@ from newsmill.errors import ConfigError, Rejected
 from newsmill.knowledge.enricher import Enricher
 from newsmill.page.identity import draft
 from newsmill.page.language import detect
-from newsmill.page.reading import Look
 from newsmill.page.sandbox import Sandbox
 from newsmill.records import (
     Draft,
     Enrichment,
     Extraction,
     Fate,
+    Look,
     NotArticle,
     Page,
     Position,

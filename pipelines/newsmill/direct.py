@@ -31,6 +31,7 @@ from newsmill.lake.files import DataFile
 from newsmill.lake.lake import Batch, Lake
 from newsmill.page.blocks import RULE as STANDING_TEXT
 from newsmill.page.blocks import BlockLearner
+from newsmill.page.sandbox import extraction
 from newsmill.pipeline import mill
 from newsmill.records import Extraction, Micros, OffsetRange, Page, Position, SourceRecord
 from newsmill.sources import dead_letters, kafka
@@ -40,7 +41,6 @@ from newsmill.transforms.chunks import CHUNK_RECORDS
 from newsmill.transforms.collect import CollectFiles
 from newsmill.transforms.decode import Withheld
 from newsmill.transforms.deduplicate import seeds
-from newsmill.transforms.extract import sandbox
 from newsmill.transforms.read import ReadRecords
 from newsmill.transforms.read_files import FileReader, ReadFiles
 from newsmill.transforms.resident import lend, withdraw
@@ -361,7 +361,7 @@ class DirectMill:
     def _run(self, batch: Batch) -> None:
         """Run a batch and commit it, unless it must be done again: a page was taken down meanwhile."""
         start = time.monotonic()
-        sandbox(self._config.page.model_dump_json(), self._config.input.model_dump_json()).start()
+        extraction(self._config.page.model_dump_json(), self._config.input.model_dump_json()).start()
         files: list[DataFile] = []
         self._index.resolve(batch.batch_id, [])  # a batch without any draft is staged too
         into = f"files:{batch.batch_id}"

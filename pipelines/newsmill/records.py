@@ -171,6 +171,20 @@ class Language(Record, frozen=True, kw_only=True):
     disagrees: bool = False  # detected and declared languages differ
 
 
+class Reading(Record, frozen=True, kw_only=True):
+    """A page as read, and the language of its body."""
+
+    page: Page
+    language: Language
+
+
+class Look(Record, frozen=True, kw_only=True):
+    """What a page gives even where it is no article."""
+
+    reading: Reading
+    not_article: NotArticle | None = None
+
+
 class Draft(Record, frozen=True, kw_only=True):
     """An article before copies are looked for: page, identity and language."""
 

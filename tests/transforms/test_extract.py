@@ -5,9 +5,10 @@ import pytest
 
 from newsmill.config import InputConfig, OnReserved, PageConfig
 from newsmill.errors import Code
+from newsmill.page.sandbox import extraction
 from newsmill.records import Fate, RawPage
 from newsmill.transforms.chunks import Decoded, DecodedChunk
-from newsmill.transforms.extract import ExtractPages, sandbox
+from newsmill.transforms.extract import ExtractPages
 
 AT = 1_700_000_000_000_000
 STORY = " ".join(f"The harbour master of Port Alder counted ship number {n} before noon." for n in range(40))
@@ -67,7 +68,7 @@ def test_extract_goes_on_with_the_next_page_when_its_process_is_killed(run_eager
     for pid in _children_of_sandbox():
         os.kill(pid, signal.SIGKILL)
     out = extracted(run_eagerly, record, [html(), html()])
-    assert sandbox(*config) is sandbox(*config)
+    assert extraction(*config) is extraction(*config)
     assert sum(len(chunk.pages) for chunk in out["oks"]) == 2
 
 

@@ -131,6 +131,10 @@ def run_portable(config: Config, *, flink: bool, once: bool) -> Summary:
 
 def run_direct(config: Config, *, once: bool, source: Source | None = None) -> Summary:
     """Run micro-batches until caught up or told to stop; what all of them did."""
+    from newsmill.page.sandbox import extraction
+
+    extraction(config.page.model_dump_json(), config.input.model_dump_json()).start()  # beside the imports
+
     from newsmill.direct import DirectMill, KafkaSource
     from newsmill.lake.lake import Lake
 
@@ -143,6 +147,7 @@ def run_direct(config: Config, *, once: bool, source: Source | None = None) -> S
         mill = DirectMill(config, source, lake, clock=lambda: time.time_ns() // 1000)
         progress = stack.enter_context(RunProgress())
         metrics.ready()
+        allocator.keep()
         mill.run(once=once, stop=stop, watches=(metrics, progress))
     return progress.totals
 

@@ -16,17 +16,15 @@ import threading
 import time
 from typing import Final
 
-import pyarrow as pa
-
 ARENAS: Final = 2
 LARGE_BYTES: Final = 16 * 1024 * 1024
 """Blocks from this size on are mapped one by one and given back when freed; glibc begins with 128 kB and
 raises it up to 32 MB by what it sees, unless it is set. With 128 kB each page's body is mapped and zeroed
 several times: a tenth of a run's time."""
 
-COLLECTED_AFTER: Final = (20_000, 20, 50)
-"""Python's thresholds of its collector; with its own (700, 10, 10) a batch of a thousand pages spends a
-second on it."""
+ARROW: Final = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
+"""Arrow's own pool keeps what threads that have ended had: 70 MB after an hour of batches. It reads this
+variable when it is imported."""
 
 GIVE_BACK_S: Final = 10.0
 """How often cycles are looked for and free memory is given back: a call takes a tenth of a second."""
@@ -41,24 +39,27 @@ def settle() -> None:
 
     Nothing is set for the allocator where the C library is another.
     """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECTED_AFTER)
+    gc.disable()
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_ARENA_MAX, ARENAS)
         mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
         mallopt(_M_TRIM_THRESHOLD, LARGE_BYTES)
-        threading.Thread(target=_give_back_now_and_then, name="give-back", daemon=True).start()
+    threading.Thread(target=_give_back_now_and_then, name="give-back", daemon=True).start()
+
+
+def keep() -> None:
+    """What there is now stays: don't look for cycles in it. Call it when all is imported and opened."""
+    gc.collect()
+    gc.freeze()
 
 
 def give_back() -> None:
-    """Free cycles, and give free memory back to the system, the C library's (glibc only) and Arrow's."""
+    """Free cycles, and give the C library's free memory back to the system (glibc only)."""
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
-    pa.default_memory_pool().release_unused()
 
 
 def _give_back_now_and_then() -> None:

@@ -31,6 +31,7 @@ import grpc
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 
 from newsmill.errors import ConfigError
+from newsmill.ops.allocator import ARROW
 
 WORKER: Final = "newsmill.ops.worker"
 """The module that is run for each worker."""
@@ -156,7 +157,12 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type
                     error=f"refused: {self.most} workers run already; see --max-workers"
                 )
             self._workers[request.worker_id] = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=_STDERR, close_fds=True, start_new_session=True
+                command,
+                stdin=subprocess.PIPE,
+                stdout=_STDERR,
+                close_fds=True,
+                start_new_session=True,
+                env=ARROW | os.environ,
             )
         _log.info("worker %s started", request.worker_id)
         return beam_fn_api_pb2.StartWorkerResponse()

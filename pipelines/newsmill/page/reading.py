@@ -5,21 +5,7 @@ from __future__ import annotations
 from newsmill.config import InputConfig, PageConfig
 from newsmill.page.analysis import read_page_any
 from newsmill.page.language import arbiter, default_detector, detect
-from newsmill.records import Language, NotArticle, Page, RawPage, Record
-
-
-class Reading(Record, frozen=True, kw_only=True):
-    """A page as read, and the language of its body."""
-
-    page: Page
-    language: Language
-
-
-class Look(Record, frozen=True, kw_only=True):
-    """What a page gives even where it is no article."""
-
-    reading: Reading
-    not_article: NotArticle | None = None
+from newsmill.records import Look, NotArticle, RawPage, Reading
 
 
 def prepare() -> None:

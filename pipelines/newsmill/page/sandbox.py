@@ -25,10 +25,15 @@ import msgspec
 
 from newsmill.config import InputConfig, PageConfig
 from newsmill.errors import Code, Rejected
+from newsmill.once import once
 from newsmill.page.sandbox_child import Answer, Setup, frame
-from newsmill.records import NotArticle, Page, RawPage, Record
+from newsmill.records import NotArticle, Page, RawPage, Reading, Record
 
 Found = TypeVar("Found", bound=Record)
+
+SWITCH_S: Final = 0.000_5
+"""How long a thread may compute while another waits to fetch a page's answer: an extraction process rests
+that long, some times a page (Python's own interval is 5 ms)."""
 
 _PAGES_PER_CHILD: Final = 5_000
 """A child is replaced after this many pages, so that no slow leak of a C library matters."""
@@ -267,3 +272,22 @@ class _Child(Generic[Found]):
     def _wait(poll: select.poll, deadline: float) -> None:
         if not poll.poll(max(0.0, (deadline - time.monotonic()) * 1000)):
             raise TimeoutError
+
+
+@once
+def extraction(page: str, input: str) -> Sandbox[Reading]:
+    """The extraction processes of this worker process, shared by its threads and kept between batches.
+
+    Threads that compute make way for those that wait for an extraction process (`SWITCH_S`).
+
+    Args:
+        page: A PageConfig as JSON.
+        input: An InputConfig as JSON.
+    """
+    sys.setswitchinterval(SWITCH_S)
+    return Sandbox(
+        page=PageConfig.model_validate_json(page),
+        input=InputConfig.model_validate_json(input),
+        read="newsmill.page.reading:read",
+        gives=Reading,
+    )

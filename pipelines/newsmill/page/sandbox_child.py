@@ -73,6 +73,7 @@ def main() -> None:
         outgoing.write(frame(msgspec.msgpack.encode(value)))
         outgoing.flush()
 
+    gc.disable()  # imports and models leave hundreds of thousands of objects, and hardly a cycle
     setup = msgspec.msgpack.decode(_receive(incoming), type=Setup)
     name, _, function = setup.read.partition(":")
     module = importlib.import_module(name)
@@ -83,6 +84,7 @@ def main() -> None:
     input = InputConfig.model_validate_json(setup.input)
     gc.freeze()
     gc.set_threshold(_COLLECTED_AFTER)
+    gc.enable()
     _confine(setup.memory_limit_mb)
     sys.excepthook = lambda *error: answer(Answer(bug="".join(traceback.format_exception(*error))))
     decoder = msgspec.msgpack.Decoder(RawPage)

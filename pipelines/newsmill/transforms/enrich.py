@@ -8,9 +8,9 @@ import apache_beam as beam
 
 from newsmill.config import EnrichConfig, KeepBody, OnReserved
 from newsmill.knowledge.enricher import Enricher
+from newsmill.once import once
 from newsmill.records import Article, Enrichment
 from newsmill.transforms.chunks import ArticleChunk, Finished, Marked, MarkedChunk
-from newsmill.transforms.once import once
 from newsmill.transforms.outcome import busy
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,17 +10,11 @@ from apache_beam.pvalue import TaggedOutput
 
 from newsmill.config import InputConfig, OnReserved, PageConfig
 from newsmill.errors import Rejected, Stage
-from newsmill.page.reading import Reading
-from newsmill.page.sandbox import Sandbox
+from newsmill.page.sandbox import extraction
 from newsmill.page.urls import registrable_domain, url_key
 from newsmill.records import Fate, NotArticle
 from newsmill.transforms.chunks import DecodedChunk, Ends, Extracted, ExtractedChunk
-from newsmill.transforms.once import once
 from newsmill.transforms.outcome import EndsOfChunk, Outcome, busy
-
-SWITCH_S = 0.000_5
-"""How long a thread may compute while another waits to fetch a page's answer: an extraction process rests
-that long, some times a page (Python's own interval is 5 ms)."""
 
 
 class ExtractPages(beam.PTransform):
@@ -48,25 +41,6 @@ class ExtractPages(beam.PTransform):
         return Outcome(oks, ends)
 
 
-@once
-def sandbox(page: str, input: str) -> Sandbox[Reading]:
-    """The extraction processes of this worker process, shared by its threads and kept between batches.
-
-    Threads that compute make way for those that wait for an extraction process (`SWITCH_S`).
-
-    Args:
-        page: A PageConfig as JSON.
-        input: An InputConfig as JSON.
-    """
-    sys.setswitchinterval(SWITCH_S)
-    return Sandbox(
-        page=PageConfig.model_validate_json(page),
-        input=InputConfig.model_validate_json(input),
-        read="newsmill.page.reading:read",
-        gives=Reading,
-    )
-
-
 @beam.typehints.with_output_types(ExtractedChunk, ends=Ends)
 class _ExtractFn(beam.DoFn):
     def __init__(self, page: str, input: str, on_reserved: OnReserved) -> None:
@@ -77,7 +51,7 @@ class _ExtractFn(beam.DoFn):
     def process(self, chunk: DecodedChunk) -> Iterator[Any]:
         ends, pages = EndsOfChunk(chunk.ingested_at), []
         with busy(ExtractPages):
-            results = sandbox(self._page, self._input).map([item.raw for item in chunk.pages])
+            results = extraction(self._page, self._input).map([item.raw for item in chunk.pages])
         for item, result in zip(chunk.pages, results, strict=True):
             url = item.raw.url
             if isinstance(result, Rejected):

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from newsmill.config import LakeConfig
 from newsmill.lake.lake import Lake
-from newsmill.transforms.once import once
+from newsmill.once import once
 
 _writers: dict[str, Lake] = {}
 _writing = threading.Lock()

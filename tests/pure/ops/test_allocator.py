@@ -61,3 +61,9 @@ print(before - resident())
 def test_memory_between_used_blocks_is_given_back_when_asked() -> None:
     told = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, check=True)
     assert int(told.stdout) > 20_000  # kB, of 100 MB
+
+
+def test_arrow_allocates_as_the_rest_does_when_the_command_runs() -> None:
+    program = "import newsmill.__main__, pyarrow; print(pyarrow.default_memory_pool().backend_name)"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["system"]

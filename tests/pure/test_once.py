@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from newsmill.transforms.once import once
+from newsmill.once import once
 
 
 def test_once_makes_one_thing_when_threads_ask_together():

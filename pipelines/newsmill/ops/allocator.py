@@ -50,7 +50,6 @@ def settle() -> None:
 
 def keep() -> None:
     """What there is now stays: don't look for cycles in it. Call it when all is imported and opened."""
-    gc.collect()
     gc.freeze()
 
 

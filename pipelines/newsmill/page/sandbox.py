@@ -9,6 +9,7 @@ Parent and child speak length-prefixed MessagePack over two pipes; nothing is ev
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import queue
 import select
@@ -34,6 +35,9 @@ Found = TypeVar("Found", bound=Record)
 SWITCH_S: Final = 0.000_5
 """How long a thread may compute while another waits to fetch a page's answer: an extraction process rests
 that long, some times a page (Python's own interval is 5 ms)."""
+
+_PIPE_BYTES: Final = 1024 * 1024
+"""Nearly all pages fit in a pipe of this size, so that a thread sends one in one piece; Linux gives 64 kB."""
 
 _PAGES_PER_CHILD: Final = 5_000
 """A child is replaced after this many pages, so that no slow leak of a C library matters."""
@@ -177,6 +181,8 @@ class _Child(Generic[Found]):
         )
         assert self._process.stdin is not None and self._process.stdout is not None
         self._to, self._from = self._process.stdin.fileno(), self._process.stdout.fileno()
+        with contextlib.suppress(OSError):  # the user's pipes may be at their limit
+            fcntl.fcntl(self._to, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         os.set_blocking(self._to, False)
         os.set_blocking(self._from, False)
         try:

@@ -27,7 +27,7 @@ from newsmill.records import (
     SourceRecord,
 )
 
-CHUNK_RECORDS = 64
+CHUNK_RECORDS = 32
 """Most records of one chunk after a shuffle: about a second of work."""
 
 

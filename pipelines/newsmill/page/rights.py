@@ -11,15 +11,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from lxml import etree
-
 from newsmill.page import structured
 from newsmill.page.document import Element
 from newsmill.page.structured import Node
 from newsmill.records import Rights
 
 _NO_AI: Final = re.compile(r"\b(?:noai|notrain|noml|noaitraining|no-ai|noaiinput)\b", re.IGNORECASE)
-_LINKS: Final = etree.XPath("//*[self::link or self::a][@rel]")
 _ROBOTS: Final = (
     "robots",
     "googlebot",
@@ -67,7 +64,7 @@ def _license(root: Element, article: Node) -> str | None:
         stated = stated.get("url") or stated.get("@id")
     if found := structured.text(stated):
         return found[:500]
-    for link in _LINKS(root):
-        if "license" in link.get("rel").lower().split() and link.get("href"):
+    for link in root.iter("link", "a"):
+        if "license" in (link.get("rel") or "").lower().split() and link.get("href"):
             return str(link.get("href")).strip()[:500]
     return None

@@ -125,6 +125,7 @@ def run_portable(config: Config, *, flink: bool, once: bool) -> Summary:
         metrics = _served(config, stack)
         progress = stack.enter_context(RunProgress())
         metrics.ready()
+        allocator.keep()
         stages = portable.run(config, flink=flink, once=once, stop=stop, watches=(metrics, progress))
     return replace(progress.totals, stage_us=stages)
 

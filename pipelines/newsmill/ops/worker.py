@@ -85,6 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     from apache_beam.runners.worker import sdk_worker_main  # reads WORKER_ID when it is imported
 
+    allocator.keep()
     sdk_worker_main.main([])
     return 0
 

@@ -98,7 +98,6 @@ _REFUSED: Final = frozenset(
     ("utf-7", "utf_7", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem")
 )
 _MOJIBAKE: Final = re.compile(r"Ã[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ ¡-¿]|â€[™œ\x9d“”¦¢“]|Â[ -¿]")
-_MOJIBAKE_STARTS: Final = ("Ã", "â€", "Â")
 _SIGNATURES: Final = (
     (b"%PDF-", "pdf"),
     (b"\x89PNG", "png"),
@@ -255,7 +254,7 @@ def _finished(text: str, charset: str, declared: str | None, *marks: str, utf8: 
     found = list(marks)
     if claimed is not None and claimed != charset and "charset-guessed" not in found:
         found.append("charset-corrected")
-    if any(start in text for start in _MOJIBAKE_STARTS) and len(_MOJIBAKE.findall(text[:200_000])) > 5:
+    if _may_be_mojibake(text) and len(_MOJIBAKE.findall(text[:200_000])) > 5:
         repaired = _repaired(text)
         if repaired is not None:
             text, utf8 = repaired, repaired.encode()
@@ -273,13 +272,18 @@ _C1_ENCODED: Final = re.compile(rb"\xc2[\x80-\x84\x86-\x9f]")
 _C1: Final = {n: bytes([n]).decode("cp1252", "replace") for n in range(0x80, 0xA0)}
 
 
+def _may_be_mojibake(text: str) -> bool:
+    """Whether `_MOJIBAKE` may match; one character is found ten times as fast as two."""
+    return "Ã" in text or "Â" in text or ("â" in text and "â€" in text)
+
+
 def _may_have_controls(utf8: bytes) -> bool:
     """Whether `_CONTROLS` is worth its cost, which is that of all other decoding."""
     if len(utf8.translate(None, _ASCII_CONTROLS)) < len(utf8):
         return True
     if utf8.isascii():
         return False
-    odd = b"\xed" in utf8 or b"\xef\xb7" in utf8 or b"\xef\xbf" in utf8
+    odd = 0xED in utf8 or (0xEF in utf8 and (b"\xef\xb7" in utf8 or b"\xef\xbf" in utf8))
     return odd or _C1_ENCODED.search(utf8) is not None
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -261,11 +261,10 @@ class _Frames:
     def __init__(self, passages: Sequence[Passage], weights: Sequence[float], voted: set[int]) -> None:
         self._passages, self._weights, self._voted = passages, weights, voted
         total = sum(weights)
-        raw: dict[int, float] = {}
-        for p, weight in zip(passages, weights, strict=True):
-            if weight:
-                for frame in lineage(p.frame):
-                    raw[id(frame)] = raw.get(id(frame), 0.0) + weight
+        raw = {
+            id(frame): weight
+            for frame, weight in _gathered((p.frame, w) for p, w in zip(passages, weights, strict=True) if w)
+        }
         self.trunk = {key for key, weight in raw.items() if weight >= TRUNK_SHARE * total}
         self._nearly_all = {key for key, weight in raw.items() if weight >= 0.9 * total}
         self._repelling: dict[int, bool] = {}
@@ -314,46 +313,58 @@ class _Frames:
 
     def main(self) -> Frame | None:
         """The deepest frame that holds most of the prose outside repelling frames."""
-        held: dict[int, float] = {}
-        children: dict[int, dict[int, Frame]] = {}
+        gathered = _gathered(self._drawn())
+        held = {id(frame): weight for frame, weight in gathered}
+        heaviest: dict[int, Frame] = {}  # in a frame, by its id
         top: Frame | None = None
-        for n, (p, weight) in enumerate(zip(self._passages, self._weights, strict=True)):
-            if not weight:
-                continue
-            if n not in self._voted:
-                weight *= UNVOTED_WEIGHT
-            if self.repels(p.frame):
-                weight *= 0.1
-            for frame in lineage(p.frame):
-                held[id(frame)] = held.get(id(frame), 0.0) + weight
-                if frame.parent is not None:
-                    children.setdefault(id(frame.parent), {})[id(frame)] = frame
-                else:
-                    top = frame
+        for frame, weight in gathered:
+            if frame.parent is None:
+                top = frame
+            elif (best := heaviest.get(id(frame.parent))) is None or held[id(best)] < weight:
+                heaviest[id(frame.parent)] = frame
         current = top
-        while current is not None:
-            below = children.get(id(current))
-            if not below:
-                break
-            best = max(below.values(), key=lambda frame: held[id(frame)])
-            if held[id(best)] < MAIN_SHARE * held[id(current)]:
-                break
+        while (
+            current is not None
+            and (best := heaviest.get(id(current))) is not None
+            and held[id(best)] >= MAIN_SHARE * held[id(current)]
+        ):
             current = best
         return current
 
+    def _drawn(self) -> Iterator[tuple[Frame, float]]:
+        """Prose as the search for the main frame weighs it."""
+        for n, (p, weight) in enumerate(zip(self._passages, self._weights, strict=True)):
+            if weight:
+                voted = weight if n in self._voted else weight * UNVOTED_WEIGHT
+                yield p.frame, voted * 0.1 if self.repels(p.frame) else voted
 
-def lineage(frame: Frame) -> Iterator[Frame]:
-    """The frame and all that it is in, inside first."""
-    current: Frame | None = frame
-    while current is not None:
-        yield current
-        current = current.parent
+
+def _gathered(weights: Iterable[tuple[Frame, float]]) -> list[tuple[Frame, float]]:
+    """Frames with what they and all in them hold, the innermost first, each level in the page's order."""
+    frames: dict[int, Frame] = {}
+    held: dict[int, float] = {}
+    for frame, weight in weights:
+        held[id(frame)] = held.get(id(frame), 0.0) + weight
+        current: Frame | None = frame
+        while current is not None and id(current) not in frames:
+            frames[id(current)] = current
+            current = current.parent
+    ordered = sorted(frames.values(), key=lambda frame: -frame.depth)
+    for frame in ordered:
+        if frame.parent is not None:
+            held[id(frame.parent)] = held.get(id(frame.parent), 0.0) + held[id(frame)]
+    return [(frame, held[id(frame)]) for frame in ordered]
 
 
 def _handed_down(frame: Frame, known: dict[int, T], step: Callable[[Frame, T], T], *, top: T) -> T:
     """What frames hand down to what is in them: `step` from the outermost on, once a frame."""
-    path = []
-    current: Frame | None = frame
+    if (key := id(frame)) in known:
+        return known[key]
+    current = frame.parent
+    if current is not None and id(current) in known:
+        known[key] = value = step(frame, known[id(current)])
+        return value
+    path = [frame]
     while current is not None and id(current) not in known:
         path.append(current)
         current = current.parent

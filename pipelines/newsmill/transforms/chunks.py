@@ -165,8 +165,9 @@ class RecordCoder(beam.coders.Coder):
         return msgspec.msgpack.decode(encoded, type=self._kind)
 
     def estimate_size(self, value: Record) -> int:
-        """1, whatever the record: Beam's own byte counters ask for nearly each chunk, and encoding it for
-        them takes as long as sending it (a millisecond a page).
+        """1, whatever the record.
+
+        Beam's byte counters ask for nearly each chunk, and encoding it for them costs a millisecond a page.
         """
         return 1
 

@@ -8,7 +8,10 @@ The soak samples the resident memory of each process, of the endless job or of t
 warm-up, a line is fitted; what the copies index needs for the texts that came meanwhile is subtracted. It
 ends with a verdict, and exit code 1 where memory is not flat or a process is too large.
 
+The peak is that of the direct runner at full speed, without a statistical model and with the English one.
+
 Usage: python benchmarks/endless.py [--pages N] [--write docs/quality/endless.md]
+       python benchmarks/endless.py --peak [--pages N] [--write docs/performance.md]
        python benchmarks/endless.py --soak MINUTES [--runner direct] [--rate PAGES_A_SECOND] [--write PAGE]
 """
 
@@ -52,6 +55,10 @@ WARM_UP = 0.4
 FLAT_MB_A_MINUTE = 0.5
 WORKER_MB = 500
 """Most that a worker may take without a statistical model."""
+MODEL_MB = 1_200
+"""Most that a worker may take with the English model."""
+PEAK_BATCH = 400
+"""Records of a batch in which the peak is looked for."""
 HOLDER = {"prism": "worker", "direct": "command"}
 """Which process has the copies index."""
 
@@ -273,6 +280,52 @@ def index_growth_mb(lake: Path, before: int) -> float:
     return (index.nbytes - small) / 1e6
 
 
+def highest(command: Sequence[str], log: Path) -> dict[str, float]:
+    """The most resident MB of any process of a kind, looked at five times a second, until it ends."""
+    most: dict[str, float] = {}
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stderr=out)
+        while process.poll() is None:
+            for pid in tree(process.pid):
+                with suppress(OSError):
+                    most[role(pid)] = max(most.get(role(pid), 0.0), resident_mb(pid))
+            time.sleep(0.2)
+    if process.returncode:
+        sys.exit(log.read_text()[-4000:])
+    return most
+
+
+def peak(kafka: DevKafka, folder: Path, count: int, write: Path | None) -> None:
+    topic = "peak"
+    kafka.make_topic(topic, partitions=PARTITIONS)
+    send(kafka, topic, count)
+    rows, small = [], True
+    for name, models, limit in (("none", (), WORKER_MB), ("English", ("en",), MODEL_MB)):
+        more = [part for code in models for part in ("--set", f"enrich.models=[{code}]")]
+        command = run_command(kafka.kafka(topic), folder / f"peak-{name}", PEAK_BATCH, "--once", *more)
+        most = highest(command, folder / "peak.log")
+        small &= most["command"] <= limit
+        rows.append(
+            f"| {name} | {most['command']:.0f} | {limit} | {most['extraction process']:.0f} "
+            f"| {'small enough' if most['command'] <= limit else '**TOO LARGE**'} |"
+        )
+    text = "\n".join(
+        [
+            f"`python benchmarks/endless.py --peak --pages {count}`: {count} pages in batches of "
+            f"{PEAK_BATCH}, {os.cpu_count()} cores, at full speed; the most resident MB of one process.",
+            "",
+            "| statistical model | command | limit | extraction process | |",
+            "| --- | ---: | ---: | ---: | --- |",
+            *rows,
+        ]
+    )
+    print(text)
+    if write is not None:
+        write_section(write, "peak", text)
+    if not small:
+        sys.exit(1)
+
+
 @dataclass(frozen=True)
 class Growth:
     """A line through the memory of one kind of process after the warm-up."""
@@ -380,6 +433,7 @@ def soak(kafka: DevKafka, folder: Path, minutes: float, rate: float, runner: str
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pages", type=int, default=2000)
+    parser.add_argument("--peak", action="store_true", help="memory at full speed, with and without a model")
     parser.add_argument("--soak", type=float, default=0.0, metavar="MINUTES")
     parser.add_argument("--runner", choices=tuple(HOLDER), default="prism", help="of the soak")
     parser.add_argument("--rate", type=float, default=4.0, help="pages a second of the soak")
@@ -394,6 +448,8 @@ def main() -> None:
         with DevKafka(data=folder / "kafka") as kafka:
             if given.soak:
                 soak(kafka, folder, given.soak, given.rate, given.runner, given.write)
+            elif given.peak:
+                peak(kafka, folder, given.pages, given.write)
             else:
                 compare(kafka, folder, given.pages, given.write)
 

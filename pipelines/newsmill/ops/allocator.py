@@ -4,7 +4,7 @@ Glibc makes an arena for each thread, up to eight a core, and keeps what was fre
 Pages of some hundred kilobytes that come and go on forty threads leave arenas that are half empty, and
 more so each hour. Few arenas, blocks of their own for what is very large, and now and then a call that
 gives back what lies free between what is used, keep a process at what it uses. And Python looks for
-cycles among its objects by the clock and not by their number: those of pages have none, only Beam's
+cycles among all its objects by the clock and not by their number: those of pages have none, only Beam's
 pipelines, one a batch.
 """
 
@@ -26,8 +26,12 @@ ARROW: Final = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
 """Arrow's own pool keeps what threads that have ended had: 70 MB after an hour of batches. It reads this
 variable when it is imported."""
 
-GIVE_BACK_S: Final = 10.0
-"""How often cycles are looked for and free memory is given back: a call takes a tenth of a second."""
+COLLECTED_AFTER: Final = (20_000, 20, 1_000_000)
+"""Python's thresholds of its collector, by generation: the oldest is left to the clock. With Python's own
+(700, 10, 10) a batch of a thousand pages spends a second on it."""
+
+GIVE_BACK_S: Final = 5.0
+"""How often cycles are looked for and free memory is given back: a call takes a twentieth of a second."""
 
 _M_TRIM_THRESHOLD: Final = -1  # malloc.h
 _M_MMAP_THRESHOLD: Final = -3
@@ -37,7 +41,7 @@ _M_ARENA_MAX: Final = -8
 def settle() -> None:
     """Set this process's allocator and collector; call it before threads start.
 
-    Nothing is set for the allocator where the C library is another.
+    Nothing is set for the allocator where the C library is another. Python's collector rests until `keep`.
     """
     gc.disable()
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
@@ -51,6 +55,8 @@ def settle() -> None:
 def keep() -> None:
     """What there is now stays: don't look for cycles in it. Call it when all is imported and opened."""
     gc.freeze()
+    gc.set_threshold(*COLLECTED_AFTER)
+    gc.enable()
 
 
 def give_back() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import apache_beam as beam
 import pyarrow as pa
@@ -58,9 +59,13 @@ def _fate(item: Finished) -> FateRow:
     )
 
 
+_COMPRESSED: Final = pa.ipc.IpcWriteOptions(compression="zstd")
+"""A runner that shuffles through gRPC holds some twenty copies of what it shuffles."""
+
+
 def _stream(rows: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema) as stream:
+    with pa.ipc.new_stream(sink, rows.schema, options=_COMPRESSED) as stream:
         stream.write_table(rows)
     arrow: bytes = sink.getvalue().to_pybytes()
     return arrow

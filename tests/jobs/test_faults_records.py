@@ -245,14 +245,14 @@ def test_bug_that_a_page_finds_in_an_extraction_process_is_quarantined_with_its_
     """There a page is alone, so that a bug is of this page; everywhere else it stops the job."""
     monkeypatch.setenv("PYTHONPATH", str(Path(sandbox_readers.__file__).parent), prepend=os.pathsep)
     limits = PageConfig(slots=1)
-    whole = extract.sandbox(limits.model_dump_json(), InputConfig().model_dump_json())
+    whole = extract.extraction(limits.model_dump_json(), InputConfig().model_dump_json())
     with Sandbox(page=limits, input=InputConfig(), read="sandbox_readers:misbehave") as broken_parser:
 
         def read(pages: Sequence[Any]) -> list[Any]:
             poisoned = any("poison.example" in raw.url for raw in pages)
             return (broken_parser if poisoned else whole).map(pages)
 
-        monkeypatch.setattr(extract, "sandbox", lambda *_: SimpleNamespace(map=read))
+        monkeypatch.setattr(extract, "extraction", lambda *_: SimpleNamespace(map=read))
         run(tmp_path, three)
     assert [fate for (fate,) in rows(tmp_path, "fate", "fate")] == ["article", "article", "quarantined"]
     ((stage, code, message),) = rows(tmp_path, "quarantine", "stage", "code", "message")

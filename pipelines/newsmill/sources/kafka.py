@@ -51,9 +51,9 @@ _log = logging.getLogger(__name__)
 
 PASSWORD_VARIABLE: Final = "NEWSMILL__KAFKA__SASL_PASSWORD"
 SLICE_RECORDS: Final = 256
-SLICE_BYTES: Final = 8_000_000
+SLICE_BYTES: Final = 32_000_000
 """Most that a thread reads before it hands on; several do at a time."""
-FETCH_BYTES: Final = 2_097_152
+FETCH_BYTES: Final = 4_194_304
 """Bytes asked for at once. A larger record comes all the same: since KIP-74 (Kafka 0.10.1) a broker
 sends the first batch at any size. More costs CPU, since what is fetched past a slice is thrown away."""
 CONNECT_MS: Final = 5_000

@@ -36,7 +36,7 @@ from pathlib import Path
 
 from kafka import KafkaProducer
 
-from measuring import write_section
+from measuring import measure, write_section
 from newsmill.config import CopiesConfig, KafkaConfig, LakeConfig
 from newsmill.copies.index import CopyIndex
 from newsmill.lake.audit import audit
@@ -280,41 +280,27 @@ def index_growth_mb(lake: Path, before: int) -> float:
     return (index.nbytes - small) / 1e6
 
 
-def highest(command: Sequence[str], log: Path) -> dict[str, float]:
-    """The most resident MB of any process of a kind, looked at five times a second, until it ends."""
-    most: dict[str, float] = {}
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, stderr=out)
-        while process.poll() is None:
-            for pid in tree(process.pid):
-                with suppress(OSError):
-                    most[role(pid)] = max(most.get(role(pid), 0.0), resident_mb(pid))
-            time.sleep(0.2)
-    if process.returncode:
-        sys.exit(log.read_text()[-4000:])
-    return most
-
-
 def peak(kafka: DevKafka, folder: Path, count: int, write: Path | None) -> None:
     topic = "peak"
     kafka.make_topic(topic, partitions=PARTITIONS)
     send(kafka, topic, count)
     rows, small = [], True
-    for name, models, limit in (("none", (), WORKER_MB), ("English", ("en",), MODEL_MB)):
-        more = [part for code in models for part in ("--set", f"enrich.models=[{code}]")]
+    english = ("--set", "enrich.models=[en]")
+    for name, more, limit in (("none", (), WORKER_MB), ("English", english, MODEL_MB)):
         command = run_command(kafka.kafka(topic), folder / f"peak-{name}", PEAK_BATCH, "--once", *more)
-        most = highest(command, folder / "peak.log")
-        small &= most["command"] <= limit
+        run = measure(f"peak, model: {name}", command)
+        fits = run.peak_mb <= limit
+        small &= fits
         rows.append(
-            f"| {name} | {most['command']:.0f} | {limit} | {most['extraction process']:.0f} "
-            f"| {'small enough' if most['command'] <= limit else '**TOO LARGE**'} |"
+            f"| {name} | {run.peak_mb:.0f} | {limit} | {run.peak_children_mb:.0f} "
+            f"| {'small enough' if fits else '**TOO LARGE**'} |"
         )
     text = "\n".join(
         [
             f"`python benchmarks/endless.py --peak --pages {count}`: {count} pages in batches of "
-            f"{PEAK_BATCH}, {os.cpu_count()} cores, at full speed; the most resident MB of one process.",
+            f"{PEAK_BATCH}, {os.cpu_count()} cores, at full speed; the most resident MB.",
             "",
-            "| statistical model | command | limit | extraction process | |",
+            "| statistical model | command | limit | extraction processes together | |",
             "| --- | ---: | ---: | ---: | --- |",
             *rows,
         ]

@@ -19,6 +19,7 @@ from newsmill.cli.ingest import ingest
 from newsmill.cli.run import run_direct
 from newsmill.config import Config, LakeConfig
 from newsmill.errors import ConfigError
+from newsmill.ops import allocator
 from newsmill.records import RawPage
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def demo(
 
     console = Console(stderr=True)
     _fresh(lake)
+    allocator.settle()
     config = Config(lake=LakeConfig(path=str(lake / "tables")))
     start = time.monotonic()
     missing = devcluster.missing() if kafka else ["--no-kafka was given"]

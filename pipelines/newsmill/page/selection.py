@@ -261,10 +261,7 @@ class _Frames:
     def __init__(self, passages: Sequence[Passage], weights: Sequence[float], voted: set[int]) -> None:
         self._passages, self._weights, self._voted = passages, weights, voted
         total = sum(weights)
-        raw = {
-            id(frame): weight
-            for frame, weight in _gathered((p.frame, w) for p, w in zip(passages, weights, strict=True) if w)
-        }
+        _, raw = _gathered((p.frame, w) for p, w in zip(passages, weights, strict=True) if w)
         self.trunk = {key for key, weight in raw.items() if weight >= TRUNK_SHARE * total}
         self._nearly_all = {key for key, weight in raw.items() if weight >= 0.9 * total}
         self._repelling: dict[int, bool] = {}
@@ -313,14 +310,13 @@ class _Frames:
 
     def main(self) -> Frame | None:
         """The deepest frame that holds most of the prose outside repelling frames."""
-        gathered = _gathered(self._drawn())
-        held = {id(frame): weight for frame, weight in gathered}
+        frames, held = _gathered(self._drawn())
         heaviest: dict[int, Frame] = {}  # in a frame, by its id
         top: Frame | None = None
-        for frame, weight in gathered:
+        for frame in frames:
             if frame.parent is None:
                 top = frame
-            elif (best := heaviest.get(id(frame.parent))) is None or held[id(best)] < weight:
+            elif (best := heaviest.get(id(frame.parent))) is None or held[id(best)] < held[id(frame)]:
                 heaviest[id(frame.parent)] = frame
         current = top
         while (
@@ -339,8 +335,8 @@ class _Frames:
                 yield p.frame, voted * 0.1 if self.repels(p.frame) else voted
 
 
-def _gathered(weights: Iterable[tuple[Frame, float]]) -> list[tuple[Frame, float]]:
-    """Frames with what they and all in them hold, the innermost first, each level in the page's order."""
+def _gathered(weights: Iterable[tuple[Frame, float]]) -> tuple[list[Frame], dict[int, float]]:
+    """Frames, innermost first, each level in the page's order; what they and all in them hold, by id."""
     frames: dict[int, Frame] = {}
     held: dict[int, float] = {}
     for frame, weight in weights:
@@ -353,18 +349,13 @@ def _gathered(weights: Iterable[tuple[Frame, float]]) -> list[tuple[Frame, float
     for frame in ordered:
         if frame.parent is not None:
             held[id(frame.parent)] = held.get(id(frame.parent), 0.0) + held[id(frame)]
-    return [(frame, held[id(frame)]) for frame in ordered]
+    return ordered, held
 
 
 def _handed_down(frame: Frame, known: dict[int, T], step: Callable[[Frame, T], T], *, top: T) -> T:
     """What frames hand down to what is in them: `step` from the outermost on, once a frame."""
-    if (key := id(frame)) in known:
-        return known[key]
-    current = frame.parent
-    if current is not None and id(current) in known:
-        known[key] = value = step(frame, known[id(current)])
-        return value
-    path = [frame]
+    path = []
+    current: Frame | None = frame
     while current is not None and id(current) not in known:
         path.append(current)
         current = current.parent

@@ -28,7 +28,7 @@ from newsmill.records import (
 )
 
 CHUNK_RECORDS = 32
-"""Most records of one chunk after a shuffle: about a second of work."""
+"""Most records of one chunk after a shuffle: about half a second of work."""
 
 
 class RecordChunk(Record, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ import threading
 import warnings
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, ClassVar
 
 from newsmill.errors import ConfigError
@@ -29,10 +30,7 @@ MOST_CHARACTERS = 30_000
 """Characters of a text that the model reads; the rules alone read the rest."""
 
 BATCH = 16
-"""Most texts that the model reads at once."""
-
-BATCH_CHARACTERS = 40_000
-"""Characters from which on a batch is full: the model takes about six kilobytes a word."""
+"""Texts that the model reads at once."""
 
 _PIPES = ("tok2vec", "ner")
 _ARTICLE = re.compile(r"(?:the|an?|les?|la|un|une)\s+|l['’]", re.IGNORECASE)
@@ -138,12 +136,13 @@ class Statistical:
         return next(self.recognise_all([text], language))
 
     def recognise_all(self, texts: Iterable[str], language: str) -> Iterator[list[Span]]:
-        """The same for many texts of one language, faster: the model reads some of them at once."""
+        """The same for many texts of one language, faster: the model reads `BATCH` of them at once."""
         nlp = self._pipelines.get(language)
         if nlp is None:
             yield from (self._rules.recognise(text, language) for text in texts)
             return
-        for batch in _batches(texts):
+        remaining = iter(texts)
+        while batch := list(islice(remaining, BATCH)):
             with self._turn, nlp.memory_zone():
                 found = [
                     [(entity.start_char, entity.end_char, entity.label_) for entity in doc.ents]
@@ -185,20 +184,6 @@ class Statistical:
         kept = [guess for index, guess in enumerate(guesses) if index not in replaced]
         ordered = sorted(kept + own, key=lambda guess: guess.start)
         return resolve(text, ordered, least=model.least, repeated=1.0 if model.leads else 0.5)
-
-
-def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Up to `BATCH` texts each, fewer where they are long."""
-    batch: list[str] = []
-    characters = 0
-    for text in texts:
-        batch.append(text)
-        characters += min(len(text), MOST_CHARACTERS)
-        if len(batch) == BATCH or characters >= BATCH_CHARACTERS:
-            yield batch
-            batch, characters = [], 0
-    if batch:
-        yield batch
 
 
 def _load(model: Model) -> Any:

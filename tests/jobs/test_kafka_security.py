@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import socket
+import threading
 from pathlib import Path
 
 import certifi
@@ -73,6 +75,24 @@ def test_listener_without_tls_is_refused_when_tls_is_set(kafka: Broker, secure: 
 
 def test_listener_with_tls_is_hinted_at_when_tls_is_not_set(secure: KafkaConfig) -> None:
     (problem,) = source.problems(KafkaConfig(bootstrap=secure.bootstrap, topic=secure.topic))
+    assert "does it ask for TLS" in problem
+
+
+def test_alert_of_tls_is_hinted_at_when_it_comes_before_the_hang_up() -> None:
+    alert = bytes.fromhex("15 0303 0002 02 50")  # fatal, internal error
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            with listener.accept()[0] as connection:
+                connection.recv(4096)
+                connection.sendall(alert)
+                connection.recv(4096)
+
+        threading.Thread(target=answer, daemon=True).start()
+        (problem,) = source.problems(
+            KafkaConfig(bootstrap=f"127.0.0.1:{listener.getsockname()[1]}", topic="t")
+        )
+    assert "Invalid frame length" in problem
     assert "does it ask for TLS" in problem
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import difflib
 import logging
 import os
+import re
 import sys
 import threading
 import time
@@ -51,9 +52,9 @@ _log = logging.getLogger(__name__)
 
 PASSWORD_VARIABLE: Final = "NEWSMILL__KAFKA__SASL_PASSWORD"
 SLICE_RECORDS: Final = 256
-SLICE_BYTES: Final = 32_000_000
+SLICE_BYTES: Final = 8_000_000
 """Most that a thread reads before it hands on; several do at a time."""
-FETCH_BYTES: Final = 4_194_304
+FETCH_BYTES: Final = 2_097_152
 """Bytes asked for at once. A larger record comes all the same: since KIP-74 (Kafka 0.10.1) a broker
 sends the first batch at any size. More costs CPU, since what is fetched past a slice is thrown away."""
 CONNECT_MS: Final = 5_000
@@ -628,7 +629,7 @@ def _reach(config: KafkaConfig) -> None:
                         f"kafka.ssl_ca_file: the certificate can't be trusted: {said}"
                     ) from None
                 if not (dropped and _login(config)) and not isinstance(error, SaslAuthenticationFailedError):
-                    if dropped:
+                    if dropped or _TLS_ALERT.search(said):
                         said += "; does it ask for TLS (kafka.security_protocol)?"
                     break
                 if not tries_left:
@@ -643,6 +644,11 @@ def _reach(config: KafkaConfig) -> None:
 
 _DROPPED: Final = "socket disconnected"
 """What kafka-python says when the broker hangs up, as it does after a wrong password."""
+_TLS_ALERT: Final = re.compile(
+    "Invalid frame length: (?:" + "|".join(str(0x15030000 + (minor << 8)) for minor in range(5)) + r")\b"
+)
+"""What it says where a TLS alert comes before the hang-up: it takes the alert's first four bytes (type 21,
+version 3.0 to 3.4 and half of the length: RFC 8446, 5.1) for the length of an answer."""
 
 
 def _said(error: Exception) -> str:

@@ -176,9 +176,8 @@ def main() -> None:
         with DevKafka(data=scratch / "kafka") as broker:
             many = Pages(scratch, options.pages, broker)
             few = Pages(scratch, WORKERS, broker)
-            for (
-                peer
-            ) in PEERS:  # so that no round pays for what is made once a machine: bytecode, knowledge base
+            # what is made once a machine (bytecode, knowledge base) is made before a round pays for it
+            for peer in PEERS:
                 few.run(peer, scratch / "out")
             staged_alone(few.warc, scratch / "out")
             for turn in range(options.rounds):

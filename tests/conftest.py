@@ -13,7 +13,7 @@ import pytest
 from broker import PASSWORD, USER, Broker
 from newsmill.ops import devcluster
 from newsmill.ops.devcluster import DevKafka
-from newsmill.sources.kafka import close_idle
+from newsmill.sources.brokers import close_idle
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,7 @@ from newsmill.direct import DirectMill, KafkaSource
 from newsmill.errors import Transient
 from newsmill.lake.audit import audit
 from newsmill.lake.lake import Lake
-from newsmill.sources import dead_letters
-from newsmill.sources import kafka as source
+from newsmill.sources import brokers, dead_letters
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
@@ -77,7 +76,7 @@ def test_quarantined_records_are_sent_with_what_they_held_and_why_they_were_reje
 def test_nothing_is_committed_while_the_topic_is_away_and_nothing_is_lost(
     kafka: Broker, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source, "RETRY_S", 2.0)
+    monkeypatch.setattr(brokers, "RETRY_S", 2.0)
     monkeypatch.setattr(dead_letters, "SEND_S", 4.0)
     letters = config.kafka.dead_letter_topic
     assert letters is not None

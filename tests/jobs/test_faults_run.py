@@ -18,7 +18,7 @@ from broker import Broker
 from newsmill.config import KafkaConfig
 from newsmill.lake.audit import audit
 from newsmill.ops.devcluster import DevKafka
-from newsmill.sources.kafka import close_idle
+from newsmill.sources.brokers import close_idle
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
 

@@ -15,6 +15,7 @@ from newsmill.config import BatchConfig, InputConfig, KafkaConfig, OnDataLoss
 from newsmill.errors import ConfigError, DataLoss, Rejected, Transient
 from newsmill.ops.devcluster import DevKafka
 from newsmill.records import SourceRecord
+from newsmill.sources import brokers
 from newsmill.sources import kafka as source
 from newsmill.sources.envelopes import decode
 from newsmill.sources.kafka import Gap, OffsetRange, Plan, TopicDamaged, TopicRecreated
@@ -357,7 +358,7 @@ def test_read_goes_on_when_the_broker_was_restarted(tmp_path: Path) -> None:
         values += [record.value for record in reading]
         values += [record.value for record in read(config, later)]
         assert [(value or b"")[0] for value in values] == list(range(30))
-        source.close_idle(config)
+        brokers.close_idle(config)
 
 
 def test_batch_with_a_flipped_bit_is_an_error_that_names_its_offset(tmp_path: Path) -> None:
@@ -373,11 +374,11 @@ def test_batch_with_a_flipped_bit_is_an_error_that_names_its_offset(tmp_path: Pa
         with pytest.raises(TopicDamaged, match=r"t partition 0: the batch at offset 1 is damaged.*crc"):
             plan(config)
         assert [record.value for record in read(config, plan(config, max_records=1).slices)] == [b"good"]
-    source.close_idle()
+    brokers.close_idle()
 
 
 def test_broker_that_is_away_is_transient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "RETRY_S", 0.5)
+    monkeypatch.setattr(brokers, "RETRY_S", 0.5)
     with pytest.raises(Transient, match=r"no broker answers: 127\.0\.0\.1:1: .*ECONNREFUSED"):
         plan(KafkaConfig(bootstrap="127.0.0.1:1", topic="t"))
 

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from broker import PASSWORD, USER, Broker
 from newsmill.config import BatchConfig, KafkaConfig, OnDataLoss
 from newsmill.errors import ConfigError
+from newsmill.sources import brokers
 from newsmill.sources import kafka as source
 
 pytestmark = pytest.mark.kafka
@@ -42,9 +43,9 @@ def test_password_comes_from_a_file_or_the_environment(
     bare = secure.model_copy(update={"sasl_password": None})
     (tmp_path / "password").write_text(PASSWORD + "\n", encoding="utf-8")
     assert values(bare.model_copy(update={"sasl_password_file": tmp_path / "password"})) == [b"secret page"]
-    with pytest.raises(ConfigError, match=source.PASSWORD_VARIABLE):
+    with pytest.raises(ConfigError, match=brokers.PASSWORD_VARIABLE):
         values(bare)
-    monkeypatch.setenv(source.PASSWORD_VARIABLE, PASSWORD)
+    monkeypatch.setenv(brokers.PASSWORD_VARIABLE, PASSWORD)
     assert values(bare) == [b"secret page"]
 
 

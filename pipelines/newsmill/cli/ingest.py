@@ -22,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from newsmill.cli.options import ConfigFile, DryRun, Json, Sets, loaded
 from newsmill.config import Config, KafkaConfig
 from newsmill.errors import Transient
-from newsmill.sources import files, kafka
+from newsmill.sources import brokers, files, kafka
 from newsmill.sources.files import FileRecord
 
 REQUEST_BYTES: Final = 11_000_000
@@ -110,7 +110,7 @@ def _sent(
 ) -> Iterator[FileRecord]:
     """Send the records; each comes out when all replicas in sync have it."""
     producer = KafkaProducer(
-        **kafka.client_options(config),
+        **brokers.client_options(config),
         acks="all",
         enable_idempotence=True,
         compression_type=None if compression is Compression.NONE else compression.value,
@@ -143,7 +143,7 @@ def _sent(
 
 def _acknowledged(found: FileRecord, future: Any, summary: _Summary) -> Iterator[FileRecord]:
     try:
-        future.get(timeout=kafka.RETRY_S)
+        future.get(timeout=brokers.RETRY_S)
     except MessageSizeTooLargeError as error:
         summary.problem(Path(found.record.position.topic.removeprefix("file:")), str(error))
     except KafkaError as error:

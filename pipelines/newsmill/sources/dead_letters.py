@@ -15,7 +15,8 @@ from kafka.errors import KafkaError, MessageSizeTooLargeError, RetriableError
 
 from newsmill.config import KafkaConfig
 from newsmill.errors import ConfigError
-from newsmill.sources.kafka import client_options, patiently, topic_problems
+from newsmill.sources import brokers
+from newsmill.sources.kafka import topic_problems
 
 COLUMNS: Final = (
     *("topic", "partition", "offset", "key", "payload", "payload_bytes", "payload_sha256"),
@@ -60,12 +61,12 @@ def send(config: KafkaConfig, rows: Iterable[Row]) -> None:
         return
     letters = list(rows)
     if letters:
-        patiently(lambda: _send(config, topic, letters), config)
+        brokers.patiently(lambda: _send(config, topic, letters), config)
 
 
 def _send(config: KafkaConfig, topic: str, rows: Sequence[Row]) -> None:
     producer = KafkaProducer(
-        **client_options(config),
+        **brokers.client_options(config),
         acks="all",
         enable_idempotence=False,  # else one record that is refused takes the others along
         allow_auto_create_topics=False,

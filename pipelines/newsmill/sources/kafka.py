@@ -13,54 +13,36 @@ from __future__ import annotations
 
 import difflib
 import logging
-import os
-import re
 import sys
-import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import (
-    AuthorizationError,
     CorruptRecordError,
     InvalidConfigurationError,
     InvalidTopicError,
-    KafkaConnectionError,
     KafkaError,
     OffsetOutOfRangeError,
     RetriableError,
-    SaslAuthenticationFailedError,
     TopicAlreadyExistsError,
 )
-from kafka.net.manager import KafkaConnectionManager
-from kafka.net.selector import NetworkSelector
 
-from newsmill.config import BatchConfig, KafkaConfig, OnDataLoss, SecurityProtocol
+from newsmill.config import BatchConfig, KafkaConfig, OnDataLoss
 from newsmill.errors import ConfigError, DataLoss, LakeError, Transient
 from newsmill.records import Gap, OffsetRange, Position, Record, SourceRecord
-from newsmill.sources import header_names
-
-header_names.install()
+from newsmill.sources import brokers
 
 _log = logging.getLogger(__name__)
 
-PASSWORD_VARIABLE: Final = "NEWSMILL__KAFKA__SASL_PASSWORD"
 SLICE_RECORDS: Final = 256
 SLICE_BYTES: Final = 8_000_000
 """Most that a thread reads before it hands on; several do at a time."""
-FETCH_BYTES: Final = 2_097_152
-"""Bytes asked for at once. A larger record comes all the same: since KIP-74 (Kafka 0.10.1) a broker
-sends the first batch at any size. More costs CPU, since what is fetched past a slice is thrown away."""
-CONNECT_MS: Final = 5_000
 OFFSETS_MS: Final = 15_000
-RETRY_S: Final = 60.0
-"""How long a call is tried again while the broker is away."""
 YEAR_10000_MS: Final = 253_402_300_800_000
 """Broker times from here on are no times: producers may send any 64 bits."""
 STALL_S: Final = 60.0
@@ -68,7 +50,6 @@ STALL_S: Final = 60.0
 
 Offsets = Mapping[tuple[str, int], int]
 TopicIds = Mapping[str, str]
-_Result = TypeVar("_Result")
 
 
 class Plan(Record, frozen=True, kw_only=True):
@@ -86,35 +67,6 @@ class TopicDamaged(LakeError):
 
 class TopicRecreated(LakeError):
     """The topic ends before what the lake has committed: it is not the topic that was read."""
-
-
-def client_options(config: KafkaConfig) -> dict[str, Any]:
-    """The options of any kafka-python client (consumer, producer, admin) for this connection.
-
-    The password comes from the settings, else from `sasl_password_file`, else from the environment
-    variable `NEWSMILL__KAFKA__SASL_PASSWORD`, so that it need not travel to workers.
-
-    Raises:
-        ConfigError: When SASL is set and no password is found.
-    """
-    options: dict[str, Any] = {
-        "bootstrap_servers": [server.strip() for server in config.bootstrap.split(",")],
-        "client_id": "newsmill",
-        "security_protocol": config.security_protocol.value,
-    }
-    if config.security_protocol in (SecurityProtocol.SSL, SecurityProtocol.SASL_SSL):
-        for option, path in (
-            ("ssl_cafile", config.ssl_ca_file),
-            ("ssl_certfile", config.ssl_cert_file),
-            ("ssl_keyfile", config.ssl_key_file),
-        ):
-            if path is not None:
-                options[option] = str(path)
-    if config.security_protocol in (SecurityProtocol.SASL_PLAINTEXT, SecurityProtocol.SASL_SSL):
-        options["sasl_mechanism"] = config.sasl_mechanism
-        options["sasl_plain_username"] = config.sasl_username
-        options["sasl_plain_password"] = _password(config)
-    return options
 
 
 def plan(
@@ -146,7 +98,7 @@ def plan(
         ConfigError: The topic does not exist, or the broker refuses the credentials.
         Transient: The broker is away.
     """
-    return patiently(lambda: _plan(config, committed, batch, on_data_loss, topic_ids), config)
+    return brokers.patiently(lambda: _plan(config, committed, batch, on_data_loss, topic_ids), config)
 
 
 def read(config: KafkaConfig, slice: OffsetRange) -> Iterator[SourceRecord]:
@@ -161,10 +113,10 @@ def read(config: KafkaConfig, slice: OffsetRange) -> Iterator[SourceRecord]:
     """
     partition = TopicPartition(slice.topic, slice.partition)
     count, crc, position = 0, 0, slice.start
-    patience = _Patience(config)
+    patience = brokers.Patience(config)
     while position < slice.end:
         try:
-            with _consumer(config) as consumer:
+            with brokers.consumer(config) as consumer:
                 consumer.assign([partition])
                 consumer.seek(partition, position)
                 for found in _records(consumer, partition, slice.end):
@@ -191,7 +143,7 @@ def lag(config: KafkaConfig, committed: Offsets) -> dict[tuple[str, int], int]:
     """
 
     def ask() -> dict[tuple[str, int], int]:
-        with _consumer(config) as consumer:
+        with brokers.consumer(config) as consumer:
             partitions = _partitions(consumer, config.topic)
             begins = consumer.beginning_offsets(partitions, timeout_ms=OFFSETS_MS)
             ends = consumer.end_offsets(partitions, timeout_ms=OFFSETS_MS)
@@ -200,7 +152,7 @@ def lag(config: KafkaConfig, committed: Offsets) -> dict[tuple[str, int], int]:
             for p in partitions
         }
 
-    return patiently(ask, config)
+    return brokers.patiently(ask, config)
 
 
 def commit_offsets(config: KafkaConfig, offsets: Offsets) -> None:
@@ -214,7 +166,9 @@ def commit_offsets(config: KafkaConfig, offsets: Offsets) -> None:
     """
 
     def store() -> None:
-        consumer = KafkaConsumer(**client_options(config), group_id=config.group, enable_auto_commit=False)
+        consumer = KafkaConsumer(
+            **brokers.client_options(config), group_id=config.group, enable_auto_commit=False
+        )
         try:
             consumer.commit(
                 {TopicPartition(*key): OffsetAndMetadata(at, "", -1) for key, at in offsets.items()}
@@ -222,7 +176,7 @@ def commit_offsets(config: KafkaConfig, offsets: Offsets) -> None:
         finally:
             consumer.close(autocommit=False)
 
-    patiently(store, config)
+    brokers.patiently(store, config)
 
 
 def create_topic(config: KafkaConfig, *, partitions: int, settings: Mapping[str, str] | None = None) -> None:
@@ -234,7 +188,7 @@ def create_topic(config: KafkaConfig, *, partitions: int, settings: Mapping[str,
     """
 
     def create() -> None:
-        admin = KafkaAdminClient(**client_options(config))
+        admin = KafkaAdminClient(**brokers.client_options(config))
         try:
             admin.create_topics(
                 {config.topic: {"num_partitions": partitions, "configs": dict(settings or {})}}
@@ -243,11 +197,11 @@ def create_topic(config: KafkaConfig, *, partitions: int, settings: Mapping[str,
         except TopicAlreadyExistsError:
             pass
         except (InvalidTopicError, InvalidConfigurationError) as error:
-            raise ConfigError(f"kafka.topic: {config.topic!r}: {_said(error)}") from None
+            raise ConfigError(f"kafka.topic: {config.topic!r}: {brokers.said(error)}") from None
         finally:
             admin.close()
 
-    patiently(create, config)
+    brokers.patiently(create, config)
 
 
 def check_present(config: KafkaConfig, slices: Sequence[OffsetRange]) -> None:
@@ -260,7 +214,7 @@ def check_present(config: KafkaConfig, slices: Sequence[OffsetRange]) -> None:
     """
 
     def ask() -> None:
-        with _consumer(config) as consumer:
+        with brokers.consumer(config) as consumer:
             begins = consumer.beginning_offsets(_partitions(consumer, config.topic), timeout_ms=OFFSETS_MS)
             topic_id = _topic_id(consumer, config.topic)
         for part in slices:
@@ -270,7 +224,7 @@ def check_present(config: KafkaConfig, slices: Sequence[OffsetRange]) -> None:
             if part.start < begins.get(partition, 0):
                 raise _loss(partition, part.start, begins[partition])
 
-    patiently(ask, config)
+    brokers.patiently(ask, config)
 
 
 def problems(config: KafkaConfig) -> list[str]:
@@ -284,36 +238,14 @@ def problems(config: KafkaConfig) -> list[str]:
 def topic_problems(config: KafkaConfig, topic: str) -> list[str]:
     """The same for another topic of these brokers."""
     try:
-        _reach(config)
-        with _consumer(config) as consumer:
+        brokers.reach(config)
+        with brokers.consumer(config) as consumer:
             _partitions(consumer, topic)
     except ConfigError as error:
         return list(error.problems)
     except KafkaError as error:
-        return [f"kafka.bootstrap: {_said(error)}"]
+        return [f"kafka.bootstrap: {brokers.said(error)}"]
     return []
-
-
-def close_idle(config: KafkaConfig | None = None) -> None:
-    """Close the connections that are kept for the next call: all, or those of one setting.
-
-    Kept for a broker that is away, they would try to reach it for ever.
-    """
-    with _idle_lock:
-        idle = [c for key in list(_idle) if config in (None, key) for c in _idle.pop(key)]
-    for consumer in idle:
-        consumer.close()
-
-
-def _password(config: KafkaConfig) -> str:
-    if config.sasl_password is not None:
-        return config.sasl_password.get_secret_value()
-    if config.sasl_password_file is not None:
-        return config.sasl_password_file.read_text(encoding="utf-8").rstrip("\r\n")
-    found = os.environ.get(PASSWORD_VARIABLE)
-    if found is None:
-        raise ConfigError(f"kafka.sasl_password: set {PASSWORD_VARIABLE} or kafka.sasl_password_file")
-    return found
 
 
 def _plan(
@@ -323,7 +255,7 @@ def _plan(
     on_data_loss: OnDataLoss,
     topic_ids: TopicIds,
 ) -> Plan:
-    with _consumer(config) as consumer:
+    with brokers.consumer(config) as consumer:
         partitions = _partitions(consumer, config.topic)
         topic_id, known = _topic_id(consumer, config.topic), topic_ids.get(config.topic)
         if _is_another(topic_id, known):
@@ -486,7 +418,7 @@ def _records(consumer: KafkaConsumer, partition: TopicPartition, end: int) -> It
         except CorruptRecordError as error:
             raise TopicDamaged(
                 f"{partition.topic} partition {partition.partition}: the batch at offset {position} is "
-                f"damaged in the broker: {_said(error)}"
+                f"damaged in the broker: {brokers.said(error)}"
             ) from error
         for found in batch:
             if found.offset >= end:
@@ -529,148 +461,3 @@ def _source_record(found: Any) -> SourceRecord:
         headers=tuple((name, value or b"") for name, value in found.headers),
         timestamp=found.timestamp * 1000 if 0 <= found.timestamp < YEAR_10000_MS else None,
     )
-
-
-_idle: dict[KafkaConfig, list[KafkaConsumer]] = {}
-_idle_lock = threading.Lock()
-_of_parent: list[dict[KafkaConfig, list[KafkaConsumer]]] = []
-
-
-def _leave_to_parent() -> None:
-    """A forked child neither uses its parent's connections nor closes them."""
-    global _idle, _idle_lock
-    _of_parent.append(_idle)
-    _idle, _idle_lock = {}, threading.Lock()
-
-
-os.register_at_fork(after_in_child=_leave_to_parent)
-
-
-@contextmanager
-def _consumer(config: KafkaConfig) -> Iterator[KafkaConsumer]:
-    """A consumer for this thread alone; kept for the next call unless something went wrong."""
-    with _idle_lock:
-        kept = _idle.get(config)
-        consumer = kept.pop() if kept else None
-    if consumer is None:
-        consumer = KafkaConsumer(
-            **client_options(config),
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            isolation_level="read_committed",
-            check_crcs=True,
-            allow_auto_create_topics=False,
-            fetch_max_bytes=FETCH_BYTES,
-            max_partition_fetch_bytes=FETCH_BYTES,
-            metrics_enabled=False,
-        )
-    try:
-        yield consumer
-    except BaseException:
-        consumer.close()
-        raise
-    with _idle_lock:
-        _idle.setdefault(config, []).append(consumer)
-
-
-class _Patience:
-    """Waits longer and longer between tries, then gives up."""
-
-    def __init__(self, config: KafkaConfig) -> None:
-        self._where, self._pause = config.bootstrap, 0.2
-        self._until = time.monotonic() + RETRY_S
-
-    def wait(self, error: Exception) -> None:
-        """Wait before another try; Transient when it has been tried for long enough."""
-        if time.monotonic() + self._pause > self._until:
-            raise Transient(f"kafka at {self._where}, tried for {RETRY_S:g} s: {_said(error)}") from error
-        time.sleep(self._pause)
-        self._pause = min(5.0, self._pause * 2)
-
-
-def patiently(call: Callable[[], _Result], config: KafkaConfig) -> _Result:
-    """The call's result; what may pass on another try is tried again for a while.
-
-    Raises:
-        ConfigError: The broker refuses the credentials.
-        Transient: It did not pass within `RETRY_S`.
-    """
-    patience = _Patience(config)
-    while True:
-        try:
-            _reach(config)
-            return call()
-        except (AuthorizationError, SaslAuthenticationFailedError) as error:
-            raise ConfigError(f"kafka at {config.bootstrap} refuses: {_said(error)}") from error
-        except RetriableError as error:
-            patience.wait(error)
-
-
-def _reach(config: KafkaConfig) -> None:
-    """Open one connection, log in, and close it: kafka-python's own clients only say that they timed out.
-
-    Raises:
-        ConfigError: The certificate or the credentials are refused.
-        KafkaConnectionError: No broker answers.
-    """
-    options = client_options(config)
-    said = ""
-    for server in options["bootstrap_servers"]:
-        for tries_left in (1, 0):
-            try:
-                _connect(options | {"bootstrap_servers": [server]})
-                return
-            except KafkaError as error:
-                said = f"{server}: {_said(error)}"
-                dropped = _DROPPED in said
-                if "CERTIFICATE_VERIFY_FAILED" in said:
-                    raise ConfigError(
-                        f"kafka.ssl_ca_file: the certificate can't be trusted: {said}"
-                    ) from None
-                if not (dropped and _login(config)) and not isinstance(error, SaslAuthenticationFailedError):
-                    if dropped or _TLS_ALERT.search(said):
-                        said += "; does it ask for TLS (kafka.security_protocol)?"
-                    break
-                if not tries_left:
-                    raise ConfigError(
-                        f"kafka.sasl_username: {server} refuses the login of {config.sasl_username!r} by "
-                        f"{config.sasl_mechanism}: wrong user name or password"
-                    ) from None
-            time.sleep(0.5)  # a broker that is being stopped hangs up too
-    close_idle(config)
-    raise KafkaConnectionError(f"no broker answers: {said}")
-
-
-_DROPPED: Final = "socket disconnected"
-"""What kafka-python says when the broker hangs up, as it does after a wrong password."""
-_TLS_ALERT: Final = re.compile(
-    "Invalid frame length: (?:" + "|".join(str(0x15030000 + (minor << 8)) for minor in range(5)) + r")\b"
-)
-"""What it says where a TLS alert comes before the hang-up: it takes the alert's first four bytes (type 21,
-version 3.0 to 3.4 and half of the length: RFC 8446, 5.1) for the length of an answer."""
-
-
-def _said(error: Exception) -> str:
-    return str(error).removeprefix(f"{type(error).__name__}: ")
-
-
-def _login(config: KafkaConfig) -> bool:
-    return config.security_protocol in (SecurityProtocol.SASL_PLAINTEXT, SecurityProtocol.SASL_SSL)
-
-
-def _connect(options: dict[str, Any]) -> None:
-    net = NetworkSelector()
-    manager = KafkaConnectionManager(net, **options)
-    node = manager.cluster.bootstrap_brokers()[0].node_id
-
-    async def attempt() -> None:
-        await manager.get_connection(
-            node, timeout_ms=CONNECT_MS, pop_on_close=False, refresh_metadata_on_err=False
-        )
-
-    try:
-        manager.run(attempt)
-    finally:
-        manager.close()
-        net.close()

@@ -60,8 +60,8 @@ def demo(
             console.print("reading the same pages from a WARC file instead")
             warc = lake / "pages.warc.gz"
             write_warc(warc, _pages(config))
-            total = _from_warc(config, warc)
-            again = _from_warc(config, warc)
+            total = run_direct(config, once=True, files=[warc])
+            again = run_direct(config, once=True, files=[warc])
         else:
             console.print("starting Kafka on this machine (the first time Maven fetches 43 MB)")
             broker = stack.enter_context(devcluster.DevKafka(data=lake / "kafka"))
@@ -98,12 +98,6 @@ def _pages(config: Config) -> Iterator[RawPage]:
         page = envelopes.decode(record, config.input)
         if isinstance(page, RawPage):
             yield page
-
-
-def _from_warc(config: Config, warc: Path) -> Summary:
-    from newsmill.direct import FileSource
-
-    return run_direct(config, once=True, source=FileSource(config, [warc]))
 
 
 def _summary(total: Summary, again: Summary, seconds: float) -> None:

@@ -35,7 +35,7 @@ from newsmill.config import Config, OnDataLoss
 from newsmill.ops import allocator
 
 if TYPE_CHECKING:
-    from newsmill.direct import Source, Summary
+    from newsmill.direct import Summary
     from newsmill.lake.files import DataFile
     from newsmill.ops.metrics import RunMetrics
 
@@ -130,13 +130,19 @@ def run_portable(config: Config, *, flink: bool, once: bool) -> Summary:
     return replace(progress.totals, stage_us=stages)
 
 
-def run_direct(config: Config, *, once: bool, source: Source | None = None) -> Summary:
-    """Run micro-batches until caught up or told to stop; what all of them did."""
+def run_direct(config: Config, *, once: bool, files: Sequence[Path] = ()) -> Summary:
+    """Run micro-batches until caught up or told to stop; what all of them did.
+
+    Args:
+        config: What to do, and where.
+        once: Whether to stop when nothing is left, or wait for more.
+        files: WARC files, HTML files and folders to read in place of the topic.
+    """
     from newsmill.page.sandbox import extraction
 
     extraction(config.page.model_dump_json(), config.input.model_dump_json()).start()  # beside the imports
 
-    from newsmill.direct import DirectMill, KafkaSource
+    from newsmill.direct import DirectMill, FileSource, KafkaSource
     from newsmill.lake.lake import Lake
 
     stop = _stop_on_signals()
@@ -144,7 +150,7 @@ def run_direct(config: Config, *, once: bool, source: Source | None = None) -> S
         metrics = _served(config, stack)
         lake = Lake.open(config.lake)
         stack.callback(lake.release)
-        source = source or KafkaSource(config)
+        source = FileSource(config, files) if files else KafkaSource(config)
         mill = DirectMill(config, source, lake, clock=lambda: time.time_ns() // 1000)
         progress = stack.enter_context(RunProgress())
         metrics.ready()

@@ -102,7 +102,7 @@ class Sandbox(Generic[Found]):
     def start(self) -> None:
         """Start the children that are missing, without waiting for them."""
         for _ in range(self._page.slots):
-            self._threads.submit(self._start)
+            self._slots.put(self._slots.get() or _Child(self._setup, self._found))
 
     def map(self, pages: Sequence[RawPage]) -> list[Found | NotArticle | Rejected]:
         """Read pages in all slots at once; the outcomes are in the order of the pages."""
@@ -115,13 +115,6 @@ class Sandbox(Generic[Found]):
             child = self._slots.get()
             if child is not None:
                 child.end()
-
-    def _start(self) -> None:
-        child = self._slots.get()
-        try:
-            child = child or _Child(self._setup, self._found)
-        finally:
-            self._slots.put(child)
 
     def _outcome(self, page: RawPage) -> Found | NotArticle | Rejected:
         child = self._slots.get()
@@ -162,7 +155,7 @@ _ANSWERS: Final = msgspec.msgpack.Decoder(Answer)
 
 
 class _Child(Generic[Found]):
-    """One extraction process and its two pipes.
+    """One extraction process and its two pipes; it prepares itself while nobody waits for it.
 
     Children are made in threads, decoders are not: see `transforms.chunks.register`.
     """
@@ -170,6 +163,8 @@ class _Child(Generic[Found]):
     def __init__(self, setup: Setup, found: msgspec.msgpack.Decoder[Found]) -> None:
         self.pages = 0
         self._found = found
+        self._ready = False
+        self._start_by = time.monotonic() + _START_LIMIT_S
         self._process = subprocess.Popen(
             [sys.executable, "-m", "newsmill.page.sandbox_child"],
             stdin=subprocess.PIPE,
@@ -185,15 +180,15 @@ class _Child(Generic[Found]):
             fcntl.fcntl(self._to, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         os.set_blocking(self._to, False)
         os.set_blocking(self._from, False)
-        try:
-            self._exchange(msgspec.msgpack.encode(setup), _START_LIMIT_S)
-        except _Died as death:
-            raise RuntimeError(f"the extraction process does not start: {death}") from death
+        with contextlib.suppress(BrokenPipeError):  # who waits for its answer is told why
+            self._send(frame(msgspec.msgpack.encode(setup)), self._start_by)
 
     def read(self, page: RawPage, wall_limit_s: float) -> Found | NotArticle | Rejected:
         """One page's outcome; raises `_Died` when the child is no longer there after it."""
+        if not self._ready:
+            self._await_start()
         self.pages += 1
-        answer = self._exchange(msgspec.msgpack.encode(page), wall_limit_s)
+        answer = self._exchange(frame(msgspec.msgpack.encode(page)), wall_limit_s)
         if answer.bug is not None:
             self.kill()
             raise _Died(Code.CRASH, f"the extraction code failed:\n{answer.bug[-4000:]}")
@@ -205,6 +200,13 @@ class _Child(Generic[Found]):
         if answer.not_article is not None:
             return answer.not_article
         return self._decoded(answer.found)
+
+    def _await_start(self) -> None:
+        try:
+            self._exchange(b"", max(0.0, self._start_by - time.monotonic()))
+        except _Died as death:
+            raise RuntimeError(f"the extraction process does not start: {death}") from death
+        self._ready = True
 
     def _decoded(self, found: msgspec.Raw) -> Found:
         try:
@@ -230,10 +232,10 @@ class _Child(Generic[Found]):
                 pipe.close()
         return code
 
-    def _exchange(self, message: bytes, limit_s: float) -> Answer:
+    def _exchange(self, framed: bytes, limit_s: float) -> Answer:
         deadline = time.monotonic() + limit_s
         try:
-            self._send(frame(message), deadline)
+            self._send(framed, deadline)
             size = int.from_bytes(self._receive(4, deadline), "big")
             return _ANSWERS.decode(self._receive(size, deadline))
         except TimeoutError:

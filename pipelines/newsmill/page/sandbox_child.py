@@ -64,6 +64,8 @@ def frame(message: bytes) -> bytes:
 
 def main() -> None:
     """Serve the parent at the other end of stdin and stdout."""
+    libc = ctypes.CDLL(None)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     devnull = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1):
@@ -85,6 +87,7 @@ def main() -> None:
     gc.freeze()
     gc.set_threshold(_COLLECTED_AFTER)
     gc.enable()
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     _confine(setup.memory_limit_mb)
     sys.excepthook = lambda *error: answer(Answer(bug="".join(traceback.format_exception(*error))))
     decoder = msgspec.msgpack.Decoder(RawPage)
@@ -112,9 +115,6 @@ def _receive(incoming: Any) -> bytes:
 
 
 def _confine(memory_limit_mb: int) -> None:
-    libc = ctypes.CDLL(None)
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     with open("/proc/self/statm", encoding="ascii") as statm:
         idle = int(statm.read().split()[0]) * resource.getpagesize()
     memory = idle + memory_limit_mb * 1024 * 1024

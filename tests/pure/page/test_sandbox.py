@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -148,6 +149,37 @@ def test_children_that_were_started_before_the_first_page_read_it() -> None:
         outcomes = opened.map([raw("pid")] * 8)
         assert {o.reason for o in outcomes if isinstance(o, NotArticle)} <= started
         assert _children() - others == started
+
+
+def test_children_that_prepare_themselves_do_not_keep_their_parent() -> None:
+    program = (
+        "import os, subprocess\n"
+        "from newsmill.config import InputConfig, PageConfig\n"
+        "from newsmill.page.sandbox import Sandbox\n"
+        "Sandbox(page=PageConfig(slots=2), input=InputConfig(), read='sandbox_sleeper:read').start()\n"
+        "subprocess.run(['pgrep', '--parent', str(os.getpid()), '--full', 'sandbox_child'], check=True)\n"
+    )
+    folder = str(Path(sandbox_readers.__file__).parent)
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": folder},
+        timeout=60,
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    children = [Path("/proc", pid) for pid in ended.stdout.decode().split()]
+    assert len(children) == 2
+    deadline = time.monotonic() + 60
+    while any(child.exists() for child in children) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not any(child.exists() for child in children)
+
+
+def test_child_that_can_not_be_prepared_stops_the_job() -> None:
+    with Sandbox(page=LIMITS, input=InputConfig(), read="no_such_module:read") as opened:
+        opened.start()
+        with pytest.raises(RuntimeError, match=r"the extraction process does not start: .* exit code 1"):
+            opened.map([raw("pid")])
 
 
 def _children() -> set[str]:

@@ -135,22 +135,18 @@ def run_command(kafka: KafkaConfig, lake: Path, records: int, *more: str) -> lis
     return [sys.executable, "-m", "newsmill", "-q", "run", *more, *settings(kafka, lake, records)]
 
 
-def run_direct(kafka: KafkaConfig, lake: Path, records: int, log: Path) -> Measured:
-    command = run_command(kafka, lake, records, "--once", "--json")
-    with log.open("wb") as out:
-        start = time.monotonic()
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=out)
-        output, _ = process.communicate()
-    if process.returncode:
-        sys.exit(log.read_text()[-4000:])
-    told = json.loads(output)
-    used = os.times()
+def run_direct(kafka: KafkaConfig, lake: Path, records: int) -> Measured:
+    run = measure("direct", run_command(kafka, lake, records, "--once", "--json"))
+    told = json.loads(run.output)
     return Measured(
         "direct",
-        time.monotonic() - start,
+        run.seconds,
         told["records"],
         told["stage_seconds"],
-        {"all": used.children_user + used.children_system},
+        {
+            "command": run.first_cpu_seconds,
+            "extraction processes": run.cpu_seconds - run.first_cpu_seconds,
+        },
     )
 
 
@@ -205,7 +201,7 @@ def compare(kafka: DevKafka, folder: Path, count: int, write: Path | None) -> No
     kafka.make_topic(topic, partitions=PARTITIONS)
     send(kafka, topic, count)
     batch = max(100, count // 4)
-    direct = run_direct(kafka.kafka(topic), folder / "direct", batch, folder / "direct.log")
+    direct = run_direct(kafka.kafka(topic), folder / "direct", batch)
     prism = run_prism(kafka.kafka(topic), folder / "prism", batch, folder)
     report = audit(str(folder / "prism"), broker=kafka.kafka(topic), same_as=str(folder / "direct"))
     if not report.right:
@@ -226,7 +222,10 @@ def compare(kafka: DevKafka, folder: Path, count: int, write: Path | None) -> No
             f"| pages a second | {direct.pages / direct.seconds:.1f} | {prism.pages / prism.seconds:.1f} |",
             f"| seconds | {direct.seconds:.1f} | {prism.seconds:.1f} |",
             f"| CPU, ms a page | {ms(direct, direct.cpu_seconds)} | {ms(prism, prism.cpu_seconds)} |",
-            *(f"| of it {name} | | {ms(prism, cpu)} |" for name, cpu in prism.cpu.items()),
+            *(
+                f"| of it {name} | {ms(direct, direct.cpu.get(name))} | {ms(prism, prism.cpu.get(name))} |"
+                for name in direct.cpu | prism.cpu
+            ),
             *(
                 f"| {name} busy, ms a page | {ms(direct, direct.stages.get(name))} "
                 f"| {ms(prism, prism.stages.get(name))} |"

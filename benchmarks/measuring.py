@@ -29,6 +29,7 @@ class Run:
     cpu_seconds: float
     peak_mb: float  # of the first process, resident
     peak_children_mb: float  # of all others together, resident
+    first_cpu_seconds: float = 0.0  # of the first process alone
     broker_cpu_seconds: float = 0.0
     output: str = ""
 
@@ -55,7 +56,7 @@ def measure(name: str, command: Sequence[str], *, broker: int | None = None) -> 
     watch = _Watch(process.pid)
     output, error = process.communicate()
     seconds = time.monotonic() - start
-    spent, peak, children = watch.stop()
+    spent, first_spent, peak, children = watch.stop()
     if process.returncode != 0:
         sys.exit(f"{name} failed:\n{error.decode(errors='replace')[-3000:]}")
     print(f"{name}: {seconds:.1f} s, {spent:.1f} s of CPU", file=sys.stderr)
@@ -65,6 +66,7 @@ def measure(name: str, command: Sequence[str], *, broker: int | None = None) -> 
         cpu_seconds=spent,
         peak_mb=peak,
         peak_children_mb=children,
+        first_cpu_seconds=first_spent,
         broker_cpu_seconds=cpu_seconds(broker) - before if broker else 0.0,
         output=output.decode(),
     )
@@ -92,12 +94,12 @@ class _Watch:
         self._thread = threading.Thread(target=self._watch)
         self._thread.start()
 
-    def stop(self) -> tuple[float, float, float]:
-        """(CPU seconds, peak MB of the first process, peak MB of the others together)."""
+    def stop(self) -> tuple[float, float, float, float]:
+        """(CPU seconds, those of the first process, its peak MB, peak MB of the others together)."""
         self._end.set()
         self._thread.join()
         first, others = (pages * PAGE_BYTES / 1e6 for pages in self._peaks)
-        return sum(self._ticks.values()) / TICK, first, others
+        return sum(self._ticks.values()) / TICK, self._ticks[self._session] / TICK, first, others
 
     def _watch(self) -> None:
         while not self._end.wait(0.05):

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+import msgspec
+
 from newsmill.knowledge.names import fold
 from newsmill.knowledge.recognisers.cues import common_words, cues, first_names, is_common
 
@@ -39,48 +41,42 @@ LONGEST = 16
 """Words of a run: no name is longer, so a text that is all capitals costs no more than another."""
 
 
-class Word:
+class Word(msgspec.Struct, frozen=True, gc=False):
     """A word of the text.
 
     Attributes:
+        low: Folded.
         capital: It may be (part of) a name.
         starts: It has a capital because it begins a sentence, so that tells nothing.
     """
 
-    __slots__ = ("_low", "capital", "end", "start", "starts", "text")
-
-    def __init__(self, text: str, start: int, end: int, capital: bool, starts: bool) -> None:
-        self.text = text
-        self.start = start
-        self.end = end
-        self.capital = capital
-        self.starts = starts
-        self._low: str | None = None
-
-    @property
-    def low(self) -> str:
-        """Folded; made when first asked for, which for most words is never."""
-        if self._low is None:
-            self._low = self.text.lower() if self.text.isascii() else fold(self.text)
-        return self._low
+    text: str
+    low: str
+    start: int
+    end: int
+    capital: bool
+    starts: bool
 
 
 def split(text: str, language: str) -> list[Word]:
     """The words of a text. In headlines and lines in capitals, common English words count as lower case."""
     words: list[Word] = []
     position = 0
+    folded = fold(text)
     for line in text.split("\n"):
         found = list(_TOKEN.finditer(line))
         common = common_words() if language == "en" and _is_headline(line, found) else None
         before: Word | None = None
         for match in found:
             word = match[0]
-            start, end = match.span()
-            if word[0].isupper() and line.startswith(".", end) and word.lower() in cues("states"):
-                word, end = f"{word}.", end + 1
-            capital = is_capital(word) and (common is None or word.lower() not in common)
-            starts = capital and (before is None or _breaks(text[before.end : position + start], before))
-            before = Word(word, position + start, position + end, capital, starts)
+            start, end = position + match.start(), position + match.end()
+            capital = starts = False
+            if not (word.islower() and word.isalpha()):
+                if word[0].isupper() and text.startswith(".", end) and word.lower() in cues("states"):
+                    word, end = f"{word}.", end + 1
+                capital = is_capital(word) and (common is None or word.lower() not in common)
+                starts = capital and (before is None or _breaks(text[before.end : start], before))
+            before = Word(word, folded[start:end], start, end, capital, starts)
             words.append(before)
         position += len(line) + 1
     return words

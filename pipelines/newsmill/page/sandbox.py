@@ -124,6 +124,10 @@ class Sandbox(Generic[Found]):
                     child = _Child(self._setup, self._found)
                 try:
                     outcome = child.read(page, self._page.wall_limit_s)
+                except _NotStarted as failure:
+                    child = None
+                    if attempt == 2:
+                        raise RuntimeError(str(failure)) from failure
                 except _Died as death:
                     child = None
                     if death.code is not Code.CRASH or attempt == 2:
@@ -149,6 +153,10 @@ class _Died(Exception):
     def __init__(self, code: Code, message: str) -> None:
         self.code = code
         super().__init__(message)
+
+
+class _NotStarted(Exception):
+    """The child died, or took too long, before it read any page."""
 
 
 _ANSWERS: Final = msgspec.msgpack.Decoder(Answer)
@@ -184,7 +192,7 @@ class _Child(Generic[Found]):
             self._send(frame(msgspec.msgpack.encode(setup)), self._start_by)
 
     def read(self, page: RawPage, wall_limit_s: float) -> Found | NotArticle | Rejected:
-        """One page's outcome; raises `_Died` when the child is no longer there after it."""
+        """One page's outcome; raises `_Died` or `_NotStarted` when the child is no longer there after it."""
         if not self._ready:
             self._await_start()
         self.pages += 1
@@ -205,7 +213,7 @@ class _Child(Generic[Found]):
         try:
             self._exchange(b"", max(0.0, self._start_by - time.monotonic()))
         except _Died as death:
-            raise RuntimeError(f"the extraction process does not start: {death}") from death
+            raise _NotStarted(f"the extraction process does not start: {death}") from death
         self._ready = True
 
     def _decoded(self, found: msgspec.Raw) -> Found:

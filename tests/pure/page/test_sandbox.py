@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -173,6 +174,16 @@ def test_children_that_prepare_themselves_do_not_keep_their_parent() -> None:
     while any(child.exists() for child in children) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not any(child.exists() for child in children)
+
+
+def test_page_is_read_when_children_are_killed_while_they_prepare_themselves(sandbox: Sandbox) -> None:
+    others = _children()
+    with Sandbox(page=LIMITS, input=InputConfig(), read="sandbox_readers:misbehave") as opened:
+        opened.start()
+        for pid in _children() - others:
+            os.kill(int(pid), signal.SIGKILL)
+        outcomes = opened.map([raw(str(n)) for n in range(4)])
+    assert [outcome.title for outcome in outcomes if isinstance(outcome, Page)] == ["0", "1", "2", "3"]
 
 
 def test_child_that_can_not_be_prepared_stops_the_job() -> None:

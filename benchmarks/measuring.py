@@ -27,9 +27,9 @@ class Run:
     name: str
     seconds: float
     cpu_seconds: float
+    first_cpu_seconds: float  # of the first process alone
     peak_mb: float  # of the first process, resident
     peak_children_mb: float  # of all others together, resident
-    first_cpu_seconds: float = 0.0  # of the first process alone
     broker_cpu_seconds: float = 0.0
     output: str = ""
 
@@ -64,9 +64,9 @@ def measure(name: str, command: Sequence[str], *, broker: int | None = None) -> 
         name=name,
         seconds=seconds,
         cpu_seconds=spent,
+        first_cpu_seconds=first_spent,
         peak_mb=peak,
         peak_children_mb=children,
-        first_cpu_seconds=first_spent,
         broker_cpu_seconds=cpu_seconds(broker) - before if broker else 0.0,
         output=output.decode(),
     )
@@ -99,7 +99,8 @@ class _Watch:
         self._end.set()
         self._thread.join()
         first, others = (pages * PAGE_BYTES / 1e6 for pages in self._peaks)
-        return sum(self._ticks.values()) / TICK, self._ticks[self._session] / TICK, first, others
+        first_ticks = self._ticks.get(self._session, 0)  # none where it ended before it was looked at
+        return sum(self._ticks.values()) / TICK, first_ticks / TICK, first, others
 
     def _watch(self) -> None:
         while not self._end.wait(0.05):

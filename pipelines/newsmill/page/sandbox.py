@@ -102,7 +102,11 @@ class Sandbox(Generic[Found]):
     def start(self) -> None:
         """Start the children that are missing, without waiting for them."""
         for _ in range(self._page.slots):
-            self._slots.put(self._slots.get() or _Child(self._setup, self._found))
+            child = self._slots.get()
+            try:
+                child = child or _Child(self._setup, self._found)
+            finally:
+                self._slots.put(child)
 
     def map(self, pages: Sequence[RawPage]) -> list[Found | NotArticle | Rejected]:
         """Read pages in all slots at once; the outcomes are in the order of the pages."""
@@ -124,10 +128,10 @@ class Sandbox(Generic[Found]):
                     child = _Child(self._setup, self._found)
                 try:
                     outcome = child.read(page, self._page.wall_limit_s)
-                except _NotStarted as failure:
+                except _NotStarted:
                     child = None
                     if attempt == 2:
-                        raise RuntimeError(str(failure)) from failure
+                        raise
                 except _Died as death:
                     child = None
                     if death.code is not Code.CRASH or attempt == 2:
@@ -155,7 +159,7 @@ class _Died(Exception):
         super().__init__(message)
 
 
-class _NotStarted(Exception):
+class _NotStarted(RuntimeError):
     """The child died, or took too long, before it read any page."""
 
 

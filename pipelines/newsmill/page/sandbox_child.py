@@ -66,6 +66,7 @@ def main() -> None:
     """Serve the parent at the other end of stdin and stdout."""
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     devnull = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1):
@@ -87,7 +88,6 @@ def main() -> None:
     gc.freeze()
     gc.set_threshold(_COLLECTED_AFTER)
     gc.enable()
-    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     _confine(setup.memory_limit_mb)
     sys.excepthook = lambda *error: answer(Answer(bug="".join(traceback.format_exception(*error))))
     decoder = msgspec.msgpack.Decoder(RawPage)

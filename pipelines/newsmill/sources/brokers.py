@@ -60,7 +60,7 @@ def client_options(config: KafkaConfig) -> dict[str, Any]:
         ):
             if path is not None:
                 options[option] = str(path)
-    if config.security_protocol in (SecurityProtocol.SASL_PLAINTEXT, SecurityProtocol.SASL_SSL):
+    if _login(config):
         options["sasl_mechanism"] = config.sasl_mechanism
         options["sasl_plain_username"] = config.sasl_username
         options["sasl_plain_password"] = _password(config)
@@ -117,8 +117,8 @@ def close_idle(config: KafkaConfig | None = None) -> None:
     """
     with _idle_lock:
         idle = [c for key in list(_idle) if config in (None, key) for c in _idle.pop(key)]
-    for consumer in idle:
-        consumer.close()
+    for client in idle:
+        client.close()
 
 
 class Patience:

@@ -1,0 +1,110 @@
+"""What a wheel and an sdist hold, and what `setup.py` says they need."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import distribution, packages_distributions, requires
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import newsmill
+
+PACKAGE = Path(newsmill.__file__).parent
+ROOT = Path(__file__).parents[2]
+EXTRAS = {"knowledge/packages.py": "kb-build"}
+"""Modules that may import what an extra brings."""
+
+
+def data_files() -> set[str]:
+    """The package's files as they are on disk, but for bytecode."""
+    return {
+        f"newsmill/{file.relative_to(PACKAGE)}"
+        for file in PACKAGE.rglob("*")
+        if file.is_file() and file.suffix not in (".pyc", ".pyo")
+    }
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a wheel and an sdist, built from a copy of the repository."""
+    source, made = tmp_path_factory.mktemp("source") / "newsmill", tmp_path_factory.mktemp("dist")
+    unwanted = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "demo-lake")
+    shutil.copytree(ROOT, source, ignore=unwanted)
+    for kind in ("sdist", "wheel"):
+        code = f"from setuptools import build_meta; build_meta.build_{kind}({str(made)!r})"
+        done = subprocess.run([sys.executable, "-c", code], cwd=source, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    return made
+
+
+def test_wheel_holds_every_file_of_the_package(built: Path) -> None:
+    [wheel] = built.glob("*.whl")
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("newsmill/")}
+    assert names == data_files()
+
+
+def test_sdist_holds_every_file_of_the_package_and_what_builds_it(built: Path) -> None:
+    [sdist] = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {f"pipelines/{name}" for name in data_files()} <= names
+    assert {"setup.py", "pyproject.toml", "README.md", "LICENSE"} <= names
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Dotted names of all modules that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@cache
+def providers(module: str) -> set[str]:
+    """The installed distributions that a module can come from."""
+    found = set(packages_distributions().get(module.partition(".")[0], ()))
+    if len(found) > 1:  # a namespace such as google
+        path = module.replace(".", "/")
+        files = {name: {str(f) for f in distribution(name).files or ()} for name in found}
+        found = {n for n, fs in files.items() if f"{path}.py" in fs or f"{path}/__init__.py" in fs}
+    return {canonicalize_name(name) for name in found}
+
+
+def declared(extra: str | None) -> set[str]:
+    """What the package requires, always or with an extra."""
+    found = set()
+    for line in requires("newsmill") or ():
+        requirement = Requirement(line)
+        if requirement.marker is None or (extra and requirement.marker.evaluate({"extra": extra})):
+            found.add(canonicalize_name(requirement.name))
+    return found
+
+
+@pytest.mark.parametrize("file", sorted(PACKAGE.rglob("*.py")), ids=lambda f: str(f.relative_to(PACKAGE)))
+def test_every_imported_distribution_is_declared(file: Path) -> None:
+    extra = EXTRAS.get(str(file.relative_to(PACKAGE)))
+    known = declared(extra)
+    for module in imports(file):
+        first = module.partition(".")[0]
+        if first in sys.stdlib_module_names or first in ("newsmill", "_typeshed"):
+            continue
+        found = providers(module)
+        if not found and extra:
+            continue  # the extra is not installed here
+        assert found & known, f"{module} comes from {found or 'nowhere'}, which setup.py does not name"
+
+
+@pytest.mark.parametrize("module", ["no_such_module", "pytest"])
+def test_a_module_that_is_not_declared_would_be_seen(module: str) -> None:
+    assert not providers(module) & declared(None)

@@ -281,6 +281,7 @@ class Enrichment(Record, frozen=True, kw_only=True):
     countries: tuple[str, ...] = ()  # ISO 3166-1 alpha-2, most evidence first
     topics: tuple[str, ...] = ()
     versions: dict[str, str] = {}  # enricher name → version
+    marks: tuple[str, ...] = ()  # what was left out: names-in-part-of-text, mentions-cut …
 
 
 class Article(Record, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 from typing import Final, NamedTuple
 
 import regex
@@ -43,6 +44,7 @@ _LAST_PARAGRAPHS: Final = 4
 _LAST_LINE: Final = 400
 _SIGN: Final = 100
 _SEARCHED: Final = 20_000
+_MOST_REPORTED: Final = 200
 _NAME_WINDOW: Final = 160
 _UNCASED: Final = frozenset(("ar", "fa", "ur", "hi", "zh", "ja", "ko", "th"))
 _FLAGS: Final = regex.VERSION1
@@ -212,7 +214,8 @@ def _attributions(draft: Draft) -> Iterator[_Finding]:
     """The outlet that the running text gives as its source most often."""
     body = draft.page.body[:_SEARCHED]
     found: list[tuple[int, str, Publisher]] = []
-    for start, end, name, before in _reported(body, draft.language.code.partition("-")[0]):
+    reported = _reported(body, draft.language.code.partition("-")[0])
+    for start, end, name, before in islice(reported, _MOST_REPORTED):
         known = mentioned(name.rstrip(_TRAILING), (_ends if before else _beginnings)(name))
         if known:
             publisher, words = known
@@ -297,7 +300,7 @@ def _closing() -> regex.Pattern[str]:
 def _credit(language: str) -> regex.Pattern[str]:
     rows = read("attributions.yaml")
     codes = dict.fromkeys((language, "en")) if language in rows else rows
-    phrases = "|".join(phrase for code in codes for phrase in rows[code]["credit"])
+    phrases = "|".join(_bounded(phrase) for code in codes for phrase in rows[code]["credit"])
     return regex.compile(
         rf"(?<![\p{{L}}\p{{N}}])(?P<phrase>(?:{phrases})\s{{0,3}})(?:the\s|PTI and\s)?", _FLAGS
     )
@@ -335,12 +338,31 @@ def _reporting_patterns(language: str) -> tuple[tuple[regex.Pattern[str], bool],
         name = r"(?P<name>\L<names>)" if code in _UNCASED else _CAPITALISED
         for phrase in phrases.get(code, {}).get("reported", ()):
             before = phrase.startswith("NAME")
-            pattern = phrase.removeprefix("NAME") if before else phrase.replace("NAME", name)
+            bounded = _bounded(phrase)
+            pattern = bounded.removeprefix("NAME") if before else bounded.replace("NAME", name)
             if r"\L<" in pattern:
                 compiled.append((regex.compile(pattern, _FLAGS, names=names().everything), before))
             else:
                 compiled.append((regex.compile(pattern, _FLAGS), before))
     return tuple(compiled)
+
+
+_BOUNDS: Final = {
+    r"\s+": r"\s{1,3}",
+    r"\s*": r"\s{0,3}",
+    r"\w+": r"\w{1,30}",
+    r"\d+": r"\d{1,2}",
+    ")*": "){0,4}",
+    ")+": "){1,4}",
+}
+"""What the phrases of `attributions.yaml` repeat without end, and what is looked for: a text of one word
+again and again would cost its square."""
+
+
+def _bounded(phrase: str) -> str:
+    for endless, bounded in _BOUNDS.items():
+        phrase = phrase.replace(endless, bounded)
+    return phrase
 
 
 @cache

@@ -9,7 +9,6 @@ a report of the same form with other figures shares the hashes and not the check
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Final, NamedTuple
 
 import msgspec
@@ -19,6 +18,7 @@ import regex
 import xxhash
 from numpy.typing import NDArray
 
+from newsmill import strings
 from newsmill.records import Draft, Micros, Page, Position, Record
 
 VERSION: Final = 1
@@ -49,6 +49,9 @@ MIN_TOKENS: Final = 12
 """A text shorter than this with its title is compared with nothing."""
 
 MAX_TOKENS: Final = 50_000
+
+MOST_CHARACTERS: Final = 1_000_000
+"""Characters of a text that are read: twenty for each of the most tokens."""
 
 WORD_SHINGLE: Final = 5
 HAN_SHINGLE: Final = 8
@@ -127,7 +130,7 @@ def sketch(draft: Draft) -> Sketch:
     short = len(text.hashes) < MIN_TOKENS or len(order) == 0
     sample = slice(0, 0 if short else SAMPLE)
     named, said = title.telling(), body.telling()
-    supported = named[(named[:, None] == said).any(axis=1)]
+    supported = named[np.isin(named, said)]
     lead = body.head(LEAD_TOKENS if body.width == WORD_SHINGLE else 2 * LEAD_TOKENS).telling()
     return Sketch(
         position=draft.position,
@@ -171,7 +174,7 @@ def tokenise(text: str) -> tuple[list[str], int]:
     >>> tokenise("The Cat, the HAT.")
     (['the', 'cat', 'the', 'hat'], 5)
     """
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = strings.nfkc(text[:MOST_CHARACTERS]).casefold()
     if folded.isascii():
         return _ASCII_WORD.findall(folded)[:MAX_TOKENS], WORD_SHINGLE
     head = folded[:4000]

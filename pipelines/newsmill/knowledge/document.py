@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
 
+from newsmill.knowledge.bounds import MENTIONS_CUT, MOST_CHARACTERS, MOST_MENTIONS, MOST_TITLE, TEXT_CUT
 from newsmill.knowledge.gazetteer import Candidate, Gazetteer
 from newsmill.knowledge.linker import Linked, link
 from newsmill.knowledge.mentions import Found, gather
@@ -31,7 +32,7 @@ class Document:
     """A text with its language, title and address, and what is known of it so far.
 
     Properties are worked out on first use and then kept, so enrichers that run on the same document
-    share the work. Offsets count characters of `text`.
+    share the work. Offsets count characters of `text`, of which no more than `MOST_CHARACTERS` is read.
     """
 
     def __init__(
@@ -44,9 +45,10 @@ class Document:
         gazetteer: Gazetteer,
         recogniser: Recogniser,
     ) -> None:
-        self.text = text
+        self.text = text[:MOST_CHARACTERS]
         self.language = language
-        self.title = title
+        self.title = title[:MOST_TITLE] if title else title
+        self._is_cut = len(text) > MOST_CHARACTERS
         self.url = url
         self.gazetteer = gazetteer
         self._recogniser = recogniser
@@ -58,8 +60,19 @@ class Document:
 
     @cached_property
     def found(self) -> list[Found]:
-        """All mentions, not yet linked."""
+        """The first `MOST_MENTIONS` mentions, not yet linked."""
+        return self._gathered[:MOST_MENTIONS]
+
+    @cached_property
+    def _gathered(self) -> list[Found]:
         return gather(self.text, self.language, self.gazetteer, self.spans)
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What was left out, as far as the document has been worked on."""
+        worked = self.__dict__
+        cut = any(len(worked.get(step, ())) > MOST_MENTIONS for step in ("_gathered", "_linked"))
+        return (*((TEXT_CUT,) if self._is_cut else ()), *((MENTIONS_CUT,) if cut else ()))
 
     @cached_property
     def toponyms(self) -> list[Toponym]:
@@ -95,7 +108,11 @@ class Document:
 
     @cached_property
     def linked(self) -> list[Linked]:
-        """All mentions with their entities, or NIL."""
+        """The first `MOST_MENTIONS` mentions with their entities, or NIL."""
+        return self._linked[:MOST_MENTIONS]
+
+    @cached_property
+    def _linked(self) -> list[Linked]:
         places: dict[int, tuple[Candidate, float]] = {
             t.start: (t.chosen, t.score) for t in self.toponyms if t.chosen is not None
         }

@@ -107,4 +107,4 @@ class Enricher:
             if only is None or step.name in only:
                 values |= step.enrich(document)
                 versions[step.name] = step.version
-        return Enrichment(**values, versions=versions)
+        return Enrichment(**values, versions=versions, marks=document.marks)

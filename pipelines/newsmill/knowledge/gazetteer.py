@@ -17,6 +17,7 @@ import marisa_trie
 import pyarrow as pa
 
 from newsmill.errors import ConfigError
+from newsmill.knowledge.bounds import LONGEST_NAME
 from newsmill.knowledge.build import COMMON_WORD, FORMAT, ROLES, importance
 from newsmill.knowledge.names import fold, is_spaceless, key
 from newsmill.records import Record
@@ -118,8 +119,11 @@ class Gazetteer:
 
         Case and diacritics are ignored here; `scan` applies the rules for capitals.
         """
-        number = self._trie.get(key(surface))
+        number = self._number(surface)
         return () if number is None else self._candidates(number)
+
+    def _number(self, surface: str) -> int | None:
+        return self._trie.get(key(surface)) if len(surface) <= LONGEST_NAME else None
 
     def spelled(self, surface: str, language: str) -> tuple[Candidate, ...]:
         """The entities that `surface` can name as it is written, likeliest first."""
@@ -136,7 +140,7 @@ class Gazetteer:
 
     def is_common(self, surface: str) -> bool:
         """Whether a known name is a common English word too."""
-        number = self._trie.get(key(surface))
+        number = self._number(surface)
         return number is not None and bool(self._flags[number] & COMMON_WORD)
 
     def names(self) -> Iterator[str]:
@@ -246,8 +250,11 @@ def _view(batch: pa.RecordBatch, column: str) -> Any:
 
 def _starts(text: str) -> Iterator[int]:
     """Where a name can begin: at a word that starts with a capital, or in a script without case."""
+    end = 0
     for match in _WORD_START.finditer(text):
         start = match.start()
+        if start < end:
+            continue  # in a run that was gone through: marks and signs part its words, not the run
         first = text[start]
         if first > "\u0e00" and is_spaceless(first):
             end = start

@@ -558,7 +558,7 @@ def article_row(article: Article) -> dict[str, Any]:
             "reason": extraction.reason,
             "agreement": extraction.agreement,
             "charset": extraction.charset,
-            "marks": list(extraction.marks),
+            "marks": [*extraction.marks, *enrichment.marks],
             "removed": [msgspec.structs.asdict(removal) for removal in extraction.removed],
             "candidates": msgspec.json.encode(extraction.candidates, order="sorted").decode(),
         },

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from copy import copy
-from html import unescape
 from typing import Final
 
 from lxml import etree, html
 from trafilatura import bare_extraction
 from trafilatura.settings import MANUALLY_CLEANED, MANUALLY_STRIPPED, Extractor
 
+from newsmill import strings
 from newsmill.config import InputConfig, PageConfig
 from newsmill.errors import Code, Rejected
 from newsmill.page import classify, decoding, metadata, overrides, structured
@@ -64,9 +64,9 @@ def read_page_any(raw: RawPage, *, page: PageConfig, input: InputConfig) -> tupl
     root = parse(text.utf8, page)
     elements = list(root.iter())  # lxml makes an element's Python object anew whenever none is held
     shown = overrides.apply(root, raw.url, page.site_overrides) if page.site_overrides is not None else root
-    found = _read(root, shown, raw, text)
+    found, verdict = _read(root, shown, raw, text)
     elements.clear()
-    return found
+    return strings.cleaned(found), verdict
 
 
 def _read(root: Element, shown: Element, raw: RawPage, text: decoding.Text) -> tuple[Page, NotArticle | None]:
@@ -214,10 +214,12 @@ def _is_other_text(body: str, stated: str) -> bool:
 
 def _paragraphs(stated: str) -> str:
     """A JSON-LD articleBody as paragraphs; markup in it is read as such."""
-    stated = stated[:_LONGEST_STATED]
+    stated = strings.prose(stated[:_LONGEST_STATED])
     if "<" in stated and ">" in stated:
         return "\n".join(p.text for p in passages(html.fragment_fromstring(stated, create_parent="div")))
-    return "\n".join(line for part in unescape(stated).splitlines() if (line := " ".join(part.split())))
+    return "\n".join(
+        line for part in strings.unescaped(stated).splitlines() if (line := " ".join(part.split()))
+    )
 
 
 def _charset_in(content_type: str | None) -> str | None:

@@ -77,10 +77,10 @@ _LIVE: Final = re.compile(
     r"|\bliveticker\b|\bminuto a minuto\b|\ben vivo\b",
     re.IGNORECASE,
 )
-_FEED: Final = re.compile(
-    r"<(?:\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<\?[^>]*>\s*)*<?(rss|feed|rdf:RDF|urlset|sitemapindex|opml)\b",
-    re.IGNORECASE | re.DOTALL,
-)
+_FEED: Final = re.compile(r"<(?:rss|feed|rdf:RDF|urlset|sitemapindex|opml)\b", re.IGNORECASE)
+_PROLOGUE: Final = (("<!--", "-->"), ("<?", ">"))
+_LONGEST_PROLOGUE: Final = 20_000
+_BLANKS: Final = "\ufeff \t\r\n\f"
 
 
 def by_start(text: str) -> str | None:
@@ -89,14 +89,28 @@ def by_start(text: str) -> str | None:
     >>> by_start("<?xml version='1.0'?><rss version='2.0'>"), by_start('{"a": 1}'), by_start("<p>Hello")
     ('feed', 'not_html', None)
     """
-    head = text[:2_000].lstrip("\ufeff \t\r\n")
+    head = text.lstrip(_BLANKS)[:_LONGEST_PROLOGUE]
     if not head:
         return "empty"
-    if _FEED.match(head):
+    if _FEED.match(head, _after_prologue(head)):
         return "feed"
-    if head[0] in "{[" and not re.search(r"<(?:html|body|p|div|article)\b", text[:20_000], re.IGNORECASE):
+    if head[0] in "{[" and not re.search(r"<(?:html|body|p|div|article)\b", head, re.IGNORECASE):
         return "not_html"
     return None if "<" in text else "not_html"
+
+
+def _after_prologue(head: str) -> int:
+    """Where comments and processing instructions at the beginning end."""
+    at = 0
+    while opened := next((pair for pair in _PROLOGUE if head.startswith(pair[0], at)), None):
+        opening, closing = opened
+        end = head.find(closing, at + len(opening))
+        if end < 0:
+            break
+        at = end + len(closing)
+        while at < len(head) and head[at] in _BLANKS:
+            at += 1
+    return at
 
 
 def by_content(

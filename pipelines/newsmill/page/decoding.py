@@ -17,6 +17,7 @@ import brotli
 import zstandard
 from charset_normalizer import from_bytes
 
+from newsmill import strings
 from newsmill.config import InputConfig
 from newsmill.errors import Code, Rejected
 
@@ -247,11 +248,16 @@ def codec_of(name: str | None) -> str | None:
 def _finished(text: str, charset: str, declared: str | None, *marks: str, utf8: bytes | None = None) -> Text:
     """Clean text of what no page means: NUL and other controls, lone surrogates, repaired mojibake marked."""
     utf8 = text.encode("utf-8", "surrogatepass") if utf8 is None else utf8
-    if _may_have_controls(utf8):
-        text = _CONTROLS.sub(_control, text)
-        utf8 = text.encode()
-    claimed = codec_of(declared)
     found = list(marks)
+    cleaned = text
+    if _may_have_controls(utf8):
+        cleaned = _CONTROLS.sub(_control, cleaned)
+    if "&#" in cleaned:
+        cleaned = _REFERENCES.sub(_reference, cleaned)
+    cleaned = strings.stream_safe(cleaned)
+    if cleaned is not text:
+        text, utf8 = cleaned, cleaned.encode()
+    claimed = codec_of(declared)
     if claimed is not None and claimed != charset and "charset-guessed" not in found:
         found.append("charset-corrected")
     if _may_be_mojibake(text) and len(_MOJIBAKE.findall(text[:200_000])) > 5:
@@ -265,11 +271,21 @@ def _finished(text: str, charset: str, declared: str | None, *marks: str, utf8: 
 
 
 _CONTROLS: Final = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+    f"(?:[\x00-\x08\x0b\x0c\x0e-\x1f\x7f{strings.TURNING}\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+    "|[\x80-\x84\x86-\x9f])+"
 )
+_REFERENCES: Final = re.compile(
+    r"&#(?:0*(?:[0-8]|1[1-9]|2[0-9]|3[01]|11|12[7-9]|1[345]\d|823[4-8]|829[4-7]|5529[6-9]|55[3-9]\d\d"
+    r"|56\d{3}|57[0-2]\d\d|573[0-3]\d|5734[0-3])(?!\d)"
+    r"|x0*(?:[0-8bcef]|1[0-9a-f]|7f|[89][0-9a-f]|202[a-e]|206[6-9]|d[89a-f][0-9a-f]{2})(?![0-9a-f])"
+    r"|\d{8}\d*|x[0-9a-f]{7}[0-9a-f]*);?",
+    re.IGNORECASE,
+)
+"""Character references that stand for what `_CONTROLS` takes out, and for no character at all."""
 _ASCII_CONTROLS: Final = bytes(n for n in range(128) if _CONTROLS.match(chr(n)))
 _C1_ENCODED: Final = re.compile(rb"\xc2[\x80-\x84\x86-\x9f]")
-_C1: Final = {n: bytes([n]).decode("cp1252", "replace") for n in range(0x80, 0xA0)}
+_TURNING_ENCODED: Final = re.compile(rb"\xe2(?:\x80[\xaa-\xae]|\x81[\xa6-\xa9])")
+_C1: Final = {chr(n): bytes([n]).decode("cp1252", "ignore") for n in range(0x80, 0xA0) if n != 0x85}
 
 
 def _may_be_mojibake(text: str) -> bool:
@@ -284,16 +300,19 @@ def _may_have_controls(utf8: bytes) -> bool:
     if utf8.isascii():
         return False
     odd = 0xED in utf8 or (0xEF in utf8 and (b"\xef\xb7" in utf8 or b"\xef\xbf" in utf8))
-    return odd or _C1_ENCODED.search(utf8) is not None
+    return odd or _C1_ENCODED.search(utf8) is not None or _TURNING_ENCODED.search(utf8) is not None
 
 
 def _control(match: re.Match[str]) -> str:
     """C1 controls are Windows-1252 characters in disguise; everything else goes."""
-    code = ord(match.group())
-    if 0x80 <= code <= 0x9F:
-        character = _C1[code]
-        return "" if character == "\ufffd" else character
-    return ""
+    return "".join([_C1.get(character, "") for character in match.group()])
+
+
+def _reference(match: re.Match[str]) -> str:
+    """The same for a character reference."""
+    digits = match.group()[2:].rstrip(";").lstrip("0")
+    code = int(digits[1:], 16) if digits[:1] in ("x", "X") else int(digits or "0") if len(digits) < 8 else 0
+    return bytes([code]).decode("cp1252", "ignore") if 0x80 <= code <= 0x9F else ""
 
 
 def _repaired(text: str) -> str | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 
+from newsmill import strings
 from newsmill.page.urls import article_id, registrable_domain, trusted_canonical, url_key
 from newsmill.records import Draft, Language, Micros, Page, RawPage, SourceRecord
 
@@ -42,7 +42,5 @@ def content_hash(title: str | None, body: str) -> str:
     >>> content_hash("A  title", "One.") == content_hash("a title", "one.\\n")
     True
     """
-    folded = (
-        " ".join(unicodedata.normalize("NFKC", text).casefold().split()) for text in (title or "", body)
-    )
+    folded = (" ".join(strings.nfkc(text).casefold().split()) for text in (title or "", body))
     return hashlib.blake2b("\n".join(folded).encode(), digest_size=16).hexdigest()

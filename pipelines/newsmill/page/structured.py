@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from newsmill import strings
 from newsmill.page.document import Element
 
 Node = dict[str, Any]
@@ -26,9 +26,9 @@ ARTICLE_TYPES: Final = frozenset(
 )
 _LONGEST: Final = 2_000_000
 _MOST_NODES: Final = 20_000
-_WRAPPING = re.compile(
-    r"^\s*(?:<!--|//\s*<!\[CDATA\[|/\*\s*<!\[CDATA\[\s*\*/|<!\[CDATA\[)|(?:-->|//\s*\]\]>|/\*\s*\]\]>\s*\*/|\]\]>)\s*;?\s*$"
-)
+_OPENING = re.compile(r"<!--|//\s*<!\[CDATA\[|/\*\s*<!\[CDATA\[\s*\*/|<!\[CDATA\[")
+_CLOSING = re.compile(r"(?:-->|(?://\s*)?\]\]>|/\*\s*\]\]>\s*\*/)\Z")
+_CLOSING_WINDOW = 100  # characters at the end in which a closing is looked for
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 
 
@@ -80,8 +80,7 @@ def text(value: Any) -> str | None:
         value = str(value)
     if not isinstance(value, str):
         return None
-    cleaned = " ".join(html.unescape(value).split())
-    return cleaned or None
+    return " ".join(strings.line(strings.unescaped(value)).split()) or None
 
 
 def texts(value: Any) -> list[str]:
@@ -96,8 +95,8 @@ def links(value: Any) -> list[str]:
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, dict):
             item = item.get("url") or item.get("contentUrl") or item.get("@id")
-        if isinstance(item, str) and item.strip():
-            found.append(item.strip())
+        if isinstance(item, str) and (link := strings.line(item).strip()):
+            found.append(link)
     return found
 
 
@@ -114,13 +113,23 @@ def truth(value: Any) -> bool | None:
 def _parsed(source: str) -> Any:
     if len(source) > _LONGEST:
         return None
-    source = _WRAPPING.sub("", source.strip()).strip().rstrip(";")
+    source = _unwrapped(source.strip()).rstrip(";")
     for attempt in (source, _TRAILING_COMMA.sub(r"\1", source)):
         try:
             return json.loads(attempt, strict=False)
         except (ValueError, RecursionError):
             continue
     return None
+
+
+def _unwrapped(source: str) -> str:
+    """The source without the comment or CDATA marks around it."""
+    if opening := _OPENING.match(source):
+        source = source[opening.end() :].lstrip()
+    source = source.rstrip("; \t\r\n")
+    if closing := _CLOSING.search(source, max(0, len(source) - _CLOSING_WINDOW)):
+        source = source[: closing.start()].rstrip()
+    return source
 
 
 def _objects(value: Any, most: int) -> Iterator[Node]:

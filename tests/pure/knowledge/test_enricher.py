@@ -213,7 +213,7 @@ def test_plugin_that_is_not_there_is_told() -> None:
 
 def test_columns_are_those_of_the_record(enricher: Enricher) -> None:
     fields = set(enricher.enrich_text("", language="en").__struct_fields__)
-    assert set(COLUMNS) == fields - {"versions"}
+    assert set(COLUMNS) == fields - {"versions", "marks"}
 
 
 def test_links_keep_their_precision_on_news(enricher: Enricher, shared: Path) -> None:

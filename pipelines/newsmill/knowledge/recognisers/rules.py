@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from newsmill.knowledge.bounds import MOST_CHARACTERS
 from newsmill.knowledge.names import fold
 from newsmill.knowledge.recognisers import evidence
 from newsmill.knowledge.recognisers.cues import common_words, cues, first_names, is_common
@@ -19,9 +20,6 @@ from newsmill.knowledge.recognisers.document import Guess, resolve
 from newsmill.knowledge.recognisers.recogniser import Names
 from newsmill.knowledge.recognisers.words import Word, runs, split
 from newsmill.knowledge.spans import Span
-
-MOST_CHARACTERS = 100_000
-"""Characters of a text that are read: more than any article has."""
 
 LEAST_ENGLISH = 0.8
 """Evidence that a name needs in English."""
@@ -54,7 +52,7 @@ class Rules:
         self._names = names
 
     def recognise(self, text: str, language: str) -> list[Span]:
-        """Names in the first `MOST_CHARACTERS` of `text`, by start, without overlap."""
+        """Names in the first `bounds.MOST_CHARACTERS` of `text`, by start, without overlap."""
         guesses = self.guesses(text, language)
         if language == "en":
             return resolve(text, guesses, least=LEAST_ENGLISH)

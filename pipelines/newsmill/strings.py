@@ -1,0 +1,121 @@
+"""What may stand in a string, wherever it comes from: pages, envelopes, structured data, error messages.
+
+Two rules, and one way to apply them to a whole record:
+
+- `line`: a field. No control characters, no lone surrogates, no noncharacters, no characters that turn the
+  direction of what is printed around them; line breaks and tabs become one blank.
+- `prose`: a text. The same, but it keeps its line breaks.
+
+Both also break runs of marks, so that no later step pays for them (`stream_safe`).
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import msgspec
+import regex
+
+R = TypeVar("R", bound=msgspec.Struct)
+
+UNPRINTABLE: Final = (
+    "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufeff\ufff9-\ufffb\ufffe\uffff"
+)
+"""Controls without those that part lines, lone surrogates, noncharacters and marks of annotations."""
+
+TURNING: Final = "\u202a-\u202e\u2066-\u2069"
+"""Bidirectional embeddings, overrides and isolates: they act on what stands beside the field."""
+
+_BREAKS: Final = "\x0b\x0c\x1c-\x1f\x85\u2028\u2029"
+_OUT: Final = re.compile(f"[{UNPRINTABLE}{TURNING}]+")
+_TO_BLANK: Final = re.compile(f"[\t\n\r{_BREAKS}]+")
+_TO_BREAK: Final = re.compile(f"\r\n?|[{_BREAKS}]")
+_BLANKS: Final = re.compile(" {2,}")
+_MARK: Final = r"[[^\p{ccc=0}]\u0f73\u0f75\u0f81\uff9e\uff9f]"
+_LONG_RUN: Final = regex.compile(f"{_MARK}{{30}}(?={_MARK})", regex.VERSION1)
+_JOINER: Final = "\u034f"
+_PROSE_FIELDS: Final = frozenset(("body", "message", "stack"))
+_REFERENCE: Final = re.compile(r"&#[xX]?[0-9a-fA-F]{9,};?")
+
+
+def line(text: str) -> str:
+    """A string that may be a field: printed anywhere, it changes nothing but its own place.
+
+    >>> line("Fuel\\x1b]0;x\\x07 taxes\\nrise")
+    'Fuel]0;x taxes rise'
+    """
+    if text.isprintable():
+        return text if text.isascii() else stream_safe(text)
+    cleaned = _TO_BLANK.sub(" ", _OUT.sub("", text))
+    if cleaned != text:
+        cleaned = _BLANKS.sub(" ", cleaned).strip()
+    return stream_safe(cleaned)
+
+
+def prose(text: str) -> str:
+    """A string that may be a text of several lines, which are parted by `\\n` alone."""
+    if text.isprintable():
+        return text if text.isascii() else stream_safe(text)
+    return stream_safe(_TO_BREAK.sub("\n", _OUT.sub("", text)).replace("\t", " "))
+
+
+def in_place(text: str) -> str:
+    """A text whose offsets others count: what may not stand in it becomes U+FFFD, one for one."""
+    return text if text.isprintable() else _ANY_OUT.sub("\ufffd", text)
+
+
+_ANY_OUT: Final = re.compile(f"[{UNPRINTABLE}]")
+
+
+def cleaned(record: R) -> R:
+    """A record whose strings, however deep, keep their rules: `prose` for texts, `line` for all else."""
+    changed = {
+        name: new
+        for name in record.__struct_fields__
+        if (new := _cleaned(old := getattr(record, name), prose if name in _PROSE_FIELDS else line)) != old
+    }
+    return msgspec.structs.replace(record, **changed) if changed else record
+
+
+def _cleaned(value: Any, rule: Callable[[str], str]) -> Any:
+    if type(value) is str:
+        return rule(value)
+    if isinstance(value, msgspec.Struct):
+        return cleaned(value)
+    if isinstance(value, tuple):
+        return tuple(_cleaned(item, rule) for item in value)
+    if isinstance(value, dict):
+        return {
+            line(key) if isinstance(key, str) else key: _cleaned(item, rule) for key, item in value.items()
+        }
+    return value
+
+
+def stream_safe(text: str) -> str:
+    """A text without long runs of marks, in Unicode's Stream-Safe Text Format (UAX 15, D4).
+
+    After 30 characters that are no starters a combining grapheme joiner is put in. Nothing is lost, and what
+    sorts the marks of a run, as normalisation does, has at most 30 to sort.
+    """
+    return text if text.isascii() else _LONG_RUN.sub(_joined, text)
+
+
+def _joined(match: regex.Match[str]) -> str:
+    return f"{match[0]}{_JOINER}"
+
+
+def nfkc(text: str) -> str:
+    """A text in normal form NFKC, at a cost that is linear in it (CPython's own is not)."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", stream_safe(text))
+
+
+def unescaped(text: str) -> str:
+    """A text with HTML's character references resolved; numbers that no character has are left out.
+
+    `html.unescape` alone fails where a number has more digits than Python converts.
+    """
+    return html.unescape(_REFERENCE.sub("", text)) if "&" in text else text

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint check lock system soak
+.PHONY: help setup demo test lint check lock system soak kb
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -16,7 +16,6 @@ $(READY): requirements.lock setup.py
 	$(BIN)/pip install --quiet --disable-pip-version-check "uv>=0.9"
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
-	$(BIN)/newsmill kb build
 	@touch $@
 
 demo: setup ## run the main job on the sample pages: Kafka to Parquet, with a query at the end
@@ -31,6 +30,9 @@ test: setup system ## run all tests and doctests
 
 soak: setup ## kill the lake's writer hundreds of times: KILLS=500 SEED=1 SEEDS=5; the last line is the verdict
 	$(BIN)/python benchmarks/soak.py --kills $(or $(KILLS),500) --seed $(or $(SEED),1) --seeds $(or $(SEEDS),5)
+
+kb: setup ## build the knowledge base that comes with newsmill anew
+	$(BIN)/newsmill kb build pipelines/newsmill/knowledge/data/base --from-packages
 
 lint: setup ## ruff and mypy
 	$(BIN)/ruff format --check .

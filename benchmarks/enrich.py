@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from newsmill.config import EnrichConfig
-from newsmill.knowledge import name_suggestion_index, packages
+from newsmill.knowledge import name_suggestion_index, packages, territories
 from newsmill.knowledge.default import knowledge_base
 from newsmill.knowledge.document import Document
 from newsmill.knowledge.enricher import Enricher
+from newsmill.knowledge.entries import data
 from newsmill.knowledge.gazetteer import Gazetteer
 from newsmill.knowledge.recognisers import Rules
 from newsmill.knowledge.topics import Topics
@@ -206,8 +207,8 @@ def cap(evaluation: Path, name: str, known: set[str], packaged: set[str]) -> dic
 
 def ids() -> tuple[set[str], set[str]]:
     """The Wikidata ids of the knowledge base, and those of packages alone."""
-    packaged = {f"Q{o.qid}" for o in name_suggestion_index.read(packages.data("organisations.tsv.gz"))}
-    packaged |= {q for t in packages.get_territories() if t.qid for q in (t.qid, *t.other_qids)}
+    packaged = {f"Q{o.qid}" for o in name_suggestion_index.read(data("organisations.tsv.gz"))}
+    packaged |= {qid for territory in territories.read()[0].values() for qid in territory.qids}
     return {f"Q{e.qid}" for e in packages.entries() if e.qid}, packaged
 
 

@@ -3,7 +3,7 @@
 Set: `conllpp` (tokenised news of 2020 in CoNLL++'s annotation, 52 texts). F1 is strict: same bounds and
 same type. Times are CPU time in one process; the ratio is to the rules with the gazetteer.
 
-Usage: python benchmarks/recognisers.py --kb FOLDER [--json]     (`newsmill kb build FOLDER` makes one)
+Usage: python benchmarks/recognisers.py --kb FOLDER [--json]
 """
 
 from __future__ import annotations

@@ -255,6 +255,6 @@ def _contradictions(config: Config, origins: Mapping[Path_, str]) -> list[str]:
     if config.enrich.kb is not None and not config.enrich.kb.is_dir():
         where = origins.get(("enrich", "kb"), "configuration")
         problems.append(
-            f"{where}: enrich.kb: no such folder: {config.enrich.kb}; `newsmill kb build` makes one"
+            f"{where}: enrich.kb: no such folder: {config.enrich.kb}; `newsmill kb build --add` makes one"
         )
     return problems

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -12,38 +14,49 @@ from rich.console import Console
 from rich.table import Table
 
 from newsmill.cli.options import Json
+from newsmill.errors import ConfigError
 from newsmill.knowledge import build as builder
-from newsmill.knowledge import default, name_suggestion_index, packages
+from newsmill.knowledge import default, name_suggestion_index, territories
+from newsmill.knowledge.entries import user_entries
+from newsmill.knowledge.extend import extend
 from newsmill.knowledge.gazetteer import Gazetteer
 
 app = typer.Typer(help="Build and show knowledge bases: who and what can be named.", no_args_is_help=True)
 
 _Folder = Annotated[
     Path | None,
-    typer.Argument(help="Folder of the knowledge base; the default one of this machine if absent."),
+    typer.Argument(help="Folder of the knowledge base; the one that comes with newsmill if absent."),
 ]
 
 
 @app.command()
 def build(
-    folder: _Folder = None,
+    folder: Annotated[Path, typer.Argument(help="Where to write; an earlier knowledge base is replaced.")],
     add: Annotated[
         list[Path] | None, typer.Option(help="YAML or CSV file with entities of your own; may be repeated.")
     ] = None,
+    from_packages: Annotated[
+        bool,
+        typer.Option(
+            help="Build from the packages of newsmill[kb-build], not from what comes with newsmill."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Build a knowledge base from the installed packages, newsmill's own tables and your files.
+    """Build a knowledge base: the one that comes with newsmill, and entities of your own.
 
-    Your own entities come first: where one has the id of a packaged entity, its name, type and place win.
+    Your own entities come first: where one has the id of another entity, its name, type and place win.
     """
+    if not add and not from_packages:
+        raise ConfigError("nothing to build: name files of your own with --add")
     started = time.monotonic()
-    if folder is None and not add:
-        folder = default.knowledge_base()
+    own = user_entries(add or ())
+    sources = {str(path): "own" for path in add or ()}
+    if from_packages:
+        packages = _packages()
+        builder.build([*own, *packages.entries()], folder, sources=packages.versions() | sources)
     else:
-        own = packages.user_entries(add or ())
-        folder = folder or default.cache_folder() / "kb-own"
-        sources = packages.versions() | {str(path): "own" for path in add or ()}
-        builder.build([*own, *packages.entries()], folder, sources=sources)
+        extend(default.knowledge_base(), own, folder, sources=sources)
     about = _about(folder) | {"seconds": round(time.monotonic() - started, 1)}
     if as_json:
         typer.echo(json.dumps(about))
@@ -52,6 +65,15 @@ def build(
         f"{folder}: {about['entities']:,} entities under {about['names']:,} names, {about['megabytes']} MB, "
         f"version {about['version']}"
     )
+
+
+def _packages() -> ModuleType:
+    try:
+        return import_module("newsmill.knowledge.packages")
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"{error.name} is not installed; pip install 'newsmill[kb-build]' brings it"
+        ) from None
 
 
 @app.command()
@@ -94,9 +116,19 @@ def condense(
     package: Annotated[Path, typer.Argument(help="Unpacked npm package name-suggestion-index.")],
 ) -> None:
     """Rewrite the table of organisations that ships with newsmill (for its maintainers)."""
-    target = Path(packages.__file__).parent / "data" / "organisations.tsv.gz"
-    target.write_bytes(name_suggestion_index.condense(package))
-    typer.echo(f"{target}: {target.stat().st_size:,} bytes")
+    _write("organisations.tsv.gz", name_suggestion_index.condense(package))
+
+
+@app.command(hidden=True)
+def condense_territories() -> None:
+    """Rewrite the table of territories that ships with newsmill from rigour (for its maintainers)."""
+    _write(territories.TABLE, territories.condense().encode())
+
+
+def _write(table: str, content: bytes) -> None:
+    target = default.knowledge_base().parent / table
+    target.write_bytes(content)
+    typer.echo(f"{target}: {len(content):,} bytes")
 
 
 def _about(folder: Path) -> dict[str, object]:

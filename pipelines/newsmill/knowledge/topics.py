@@ -18,8 +18,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from newsmill.knowledge.document import Document
+from newsmill.knowledge.entries import data
 from newsmill.knowledge.names import fold
-from newsmill.knowledge.packages import data
 
 LEAST = 3.0
 """The least score of a topic. Higher is surer and rarer; docs/quality/enrichment.md has both."""

@@ -8,7 +8,7 @@ from newsmill.knowledge.gazetteer import Gazetteer
 
 @pytest.fixture(scope="session")
 def kb() -> Gazetteer:
-    """The default knowledge base, built where this machine has none yet."""
+    """The knowledge base that comes with newsmill."""
     return Gazetteer.open(knowledge_base())
 
 

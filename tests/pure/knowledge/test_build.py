@@ -4,8 +4,8 @@ import pytest
 
 from newsmill.errors import ConfigError
 from newsmill.knowledge.build import build
+from newsmill.knowledge.entries import Entry, user_entries
 from newsmill.knowledge.gazetteer import Gazetteer
-from newsmill.knowledge.packages import Entry, user_entries
 
 
 def city(name: str, weight: float = 1e5, **more: object) -> Entry:
@@ -49,7 +49,7 @@ def test_build_replaces_a_knowledge_base_and_leaves_nothing_beside_it(tmp_path: 
 
 
 def test_open_names_the_missing_file_when_the_folder_is_no_knowledge_base(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"names\.marisa is missing; `newsmill kb build`"):
+    with pytest.raises(ConfigError, match=r"names\.marisa is missing; `newsmill kb build --add`"):
         Gazetteer.open(tmp_path)
 
 

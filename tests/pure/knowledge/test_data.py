@@ -1,8 +1,8 @@
 import re
 
 from newsmill.knowledge import name_suggestion_index
+from newsmill.knowledge.entries import data, english_words, table
 from newsmill.knowledge.names import key
-from newsmill.knowledge.packages import _yaml, data, english_words
 
 FILES = ("people.yaml", "bodies.yaml")
 
@@ -10,7 +10,7 @@ FILES = ("people.yaml", "bodies.yaml")
 def curated() -> dict[str, tuple[str, list[str]]]:
     found = {}
     for file in FILES:
-        for rows in _yaml(file).values():
+        for rows in table(file).values():
             for name, qid, _, *more in rows:
                 if qid:
                     found[qid] = (name, more[0] if more else [])
@@ -20,11 +20,11 @@ def curated() -> dict[str, tuple[str, list[str]]]:
 def test_no_wikidata_id_stands_for_two_curated_entities() -> None:
     seen: dict[str, str] = {}
     for file in FILES:
-        for rows in _yaml(file).values():
+        for rows in table(file).values():
             for name, qid, *_ in rows:
                 if qid:
                     assert seen.setdefault(qid, name) == name, qid
-    places = [q for names in _yaml("cities.yaml").values() for q in names.values()]
+    places = [q for names in table("cities.yaml").values() for q in names.values()]
     ids = [q[0] if isinstance(q, list) else q for q in places]
     assert len(ids) == len(set(ids))
     assert not set(ids) & set(seen)
@@ -47,10 +47,10 @@ def test_curated_ids_agree_with_the_name_suggestion_index() -> None:
 
 
 def test_points_of_the_tables_are_on_the_globe() -> None:
-    rows = [row for rows in _yaml("regions.yaml").values() for row in rows]
+    rows = [row for rows in table("regions.yaml").values() for row in rows]
     points = [(row[2], row[3]) for row in rows]
-    points += [tuple(c["point"]) for c in _yaml("countries.yaml").values() if c and "point" in c]
-    points += [tuple(c["point"]) for c in _yaml("divisions.yaml").values() if c and "point" in c]
+    points += [tuple(c["point"]) for c in table("countries.yaml").values() if c and "point" in c]
+    points += [tuple(c["point"]) for c in table("divisions.yaml").values() if c and "point" in c]
     assert all(-90 <= lat <= 90 and -180 <= lon <= 180 for lat, lon in points)
 
 

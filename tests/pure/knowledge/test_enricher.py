@@ -13,8 +13,8 @@ from newsmill.errors import ConfigError
 from newsmill.knowledge.build import build
 from newsmill.knowledge.document import Document
 from newsmill.knowledge.enricher import Enricher
+from newsmill.knowledge.entries import user_entries
 from newsmill.knowledge.gazetteer import Gazetteer
-from newsmill.knowledge.packages import user_entries
 from newsmill.knowledge.steps import COLUMNS, steps
 from newsmill.records import Entity
 

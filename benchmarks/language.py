@@ -1,9 +1,11 @@
 """Accuracy, cost and size of language detection: langdetect, its arbiter, and newsmill's `detect`.
 
-Sets: `lingua` (single sentences in 75 languages, no page around them) and `fundus_pages` (news pages,
-read by `read_page`, with their lang attribute). Times are CPU time and given as ratios to langdetect over
-the whole text, in the same process; `same` is the share of long texts for which langdetect says the same
-of the sample as of the whole text. lingua-language-detector is measured where it is installed.
+Sets: `lingua` (single sentences in 75 languages, no page around them), `ntrex` by kind (headlines, sentences
+and paragraphs of news in 96 languages, and `mixed`: a short text between English lines of a site) and
+`fundus_pages` (news pages, read by `read_page`, with their lang attribute). Times are CPU time and given as
+ratios to langdetect over the whole text, in the same process; `same` is the share of long texts for which
+langdetect says the same of the sample as of the whole text. lingua-language-detector is measured where it
+is installed.
 
 Usage: python benchmarks/language.py [--json]
 """
@@ -32,6 +34,7 @@ from newsmill.page.analysis import read_page
 from newsmill.records import NotArticle, Position, RawPage
 
 LONG = 2_000
+NTREX = {"headlines": "head", "sentences": "sent", "paragraphs": "para", "mixed": "mixed"}
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,15 @@ def rows(path: Path) -> list[dict[str, Any]]:
 def sentences(folder: Path) -> list[Text]:
     gold = {row["id"]: row["lang"] for row in rows(folder / "gold/lingua.jsonl")}
     return [Text(row["text"], None, gold[row["id"]]) for row in rows(folder / "texts/lingua.jsonl")]
+
+
+def ntrex(folder: Path, kind: str) -> list[Text]:
+    gold = {row["id"]: row["lang"] for row in rows(folder / "gold/ntrex.jsonl") if row["kind"] == kind}
+    return [
+        Text(row["text"], None, gold[row["id"]])
+        for row in rows(folder / "texts/ntrex.jsonl")
+        if row["id"] in gold
+    ]
 
 
 def pages(folder: Path) -> list[Text]:
@@ -102,7 +114,7 @@ def lingua_whole() -> Callable[[Text], str]:
 
 
 def sample(text: Text) -> str:
-    return " ".join(language._windows(language._prose(text.text[: language.LOOKED_AT])))
+    return " ".join(cut for cut, _ in language._windows(language._body(text.text[: language.LOOKED_AT])))
 
 
 def timed(detect: Callable[[Text], str], texts: Sequence[Text]) -> tuple[list[str], float]:
@@ -138,7 +150,9 @@ def measure(folder: Path) -> dict[str, Any]:
     report: dict[str, Any] = {
         "megabytes": {"langdetect": round(langdetect_mb), "py3langid": round(arbiter_mb)}
     }
-    for name, texts in (("lingua", sentences(folder)), ("fundus_pages", pages(folder))):
+    sets = {"lingua": sentences(folder), "fundus_pages": pages(folder)}
+    sets |= {f"ntrex {name}": ntrex(folder, kind) for name, kind in NTREX.items()}
+    for name, texts in sets.items():
         base = 0.0
         answered: dict[str, list[str]] = {}
         table = {}
@@ -177,8 +191,9 @@ def main() -> None:
         print(json.dumps(report))
         return
     print("resident MB:", report["megabytes"])
-    for name in ("lingua", "fundus_pages"):
-        found = report[name]
+    for name, found in report.items():
+        if name == "megabytes":
+            continue
         print(f"\n{name}: {found['texts']} texts; langdetect's answer is the same: {found['same']}")
         print(f"{'':28}{'accuracy':>10}{'wrong':>8}{'und':>8}{'ms':>8}{'ratio':>8}")
         for detector, row in found["detectors"].items():

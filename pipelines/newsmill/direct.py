@@ -19,7 +19,6 @@ from typing import Any, Protocol
 
 import apache_beam as beam
 import pyarrow as pa
-import pyarrow.parquet as pq
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment, python_sdk_capabilities
@@ -27,6 +26,7 @@ from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment, p
 from newsmill.config import Config, OnDataLoss
 from newsmill.copies.index import CopyIndex
 from newsmill.errors import DataLoss, Transient
+from newsmill.lake import files as data_files
 from newsmill.lake.files import DataFile
 from newsmill.lake.lake import Batch, Lake
 from newsmill.page.blocks import RULE as STANDING_TEXT
@@ -468,15 +468,13 @@ def summary_of(files: Sequence[DataFile]) -> Summary:
     total = Summary(batches=1, files=len(files), file_bytes=sum(file.bytes for file in files))
     for file in files:
         if file.table == "fate":
-            rows = pq.read_table(
-                file.path, columns=["fate", "reason", "bytes"], partitioning=None
-            ).to_pylist()
+            rows = data_files.read(file, ["fate", "reason", "bytes"]).to_pylist()
             total.fates.update(row["fate"] for row in rows)
             total.reasons.update((row["fate"], row["reason"]) for row in rows if row["reason"])
             size = sum(row["bytes"] or 0 for row in rows)
             total = replace(total, records=total.records + len(rows), bytes=total.bytes + size)
         elif file.table == "articles":
-            rows = pq.read_table(file.path, columns=["lang", "duplicate"], partitioning=None).to_pylist()
+            rows = data_files.read(file, ["lang", "duplicate"]).to_pylist()
             total.languages.update(row["lang"] for row in rows)
             total.copies.update(
                 row["duplicate"]["copy_type"] for row in rows if row["duplicate"]["is_duplicate"]

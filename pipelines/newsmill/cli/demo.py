@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import shutil
 import time
@@ -122,6 +123,7 @@ def _summary(total: Summary, again: Summary, seconds: float) -> None:
 def _query(config: Config) -> None:
     import duckdb
 
-    articles = Path(config.lake.path, "articles", "data", "**", "*.parquet")
+    folder = glob.escape(str(Path(config.lake.path, "articles", "data"))).replace("'", "''")
+    articles = f"{folder}/**/*.parquet"
     answer = duckdb.sql(f"WITH articles AS (FROM read_parquet('{articles}')) {QUERY}")
     typer.echo(f"$ duckdb\nD WITH articles AS (FROM read_parquet('{articles}'))\n  {QUERY};\n{answer}")

@@ -94,10 +94,14 @@ def broker_problems(config: Config) -> list[str]:
 
 def lake_problems(config: Config) -> list[str]:
     """Why the lake can't be written; nothing if it can."""
-    path = config.lake.path
-    if "://" in path and not path.startswith("file://"):
+    from newsmill.lake import locations
+
+    if problem := locations.problem(config.lake.path):
+        return [f"lake.path: {config.lake.path}: {problem}"]
+    local = locations.local_path(config.lake.path)
+    if local is None:
         return []
-    folder = Path(path.removeprefix("file://")).absolute()
+    folder = Path(local).absolute()
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     if not folder.is_dir():

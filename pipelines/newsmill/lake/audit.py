@@ -224,7 +224,7 @@ def _hint_problems(root: str, table: TableEvidence) -> list[str]:
     folder = f"{root}/{table.name}/metadata"
     try:
         version = content(f"{folder}/version-hint.text").decode()
-        hinted = json.loads(content(f"{folder}/{version}.metadata.json"))
+        hinted = json.loads(content(f"{folder}/{'v' * version.isdecimal()}{version}.metadata.json"))
     except (OSError, ValueError) as error:
         return [str(error)]
     return [] if hinted["table-uuid"] == table.metadata["table-uuid"] else [version]
@@ -284,10 +284,11 @@ def _check_orphans(evidence: LakeEvidence, report: Report) -> None:
     filesystem, root = place(evidence.root)
     report.checked.append("C5")
     for name, table in evidence.tables.items():
+        named = {place(uri)[1] for uri in table.named}
         selector = pyarrow.fs.FileSelector(f"{root}/{name}", recursive=True, allow_not_found=True)
         for found in filesystem.get_file_info(selector):
-            uri = evidence.root + found.path[len(root) :]
-            if found.is_file and uri.endswith((".parquet", ".avro", ".json")) and uri not in table.named:
+            ours = found.is_file and found.path.endswith((".parquet", ".avro", ".json"))
+            if ours and found.path not in named:
                 report.orphans += 1
                 report.orphan_bytes += found.size
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pyiceberg.table import Table
 
 from newsmill.errors import ConfigError, LakeError
-from newsmill.lake import files, replacing
+from newsmill.lake import files, hints, replacing
 from newsmill.lake.lake import pending_batch
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.storage import TEMPORARY, Listed
@@ -90,7 +90,8 @@ def named_files(tables: Tables, table: Table) -> set[str]:
     Raises:
         LakeError: A snapshot's manifests can't be read: what they name is unknown.
     """
-    named = {table.metadata_location, *(entry.metadata_file for entry in table.metadata.metadata_log)}
+    versions = {table.metadata_location, *(entry.metadata_file for entry in table.metadata.metadata_log)}
+    named = versions | {hints.second_name(version) for version in versions}
     read: set[str] = set()
     for snapshot in table.metadata.snapshots:
         named.add(snapshot.manifest_list)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import sqlite3
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
+from urllib.parse import quote
 
 import fastavro
 import pyarrow as pa
@@ -26,6 +28,8 @@ TABLES = ("fate", "articles", "cluster_events", "quarantine", "takedowns")
 """The ledger first: what other tables hold beyond it belongs to a commit under way."""
 
 _ADDED, _DELETED = 1, 2  # status of a manifest entry, Iceberg specification, "Manifest Entry Fields"
+
+_LOCAL = re.compile("file:(?://(?:localhost)?)?(?=/)")
 
 _TYPES = {
     "string": pa.string(),
@@ -108,15 +112,19 @@ def gather(lake: str) -> LakeEvidence:
     Raises:
         LakeError: It is no lake, or its metadata can't be read.
     """
-    root = lake.rstrip("/") if "://" in lake else "file://" + os.path.realpath(lake)
+    found = _LOCAL.match(lake)
+    local = found is not None or "://" not in lake
+    root = os.path.realpath(lake[found.end() :] if found else lake) if local else lake.rstrip("/")
     return LakeEvidence(root, {name: _table(root, name) for name in TABLES})
 
 
 def place(uri: str) -> tuple[Any, str]:
-    """The Arrow filesystem and the path of a URI."""
+    """The Arrow filesystem and the path of a URI, or of a path of this machine. Nothing in it is escaped."""
+    if found := _LOCAL.match(uri):
+        return _filesystem("file:///"), uri[found.end() :]
+    if uri.startswith("/"):
+        return _filesystem("file:///"), uri
     scheme, _, path = uri.partition("://")
-    if scheme == "file":
-        return _filesystem("file:///"), path
     bucket = path.split("/", 1)[0]
     return _filesystem(f"{scheme}://{bucket}"), path
 
@@ -140,7 +148,8 @@ def _table(root: str, name: str) -> TableEvidence:
         table = TableEvidence(name, json.loads(content(location)))
     except (OSError, ValueError) as error:
         raise LakeError(f"{location}: can't be read: {error}") from error
-    table.named = {location, *(entry["metadata-file"] for entry in table.metadata.get("metadata-log", []))}
+    versions = {location, *(entry["metadata-file"] for entry in table.metadata.get("metadata-log", []))}
+    table.named = versions | set(map(_numbered, versions))
     times = {s["snapshot-id"]: int(s["timestamp-ms"]) for s in table.snapshots}
     entries: dict[str, list[dict[str, Any]]] = {}
     for snapshot in table.snapshots:
@@ -176,21 +185,28 @@ def _table(root: str, name: str) -> TableEvidence:
 
 
 def _metadata_location(root: str, name: str) -> str:
-    catalog = f"{root.removeprefix('file://')}/catalog.db"
+    catalog = f"{root}/catalog.db"
     if os.path.exists(catalog):
-        with closing(sqlite3.connect(f"file:{catalog}?mode=ro", uri=True, timeout=60)) as connection:
-            row = connection.execute(
-                "SELECT metadata_location FROM iceberg_tables WHERE table_namespace = ? AND table_name = ?",
-                ("newsmill", name),
-            ).fetchone()
-        if row is None:
-            raise LakeError(f"{root}: has no table {name}")
-        return str(row[0])
+        address = f"file:{quote(catalog)}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=60)) as connection:
+            rows = connection.execute(
+                "SELECT metadata_location FROM iceberg_tables WHERE table_name = ?", (name,)
+            ).fetchall()
+        if len(rows) != 1:
+            raise LakeError(f"{root}: has {len(rows)} tables {name} in its catalog, not one")
+        return str(rows[0][0])
     try:
         version = content(f"{root}/{name}/metadata/version-hint.text").decode().strip()
     except OSError as error:
         raise LakeError(f"{root}: is no lake: {error}") from error
-    return f"{root}/{name}/metadata/{version}.metadata.json"
+    return f"{root}/{name}/metadata/{'v' * version.isdecimal()}{version}.metadata.json"
+
+
+def _numbered(version: str) -> str:
+    """The second name of a metadata file, for readers without a catalog: its number alone."""
+    folder, name = version.rsplit("/", 1)
+    number = name.split("-", 1)[0]
+    return f"{folder}/v{int(number)}.metadata.json" if number.isdecimal() else version
 
 
 def _avro(uri: str) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from newsmill.errors import LakeError
-from newsmill.lake import storage
+from newsmill.lake import locations, storage
 from newsmill.lake.schemas import SCHEMA_VERSION, TABLES, TableSchema
 from newsmill.lake.storage import Writable
 from newsmill.records import Micros, Record
@@ -27,7 +27,7 @@ class DataFile(Record, frozen=True, kw_only=True):
     """One immutable Parquet file; readers see it once it is committed."""
 
     table: str
-    path: str  # full URI, as Iceberg notes it; Arrow reads it as it is
+    path: str  # its location, as Iceberg notes it (see `locations`)
     rows: int
     bytes: int
     sha256: str
@@ -54,6 +54,12 @@ def write(root: str, table: str, rows: pa.Table, *, ingested_at: Micros) -> Data
     if pc.any(pc.not_equal(fitted["ingested_at"].cast(pa.int64()), ingested_at)).as_py():
         raise LakeError(f"{table}: rows of another batch than {ingested_at}")
     return publish(storage.at(root), schema, sort(schema, fitted), ingested_at=ingested_at)
+
+
+def read(file: DataFile, columns: Sequence[str]) -> pa.Table:
+    """Some columns of a file, wherever it is."""
+    filesystem, path = locations.place(file.path)
+    return pq.read_table(path, columns=list(columns), filesystem=filesystem, partitioning=None)
 
 
 def write_all(

@@ -22,7 +22,8 @@ import pyarrow.fs
 from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
 
 from newsmill import failpoints
-from newsmill.errors import LakeError
+from newsmill.errors import ConfigError, LakeError
+from newsmill.lake import locations
 
 TEMPORARY = "_temp"
 """Folder of unfinished files inside the lake; readers skip names that start with an underscore."""
@@ -85,6 +86,10 @@ class Storage(Protocol):
         """Put a small file in place of another, at once and durably."""
         ...
 
+    def copy(self, path: str, other: str) -> None:
+        """Give a file a second name, at once and durably, in place of what has that name."""
+        ...
+
     def walk(self, folder: str) -> Iterator[Listed]:
         """All files below a folder."""
         ...
@@ -95,10 +100,15 @@ class Storage(Protocol):
 
 
 def at(root: str) -> Storage:
-    """The storage at a folder or URI."""
-    if "://" in root and not root.startswith("file://"):
-        return ObjectStorage(root)
-    return LocalStorage(Path(root.removeprefix("file://")))
+    """The storage at a folder or URI.
+
+    Raises:
+        ConfigError: Nothing can be there: an unknown scheme, a name that tables can't be noted in.
+    """
+    if problem := locations.problem(root):
+        raise ConfigError(f"lake.path: {root}: {problem}")
+    path = locations.local_path(root)
+    return ObjectStorage(root) if path is None else LocalStorage(Path(path))
 
 
 class LocalStorage:
@@ -111,11 +121,11 @@ class LocalStorage:
 
     def uri(self, path: str) -> str:
         """See `Storage`."""
-        return f"file://{self.root}/{path}"
+        return locations.of_path(f"{self.root}/{path}")
 
     def path(self, uri: str) -> str:
         """See `Storage`."""
-        return _below(f"file://{self.root}/", uri)
+        return _below(f"{self.root}/", locations.local_path(uri) or uri)
 
     def publish(self, folder: str, suffix: str, write: Callable[[Writable], None]) -> Published:
         """See `Storage`."""
@@ -166,6 +176,17 @@ class LocalStorage:
             temporary.unlink(missing_ok=True)
         sync_folder(final.parent)
 
+    def copy(self, path: str, other: str) -> None:
+        """See `Storage`. A hard link: no byte is written twice."""
+        temporary = self._folder(TEMPORARY) / f"{uuid.uuid4().hex}.tmp"
+        final = self._folder(os.path.dirname(other)) / os.path.basename(other)
+        os.link(self.root / path, temporary)
+        try:
+            temporary.replace(final)
+        finally:
+            temporary.unlink(missing_ok=True)  # there where both were one file already
+        sync_folder(final.parent)
+
     def walk(self, folder: str) -> Iterator[Listed]:
         """See `Storage`."""
         for directory, _, names in os.walk(self.root / folder):
@@ -197,7 +218,7 @@ class ObjectStorage:
 
     def __init__(self, root: str) -> None:
         self._root = root.rstrip("/")
-        self._fs, self._prefix = pyarrow.fs.FileSystem.from_uri(self._root)
+        self._fs, self._prefix = locations.place(self._root)
 
     def uri(self, path: str) -> str:
         """See `Storage`."""
@@ -233,6 +254,10 @@ class ObjectStorage:
         with self._fs.open_output_stream(f"{self._prefix}/{path}") as stream:
             stream.write(content)
 
+    def copy(self, path: str, other: str) -> None:
+        """See `Storage`."""
+        self._fs.copy_file(f"{self._prefix}/{path}", f"{self._prefix}/{other}")
+
     def walk(self, folder: str) -> Iterator[Listed]:
         """See `Storage`."""
         selector = pyarrow.fs.FileSelector(f"{self._prefix}/{folder}", recursive=True, allow_not_found=True)
@@ -256,7 +281,7 @@ class DurableIO(PyArrowFileIO):
         """As for the data files: from the URI and the usual variables, endpoint included."""
         if scheme == "file":
             return super()._initialize_fs(scheme, netloc)
-        filesystem, _ = pyarrow.fs.FileSystem.from_uri(f"{scheme}://{netloc}")
+        filesystem, _ = locations.object_store(scheme, netloc or "")
         return filesystem
 
     def new_output(self, location: str) -> PyArrowFile:

@@ -7,16 +7,13 @@ for the commit as well.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.exceptions import (
@@ -46,16 +43,16 @@ from pyiceberg.table.update import (
 )
 from pyiceberg.table.update.snapshot import ExpireSnapshots
 from pyiceberg.transforms import HourTransform
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from newsmill import failpoints
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError, Transient
-from newsmill.lake import storage
+from newsmill.lake import hints, locations, storage
 from newsmill.lake.schemas import TABLES, TableSchema
 from newsmill.lake.storage import Storage
 
-NAMESPACE = "newsmill"
 LEDGER = "fate"
 """The table whose properties hold the lake's state, and which is committed last."""
 
@@ -71,7 +68,7 @@ _HOUR_FIELD = 1000  # Iceberg numbers partition fields from 1000
 
 _PROPERTIES = {
     "write.metadata.delete-after-commit.enabled": "true",
-    "write.metadata.previous-versions-max": "100",
+    "write.metadata.previous-versions-max": str(hints.KEPT_METADATA),
     "commit.manifest-merge.enabled": "true",
     "commit.manifest.min-count-to-merge": "30",
     "commit.retry.num-retries": "10",
@@ -101,9 +98,10 @@ class LiveFile:
 class Tables:
     """All tables of one lake."""
 
-    def __init__(self, catalog: Catalog, store: Storage) -> None:
+    def __init__(self, catalog: Catalog, store: Storage, namespace: str) -> None:
         self.store = store
         self._catalog = catalog
+        self._namespace = tuple(namespace.split("."))
 
     @classmethod
     def open(cls, config: LakeConfig) -> Tables:
@@ -114,14 +112,14 @@ class Tables:
             LakeError: A table's field ids are not those of this version, or of an earlier one.
         """
         store = storage.at(config.path)
-        tables = cls(_catalog(config, store), store)
+        tables = cls(_catalog(config, store), store, config.namespace)
         for schema in sorted(TABLES.values(), key=lambda schema: schema.name == LEDGER):
             tables._prepare(schema)
         return tables
 
     def load(self, name: str) -> Table:
         """The newest state of a table."""
-        return _patiently(lambda: self._catalog.load_table((NAMESPACE, name)))
+        return _patiently(lambda: self._catalog.load_table((*self._namespace, name)))
 
     def files(self, table: Table, *, after: int = 0) -> Iterator[LiveFile]:
         """The data files that readers of this state see.
@@ -185,27 +183,8 @@ class Tables:
             return table
 
     def point(self, table: Table) -> None:
-        """Point `version-hint.text` at a table's metadata, for readers that have no catalog.
-
-        Never back: under a lock, and only to a later version than the one it points to, or to another one
-        of the same number, which then is of a table that was begun and not made.
-        """
-        version = table.metadata_location.rsplit("/", 1)[1].removesuffix(".metadata.json")
-        self._point(table.name()[-1], version)
-
-    def _point(self, name: str, version: str) -> None:
-        hint = f"{name}/metadata/version-hint.text"
-        with _hint_lock(self.store, name) as locked:
-            known = self._read_hint(hint)
-            if locked and version != known and _number(version) >= _number(known):
-                self.store.replace(hint, version.encode())
-
-    def _read_hint(self, hint: str) -> str:
-        try:
-            with self.store.open(hint) as file:
-                return bytes(file.read()).decode()
-        except (FileNotFoundError, pa.ArrowInvalid):
-            return ""
+        """Let readers that have no catalog find a table's metadata: see `hints`."""
+        hints.point(self.store, table.name()[-1], self.store.path(table.metadata_location))
 
     def close(self) -> None:
         """Close connections to the catalog."""
@@ -233,8 +212,16 @@ class Tables:
             table = self.load(schema.name)
         except NoSuchTableError:
             table = self._create(schema)
+        self._check_here(table, schema.name)
         self.point(table)
         _evolve(self, table, schema)
+
+    def _check_here(self, table: Table, name: str) -> None:
+        if locations.local_path(table.location()) != locations.local_path(self.store.uri(name)):
+            raise LakeError(
+                f"{self.store.uri(name)}: the catalog has {'.'.join(table.name())} at {table.location()}: "
+                "this lake was copied or moved, or that is another lake's (lake.namespace keeps them apart)"
+            )
 
     def _create(self, schema: TableSchema) -> Table:
         """Make a table with our own field ids: `Catalog.create_table` would give it new ones.
@@ -257,15 +244,14 @@ class Tables:
             default_sort_order_id=UNSORTED_SORT_ORDER.order_id,
             properties=_PROPERTIES | {"write.data.path": f"{location}/data"} | _schema_properties(iceberg),
         )
-        version = f"00000-{metadata.table_uuid}"
-        name = f"{location}/metadata/{version}.metadata.json"
+        name = f"{location}/metadata/00000-{metadata.table_uuid}.metadata.json"
         io = storage.DurableIO(self._catalog.properties)
         ToOutputFile.table_metadata(metadata, io.new_output(name))
-        self._point(schema.name, version)
+        hints.point(self.store, schema.name, self.store.path(name))
         with suppress(NamespaceAlreadyExistsError, IntegrityError):  # another process was faster
-            self._catalog.create_namespace(NAMESPACE)
+            self._catalog.create_namespace(self._namespace)
         with suppress(TableAlreadyExistsError):
-            self._catalog.register_table((NAMESPACE, schema.name), name)
+            self._catalog.register_table((*self._namespace, schema.name), name)
         return self.load(schema.name)
 
 
@@ -411,32 +397,5 @@ def _catalog(config: LakeConfig, store: Storage) -> Catalog:
             "lake.catalog: is needed for an object store, e.g. {type: sql, uri: postgresql://…}"
         )
     storage.make_folders(store.root)
-    return load_catalog("newsmill", type="sql", uri=f"sqlite:///{store.root}/{CATALOG_FILE}", **io)
-
-
-def _number(version: str) -> int:
-    """How many changes of the table led to a metadata version; names begin with that. -1 for what is none."""
-    number = version.split("-", 1)[0]
-    return int(number) if number.isdecimal() else -1
-
-
-@contextmanager
-def _hint_lock(store: Storage, name: str) -> Iterator[bool]:
-    """Whether the right to write a table's hint was got. Object stores have none: one writer a lake."""
-    if not isinstance(store, storage.LocalStorage):
-        yield True
-        return
-    path = store.root / name / "metadata" / ".hint-lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, storage.FILE_MODE)
-    try:
-        for _ in range(50):
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                time.sleep(0.02)
-            else:
-                yield True
-                return
-        yield False  # its holder points to the newest state, or the next commit does
-    finally:
-        os.close(descriptor)
+    file = URL.create("sqlite", database=f"{store.root}/{CATALOG_FILE}")
+    return load_catalog("newsmill", type="sql", uri=file.render_as_string(hide_password=False), **io)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from urllib.parse import urlsplit
-
 import pyarrow.dataset
 import pyarrow.fs
 from pyiceberg.table import StaticTable
 
 from newsmill.errors import ConfigError, LakeError
+from newsmill.lake import locations
 from newsmill.lake.schemas import TABLES
 
 
@@ -20,7 +18,7 @@ def snapshot_of(lake: str, file: str) -> int | None:
         lake: Folder of the lake, or its URI.
         file: Path of a file of the lake, without the scheme.
     """
-    inside = file.split("/data/dt=")[0]
+    inside = file.rsplit("/data/dt=", 1)[0]
     for entry in _table(lake, inside.rsplit("/", 1)[1]).inspect.entries().to_pylist():
         if entry["data_file"]["file_path"].endswith(file):
             return int(entry["snapshot_id"])
@@ -44,8 +42,8 @@ def rows(lake: str, table: str) -> pyarrow.dataset.FileSystemDataset:
     if not uris:
         nowhere = pyarrow.fs.LocalFileSystem()
         return pyarrow.dataset.FileSystemDataset([], schema, pyarrow.dataset.ParquetFileFormat(), nowhere)
-    filesystem, _ = pyarrow.fs.FileSystem.from_uri(uris[0])
-    paths = [pyarrow.fs.FileSystem.from_uri(uri)[1] for uri in uris]
+    filesystem, _ = locations.place(uris[0])
+    paths = [locations.place(uri)[1] for uri in uris]
     try:
         return pyarrow.dataset.dataset(paths, schema=schema, filesystem=filesystem, format="parquet")
     except (FileNotFoundError, pyarrow.ArrowInvalid) as error:
@@ -53,9 +51,9 @@ def rows(lake: str, table: str) -> pyarrow.dataset.FileSystemDataset:
 
 
 def _table(lake: str, name: str) -> StaticTable:
-    root = lake.rstrip("/")
-    if not urlsplit(root).scheme:
-        root = os.path.abspath(root)
+    if problem := locations.problem(lake):
+        raise ConfigError(f"{lake}: {problem}")
+    root = locations.root(lake)
     try:
         return StaticTable.from_metadata(f"{root}/{name}")
     except (FileNotFoundError, NotADirectoryError):

@@ -20,16 +20,15 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import pyarrow.compute as pc
-import pyarrow.fs
 from packaging.requirements import Requirement
 
 from newsmill import __version__
 from newsmill.config import Config, PageConfig
 from newsmill.errors import ConfigError, LakeError, NewsmillError, Rejected
 from newsmill.knowledge.enricher import Enricher
+from newsmill.lake import locations
 from newsmill.lake.lake import Lake
 from newsmill.ops import committed, devcluster
 from newsmill.page.sandbox import Sandbox
@@ -263,10 +262,8 @@ def _writer(config: Config) -> str | None:
 
 def _local(path: str) -> Path | None:
     """The lake's folder; None for an object store."""
-    if not urlsplit(path).scheme:
-        return Path(path).absolute()
-    filesystem, inner = pyarrow.fs.FileSystem.from_uri(path)
-    return Path(inner) if isinstance(filesystem, pyarrow.fs.LocalFileSystem) else None
+    local = locations.local_path(path)
+    return None if local is None else Path(local).absolute()
 
 
 def _disk(config: Config) -> Iterator[Finding]:

@@ -15,12 +15,11 @@ from importlib.metadata import version
 from typing import Any, Final, Protocol
 
 import prometheus_client as prom
-import pyarrow as pa
-import pyarrow.parquet as pq
 import structlog
 from prometheus_client.registry import CollectorRegistry
 
 from newsmill import __version__
+from newsmill.lake import files as data_files
 from newsmill.lake.files import DataFile
 from newsmill.lake.schemas import SCHEMA_VERSION
 from newsmill.ops.drift import DriftEvent, DriftWatch, Pages, log_chars
@@ -350,6 +349,5 @@ def pages_of(ledger: Iterable[Mapping[str, Any]], articles: Iterable[Mapping[str
 
 
 def _rows(file: DataFile, columns: Sequence[str]) -> list[dict[str, Any]]:
-    table: pa.Table = pq.read_table(file.path, columns=list(columns), partitioning=None)
-    rows: list[dict[str, Any]] = table.to_pylist()
+    rows: list[dict[str, Any]] = data_files.read(file, columns).to_pylist()
     return rows

@@ -245,9 +245,12 @@ def test_recent_gives_what_the_copies_index_needs_again(filled: Lake) -> None:
     assert [s.ingested_at for s in seeds] == sorted(s.ingested_at for s in seeds)
 
 
-def test_object_store_without_a_catalog_is_a_mistake_of_the_settings() -> None:
+def test_object_store_without_a_catalog_is_a_mistake_of_the_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
     with pytest.raises(ConfigError, match=r"lake\.catalog"):
-        Lake.open(LakeConfig(path="s3://bucket/lake?region=eu-west-1"))
+        Lake.open(LakeConfig(path="s3://bucket/lake"))
 
 
 def test_snapshots_stay_bounded_and_batches_known_after_they_are_forgotten(

@@ -36,7 +36,7 @@ def ordered(rows: pa.Table) -> list[tuple[object, ...]]:
 
 def metadata(config: LakeConfig, table: str) -> str:
     folder = Path(config.path, table, "metadata")
-    return f"file://{folder}/{(folder / 'version-hint.text').read_text()}.metadata.json"
+    return f"file://{folder}/v{(folder / 'version-hint.text').read_text()}.metadata.json"
 
 
 def test_duckdb_reads_the_folders_with_dt_and_hour_as_extra_columns(

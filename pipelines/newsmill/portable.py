@@ -36,16 +36,19 @@ that waits for the job with it."""
 QUIET: Final = {"kafka": "WARNING", "pyiceberg": "WARNING"}
 BUNDLE_ELEMENTS: Final = 8
 """Elements of one bundle on Flink: an element is a chunk or a batch, and a checkpoint waits for its end."""
+IDLE_SOURCE_MS: Final = 1_000
+"""How long Flink keeps a source that has nothing more to give, in a job that ends when it is caught up."""
 ANSWER_S: Final = 5.0
 POLL_S: Final = 0.2
 
 
-def options(config: Config, *, flink: bool) -> PipelineOptions:
+def options(config: Config, *, flink: bool, once: bool) -> PipelineOptions:
     """Beam's options for the job.
 
     Args:
         config: All settings.
         flink: Whether the job service is Flink's; its own options mean nothing to others.
+        once: Whether the job ends when it is caught up.
     """
     portable = config.portable
     flags = [
@@ -60,10 +63,18 @@ def options(config: Config, *, flink: bool) -> PipelineOptions:
     ]
     if portable.artifact_endpoint is not None:
         flags.append(f"--artifact_endpoint={portable.artifact_endpoint}")
-    return PipelineOptions([*flags, *(_flink_flags(config) if flink else (f"--experiments={NO_SPLITS}",))])
+    return PipelineOptions(
+        [*flags, *(_flink_flags(config, once=once) if flink else (f"--experiments={NO_SPLITS}",))]
+    )
 
 
-def _flink_flags(config: Config) -> list[str]:
+def _flink_flags(config: Config, *, once: bool) -> list[str]:
+    """Flink's own options.
+
+    Without `finish_bundle_before_checkpointing` the output of a bundle that a checkpoint cuts waits in a
+    buffer for the operator's next element or watermark. Without `shutdown_sources_after_idle_ms` the
+    source of the planner stays alive for checkpoints, and a job that is caught up never ends.
+    """
     portable = config.portable
     flags = [
         f"--parallelism={portable.parallelism}",
@@ -73,7 +84,10 @@ def _flink_flags(config: Config) -> list[str]:
         "--externalized_checkpoints_enabled",
         "--retain_externalized_checkpoints_on_cancellation",
         f"--max_bundle_size={BUNDLE_ELEMENTS}",
+        "--finish_bundle_before_checkpointing",
     ]
+    if once:
+        flags.append(f"--shutdown_sources_after_idle_ms={IDLE_SOURCE_MS}")
     if portable.state_dir is not None:
         flags += ["--state_backend=rocksdb", f"--state_backend_storage_path={portable.state_dir}"]
     if portable.restarts >= 0:
@@ -86,7 +100,7 @@ def _flink_flags(config: Config) -> list[str]:
 def pipeline(config: Config, *, flink: bool, once: bool) -> beam.Pipeline:
     """The endless job, assembled but not submitted."""
     urls, domains = Lake.look(config.lake).withheld()
-    made = beam.Pipeline(runner=PortableRunner(), options=options(config, flink=flink))
+    made = beam.Pipeline(runner=PortableRunner(), options=options(config, flink=flink, once=once))
     stream(made, config, withheld=Withheld(url_keys=urls, domains=domains), once=once)
     return made
 

@@ -161,6 +161,23 @@ def test_pool_refuses_more_workers_than_its_limit_and_a_name_twice(pool: WorkerP
     assert "--max-workers" in start(pool.bound, "c")
 
 
+def test_pool_takes_one_number_of_two_runners_when_their_endpoints_differ(pool: WorkerPool) -> None:
+    """Beam numbers workers by TaskManager and job: each begins with 1-1."""
+    assert start(pool.bound, "1-1", "127.0.0.1:9") == ""
+    assert "runs already" in start(pool.bound, "1-1", "127.0.0.1:9")
+    assert start(pool.bound, "1-1", "127.0.0.1:10") == ""
+    assert len(pool.pids()) == 2
+
+
+def test_pool_ends_no_workers_when_a_number_to_stop_is_that_of_two(pool: WorkerPool) -> None:
+    for port in (9, 10):
+        assert start(pool.bound, "1-1", f"127.0.0.1:{port}") == ""
+    with grpc.insecure_channel(str(pool.bound)) as channel:
+        stub = beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolStub(channel)
+        stub.StopWorker(beam_fn_api_pb2.StopWorkerRequest(worker_id="1-1"), timeout=20)
+    assert len(pool.pids()) == 2
+
+
 def test_stopped_worker_is_gone_and_its_place_is_free(pool: WorkerPool) -> None:
     assert start(pool.bound, "a") == ""
     [pid] = pool.pids()

@@ -99,7 +99,7 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type
     bind: Address
     hosts: frozenset[str] = frozenset()
     most: int = 16
-    _workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict, init=False)
+    _workers: dict[tuple[str, str], subprocess.Popen[bytes]] = field(default_factory=dict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def __enter__(self) -> WorkerPool:
@@ -150,13 +150,14 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type
             for name, worker in list(self._workers.items()):
                 if worker.poll() is not None:
                     del self._workers[name]
-            if request.worker_id in self._workers:
+            key = (request.worker_id, request.control_endpoint.url)
+            if key in self._workers:
                 return beam_fn_api_pb2.StartWorkerResponse(error=f"refused: {request.worker_id} runs already")
             if len(self._workers) >= self.most:
                 return beam_fn_api_pb2.StartWorkerResponse(
                     error=f"refused: {self.most} workers run already; see --max-workers"
                 )
-            self._workers[request.worker_id] = subprocess.Popen(
+            self._workers[key] = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=_STDERR,
@@ -170,9 +171,14 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type
     def StopWorker(
         self, request: beam_fn_api_pb2.StopWorkerRequest, context: grpc.ServicerContext
     ) -> beam_fn_api_pb2.StopWorkerResponse:
-        """End a worker and the processes it started; an unknown one is no error."""
+        """End a worker and the processes it started; an unknown one is no error.
+
+        Beam numbers workers by TaskManager and job, and a request to stop one has its number only: where
+        workers of several have that number, each is left to end when its runner closes its connection.
+        """
         with self._lock:
-            worker = self._workers.pop(request.worker_id, None)
+            named = [key for key in self._workers if key[0] == request.worker_id]
+            worker = self._workers.pop(named[0]) if len(named) == 1 else None
         if worker is not None:
             _signal(worker, signal.SIGTERM)
             _end(worker)

@@ -29,8 +29,12 @@ from newsmill.transforms.chunks import RecordChunk, RecordCoder
 from newsmill.transforms.outcome import busy
 from newsmill.transforms.worker_lake import reader
 
-POLL_S: Final = 1
-"""How long an idle planner rests: whole seconds, since Flink cuts the rest off."""
+POLL_S: Final = 2
+"""How long an idle planner rests, in seconds.
+
+The worker subtracts the time that has passed since, and Flink keeps whole seconds of the rest: of 1 nothing
+would be left, and the planner's next bundle would begin before the watermark of its last one is seen.
+"""
 
 _log = logging.getLogger(__name__)
 

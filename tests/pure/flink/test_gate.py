@@ -180,9 +180,9 @@ def test_every_option_reaches_flink_under_a_name_that_it_knows(config: Config) -
     ]
     answer = beam_job_api_pb2.DescribePipelineOptionsResponse(options=described)
     service = SimpleNamespace(DescribePipelineOptions=lambda request, timeout: answer)
-    options = portable.options(config, flink=True)
+    options = portable.options(config, flink=True, once=True)
     sent = JobServiceHandle(service, options).get_pipeline_options()
-    for flag in portable._flink_flags(config):
+    for flag in portable._flink_flags(config, once=True):
         name, _, value = flag.removeprefix("--").partition("=")
         key = f"beam:option:{name}:v1"
         assert key in sent, flag
@@ -192,21 +192,35 @@ def test_every_option_reaches_flink_under_a_name_that_it_knows(config: Config) -
 @pytest.mark.parametrize("flink", [True, False])
 def test_the_command_that_waits_outlives_beams_own_time_limit(config: Config, flink: bool) -> None:
     """Beam's default of 300 s ended the command of an endless job after five minutes."""
-    waits = portable.options(config, flink=flink).view_as(PortableOptions).job_server_timeout
+    waits = portable.options(config, flink=flink, once=False).view_as(PortableOptions).job_server_timeout
     assert int(waits) > 365 * 86_400
 
 
 def test_a_state_backend_is_named_only_with_its_path() -> None:
-    flags = portable._flink_flags(Config())
+    flags = portable._flink_flags(Config(), once=False)
     assert not any(flag.startswith("--state_backend") for flag in flags)
     assert any(flag.startswith("--checkpointing_interval=") for flag in flags)
 
 
-def test_resume_delay_is_whole_seconds_because_flink_cuts_the_rest() -> None:
+def test_planner_rests_a_second_at_least_when_flink_cuts_what_the_worker_leaves_of_its_delay() -> None:
+    """The worker subtracts what has passed since; Flink keeps whole seconds of the rest."""
     from newsmill.transforms.read_stream import POLL_S
 
-    assert POLL_S >= 1
-    assert int(POLL_S) == POLL_S
+    passed = 0.01
+    assert int(POLL_S - passed) >= 1
+
+
+def test_output_of_a_bundle_waits_for_nothing_when_a_checkpoint_cuts_it() -> None:
+    assert "--finish_bundle_before_checkpointing" in portable._flink_flags(Config(), once=False)
+
+
+def test_source_ends_when_the_job_is_caught_up_and_only_then() -> None:
+    def idle(once: bool) -> list[str]:
+        flags = portable._flink_flags(Config(), once=once)
+        return [flag for flag in flags if flag.startswith("--shutdown_sources_after_idle_ms=")]
+
+    assert idle(True) == ["--shutdown_sources_after_idle_ms=1000"]
+    assert idle(False) == []
 
 
 def test_no_step_uses_a_file_sink_or_a_metric_that_flink_drops() -> None:

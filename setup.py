@@ -39,7 +39,6 @@ setup(
         "pyiceberg[sql-sqlite]>=0.12,<0.13",
         "sqlalchemy>=2",
         "pydantic>=2.13",
-        "pydantic-settings>=2.16",
         "ruamel.yaml>=0.19",
         "typer>=0.29",
         "rich>=14",

@@ -7,15 +7,58 @@ named by a `*_file` key.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
-PositiveInt = Annotated[int, Field(gt=0)]
-PositiveFloat = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
+LARGEST: Final = 2**53
+"""No whole number of the settings is larger: JSON, and what is computed with it, keep it exact."""
+
+YEAR_S: Final = 31_536_000.0
+"""No time of the settings is longer: waits of the system count in few bits."""
+
+
+def _endpoint(text: str) -> str:
+    """One `host:port`."""
+    host, colon, port = text.rpartition(":")
+    if "://" in text:
+        raise ValueError(f"must be host:port without {text.split('://')[0]}://")
+    if not colon or text.endswith("]"):
+        raise ValueError("must be host:port, the port is missing")
+    if ":" in host and not re.fullmatch(r"\[[0-9A-Fa-f:.%]+\]", host):
+        raise ValueError("must be host:port, an IPv6 address in brackets: [::1]:9092")
+    if not host or re.search(r"[\s/@,]", host):
+        raise ValueError("must be host:port, the host is none")
+    if not (port.isascii() and port.isdecimal() and 0 < int(port) < 65_536):
+        raise ValueError("must be host:port with a port from 1 to 65535")
+    return text
+
+
+def _endpoints(text: str) -> str:
+    """`host:port[,host:port]`."""
+    for part in text.split(","):
+        _endpoint(part.strip())
+    return text
+
+
+def _topic(text: str) -> str:
+    """A name that Kafka allows."""
+    if text in (".", "..") or not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", text):
+        raise ValueError("must be a topic's name: 1 to 249 letters, digits, dots, underscores and hyphens")
+    return text
+
+
+PositiveInt = Annotated[int, Field(gt=0, le=LARGEST)]
+Count = Annotated[int, Field(gt=0, le=32_768)]
+Seconds = Annotated[float, Field(gt=0, le=YEAR_S, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Endpoints = Annotated[str, AfterValidator(_endpoints)]
+Topic = Annotated[str, AfterValidator(_topic)]
+Name = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S+$")]
 
 
 class Section(BaseModel):
@@ -36,9 +79,9 @@ class SecurityProtocol(StrEnum):
 class KafkaConfig(Section):
     """The topic to read and how to reach it."""
 
-    bootstrap: str = Field("localhost:9092", description="host:port[,host:port] of the brokers")
-    topic: str = Field("news-pages", description="topic with the raw pages")
-    group: str = Field(
+    bootstrap: Endpoints = Field("localhost:9092", description="host:port[,host:port] of the brokers")
+    topic: Topic = Field("news-pages", description="topic with the raw pages")
+    group: Name = Field(
         "newsmill", description="consumer group; its committed offsets serve lag dashboards only"
     )
     security_protocol: SecurityProtocol = SecurityProtocol.PLAINTEXT
@@ -46,12 +89,12 @@ class KafkaConfig(Section):
     ssl_cert_file: Path | None = None
     ssl_key_file: Path | None = None
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
-    sasl_username: str | None = None
+    sasl_username: Name | None = None
     sasl_password: SecretStr | None = Field(
         None, description="only from NEWSMILL__KAFKA__SASL_PASSWORD, never from the file"
     )
     sasl_password_file: Path | None = None
-    dead_letter_topic: str | None = Field(
+    dead_letter_topic: Topic | None = Field(
         None, description="also send quarantined records to this topic (direct runner)"
     )
 
@@ -88,10 +131,10 @@ class PageConfig(Section):
 
     max_depth: PositiveInt = Field(200, description="deepest nesting of elements that is parsed")
     max_nodes: PositiveInt = Field(300_000, description="most elements of one page")
-    wall_limit_s: PositiveFloat = Field(15.0, description="wall time of one page in the extraction process")
-    cpu_limit_s: PositiveFloat = Field(10.0, description="CPU time of one page in the extraction process")
+    wall_limit_s: Seconds = Field(15.0, description="wall time of one page in the extraction process")
+    cpu_limit_s: Seconds = Field(10.0, description="CPU time of one page in the extraction process")
     memory_limit_mb: PositiveInt = Field(1024, description="address space above the idle process, MB")
-    slots: PositiveInt = Field(2, description="extraction processes of one worker; usually its cores")
+    slots: Count = Field(2, description="extraction processes of one worker; usually its cores")
     learn_blocks: bool = Field(
         False,
         description="direct runner: cut paragraphs that stand in four or more articles of a site, "
@@ -126,7 +169,7 @@ class KeepBody(StrEnum):
 class CopiesConfig(Section):
     """How copies are found."""
 
-    horizon_days: PositiveInt = Field(7, description="how long an article can be found again")
+    horizon_days: int = Field(7, gt=0, le=36_500, description="how long an article can be found again")
     keep_body: KeepBody = Field(
         KeepBody.REPRESENTATIVE, description="keep a copy's body too, or once a cluster"
     )
@@ -149,13 +192,25 @@ class LakeConfig(Section):
     catalog: dict[str, str] = Field(
         {}, description="properties of any pyiceberg catalog; a SQLite file in the lake where empty"
     )
+    catalog_secrets: dict[str, SecretStr] = Field(
+        {},
+        exclude=True,
+        description="properties of the catalog with keys, tokens or passwords: only from "
+        "NEWSMILL__LAKE__CATALOG_SECRETS, never from the file",
+    )
+    catalog_secrets_file: Path | None = Field(None, description="YAML file with the same")
     namespace: str = Field(
         "newsmill",
         pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$",
         description="namespace of the tables in the catalog; lakes that share a catalog need one each",
     )
     file_rows: PositiveInt = Field(200_000, description="most rows of one Parquet file")
-    lease_s: PositiveFloat = Field(30.0, description="a writer silent for longer may be taken over")
+    lease_s: Seconds = Field(30.0, description="a writer silent for longer may be taken over")
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """What a pickle holds: all but the secrets, which each process reads for itself."""
+        state = super().__getstate__()
+        return state | {"__dict__": state["__dict__"] | {"catalog_secrets": {}}}
 
 
 class BatchConfig(Section):
@@ -163,7 +218,7 @@ class BatchConfig(Section):
 
     max_records: PositiveInt = 5_000
     max_bytes: PositiveInt = 500_000_000
-    max_wait_s: PositiveFloat = Field(300.0, description="a batch that is not full is closed after this long")
+    max_wait_s: Seconds = Field(300.0, description="a batch that is not full is closed after this long")
 
 
 class MetricsConfig(Section):
@@ -172,7 +227,7 @@ class MetricsConfig(Section):
     port: int | None = Field(
         None, ge=0, le=65535, description="serve /metrics, /health and /ready; 0: a free port"
     )
-    host: str = Field("127.0.0.1", description="address to listen on; the endpoint has no authentication")
+    host: Name = Field("127.0.0.1", description="address to listen on; the endpoint has no authentication")
 
 
 class OnDataLoss(StrEnum):
@@ -185,26 +240,29 @@ class OnDataLoss(StrEnum):
 class PortableConfig(Section):
     """The endless job: where its runner is and how it is run. Not used by the direct runner."""
 
-    job_endpoint: str = Field("127.0.0.1:8099", description="host:port of the runner's job service")
-    artifact_endpoint: str | None = Field(
+    job_endpoint: Endpoint = Field("127.0.0.1:8099", description="host:port of the runner's job service")
+    artifact_endpoint: Endpoint | None = Field(
         None,
         description="host:port of its artifact service; needed where the one that it names is not reachable",
     )
-    worker_pool: str = Field(
+    worker_pool: Endpoint = Field(
         "127.0.0.1:50000", description="host:port of the worker pool, as the runner's workers see it"
     )
     job_name: str = Field("newsmill", pattern=r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$")
-    parallelism: PositiveInt = Field(1, description="flink: parallel instances of each step")
-    workers: PositiveInt = Field(1, description="flink: workers of one TaskManager; usually its slots")
-    max_parallelism: PositiveInt = Field(
+    parallelism: Count = Field(1, description="flink: parallel instances of each step")
+    workers: Count = Field(1, description="flink: workers of one TaskManager; usually its slots")
+    max_parallelism: Count = Field(
         128, description="flink: key groups; can't be changed without losing the state"
     )
-    checkpoint_interval_s: PositiveFloat = Field(30.0, description="flink: time between checkpoints")
+    checkpoint_interval_s: Seconds = Field(30.0, description="flink: time between checkpoints")
     state_dir: str | None = Field(
         None, description="flink: URI for RocksDB checkpoints; the cluster's own state backend where absent"
     )
     restarts: int = Field(
-        -1, ge=-1, description="flink: restarts of the job after failures; -1 leaves it to the cluster"
+        -1,
+        ge=-1,
+        le=2**31 - 1,
+        description="flink: restarts of the job after failures; -1 leaves it to the cluster",
     )
     savepoint: str | None = Field(None, description="flink: savepoint or checkpoint to start from")
 

@@ -7,28 +7,33 @@ name of the environment variable, or the option.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from newsmill import consistency
 from newsmill.config import Config
 from newsmill.errors import ConfigError
 
 ENV_PREFIX = "NEWSMILL__"
 Path_ = tuple[str, ...]
 
+_MASK = "********"
+_ASIDE = "x-"
+"""Keys of a file's first level that begin so set nothing: a place for what is merged into sections."""
+
 _SECTION = object()
 """Stands for a mapping whose keys follow."""
 
-_SECRETS: set[Path_] = {("kafka", "sasl_password")}
-_MAPPINGS: set[Path_] = {("lake", "catalog"), ("input", "avro_schema_files")}
+_DEEPEST = 20
+"""Sections in sections of a file: more are an alias that holds itself."""
 
 
 @dataclass(frozen=True)
@@ -64,31 +69,33 @@ def load(
     problems: list[str] = []
     if file is not None:
         for path, value, line in _file_leaves(file):
-            if path in _SECRETS:
+            if path[:2] in _SECRETS and value not in (_SECTION, None):
+                path = path[:2]
                 name = ENV_PREFIX + "__".join(path).upper()
                 problems.append(
                     f"{file}:{line}: {'.'.join(path)}: a secret must not be in the file; set {name} "
                     f"or {'.'.join(path)}_file"
                 )
-            if value is not _SECTION:
+            elif value is not _SECTION:
                 _place(values, path, value)
             origins[path] = f"{file}:{line}"
+    problems += _mistaken_names(environment or {})
     for path, value in _environment_leaves(environment or {}):
         _place(values, path, value)
         origins[path] = ENV_PREFIX + "__".join(path).upper()
     for path, value in (options or {}).items():
         if value is not None:
-            _place(values, path, value)
+            _place(values, path, _value(path, value) if isinstance(value, str) else value)
             origins[path] = "command line"
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
         mistakes: list[dict[str, Any]] = [dict(e) for e in error.errors()]
         problems += [_problem(e, origins) for e in mistakes]
-        for mistake in mistakes:
-            _remove(values, tuple(str(part) for part in mistake["loc"]))
+        for path in dict.fromkeys(_setting(mistake) for mistake in mistakes):
+            _remove(values, path)
         config = Config.model_validate(values)
-    problems += _contradictions(config, origins)
+    problems += [f"{_origin(key, origins)}: {key}: {why}" for key, why in consistency.problems(config)]
     for check in checks:
         problems += check(config)
     if problems:
@@ -100,7 +107,7 @@ def shown(loaded: Loaded) -> list[tuple[str, str, str]]:
     """(key, value, origin) of every setting, secrets masked, in the order of the sections."""
     rows = []
     for path, value in _model_leaves(loaded.config, ()):
-        text = "********" if isinstance(value, SecretStr) else str(value)
+        text = _MASK if path in _SECRETS and value else str(value)
         rows.append((".".join(path), text, loaded.origins.get(path, "default")))
     return rows
 
@@ -115,20 +122,31 @@ def _file_leaves(file: Path) -> list[tuple[Path_, Any, int]]:
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"{file}:{line}: {error.problem}") from None
+    except YAMLError as error:
+        raise ConfigError(f"{file}: is no YAML: {str(error).splitlines()[0]}") from None
     if document is None:
         return []
     if not isinstance(document, CommentedMap):
         raise ConfigError(f"{file}:1: must be a mapping of sections, e.g. `kafka:`")
-    return list(_leaves(document, (), 1))
+    return list(_leaves(file, document, (), 1))
 
 
-def _leaves(node: Any, path: Path_, line: int) -> Iterator[tuple[Path_, Any, int]]:
+def _leaves(file: Path, node: Any, path: Path_, line: int) -> Iterator[tuple[Path_, Any, int]]:
+    if len(path) > _DEEPEST:
+        raise ConfigError(f"{file}:{line}: {'.'.join(path[:3])}…: sections are nested without an end")
     if isinstance(node, CommentedMap) and node and path not in _MAPPINGS:
         yield path, _SECTION, line
         for key in node:
-            yield from _leaves(node[key], (*path, str(key)), node.lc.key(key)[0] + 1)
-    else:
+            if path or not str(key).startswith(_ASIDE):
+                yield from _leaves(file, node[key], (*path, str(key)), _line(node, key, line))
+    elif node is not None or path not in _SECTIONS | _MAPPINGS:  # an empty one sets nothing
         yield path, _plain(node), line
+
+
+def _line(node: CommentedMap, key: Any, line: int) -> int:
+    """The line of a key; that of the mapping where the key was merged into it."""
+    place = (node.lc.data or {}).get(key)
+    return line if place is None else place[0] + 1
 
 
 def _plain(node: Any) -> Any:
@@ -140,35 +158,63 @@ def _plain(node: Any) -> Any:
 
 
 def _environment_leaves(environment: Mapping[str, str]) -> Iterator[tuple[Path_, Any]]:
-    source = EnvSettingsSource(_Environment, env_prefix=ENV_PREFIX, env_nested_delimiter="__")
-    source.env_vars = {k.lower(): v for k, v in environment.items() if k.startswith(ENV_PREFIX)}
-    known: set[Path_] = set()
-    try:
-        found = source()
-    except ValueError as error:
-        raise ConfigError(f"environment: {error}") from None
-    for path, value in _nested(found, ()):
-        known.add(path)
-        yield path, value
-    for name, text in source.env_vars.items():
-        path = tuple(name.removeprefix(ENV_PREFIX.lower()).split("__"))
-        if not any(path[: len(k)] == k for k in known):
-            yield path, text
+    for name, text in environment.items():
+        if name.startswith(ENV_PREFIX):
+            path = tuple(name.removeprefix(ENV_PREFIX).lower().split("__"))
+            yield path, _value(path, text)
 
 
-class _Environment(BaseSettings):
-    __annotations__ = {name: field.annotation for name, field in Config.model_fields.items()}
+def _mistaken_names(environment: Mapping[str, str]) -> Iterator[str]:
+    """Variables that look like settings and are none: `NEWSMILL_KAFKA_TOPIC`, `newsmill__kafka__topic`.
+
+    Kubernetes gives each container variables for the services beside it, e.g. `NEWSMILL_METRICS_PORT` with
+    an address: these are passed over.
+    """
+    known = {"_".join(path).upper(): ENV_PREFIX + "__".join(path).upper() for path in _paths(Config, ())}
+    for name, text in sorted(environment.items()):
+        plain = re.sub("__+", "_", name.upper())
+        if name.startswith(ENV_PREFIX) or not plain.startswith("NEWSMILL_") or "://" in text[:8]:
+            continue
+        close = difflib.get_close_matches(plain.removeprefix("NEWSMILL_"), known, n=1, cutoff=0.9)
+        if close:
+            yield f"{name}: is no setting, and has no effect; did you mean {known[close[0]]}?"
 
 
-def _nested(value: Any, path: Path_) -> Iterator[tuple[Path_, Any]]:
-    if isinstance(value, Mapping) and path not in _MAPPINGS:
-        for key, inner in value.items():
-            yield from _nested(inner, (*path, key))
-    else:
-        yield path, value
+def _paths(model: type[BaseModel], path: Path_) -> Iterator[Path_]:
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _paths(field.annotation, (*path, name))
+        else:
+            yield (*path, name)
+
+
+def _value(path: Path_, text: str) -> Any:
+    """A value that is given as text: what is a list or a mapping is written as in the file, in one line."""
+    if path in _COMPOSED and text.lstrip()[:1] in ("[", "{"):
+        try:
+            return YAML(typ="safe").load(text)
+        except YAMLError:
+            return text
+    return text
+
+
+def _annotation(path: Path_) -> Any:
+    model: Any = Config
+    for part in path[:-1]:
+        model = model.model_fields[part].annotation
+    return model.model_fields[path[-1]].annotation
+
+
+_SECTIONS: set[Path_] = {p[:n] for p in _paths(Config, ()) for n in range(1, len(p))}
+_MAPPINGS: set[Path_] = {p for p in _paths(Config, ()) if get_origin(_annotation(p)) is dict}
+_COMPOSED: set[Path_] = _MAPPINGS | {p for p in _paths(Config, ()) if get_origin(_annotation(p)) is tuple}
+_SECRETS: set[Path_] = {p for p in _paths(Config, ()) if SecretStr in get_args(_annotation(p))}
 
 
 def _place(values: dict[str, Any], path: Path_, value: Any) -> None:
+    """Put a value in the tree. The keys of a mapping may hold dots: what follows it is one key."""
+    if path[:2] in _MAPPINGS and len(path) > 3:
+        path = (*path[:2], ".".join(path[2:]))
     for key in path[:-1]:
         inner = values.setdefault(key, {})
         if not isinstance(inner, dict):
@@ -190,16 +236,29 @@ def _remove(values: dict[str, Any], path: Path_) -> None:
 
 
 def _problem(error: dict[str, Any], origins: Mapping[Path_, str]) -> str:
-    path = tuple(str(part) for part in error["loc"])
-    where = next((origins[path[:n]] for n in range(len(path), 0, -1) if path[:n] in origins), "")
-    where = where or next((o for p, o in origins.items() if p[: len(path)] == path), "configuration")
+    path = _setting(error)
     key = ".".join(path)
+    where = _origin(key, origins)
     if error["type"] == "extra_forbidden":
         known = _siblings(path)
         close = difflib.get_close_matches(path[-1], known, n=1)
         hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(known)}"
         return f"{where}: {key}: unknown key; {hint}"
-    return f"{where}: {key}: {error['msg'][:1].lower()}{error['msg'][1:]}, got {_short(path, error['input'])}"
+    said = error["msg"].removeprefix("Value error, ")
+    return f"{where}: {key}: {said[:1].lower()}{said[1:]}, got {_short(path, error['input'])}"
+
+
+def _setting(error: dict[str, Any]) -> Path_:
+    """The path of a mistake; a mapping's key and its value count as one."""
+    return tuple(str(part) for part in error["loc"] if part != "[key]")
+
+
+def _origin(key: str, origins: Mapping[Path_, str]) -> str:
+    """Where a setting was made, or the next above or below it."""
+    path = tuple(key.split("."))
+    above = next((origins[path[:n]] for n in range(len(path), 0, -1) if path[:n] in origins), None)
+    below = next((o for p, o in origins.items() if p[: len(path)] == path), "configuration")
+    return above or below
 
 
 def _siblings(path: Path_) -> list[str]:
@@ -214,7 +273,7 @@ def _siblings(path: Path_) -> list[str]:
 
 
 def _short(path: Path_, value: Any) -> str:
-    text = "********" if path in _SECRETS else repr(value)
+    text = _MASK if path[:2] in _SECRETS or path[:2] == ("lake", "catalog") else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -225,36 +284,3 @@ def _model_leaves(model: BaseModel, path: Path_) -> Iterator[tuple[Path_, Any]]:
             yield from _model_leaves(value, (*path, name))
         else:
             yield (*path, name), value
-
-
-def _contradictions(config: Config, origins: Mapping[Path_, str]) -> list[str]:
-    """Settings that are each right but can't go together."""
-    kafka, problems = config.kafka, []
-    sasl = kafka.security_protocol.value.startswith("SASL")
-
-    def say(key: str, text: str) -> None:
-        problems.append(f"{origins.get(('kafka', key), 'configuration')}: kafka.{key}: {text}")
-
-    if sasl and kafka.sasl_mechanism is None:
-        say("sasl_mechanism", "is needed for SASL: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
-    if sasl and kafka.sasl_username is None:
-        say("sasl_username", "is needed for SASL")
-    if sasl and kafka.sasl_password is None and kafka.sasl_password_file is None:
-        say(
-            "sasl_password",
-            f"is needed: set {ENV_PREFIX}KAFKA__SASL_PASSWORD or kafka.sasl_password_file",
-        )
-    if not sasl and kafka.sasl_mechanism is not None:
-        say("sasl_mechanism", f"has no effect with security_protocol {kafka.security_protocol.value}")
-    if (kafka.ssl_cert_file is None) != (kafka.ssl_key_file is None):
-        say("ssl_cert_file", "ssl_cert_file and ssl_key_file go together")
-    for key in ("ssl_ca_file", "ssl_cert_file", "ssl_key_file", "sasl_password_file"):
-        path = getattr(kafka, key)
-        if path is not None and not path.is_file():
-            say(key, f"no such file: {path}")
-    if config.enrich.kb is not None and not config.enrich.kb.is_dir():
-        where = origins.get(("enrich", "kb"), "configuration")
-        problems.append(
-            f"{where}: enrich.kb: no such folder: {config.enrich.kb}; `newsmill kb build --add` makes one"
-        )
-    return problems

@@ -18,6 +18,7 @@ RUNNERS = (
     "following",
     "annotation",
     "settings",
+    "consistency",
     "explanation",
     "replay",
 )

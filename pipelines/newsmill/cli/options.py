@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from newsmill.config import Config
 from newsmill.errors import ConfigError
@@ -54,7 +52,7 @@ def loaded(file: Path | None, sets: list[str] | None, *checks: Check, **options:
         if not equals:
             problems.append(f"--set {text}: must be key=value, e.g. kafka.topic=pages")
         else:
-            values[tuple(key.split("."))] = _listed(value) if value.startswith("[") else value
+            values[tuple(key.split("."))] = value
     try:
         result = load(file, options=values, environment=os.environ, checks=checks)
     except ConfigError as error:
@@ -62,11 +60,3 @@ def loaded(file: Path | None, sets: list[str] | None, *checks: Check, **options:
     if problems:
         raise ConfigError(problems)
     return result
-
-
-def _listed(text: str) -> Any:
-    """A list as YAML writes it in one line, `[en, fr]`; the text itself where it is none."""
-    try:
-        return YAML(typ="safe").load(text)
-    except YAMLError:
-        return text

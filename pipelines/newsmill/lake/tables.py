@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import pyarrow.parquet as pq
-from pyiceberg.catalog import Catalog, load_catalog
+from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import (
     CommitFailedException,
     CommitStateUnknownException,
@@ -43,20 +43,19 @@ from pyiceberg.table.update import (
 )
 from pyiceberg.table.update.snapshot import ExpireSnapshots
 from pyiceberg.transforms import HourTransform
-from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from newsmill import failpoints
 from newsmill.config import LakeConfig
-from newsmill.errors import ConfigError, LakeError, Transient
+from newsmill.errors import LakeError, Transient
 from newsmill.lake import hints, locations, storage
+from newsmill.lake.catalogs import open_catalog
 from newsmill.lake.schemas import TABLES, TableSchema
 from newsmill.lake.storage import Storage
 
 LEDGER = "fate"
 """The table whose properties hold the lake's state, and which is committed last."""
 
-CATALOG_FILE = "catalog.db"
 KEPT_SNAPSHOTS = 50
 """Snapshots of a table that are kept; older ones are dropped, so that a commit's cost stays flat."""
 
@@ -112,7 +111,7 @@ class Tables:
             LakeError: A table's field ids are not those of this version, or of an earlier one.
         """
         store = storage.at(config.path)
-        tables = cls(_catalog(config, store), store, config.namespace)
+        tables = cls(open_catalog(config, store), store, config.namespace)
         for schema in sorted(TABLES.values(), key=lambda schema: schema.name == LEDGER):
             tables._prepare(schema)
         return tables
@@ -386,16 +385,3 @@ def _patiently(load: Callable[[], _Loaded]) -> _Loaded:
             if time.monotonic() > deadline:
                 raise Transient(f"the catalog can't be read: {error}") from error
             time.sleep(0.1)
-
-
-def _catalog(config: LakeConfig, store: Storage) -> Catalog:
-    io = {"py-io-impl": f"{storage.DurableIO.__module__}.{storage.DurableIO.__name__}"}
-    if config.catalog:
-        return load_catalog("newsmill", **(io | config.catalog))
-    if not isinstance(store, storage.LocalStorage):
-        raise ConfigError(
-            "lake.catalog: is needed for an object store, e.g. {type: sql, uri: postgresql://…}"
-        )
-    storage.make_folders(store.root)
-    file = URL.create("sqlite", database=f"{store.root}/{CATALOG_FILE}")
-    return load_catalog("newsmill", type="sql", uri=file.render_as_string(hide_password=False), **io)

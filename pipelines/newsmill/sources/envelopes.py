@@ -347,7 +347,7 @@ def _avro(value: bytes, headers: _RecordHeaders, position: Position, config: Inp
     if len(value) < 6 or value[0] != 0:
         _broken("Avro: no Schema Registry framing (0x00, 4 bytes of schema id, record)")
     (schema_id,) = struct.unpack(">I", value[1:5])
-    schema = _avro_schema(config.avro_schema_files.get(schema_id))
+    schema = avro_schema(config.avro_schema_files.get(schema_id))
     stream = io.BytesIO(value[5:])
     try:
         document = fastavro.schemaless_reader(stream, schema, None)
@@ -366,14 +366,25 @@ _AVRO_ERRORS = (
 )  # fmt: skip
 
 
+_SCHEMA_ERRORS = (ValueError, TypeError, KeyError, RecursionError, fastavro.schema.SchemaParseException)
+
+
 @lru_cache(maxsize=64)
-def _avro_schema(path: Path | None) -> Any:
+def avro_schema(path: Path | None) -> Any:
+    """The schema in a file, ready for reading; the one of schemas/input/page.avsc without.
+
+    Raises:
+        ConfigError: The file holds no schema of a record.
+    """
     if path is None:
         return fastavro.parse_schema(fields.AVRO_PAGE)
     try:
-        return fastavro.parse_schema(json.loads(path.read_bytes()))
-    except (OSError, ValueError, fastavro.schema.SchemaParseException) as error:
-        raise ConfigError(f"input.avro_schema_files: {path}: no Avro schema: {error}") from error
+        schema = fastavro.parse_schema(json.loads(path.read_bytes()))
+    except (OSError, *_SCHEMA_ERRORS) as error:
+        raise ConfigError(f"{path}: no Avro schema: {getattr(error, 'strerror', None) or error}") from error
+    if not isinstance(schema, dict) or schema.get("type") != "record":
+        raise ConfigError(f"{path}: the schema is not of a record")
+    return schema
 
 
 def _warc(

@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import certifi
 import jsonschema
 import kubernetes_validate
 import pytest
@@ -155,7 +156,7 @@ def test_there_are_four_commands_to_check() -> None:
 def test_settings_are_right_and_their_ports_are_those_of_the_job_server(file: str) -> None:
     mounted = {
         "NEWSMILL__KAFKA__SASL_PASSWORD": "from the secret",
-        "NEWSMILL__KAFKA__SSL_CA_FILE": __file__,
+        "NEWSMILL__KAFKA__SSL_CA_FILE": certifi.where(),
     }
     portable = load(DEPLOY / file, environment=mounted if "kubernetes" in file else {}).config.portable
     for arguments in job_server_arguments().values():

@@ -202,7 +202,7 @@ def test_avro_record_of_a_registered_schema_decodes(tmp_path: Path) -> None:
 
 def test_avro_schema_file_that_is_broken_is_a_config_error(tmp_path: Path) -> None:
     (tmp_path / "x.avsc").write_text('{"type": "nope"}', encoding="utf-8")
-    with pytest.raises(ConfigError, match="avro_schema_files"):
+    with pytest.raises(ConfigError, match="no Avro schema"):
         page(
             avro({"url": "http://a.org/x", "body": b"x"}),
             InputConfig(avro_schema_files={1: tmp_path / "x.avsc"}),

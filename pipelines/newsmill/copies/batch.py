@@ -98,7 +98,7 @@ class _Text(msgspec.Struct):
     rank: Rank
     article: bytes
     domain: str
-    old: tuple[int, int, bytes] | None = None  # slot, count, article; None for a new text
+    old: tuple[int, int, bytes, Rank] | None = None  # slot, count, article, rank; None for a new text
 
 
 class _Change(NamedTuple):
@@ -194,15 +194,7 @@ class Batch:
         if state is None and key in known:
             state = self._state(known[key])
         if state is not None and state.content == content:
-            replayed = state.arrival[1] == sketch.position
-            self._states[key] = msgspec.structs.replace(state, arrival=max(state.arrival, _arrival(sketch)))
-            self._load_live(state.node)
-            if state.node >= self._least:
-                self._claim(state.node, sketch)
-            if replayed:
-                fate = Fate.REVISION if state.revision > 1 else None
-                return _Version(sketch, fate, state.revision, state.node, replayed=True)
-            return _Version(sketch, Fate.REDELIVERY, state.revision, state.node)
+            return self._same(sketch, key, state)
         node = numbers.get(identity)
         if node is None:
             node = numbers[identity] = self._store.next_node + len(self._fresh)
@@ -214,7 +206,8 @@ class Batch:
         text = self._texts[node]
         revision = state.revision + 1 if state else 1
         if sketch.position in self._given:
-            revision, cluster_id = self._given[sketch.position]
+            given, cluster_id = self._given[sketch.position]
+            revision = max(given, state.revision) if state else given
             if text.old is None and text.article == key:
                 self._given_ids[node] = cluster_id
         fate = Fate.REVISION if state else None
@@ -226,6 +219,27 @@ class Batch:
         self._move(before, node, sketch)
         self._states[key] = _State(content, node, revision, _arrival(sketch), sketch.domain)
         return _Version(sketch, fate, revision, node, before)
+
+    def _same(self, sketch: Sketch, key: bytes, state: _State) -> _Version:
+        """A record with the content that its article has: delivered again, or a row of the lake.
+
+        Only rows count for what is known of an article: a start finds no others. So a redelivery changes
+        nothing.
+        """
+        self._load_live(state.node)
+        row = sketch.position in self._given
+        if row:
+            revision = max(state.revision, self._given[sketch.position][0])
+            arrival = max(state.arrival, _arrival(sketch))
+            state = msgspec.structs.replace(state, revision=revision, arrival=arrival)
+        self._states[key] = state
+        replayed = row or state.arrival[1] == sketch.position
+        if not replayed:
+            return _Version(sketch, Fate.REDELIVERY, state.revision, state.node)
+        if state.node >= self._least:
+            self._claim(state.node, sketch)
+        fate = Fate.REVISION if state.revision > 1 else None
+        return _Version(sketch, fate, state.revision, state.node, replayed=True)
 
     def _state(self, row: NDArray[np.void]) -> _State:
         return _State(
@@ -303,16 +317,16 @@ class Batch:
         wanted = np.array(sorted(n for n in numbers if n not in self._texts), dtype=np.int64)
         for number, row in zip(wanted.tolist(), self._store.texts(wanted), strict=True):
             slot = self._store.slot(int(row["cluster"]))
-            article = row["article"].tobytes()
+            article, rank = row["article"].tobytes(), (int(row["time"]), self._position(row))
             self._texts[number] = _Text(
                 founder=int(row["founder"]),
                 text=int(row["text"]),
                 slot=slot,
                 count=int(row["count"]),
-                rank=(int(row["time"]), self._position(row)),
+                rank=rank,
                 article=article,
                 domain=self._store.domains[int(row["domain"])],
-                old=(slot, int(row["count"]), article),
+                old=(slot, int(row["count"]), article, rank),
             )
 
     def _position(self, row: NDArray[np.void]) -> Position:
@@ -584,7 +598,15 @@ class Batch:
             }
             if not near:
                 return msgspec.structs.replace(told, links=links)
-            best = min(near, key=lambda o: (self._texts[o].article.hex() != leader, -near[o].jaccard, o))
+            best = min(
+                near,
+                key=lambda o: (
+                    self._texts[o].article.hex() != leader,
+                    -near[o].jaccard,
+                    self._texts[o].text != text.text,
+                    self._rank_of(o),
+                ),
+            )
             link, matched = near[best], self._texts[best].article.hex()
             exact = self._texts[best].text == text.text
         return msgspec.structs.replace(
@@ -663,7 +685,7 @@ class Batch:
         for node, text in sorted(self._texts.items()):
             if text.old is None:
                 continue
-            slot, _, article = text.old
+            slot, _, article, _ = text.old
             if slot == ALONE:
                 key, founded, leader = self._key(node), _cluster_id(text.founder), article.hex()
             else:
@@ -725,7 +747,7 @@ class Batch:
 
     def _changed(self, node: int) -> bool:
         text = self._texts[node]
-        return text.old != (max(self._key(node), ALONE), text.count, text.article)
+        return text.old != (max(self._key(node), ALONE), text.count, text.article, text.rank)
 
     def _fill(self, row: np.void, text: _Text, key: int, topics: Names, domains: Names) -> None:
         row["cluster"], row["count"] = max(key, ALONE), text.count

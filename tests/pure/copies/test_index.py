@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
+from itertools import product
 
 import numpy as np
 import pytest
 
 from newsmill.copies.index import SeedRow
+from newsmill.copies.sketches import Sketch
 from newsmill.copies.store import HOT
 from newsmill.records import Fate
 from newsroom import (
+    MINUTE,
     article_id,
     at,
     cut,
@@ -394,6 +398,57 @@ def test_index_seeded_from_rows_decides_as_the_one_that_wrote_them(order):
         assert found.duplicate.representative_id == expected.duplicate.representative_id
         if expected.fate is not Fate.REDELIVERY and expected.duplicate.matched_id:
             assert found.duplicate.cluster_id == expected.duplicate.cluster_id
+
+
+def crawled(seed: int) -> list[list[Sketch]]:
+    """Batches of a few URLs that change to and fro, delivered late, twice and out of order."""
+    rng = random.Random(seed)
+    texts = [reworded(story(n % 3), n, 0.0 if n < 3 else 0.03) for n in range(6)]
+    sketches = [
+        made(
+            rng.choice(texts),
+            f"site-{rng.randrange(8)}",
+            offset,
+            rng.choice((None, 5)),
+            recorded=rng.randrange(400) * MINUTE,
+            partition=rng.randrange(3),
+            ingested=MINUTE * (500 + offset // 9),
+        )
+        for offset in range(90)
+    ]
+    return [sketches[start : start + 9] for start in range(0, 90, 9)]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_index_after_a_start_is_the_one_that_never_stopped_whatever_order_rows_come_in(seed):
+    rng, ready, rows = random.Random(seed), index(), []
+    for number, batch in enumerate(crawled(seed)):
+        decisions = ready.resolve(f"{number}", batch).decisions
+        ready.commit(f"{number}")
+        rows += [
+            SeedRow(sketch=s.encode(), revision=d.revision, cluster_id=d.duplicate.cluster_id)
+            for s in batch
+            if (d := decisions[s.position]).fate is not Fate.REDELIVERY
+        ]
+    numbers = Counter((Sketch.decode(row.sketch).article_id, row.revision) for row in rows)
+    assert set(numbers.values()) == {1}
+    started = index()
+    rng.shuffle(rows)
+    while rows:
+        some = rng.randrange(1, 30)
+        started.seed(rows[:some])
+        rows = rows[some:]
+    assert started.texts == ready.texts
+    for name, text, recorded in product(range(8), range(3), (0, 200, 1000)):
+        next_one = made(
+            story(text), f"site-{name}", 9999, 5, recorded=recorded * MINUTE, ingested=MINUTE * 600
+        )
+        [expected] = decided([next_one], ready=ready)
+        [found] = decided([next_one], ready=started)
+        assert (found.fate, found.revision) == (expected.fate, expected.revision)
+        assert found.duplicate.is_duplicate == expected.duplicate.is_duplicate
+        assert found.duplicate.representative_id == expected.duplicate.representative_id
+        assert found.duplicate.copy_type == expected.duplicate.copy_type
 
 
 def test_the_first_article_stands_for_its_story_though_it_is_seeded_after_its_copy():

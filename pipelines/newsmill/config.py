@@ -12,7 +12,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+)
 
 LARGEST: Final = 2**53
 """No whole number of the settings is larger: JSON, and what is computed with it, keep it exact."""
@@ -159,11 +167,16 @@ class RightsConfig(Section):
     on_reserved: OnReserved = OnReserved.KEEP
 
 
-class KeepBody(StrEnum):
-    """Whose bodies are kept."""
+REPRESENTATIVE = "representative"
+"""Value of `copies.keep_body` that lost the texts of edited copies; read as `unless_exact`."""
 
-    REPRESENTATIVE = "representative"
+
+class KeepBody(StrEnum):
+    """Whose bodies are kept: of all but copies whose very text is kept with another article, all, none."""
+
+    UNLESS_EXACT = "unless_exact"
     ALL = "all"
+    NONE = "none"
 
 
 class CopiesConfig(Section):
@@ -171,9 +184,16 @@ class CopiesConfig(Section):
 
     horizon_days: int = Field(7, gt=0, le=36_500, description="how long an article can be found again")
     keep_body: KeepBody = Field(
-        KeepBody.REPRESENTATIVE, description="keep a copy's body too, or once a cluster"
+        KeepBody.UNLESS_EXACT,
+        description="unless_exact: a copy's body too, unless the same text is kept with another article; "
+        "all; none",
     )
     min_containment: Share = Field(0.6, description="least share of the smaller text found in the larger")
+
+    @field_validator("keep_body", mode="before")
+    @classmethod
+    def _renamed(cls, value: Any) -> Any:
+        return KeepBody.UNLESS_EXACT if value == REPRESENTATIVE else value
 
 
 class EnrichConfig(Section):

@@ -408,6 +408,7 @@ class DirectMill:
     def _pipeline(self, batch: Batch, into: str) -> Counter[str]:
         urls, domains = self._lake.withheld()
         withheld = Withheld(url_keys=urls, domains=domains)
+        self._index.forget_bodies(urls, domains)
         pipeline = threaded(self._config.page.slots + 1)
         records = self._source.read(pipeline, batch)
         blocks = None

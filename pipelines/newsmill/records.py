@@ -22,7 +22,7 @@ class Fate(StrEnum):
     """The one end that each Kafka record comes to."""
 
     ARTICLE = "article"  # a story not seen before: a row in `articles`
-    COPY = "copy"  # a story of another URL again: a row with evidence, body kept once
+    COPY = "copy"  # a story of another URL again: a row with evidence; an equal body is kept once
     REVISION = "revision"  # a URL seen before with changed content: a row, revision + 1
     REDELIVERY = "redelivery"  # a URL seen before with the same content: no row
     NOT_ARTICLE = "not_article"  # a section page, feed, error page …: no row, a reason
@@ -294,6 +294,7 @@ class Article(Record, frozen=True, kw_only=True):
     origin: Origin | None = None
     enrichment: Enrichment = Enrichment()
     keep_body: bool = True
+    body_hash: str | None = None  # of the text; None where no row keeps it: reserved rights, or none are kept
     sketch: bytes | None = None  # from which the copies index is filled again; opaque outside `copies`
 
 

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from newsmill.config import Config
+from newsmill.config import Config, KeepBody
 from newsmill.copies.index import CopyIndex, Decision, Resolution
 from newsmill.copies.sketches import Sketch
 from newsmill.errors import ConfigError, DataLoss
@@ -172,6 +172,7 @@ class _Index:
         self._index = CopyIndex(config.copies)
         self._index.seed(seeds(lake.recent(days=config.copies.horizon_days)))
         self._decided: Mapping[Position, Decision] = {}
+        self._keep = config.copies.keep_body is not KeepBody.NONE  # the texts relied on may be replaced too
 
     def remember(self, decided: Mapping[Position, Decision]) -> None:
         """The decisions of the records that come next."""
@@ -181,8 +182,9 @@ class _Index:
         """As CopyIndex.resolve; events happen now, not when the record was first seen."""
         new = [sketch for sketch in sketches if sketch.position not in self._decided]
         resolution = self._index.resolve(batch_id, new)
+        decisions = {**resolution.decisions, **self._decided}
         return Resolution(
-            decisions={**resolution.decisions, **self._decided},
+            decisions={p: msgspec.structs.replace(d, keep_body=self._keep) for p, d in decisions.items()},
             events=tuple(msgspec.structs.replace(event, at=self.now) for event in resolution.events),
         )
 

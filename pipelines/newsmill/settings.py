@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
+import structlog
 from pydantic import BaseModel, SecretStr, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from newsmill import consistency
-from newsmill.config import Config
+from newsmill.config import REPRESENTATIVE, Config
 from newsmill.errors import ConfigError
 
 ENV_PREFIX = "NEWSMILL__"
@@ -87,6 +88,7 @@ def load(
         if value is not None:
             _place(values, path, _value(path, value) if isinstance(value, str) else value)
             origins[path] = "command line"
+    _warn_of_old_values(values, origins)
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
@@ -101,6 +103,15 @@ def load(
     if problems:
         raise ConfigError(problems)
     return Loaded(config, origins)
+
+
+def _warn_of_old_values(values: Mapping[str, Any], origins: Mapping[Path_, str]) -> None:
+    copies = values.get("copies")
+    if isinstance(copies, Mapping) and copies.get("keep_body") == REPRESENTATIVE:
+        structlog.get_logger().warning(
+            f"copies.keep_body: {REPRESENTATIVE} is now unless_exact: texts of edited copies are kept",
+            origin=origins[("copies", "keep_body")],
+        )
 
 
 def shown(loaded: Loaded) -> list[tuple[str, str, str]]:

@@ -66,8 +66,8 @@ def pages(record) -> tuple[Extracted, ...]:
 
 
 @pytest.fixture
-def index() -> Iterator[CopyIndex]:
-    made = CopyIndex(CopiesConfig())
+def index(request: pytest.FixtureRequest) -> Iterator[CopyIndex]:
+    made = CopyIndex(CopiesConfig(keep_body=getattr(request, "param", KeepBody.UNLESS_EXACT)))
     lend("index", made)
     yield made
     withdraw("index")
@@ -124,15 +124,37 @@ def articles(run_eagerly, pages, index, keep_body: KeepBody, on_reserved: OnRese
 
 
 @pytest.mark.parametrize(
-    ("keep_body", "kept"),
-    [(KeepBody.REPRESENTATIVE, [True, False, True]), (KeepBody.ALL, [True, True, True])],
+    ("index", "keep_body", "kept"),
+    [
+        (KeepBody.UNLESS_EXACT, KeepBody.UNLESS_EXACT, [True, False, True]),
+        (KeepBody.ALL, KeepBody.ALL, [True, True, True]),
+        (KeepBody.NONE, KeepBody.NONE, [False, False, False]),
+    ],
+    indirect=["index"],
 )
-def test_enrich_keeps_a_copys_body_once_a_cluster_unless_all_are_wanted(
+def test_enrich_keeps_all_bodies_but_those_of_exact_copies_unless_all_or_none_are_wanted(
     run_eagerly, pages, index, keep_body: KeepBody, kept: list[bool]
 ) -> None:
     chunk = articles(run_eagerly, pages[:3], index, keep_body, OnReserved.KEEP)
     assert [item.article.keep_body for item in chunk.articles] == kept
+    hashes = [item.article.body_hash for item in chunk.articles]
+    assert hashes[0] == hashes[1]
+    assert (hashes[0] is None) == (keep_body is KeepBody.NONE)
     assert chunk.articles[1].article.origin is not None
+
+
+def test_enrich_keeps_the_body_of_a_copy_that_says_more(run_eagerly, pages, record, index) -> None:
+    longer = extracted(record(7, b"x"), "https://d.example/1", story(1) + "\n" + story(3, 2))
+    chunk = articles(run_eagerly, (pages[0], longer), index, KeepBody.UNLESS_EXACT, OnReserved.KEEP)
+    assert [item.article.duplicate.is_duplicate for item in chunk.articles] == [False, True]
+    assert [item.article.keep_body for item in chunk.articles] == [True, True]
+
+
+def test_a_text_whose_rights_are_reserved_stands_for_no_other(run_eagerly, pages, record, index) -> None:
+    reserved = extracted(record(0, b"x"), "https://a.example/1", story(1), Rights(reserved=True))
+    chunk = articles(run_eagerly, (reserved, pages[1]), index, KeepBody.UNLESS_EXACT, OnReserved.KEEP)
+    assert [item.article.duplicate.is_duplicate for item in chunk.articles] == [False, True]
+    assert [item.article.keep_body for item in chunk.articles] == [True, True]
 
 
 def test_enrich_drops_the_body_when_rights_are_reserved_and_only_metadata_is_wanted(
@@ -148,7 +170,7 @@ def test_enrich_drops_the_body_when_rights_are_reserved_and_only_metadata_is_wan
 def test_tabulate_gives_each_record_one_row_of_fate(run_eagerly, pages, index) -> None:
     marked, ended, events = mark(index, "b1", [sketched(pages)])
     enriched = LinkEntities(
-        config=EnrichConfig(), keep_body=KeepBody.REPRESENTATIVE, on_reserved=OnReserved.KEEP
+        config=EnrichConfig(), keep_body=KeepBody.UNLESS_EXACT, on_reserved=OnReserved.KEEP
     )
     (chunk,) = run_eagerly(enriched, [MarkedChunk(drafts=tuple(marked))], MarkedChunk)["out"]
     rows = [

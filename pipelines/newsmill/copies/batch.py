@@ -12,6 +12,8 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from newsmill.config import CopiesConfig
+from newsmill.copies.bodies import BODY, Candidate, kept
 from newsmill.copies.figures import PAD, Figures, Kind, compare, complete_to
 from newsmill.copies.postings import lookup, pack
 from newsmill.copies.sketches import Sketch
@@ -57,6 +59,7 @@ class Decision(Record, frozen=True, kw_only=True):
     revision: int
     duplicate: Duplicate
     origin_hint: Origin | None = None  # the earliest of the cluster, where that is another article
+    keep_body: bool = True  # false: the same text is kept with another article, or none is kept
 
 
 class Resolution(Record, frozen=True, kw_only=True):
@@ -120,14 +123,18 @@ class Batch:
     def __init__(
         self,
         store: Store,
-        min_containment: float,
+        config: CopiesConfig,
         batch_id: str,
         sketches: Iterable[Sketch],
         given: Mapping[Position, tuple[int, str]] | None = None,
+        *,
+        rely_on_lake: bool = True,
     ) -> None:
         once = {sketch.position: sketch.comparable() for sketch in sketches}
         self._store = store
-        self._min_containment = min_containment
+        self._config = config
+        self._seeding = given is not None
+        self._rely_on_lake = rely_on_lake
         self._batch_id = batch_id
         self._given = given or {}  # revision and cluster id that were decided before
         self._given_ids: dict[int, str] = {}
@@ -143,6 +150,7 @@ class Batch:
         self._rows = np.empty(0, dtype=NODE)
         self._postings = np.empty(0, dtype=np.uint64)
         self._links = np.empty(0, dtype=LINK)
+        self._bodies: list[Sketch] = []  # whose rows have their text
         self._near: dict[int, dict[int, Link]] = defaultdict(dict)
         self._embedded: dict[int, list[int]] = defaultdict(list)
         self._compilations: dict[int, list[int]] = {}
@@ -164,7 +172,7 @@ class Batch:
             if self._key(node) >= 0:
                 self._lead(node)
         self._recount()
-        decisions = {v.sketch.position: self._decide(v) for v in versions}
+        decisions = self._keep_bodies({v.sketch.position: self._decide(v) for v in versions})
         events = self._tell(versions)
         return Resolution(decisions=decisions, events=events), self._delta()
 
@@ -291,7 +299,7 @@ class Batch:
         rarity = _SCALE // np.bincount(query)[query]
         older = b < a
         a, b = _candidates(a[older], b[older], rarity[older])
-        figures = compare(self._gather(a), self._gather(b), self._min_containment)
+        figures = compare(self._gather(a), self._gather(b), self._config.min_containment)
         self._links = _link_rows(a, b, figures)
         self._add(self._links)
 
@@ -577,6 +585,32 @@ class Batch:
             hint = Origin(method="earliest", confidence=EARLIEST, domain=domain, article_id=leader)
         return Decision(fate=fate, revision=version.revision, duplicate=duplicate, origin_hint=hint)
 
+    def _keep_bodies(self, decisions: dict[Position, Decision]) -> dict[Position, Decision]:
+        """Decide whose text is kept with its row. A row of the lake has its text where its sketch says so."""
+        rows = [s for s in self._sketches if decisions[s.position].fate is not Fate.REDELIVERY]
+        if self._seeding:
+            self._bodies = [s for s in self._sketches if s.body_hash and self._rely_on_lake]
+            return decisions
+        candidates = [
+            Candidate(
+                position=sketch.position,
+                article=bytes.fromhex(sketch.article_id),
+                hash=sketch.body_hash,
+                is_copy=decisions[sketch.position].duplicate.is_duplicate,
+                rank=_rank(sketch),
+            )
+            for sketch in rows
+        ]
+        held = self._store.bodies.holders(candidate.hash for candidate in candidates)
+        keep = kept(candidates, held, self._config.keep_body)
+        if self._rely_on_lake:
+            self._bodies = [sketch for sketch in rows if sketch.body_hash and sketch.position in keep]
+        dropped = {s.position for s in rows} - keep
+        return {
+            position: msgspec.structs.replace(decision, keep_body=False) if position in dropped else decision
+            for position, decision in decisions.items()
+        }
+
     def _duplicate(self, version: _Version) -> Duplicate:
         node, article = version.node, version.sketch.article_id
         cluster_id, leader, _, _ = self._view(self._key(node))
@@ -729,6 +763,10 @@ class Batch:
             row["node"], row["revision"], row["day"] = state.node, state.revision, self._day
             row["domain"] = domains.number(state.domain)
             _place(row, state.arrival, topics)
+        bodies = np.zeros(len(self._bodies), dtype=BODY)
+        for row, sketch in zip(bodies, self._bodies, strict=True):
+            row["hash"], row["article"] = np.void(sketch.body_hash), np.void(bytes.fromhex(sketch.article_id))
+            row["domain"], row["day"] = domains.number(sketch.domain), sketch.ingested_at // DAY
         return Delta(
             batch_id=self._batch_id,
             day=self._day,
@@ -741,6 +779,7 @@ class Batch:
             links=self._links.tobytes(),
             articles=articles.tobytes(),
             changes=changes.tobytes(),
+            bodies=bodies.tobytes(),
             clusters=self._clusters,
             moved=self._moved,
         )

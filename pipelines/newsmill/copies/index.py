@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 from typing import Final
+
+import numpy as np
 
 from newsmill.config import CopiesConfig
 from newsmill.copies.batch import Batch, Decision, Resolution
 from newsmill.copies.sketches import Sketch
 from newsmill.copies.store import Delta, Store
+from newsmill.page.urls import article_id
 from newsmill.records import Record
 
 __all__ = ["CopyIndex", "Decision", "Resolution", "SeedRow"]
@@ -36,14 +39,18 @@ class CopyIndex:
     no cluster massive (`HOT`, `MASSIVE`). Decisions and cluster ids tell what was known at the time.
 
     Args:
-        config: Horizon and threshold.
+        config: Horizon, threshold, and whose bodies are kept.
+        rely_on_lake: A copy may do without its body because a row of the lake has the text, not only one of
+            its batch. Only for who can do a batch again when that row is taken down before it is committed.
     """
 
-    def __init__(self, config: CopiesConfig) -> None:
+    def __init__(self, config: CopiesConfig, *, rely_on_lake: bool = True) -> None:
         self._config = config
+        self._rely_on_lake = rely_on_lake
         self._store = Store(config.horizon_days)
         self._staged: Delta | None = None
         self._version: str | None = None
+        self._taken_down: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
 
     @property
     def version(self) -> str | None:
@@ -83,7 +90,9 @@ class CopyIndex:
                 for sketch, row in zip(sketches, some, strict=True)
                 if isinstance(row, SeedRow)
             }
-            _, delta = Batch(self._store, self._config.min_containment, "seed", sketches, given).resolve()
+            _, delta = Batch(
+                self._store, self._config, "seed", sketches, given, rely_on_lake=self._rely_on_lake
+            ).resolve()
             self._store.apply(delta)
 
     def resolve(self, batch_id: str, sketches: Sequence[Sketch]) -> Resolution:
@@ -91,7 +100,7 @@ class CopyIndex:
 
         The same batch id again replaces what was staged under it, and so does another.
         """
-        batch = Batch(self._store, self._config.min_containment, batch_id, sketches)
+        batch = Batch(self._store, self._config, batch_id, sketches, rely_on_lake=self._rely_on_lake)
         resolution, self._staged = batch.resolve()
         return resolution
 
@@ -105,6 +114,14 @@ class CopyIndex:
             raise ValueError(f"batch {batch_id} is not staged")
         self._store.apply(self._staged)
         self._version, self._staged = batch_id, None
+
+    def forget_bodies(self, url_keys: Collection[str], domains: Collection[str]) -> None:
+        """Rely no more on the texts of what was taken down: the next copy keeps its own."""
+        told = frozenset(url_keys), frozenset(domains)
+        if told != self._taken_down:
+            ids = np.array([bytes.fromhex(article_id(key)) for key in url_keys], dtype="V16")
+            self._store.bodies.forget(ids, self._store.domains.add(sorted(domains)))
+            self._taken_down = told
 
     def abandon(self, batch_id: str) -> None:
         """Forget what the batch taught, if it is staged."""

@@ -19,6 +19,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from newsmill import strings
+from newsmill.page.identity import body_hash
 from newsmill.records import Draft, Micros, Page, Position, Record
 
 VERSION: Final = 1
@@ -94,6 +95,9 @@ class Sketch(Record, frozen=True, kw_only=True):
     keys: bytes = b""  # uint32, ascending, distinct
     title: bytes = b""  # uint16, distinct: hashes of the title's telling words, at most TITLE_TOKENS
     lead: bytes = b""  # uint16, distinct: of the lead's, and of the title's that are in the body
+    body_hash: bytes = (
+        b""  # of the body that its row has (16 bytes); empty where it has none, or reserves rights
+    )
 
     def encode(self) -> bytes:
         """Stable bytes: MessagePack by field name."""
@@ -149,6 +153,7 @@ def sketch(draft: Draft) -> Sketch:
         lead=_each_once(np.concatenate([supported[:TITLE_TOKENS], lead]))[:LEAD_WORDS]
         .astype("<u2")
         .tobytes(),
+        body_hash=b"" if draft.page.rights.reserved else bytes.fromhex(body_hash(draft.page.body)),
     )
 
 

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from newsmill.copies.bodies import BODY, Bodies
 from newsmill.copies.figures import TEXT
 from newsmill.copies.postings import Postings, pack
 from newsmill.records import Position, Record
@@ -82,6 +83,7 @@ class Delta(Record, frozen=True, kw_only=True):
     links: bytes
     articles: bytes  # whole rows, new or in place of the article's old one
     changes: bytes  # of texts that were there before
+    bodies: bytes  # rows of BODY
     clusters: dict[int, Cluster | None]  # by slot; None where it is gone
     moved: dict[int, int]  # slots whose texts now belong to another
 
@@ -103,6 +105,7 @@ class Store:
         self._known = Postings()
         self._same = Postings()
         self.keys = Postings(cap=HOT)
+        self.bodies = Bodies()
         self.clusters: dict[int, Cluster] = {}
         self.moved: dict[int, int] = {}
         self._starts: dict[int, int] = {}  # day → its first text
@@ -120,6 +123,7 @@ class Store:
             sum(block.nbytes for block in self._blocks.values())
             + self._links.nbytes
             + self._articles.nbytes
+            + self.bodies.nbytes
             + sum(run.nbytes for run in postings)
         )
 
@@ -182,6 +186,7 @@ class Store:
         self._link(_rows(delta.links, LINK))
         self._upsert(_renamed(_rows(delta.articles, ARTICLE), topics, domains))
         self._change(_renamed(_rows(delta.changes, CHANGE), topics, domains))
+        self.bodies.add(_renamed(_rows(delta.bodies, BODY), topics, domains))
         for slot, cluster in delta.clusters.items():
             if cluster is None:
                 self.clusters.pop(slot, None)
@@ -232,6 +237,7 @@ class Store:
     def _drop(self, day: int) -> None:
         """Forget what is past the horizon of a day: whole days of texts, their links and articles."""
         least = self.first_live(day)
+        self.bodies.drop(day - self._horizon - 1)
         past = [at for at, start in self._starts.items() if start < least]
         if not past:
             return
@@ -305,10 +311,9 @@ def _renamed(
 ) -> NDArray[np.void]:
     """Rows with the delta's numbers of topics and domains turned to the store's."""
     rows = rows.copy()
-    if len(rows):
-        rows["topic"] = topics[rows["topic"]]
-        if "domain" in (rows.dtype.names or ()):
-            rows["domain"] = domains[rows["domain"]]
+    for name, numbers in (("topic", topics), ("domain", domains)):
+        if len(rows) and name in (rows.dtype.names or ()):
+            rows[name] = numbers[rows[name]]
     return rows
 
 

@@ -15,6 +15,7 @@ break it.
 | C7 | copies and clusters point to visible articles; merges end; no circles |
 | C8 | quarantined payloads have the hash that was noted, and that the broker's record has |
 | C9 | no record waits for its fate longer than allowed |
+| C10 | each row that relies on another row's text finds one that has it |
 | C12 | another lake made from the same records says the same of each of them |
 | W1 | nothing that was taken down is readable |
 """
@@ -534,8 +535,8 @@ def _check_same(connection: duckdb.DuckDBPyConnection, other: LakeEvidence, repo
     where = 'topic, partition, "offset"'
     fates = f"{where}, fate, reason, article_id, revision"
     rows = (
-        f"{where}, fate, article_id, revision, content_hash, url_key, title, body, lang, duplicate, origin, "
-        "entities, places, countries, topics"
+        f"{where}, fate, article_id, revision, content_hash, url_key, title, body_hash, lang, duplicate, "
+        "origin, entities, places, countries, topics"
     )
     for table, columns in (("fate", fates), ("articles", rows)):
         for here, there, which in (("", "other_", "this"), ("other_", "", "the other")):

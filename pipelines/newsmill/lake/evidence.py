@@ -42,6 +42,9 @@ _TYPES = {
 }
 
 
+_LATER = {"articles": (("body_hash", pa.string()),)}
+
+
 @dataclass(frozen=True)
 class VisibleFile:
     """A data file of the current snapshot, as its manifest describes it."""
@@ -88,8 +91,10 @@ class TableEvidence:
 
     @property
     def arrow(self) -> pa.Schema:
-        """The current schema, as Arrow has it."""
-        return pa.schema([(column["name"], _arrow(column["type"])) for column in self.columns])
+        """The current schema, as Arrow has it, with columns that lakes of before lack and the rules name."""
+        found = [(column["name"], _arrow(column["type"])) for column in self.columns]
+        names = {column["name"] for column in self.columns}
+        return pa.schema([*found, *(later for later in _LATER.get(self.name, ()) if later[0] not in names)])
 
 
 @dataclass

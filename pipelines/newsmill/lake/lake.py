@@ -271,6 +271,7 @@ class Lake:
         check_coverage(batch, files, self.columns)
         self._check_withheld(files)
         replacement = replacing.Replacement(at=batch.ingested_at, files=tuple(files))
+        replacing.hand_on(self.tables, replacement)
 
         def stage(table: Table, transaction: Transaction) -> bool:
             if PENDING in table.properties:
@@ -315,13 +316,21 @@ class Lake:
         if table.metadata.current_snapshot_id == self._takedowns_seen:
             return
         keys, domains = tombstones(table)
+        relied, held = set[str](), set[str]()
         for file in files:
             if file.table == "articles":
-                rows = self.columns(file, ["url_key", "domain"])
+                rows = self.columns(file, ["url_key", "domain", "body_hash", "body"])
                 if keys & set(rows["url_key"].to_pylist()) or domains & set(rows["domain"].to_pylist()):
                     raise TakenDownMeanwhile(
                         "a page of the batch was taken down meanwhile: do the batch again"
                     )
+                has = pc.is_valid(rows["body"])
+                held |= set(rows.filter(has)["body_hash"].to_pylist())
+                relied |= set(rows.filter(pc.invert(has))["body_hash"].drop_null().to_pylist())
+        if relied - held:
+            raise TakenDownMeanwhile(
+                "a text that the batch relies on may be taken down meanwhile: do it again"
+            )
 
     def _gap_files(self, batch: Batch) -> list[DataFile]:
         if not batch.gaps:

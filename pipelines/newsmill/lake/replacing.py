@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from pyiceberg.table import Table, Transaction
 
 from newsmill.lake import files as data_files
-from newsmill.lake import rewriting
+from newsmill.lake import rewriting, texts
 from newsmill.lake.files import DataFile
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.tables import LEDGER, LiveFile, Tables, append, replace, set_properties
@@ -54,6 +54,23 @@ def note(replacement: Replacement, table: Table, transaction: Transaction) -> bo
     return True
 
 
+def hand_on(tables: Tables, replacement: Replacement) -> int:
+    """Keep the texts that rows to be replaced have and others rely on; how many were handed on."""
+    places, hours = _replaced(tables, replacement)
+    wanted = set(zip(*(places[name].to_pylist() for name in rewriting.PLACE), strict=True))
+    offsets = pc.unique(places["offset"])
+
+    def leaving(rows: pa.Table) -> pa.ChunkedArray:
+        mask = pc.is_in(rows["offset"], offsets).to_numpy().copy()
+        for at in mask.nonzero()[0].tolist():
+            mask[at] = tuple(rows[name][at].as_py() for name in rewriting.PLACE) in wanted
+        return pa.chunked_array([pa.array(mask)])
+
+    return texts.hand_on(
+        tables, leaving, rewriting.PLACE, hours=hours, coming=replacement.files, why="replay"
+    )
+
+
 def publish(
     tables: Tables, replacement: Replacement, change_ledger: ChangeLedger, properties: dict[str, str]
 ) -> None:
@@ -65,10 +82,7 @@ def publish(
         change_ledger: Changes the ledger if it is still ours.
         properties: Set on the ledger with the last step.
     """
-    mine = [file for file in replacement.files if file.table == LEDGER]
-    ledger = pa.concat_tables(_rows(tables, file) for file in mine)
-    places = ledger.select(rewriting.PLACE)
-    hours = {data_files.hour(at) for at in pc.unique(ledger["ingested_at"].cast(pa.int64())).to_pylist()}
+    places, hours = _replaced(tables, replacement)
     for name in _REPLACED:
         tables.change(name, partial(_swap, tables, name, replacement, places, hours))
     tables.change(_APPENDED, partial(_append, tables, replacement))
@@ -81,6 +95,14 @@ def publish(
         return True
 
     change_ledger(last)
+
+
+def _replaced(tables: Tables, replacement: Replacement) -> tuple[pa.Table, set[int]]:
+    """The records that get new rows, and the hours in which they were first seen."""
+    mine = [file for file in replacement.files if file.table == LEDGER]
+    ledger = pa.concat_tables(_rows(tables, file) for file in mine)
+    times = pc.unique(ledger["ingested_at"].cast(pa.int64())).to_pylist()
+    return ledger.select(rewriting.PLACE), {data_files.hour(at) for at in times}
 
 
 def _swap(

@@ -40,6 +40,12 @@ def read(tables: Tables, schema: TableSchema, live: Sequence[LiveFile]) -> pa.Ta
     return pa.concat_tables(parts)
 
 
+def rows_of(tables: Tables, schema: TableSchema, file: DataFile) -> pa.Table:
+    """All rows of a file that was written, with this version's columns, checked by its pages' checksums."""
+    with tables.store.open(tables.store.path(file.path)) as opened:
+        return upgraded(schema, pq.ParquetFile(opened, page_checksum_verification=True).read())
+
+
 def upgraded(schema: TableSchema, rows: pa.Table) -> pa.Table:
     """The rows with this version's columns; found by field id, so that renamed ones are found too."""
     by_id = {int(field.metadata[b"PARQUET:field_id"]): field.name for field in rows.schema}

@@ -89,6 +89,11 @@ chains(first, last, steps) AS (
   WHERE c.last <> c.first AND c.steps < 1000)
 SELECT DISTINCT first FROM chains WHERE last = first OR steps = 1000;
 
+-- C10: rows whose text no row has: `newsmill replay` brings it back while the topic has the record
+SELECT a.topic, a.partition, a."offset" FROM articles_to_be_empty a
+ANTI JOIN (SELECT DISTINCT body_hash FROM articles WHERE body IS NOT NULL) h USING (body_hash)
+WHERE a.body IS NULL AND a.body_hash IS NOT NULL;
+
 -- W1: articles that were taken down and are readable
 SELECT DISTINCT a.topic, a.partition, a."offset" FROM articles_to_be_empty a
 JOIN takedowns t ON (t.kind = 'url' AND t.value = a.url_key) OR (t.kind = 'domain' AND t.value = a.domain)

@@ -28,8 +28,11 @@ from newsmill.records import (
     Place,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Grows by one with each change of any table's columns."""
+
+SINCE = {"articles": {"body_hash": 2}}
+"""Schema version that brought a column, where that is not the first."""
 
 MAX_PAYLOAD_BYTES = 64_000_000
 """A larger payload is quarantined as its head, its size and its hash: the broker still has the rest."""
@@ -153,8 +156,8 @@ _ARTICLES = TableSchema(
                 22,
                 "body",
                 pa.string(),
-                "text, paragraphs joined by one newline; null for a copy whose body is kept with its "
-                "representative, for reserved rights and after a takedown",
+                "text, paragraphs joined by one newline; null for a copy whose very text another row has "
+                "(see body_hash), for reserved rights where these are not kept, and after a takedown",
             ),
             _field(
                 23,
@@ -355,6 +358,13 @@ _ARTICLES = TableSchema(
                 49, "withheld", pa.string(), "why the content was taken out of a row; null when it is there"
             ),
             _field(50, "withheld_at", _TIME, "when it was taken out"),
+            _field(
+                145,
+                "body_hash",
+                pa.string(),
+                "32 hex digits of the body as it is: where `body` is null, any row with this hash and a body "
+                "has the text; null where the lake has no text of the row, and in rows of before schema 2",
+            ),
         ]
     ),
 )
@@ -513,6 +523,7 @@ def article_row(article: Article) -> dict[str, Any]:
     """One row of `articles`, times in microseconds."""
     draft, page, language = article.draft, article.draft.page, article.draft.language
     extraction, duplicate, enrichment = page.extraction, article.duplicate, article.enrichment
+    placed = article.body_hash is not None  # offsets point into a text that is in the lake
     return {
         "article_id": draft.article_id,
         "revision": article.revision,
@@ -563,20 +574,21 @@ def article_row(article: Article) -> dict[str, Any]:
             "candidates": msgspec.json.encode(extraction.candidates, order="sorted").decode(),
         },
         "duplicate": msgspec.structs.asdict(duplicate),
-        "origin": _origin(article.origin),
-        **enrichment_columns(enrichment),
+        "origin": _origin(article.origin, placed),
+        **enrichment_columns(enrichment, placed=placed),
         "versions": sorted(
             {"schema": str(SCHEMA_VERSION), "pipeline": __version__, **enrichment.versions}.items()
         ),
         "copy_sketch": article.sketch,
+        "body_hash": article.body_hash,
     }
 
 
-def enrichment_columns(enrichment: Enrichment) -> dict[str, Any]:
-    """The columns of `articles` that enrichers fill."""
+def enrichment_columns(enrichment: Enrichment, *, placed: bool = True) -> dict[str, Any]:
+    """The columns of `articles` that enrichers fill; without places in a text that no row has."""
     return {
-        "entities": [_entity(entity) for entity in enrichment.entities],
-        "places": [_place(place) for place in enrichment.places],
+        "entities": [_entity(entity, placed) for entity in enrichment.entities],
+        "places": [_place(place, placed) for place in enrichment.places],
         "countries": list(enrichment.countries),
         "topics": list(enrichment.topics),
     }
@@ -697,19 +709,21 @@ def _text(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _origin(origin: Origin | None) -> dict[str, Any] | None:
-    return None if origin is None else msgspec.structs.asdict(origin)
+def _origin(origin: Origin | None, placed: bool) -> dict[str, Any] | None:
+    if origin is None:
+        return None
+    return msgspec.structs.asdict(origin) | ({} if placed else {"start": None, "end": None})
 
 
-def _entity(entity: Entity) -> dict[str, Any]:
+def _entity(entity: Entity, placed: bool) -> dict[str, Any]:
     return msgspec.structs.asdict(entity) | {
         "mention_count": len(entity.mentions),
-        "mentions": _mention_rows(entity.mentions),
+        "mentions": _mention_rows(entity.mentions) if placed else [],
     }
 
 
-def _place(place: Place) -> dict[str, Any]:
-    return msgspec.structs.asdict(place) | {"mentions": _mention_rows(place.mentions)}
+def _place(place: Place, placed: bool) -> dict[str, Any]:
+    return msgspec.structs.asdict(place) | {"mentions": _mention_rows(place.mentions) if placed else []}
 
 
 def _mention_rows(mentions: Sequence[Mention]) -> list[dict[str, Any]]:

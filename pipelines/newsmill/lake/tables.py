@@ -50,7 +50,7 @@ from newsmill.config import LakeConfig
 from newsmill.errors import LakeError, Transient
 from newsmill.lake import hints, locations, storage
 from newsmill.lake.catalogs import open_catalog
-from newsmill.lake.schemas import TABLES, TableSchema
+from newsmill.lake.schemas import SCHEMA_VERSION, SINCE, TABLES, TableSchema
 from newsmill.lake.storage import Storage
 
 LEDGER = "fate"
@@ -351,12 +351,17 @@ def _schema_properties(schema: Schema) -> dict[str, str]:
 
 
 def _check_readable(table: Table, uris: Sequence[str]) -> None:
-    """Refuse files in which a column would be read as NULL because it is not there."""
+    """Refuse files in which a column would be read as NULL because it is not there.
+
+    Columns that came after the version that wrote a file are rightly NULL: a batch can outlive an upgrade.
+    """
     wanted = table.schema().as_arrow().names
     for uri in uris:
         with table.io.new_input(uri).open() as file:
-            found = set(pq.read_schema(file).names)
-        missing = [name for name in wanted if name not in found]
+            schema = pq.read_schema(file)
+        version = int((schema.metadata or {}).get(b"newsmill.schema_version", SCHEMA_VERSION))
+        late = {name for name, since in SINCE.get(table.name()[-1], {}).items() if since > version}
+        missing = [name for name in wanted if name not in schema.names and name not in late]
         if missing:
             raise LakeError(f"{uri}: lacks the columns {', '.join(missing)}")
 

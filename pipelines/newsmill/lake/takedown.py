@@ -3,11 +3,12 @@
 The tombstone comes first, so that no later batch brings the content back. Then every visible file that
 holds it is replaced by one without, older snapshots are forgotten, and the old files are removed at
 once. Rows stay, with what identifies them, so that each record keeps its one fate. Copies at other URLs
-are other pages: they stay.
+are other pages: they stay, and get the text that they rely on before it goes.
 """
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from pyiceberg.table import Table, Transaction
 
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError, Rejected
-from newsmill.lake import collection, files, replacing, rewriting
+from newsmill.lake import collection, files, replacing, rewriting, texts
 from newsmill.lake.files import DataFile
 from newsmill.lake.lake import Lake, pending_batch, tombstones
 from newsmill.lake.schemas import TABLES
@@ -62,6 +63,7 @@ class TakenDown:
     quarantined: int
     files_rewritten: int
     files_removed: int
+    texts_handed_on: int  # to copies at other addresses
 
 
 def take_down(config: LakeConfig, what: str, *, reason: str, now: Micros, dry_run: bool = False) -> TakenDown:
@@ -82,6 +84,13 @@ def take_down(config: LakeConfig, what: str, *, reason: str, now: Micros, dry_ru
     if not dry_run:
         _bury(tables, kind, value, reason, now)
         _wait_for_decided(tables, config)
+    handed_on = texts.hand_on(
+        tables,
+        lambda rows: _articles_of(rows, kind, value),
+        _CONTENT["articles"].told_by,
+        why="takedown",
+        dry_run=dry_run,
+    )
     articles = _replace(tables, "articles", kind, value, reason, now, dry_run)
     quarantined = _replace(tables, "quarantine", kind, value, reason, now, dry_run)
     removed = 0 if dry_run else _forget(tables, [*articles.old, *quarantined.old])
@@ -92,6 +101,7 @@ def take_down(config: LakeConfig, what: str, *, reason: str, now: Micros, dry_ru
         quarantined=quarantined.rows,
         files_rewritten=len(articles.old) + len(quarantined.old),
         files_removed=removed,
+        texts_handed_on=handed_on,
     )
 
 
@@ -104,23 +114,41 @@ def without_taken_down(lake: Lake, written: Sequence[DataFile]) -> tuple[DataFil
     if not any(lake.withheld()):
         return tuple(written)
     noted = lake.tables.load("takedowns").scan().to_arrow().sort_by([(c, "ascending") for c in _TOMBSTONE])
-    return tuple(_without(lake, file, noted.select(_TOMBSTONE).to_pylist()) for file in written)
+    without: list[DataFile] = []
+    for name in {file.table: None for file in written}:
+        mine = [file for file in written if file.table == name]
+        without += _without(lake, name, mine, noted.select(_TOMBSTONE).to_pylist())
+    return tuple(without)
 
 
-def _without(lake: Lake, file: DataFile, tombstones: Sequence[dict[str, Any]]) -> DataFile:
-    content = _CONTENT.get(file.table)
+def _without(
+    lake: Lake, name: str, mine: Sequence[DataFile], tombstones: Sequence[dict[str, Any]]
+) -> list[DataFile]:
+    content = _CONTENT.get(name)
     if content is None:
-        return file
-    seen = lake.columns(file, content.told_by)
-    mine = [t for t in tombstones if pc.any(content.hits(seen, t["kind"], t["value"])).as_py()]
-    if not mine:
-        return file
-    rows = lake.columns(file, TABLES[file.table].arrow.names)
-    for tombstone in mine:
-        hits = content.hits(rows, tombstone["kind"], tombstone["value"])
-        rows = _emptied(rows, hits, content, tombstone["reason"], tombstone["ingested_at"])
-    emptied, _ = rewriting.write(lake.tables, TABLES[file.table], rows)
+        return list(mine)
+    seen = pa.concat_tables(lake.columns(file, content.told_by) for file in mine)
+    fitting = [t for t in tombstones if pc.any(content.hits(seen, t["kind"], t["value"])).as_py()]
+    if not fitting:
+        return list(mine)
+    parts = [rewriting.rows_of(lake.tables, TABLES[name], file) for file in mine]
+    rows = pa.concat_tables(parts)
+    if name == "articles":
+        rows = texts.handed_on_inside(rows, _any_of(content, rows, fitting))
+    emptied = []
+    for file, part in zip(mine, parts, strict=True):
+        kept, rows = rows.slice(0, len(part)), rows.slice(len(part))
+        for tombstone in fitting:
+            hits = content.hits(kept, tombstone["kind"], tombstone["value"])
+            kept = _emptied(kept, hits, content, tombstone["reason"], tombstone["ingested_at"])
+        same = kept.sort_by(_PLACE_ORDER).equals(part.sort_by(_PLACE_ORDER))
+        emptied.append(file if same else rewriting.write(lake.tables, TABLES[name], kept)[0])
     return emptied
+
+
+def _any_of(content: _Content, rows: pa.Table, tombstones: Sequence[dict[str, Any]]) -> pa.ChunkedArray:
+    hits = [content.hits(rows, t["kind"], t["value"]) for t in tombstones]
+    return functools.reduce(pc.or_, hits)
 
 
 def _named(what: str) -> tuple[str, str]:
@@ -187,6 +215,7 @@ def _quarantined_of(rows: pa.Table, kind: str, value: str) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array(named, pa.bool_())])
 
 
+_PLACE_ORDER = [(name, "ascending") for name in rewriting.PLACE]
 _TOMBSTONE = ["ingested_at", "kind", "value", "reason"]
 _CONTENT = {
     "articles": _Content(

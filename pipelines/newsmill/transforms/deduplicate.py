@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import apache_beam as beam
+import msgspec
 from apache_beam.pvalue import TaggedOutput
 
 from newsmill.copies.index import CopyIndex, SeedRow
@@ -85,11 +86,14 @@ def mark(
                 )
             )
         else:
+            sketch = item.sketch
+            if not decision.keep_body:
+                sketch = msgspec.structs.replace(sketch, body_hash=b"")
             marked.append(
                 Marked(
                     draft=item.draft,
                     decision=decision,
-                    sketch=item.sketch.encode(),
+                    sketch=sketch.encode(),
                     value_bytes=item.value_bytes,
                     origin=item.origin,
                 )

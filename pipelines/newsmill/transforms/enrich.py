@@ -9,6 +9,7 @@ import apache_beam as beam
 from newsmill.config import EnrichConfig, KeepBody, OnReserved
 from newsmill.knowledge.enricher import Enricher
 from newsmill.once import once
+from newsmill.page.identity import body_hash
 from newsmill.records import Article, Enrichment
 from newsmill.transforms.chunks import ArticleChunk, Finished, Marked, MarkedChunk
 from newsmill.transforms.outcome import busy
@@ -22,7 +23,7 @@ class LinkEntities(beam.PTransform):
 
     Args:
         config: Knowledge base and recognisers.
-        keep_body: Whose bodies are kept.
+        keep_body: Whether bodies are kept at all; of which copies, the index has decided.
         on_reserved: `metadata_only` drops the body of pages whose rights are reserved.
     """
 
@@ -55,7 +56,8 @@ def finish(
         enrichment=(
             enricher.enrich(draft, statistical=config.copies or not is_copy) if enricher else Enrichment()
         ),
-        keep_body=not withheld_body and (keep_body is KeepBody.ALL or not is_copy),
+        keep_body=decision.keep_body and not withheld_body,
+        body_hash=None if withheld_body or keep_body is KeepBody.NONE else body_hash(draft.page.body),
         sketch=item.sketch,
     )
     return Finished(article=article, value_bytes=item.value_bytes)

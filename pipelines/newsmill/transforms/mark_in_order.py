@@ -160,7 +160,7 @@ class _MarkFn(beam.DoFn):
             yield TaggedOutput("parts", part)
 
     def _remember(self, learnt: Iterable[Learnt], committed: Any) -> CopyIndex:
-        index = CopyIndex(self._config.copies)
+        index = CopyIndex(self._config.copies, rely_on_lake=False)  # a marked batch is not marked again
         rows = reader(self._config.lake).recent(days=self._config.copies.horizon_days)
         index.seed(seeds(rows))
         for one in sorted(learnt, key=lambda one: one.plan.ingested_at):

@@ -159,7 +159,7 @@ def test_sketch_depends_on_nothing_but_the_draft():
     assert sketch(one) == sketch(one)
 
 
-GOLDEN = "fb0b64a005f39f3d0863a54b0bc346c9fb18d90e296d88a4e742adaa74f8d5a8"
+GOLDEN = "aaff964948a85a9e97efe6ef865e2e40a1c7a44b7a62f6bc8e8cc4b6da405088"
 
 
 def test_sketches_import_all_they_need_when_they_are_imported() -> None:

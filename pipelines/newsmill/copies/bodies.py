@@ -1,0 +1,109 @@
+"""Which texts the lake holds: hashes of bodies beside the articles whose rows have them.
+
+A copy's body is not kept where the same text, character by character, is kept in another article's row.
+Equal hashes are what readers join on, so any row that has the text serves, whichever it was at first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from newsmill.config import KeepBody
+from newsmill.copies.postings import Postings, pack
+from newsmill.records import Position
+
+BODY: Final = np.dtype([("hash", "V16"), ("article", "V16"), ("domain", "<u4"), ("day", "<i4")])
+"""A text that is in the lake; `day` is that of its row's batch."""
+
+
+class Candidate(NamedTuple):
+    """A row that is about to be written, with its text's hash; empty where the text stays with its row."""
+
+    position: Position
+    article: bytes
+    hash: bytes
+    is_copy: bool
+    rank: tuple[int, Position]
+
+
+def kept(
+    rows: Sequence[Candidate], held: Mapping[bytes, set[bytes]], keep_body: KeepBody
+) -> frozenset[Position]:
+    """Which rows of a batch keep their body.
+
+    Only copies do without, and only where another article's row has the text: one of the lake, one of the
+    batch that is no copy, or else the first of the batch's copies.
+
+    Args:
+        rows: All rows of the batch that have a text.
+        held: Articles whose rows in the lake have a text, by its hash.
+        keep_body: The setting.
+    """
+    if keep_body is not KeepBody.UNLESS_EXACT:
+        return frozenset(row.position for row in rows if keep_body is KeepBody.ALL)
+    holders = {hash: set(articles) for hash, articles in held.items()}
+    found = set()
+    for row in sorted(rows, key=lambda row: (row.is_copy, row.rank)):
+        others = holders.setdefault(row.hash, set()) - {row.article}
+        if not (row.is_copy and row.hash and others):
+            holders[row.hash].add(row.article)
+            found.add(row.position)
+    return frozenset(found)
+
+
+class Bodies:
+    """The texts of the horizon that the lake holds: 40 bytes each, and 8 to find it."""
+
+    def __init__(self) -> None:
+        self._rows = np.empty(0, dtype=BODY)
+        self._known = Postings()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return self._rows.nbytes + self._known.nbytes
+
+    def holders(self, hashes: Iterable[bytes]) -> dict[bytes, set[bytes]]:
+        """Articles whose rows have a text, by its hash; only hashes that are known."""
+        wanted = np.array(sorted(set(hashes) - {b""}), dtype="V16")
+        found: dict[bytes, set[bytes]] = {}
+        if len(wanted):
+            asked, numbers = self._known.find(_prefix(wanted))
+            rows = self._rows[numbers]
+            for row in rows[rows["hash"] == wanted[asked]]:
+                found.setdefault(row["hash"].tobytes(), set()).add(row["article"].tobytes())
+        return found
+
+    def add(self, rows: NDArray[np.void]) -> None:
+        """Learn rows of BODY. One that is known already may come again."""
+        if len(rows):
+            known = self.holders(row["hash"].tobytes() for row in rows)
+            new = [row["article"].tobytes() not in known.get(row["hash"].tobytes(), ()) for row in rows]
+            rows = rows[np.array(new)]
+            self._known.add(pack(_prefix(rows["hash"]), len(self._rows) + np.arange(len(rows))))
+            self._rows = np.concatenate([self._rows, rows])
+
+    def drop(self, until: int) -> None:
+        """Forget the texts of rows of a day and of those before."""
+        self._keep(self._rows["day"] > until)
+
+    def forget(self, articles: NDArray[np.void], domains: NDArray[np.uint32]) -> None:
+        """Forget the texts of some articles and of all articles of some domains."""
+        gone = np.isin(self._rows["domain"], domains)
+        for article in articles:
+            gone |= self._rows["article"] == article
+        self._keep(~gone)
+
+    def _keep(self, kept: NDArray[np.bool_]) -> None:
+        if not kept.all():
+            rows, self._rows, self._known = self._rows[kept], np.empty(0, dtype=BODY), Postings()
+            self._known.add(pack(_prefix(rows["hash"]), np.arange(len(rows))))
+            self._rows = rows
+
+
+def _prefix(hashes: NDArray[np.void]) -> NDArray[np.uint32]:
+    return np.ascontiguousarray(hashes).view("<u4").reshape(-1, 4)[:, 0]

@@ -1,0 +1,188 @@
+"""A lake of made-up pages, marked, finished and committed by the pipeline's own pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from newsmill.config import CopiesConfig, EnrichConfig, KeepBody, LakeConfig, OnReserved
+from newsmill.copies.index import CopyIndex
+from newsmill.errors import TakenDownMeanwhile
+from newsmill.lake import files
+from newsmill.lake.lake import Lake
+from newsmill.page.urls import registrable_domain, url_key
+from newsmill.records import (
+    Enrichment,
+    Entity,
+    Extraction,
+    Fate,
+    FateRow,
+    Language,
+    Mention,
+    OffsetRange,
+    Page,
+    Position,
+    RawPage,
+    SourceRecord,
+)
+from newsmill.transforms.chunks import ArticleChunk, Ends, Extracted, Finished, SketchedChunk
+from newsmill.transforms.deduplicate import mark, seeds
+from newsmill.transforms.enrich import finish
+from newsmill.transforms.identify import identify
+from newsmill.transforms.tabulate import tabulate
+from newsroom import reworded, story
+
+TOPIC = "wire"
+AT = 1_790_000_000_000_000
+MINUTE = 60_000_000
+
+
+class Sent(NamedTuple):
+    """One page of a topic."""
+
+    url: str
+    body: str
+    title: str = "Council votes on the harbour"
+
+
+class Press:
+    """Writes pages into a lake, batch by batch, as `newsmill run` does."""
+
+    def __init__(self, config: LakeConfig, keep_body: KeepBody = KeepBody.UNLESS_EXACT) -> None:
+        self.config = config
+        self.keep_body = keep_body
+        self.lake = Lake.open(config)
+        self.bodies: dict[int, str] = {}  # by offset, as they were sent
+        self._sent: dict[int, Sent] = {}
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the index and fill it from the lake."""
+        self.index = CopyIndex(CopiesConfig(keep_body=self.keep_body))
+        self.index.seed(seeds(self.lake.recent(days=7)))
+
+    def send(self, *pages: Sent, at: int | None = None, meanwhile: Iterable[object] = ()) -> None:
+        """Commit a batch of pages; `meanwhile` is what happens between marking and committing it."""
+        start = self.lake.committed().get((TOPIC, 0), 0)
+        end = start + len(pages)
+        for offset, page in enumerate(pages, start):
+            self.bodies[offset], self._sent[offset] = page.body, page
+        part = OffsetRange(
+            topic=TOPIC, partition=0, start=start, end=end, records=len(pages), bytes=len(pages)
+        )
+        begun = self.lake.begin([part], now=at or AT + start * MINUTE)
+        others = iter(meanwhile)
+        while True:
+            made = self._made(begun.batch_id, range(start, end), begun.ingested_at)
+            next(others, None)
+            try:
+                self.lake.commit(begun, made)
+            except TakenDownMeanwhile:
+                self.index.abandon(begun.batch_id)
+                continue
+            self.index.commit(begun.batch_id)
+            return
+
+    def _made(self, batch_id: str, offsets: Iterable[int], at: int) -> list[files.DataFile]:
+        urls, domains = self.lake.withheld()
+        self.index.forget_bodies(urls, domains)
+        drafts, fates = [], []
+        for offset in offsets:
+            item = extracted(offset, self._sent[offset])
+            if url_key(item.raw.url) in urls or registrable_domain(item.raw.url) in domains:
+                fates.append(
+                    FateRow(
+                        position=item.record.position,
+                        fate=Fate.WITHHELD,
+                        ingested_at=at,
+                        reason="taken_down",
+                        url=item.raw.url,
+                    )
+                )
+            else:
+                drafts.append(identify(item, at))
+        self.index.resolve(batch_id, [])
+        marked, ended, events = mark(self.index, batch_id, [SketchedChunk(drafts=tuple(drafts))])
+        finished = [_named(finish(m, None, EnrichConfig(), self.keep_body, OnReserved.KEEP)) for m in marked]
+        chunks = [ArticleChunk(articles=tuple(finished))] if finished else []
+        ends = [Ends(fates=(*fates, *ended))] if fates or ended else []
+        rows: dict[str, list[pa.Table]] = {}
+        for chunk in (*chunks, *ends, *([events] if events.events else [])):
+            for table, _, found in tabulate(chunk):
+                rows.setdefault(table, []).append(found)
+        return [
+            files.write(self.config.path, table, pa.concat_tables(parts), ingested_at=at)
+            for table, parts in rows.items()
+        ]
+
+    def close(self) -> None:
+        """Give the lake back."""
+        self.lake.release()
+
+
+def extracted(offset: int, sent: Sent) -> Extracted:
+    """A page as extraction gives it."""
+    position = Position(topic=TOPIC, partition=0, offset=offset)
+    return Extracted(
+        record=SourceRecord(position=position, value=b"x", timestamp=AT + offset * MINUTE),
+        raw=RawPage(position=position, url=sent.url, body=b""),
+        page=Page(
+            title=sent.title,
+            body=sent.body,
+            published_at=AT + offset * MINUTE,
+            extraction=Extraction(method="given", reason="test"),
+        ),
+        language=Language(code="en", confidence=1.0, method="given"),
+    )
+
+
+def _named(item: Finished) -> Finished:
+    """The article with its first and last words as entities, so that offsets can be held against texts."""
+    import msgspec
+
+    body = item.article.draft.page.body
+    words = [(0, body.index(" ")), (body.rindex(" ") + 1, len(body))]
+    entities = tuple(
+        Entity(
+            entity_id=f"nil:{n}",
+            type="place",
+            coarse="LOC",
+            name=body[start:end],
+            mentions=(Mention(start=start, end=end, text=body[start:end]),),
+        )
+        for n, (start, end) in enumerate(words)
+    )
+    article = msgspec.structs.replace(item.article, enrichment=Enrichment(entities=entities))
+    return msgspec.structs.replace(item, article=article)
+
+
+def press_day(press: Press) -> None:
+    """Three batches: stories, exact, edited and extended copies, revisions of originals and of copies."""
+    one, two = story(1), story(2)
+    press.send(
+        Sent("https://wire.example/one", one),
+        Sent("https://a.example/one", one),
+        Sent("https://wire.example/two", two, "Ferry line sold"),
+    )
+    press.send(
+        Sent("https://b.example/one", one),
+        Sent("https://c.example/one", reworded(one, 3, 0.05)),
+        Sent("https://wire.example/one", one + "\n" + story(3, 60), "Council votes on the harbour, again"),
+        Sent("https://a.example/two", two, "Ferry line sold"),
+    )
+    press.send(
+        Sent("https://d.example/one", one + "\n" + story(3, 60), "Council votes on the harbour, again"),
+        Sent("https://b.example/one", reworded(one, 4, 0.05)),
+        Sent("https://e.example/one", one + "\n" + story(4, 200)),
+        Sent("https://b.example/two", two, "Ferry line sold"),
+        Sent("https://f.example/six", story(6), "Museum opens"),
+    )
+
+
+def texts(path: Path | str, rows: Sequence[dict]) -> list[str | None]:
+    """The text of each row: its own, or that of a row with the same hash."""
+    held = {row["body_hash"]: row["body"] for row in rows if row["body"] is not None}
+    return [row["body"] if row["body"] is not None else held.get(row["body_hash"]) for row in rows]

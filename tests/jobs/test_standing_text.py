@@ -8,8 +8,8 @@ import pytest
 
 from newsmill.config import BatchConfig, Config, LakeConfig, PageConfig
 from newsmill.direct import DirectMill, FileSource
+from newsmill.lake import reader
 from newsmill.lake.lake import Lake
-from newsmill.ops import committed
 
 STANDING = "The Harbour Gazette has been written in this town by its own people since the year 1881."
 WORDS = "harbour council bridge tariff storm ferry election budget glacier orchard museum strike".split()
@@ -57,14 +57,14 @@ def run(pages: Path, lake: Path, *, batches: int, learn: bool = True) -> None:
 
 
 def bodies(lake: Path) -> list[str]:
-    rows = committed.rows(str(lake), "articles").to_table(columns=["offset", "body"]).sort_by("offset")
+    rows = reader.rows(str(lake), "articles").to_table(columns=["offset", "body"]).sort_by("offset")
     return rows["body"].to_pylist()
 
 
 def test_standing_text_is_cut_once_four_articles_had_it(pages: Path, tmp_path: Path) -> None:
     run(pages, tmp_path / "lake", batches=4)
     assert [STANDING in body for body in bodies(tmp_path / "lake")] == [True] * 4 + [False] * 4
-    rows = committed.rows(str(tmp_path / "lake"), "articles").to_table(columns=["offset", "extraction"])
+    rows = reader.rows(str(tmp_path / "lake"), "articles").to_table(columns=["offset", "extraction"])
     removed = [e["removed"] for e in rows.sort_by("offset")["extraction"].to_pylist()]
     assert [[r["text"] for r in cuts if r["rule"] == "repeated-block"] for cuts in removed[4:]] == [
         [STANDING]

@@ -17,6 +17,10 @@ def gc(
     keep_snapshots: Annotated[
         int, typer.Option(min=1, help="Snapshots of each table that stay readable; tags always do.")
     ] = 50,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help="Also when over a fifth of the data files are garbage of unknown origin."),
+    ] = False,
     dry_run: DryRun = False,
     config: ConfigFile = None,
     as_json: Json = False,
@@ -33,6 +37,7 @@ def gc(
         grace_s=grace_hours * 3600,
         keep_snapshots=keep_snapshots,
         dry_run=dry_run,
+        yes=yes,
     ):
         files, size = files + 1, size + garbage.bytes
         if as_json:

@@ -40,9 +40,7 @@ def report(
 
 def _behind(lake: str, config: Path | None, sets: list[str] | None) -> Mapping[tuple[str, int], int]:
     from newsmill.lake.lake import Lake
-    from newsmill.ops import committed
     from newsmill.sources import kafka
 
-    committed.rows(lake, "fate")  # refuses what is no lake; `look` would make one
     settings = loaded(config, sets, lake__path=lake).config
     return kafka.lag(settings.kafka, Lake.look(settings.lake).committed())

@@ -260,11 +260,16 @@ class RunProgress:
 
 
 def _show_plan(config: Config, *, as_json: bool) -> None:
+    from newsmill.lake import identity, storage
     from newsmill.lake.lake import Lake
     from newsmill.sources import kafka
 
-    lake = Lake.look(config.lake)
-    plan = kafka.plan(config.kafka, lake.committed(), config.batch, config.on_data_loss, lake.topic_ids())
+    committed: Mapping[tuple[str, int], int] = {}
+    topic_ids: Mapping[str, str] = {}
+    if identity.exists(storage.at(config.lake.path)):
+        lake = Lake.look(config.lake)
+        committed, topic_ids = lake.committed(), lake.topic_ids()
+    plan = kafka.plan(config.kafka, committed, config.batch, config.on_data_loss, topic_ids)
     rows = [
         {"topic": s.topic, "partition": s.partition, "start": s.start, "end": s.end, "records": s.records}
         for s in plan.slices

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from newsmill.ops import committed
+from newsmill.lake import reader
 
 PAGES: Final = Path(__file__).with_name("pages")
 EXPECTED: Final[Mapping[str, Mapping[str, Any]]] = json.loads(
@@ -59,10 +59,10 @@ def _outcomes(lake: str) -> dict[str | None, list[dict[str, Any]]]:
             "rights_reserved": row["rights"]["reserved"],
             "copy_type": row["duplicate"]["copy_type"],
         }
-        for row in committed.rows(lake, "articles").to_table(columns=columns).to_pylist()
+        for row in reader.rows(lake, "articles").to_table(columns=columns).to_pylist()
     }
     found = defaultdict(list)
-    ledger = committed.rows(lake, "fate").to_table(columns=[*place, "fate", "reason", "url"])
+    ledger = reader.rows(lake, "fate").to_table(columns=[*place, "fate", "reason", "url"])
     for row in sorted(ledger.to_pylist(), key=lambda row: tuple(row[name] for name in place)):
         outcome = articles.get(tuple(row[name] for name in place), {})
         found[row["url"]].append({"fate": row["fate"], "reason": row["reason"], **outcome})

@@ -228,7 +228,16 @@ def _hint_problems(root: str, table: TableEvidence) -> list[str]:
         hinted = json.loads(content(f"{folder}/{'v' * version.isdecimal()}{version}.metadata.json"))
     except (OSError, ValueError) as error:
         return [str(error)]
+    named = table.location.rsplit("/", 1)[1]
+    if _changes(version) > _changes(named):
+        return [f"{version}, and the catalog is older: {named}"]
     return [] if hinted["table-uuid"] == table.metadata["table-uuid"] else [version]
+
+
+def _changes(version: str) -> int:
+    """How many changes led to a metadata version: its name begins with that."""
+    first = version.split("-", 1)[0]
+    return int(first) if first.isdecimal() else -1
 
 
 def _check_files(table: TableEvidence, report: Report, since_ms: int) -> list[VisibleFile]:

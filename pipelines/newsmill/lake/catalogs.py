@@ -17,14 +17,21 @@ from pyiceberg.exceptions import RESTError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    IntegrityError,
+    NoSuchModuleError,
+    OperationalError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError
-from newsmill.lake import storage
+from newsmill.lake import identity, storage
+from newsmill.lake.identity import CATALOG_FILE, Identity
 from newsmill.lake.storage import Storage
 
-CATALOG_FILE: Final = "catalog.db"
 SECRETS_VARIABLE: Final = "NEWSMILL__LAKE__CATALOG_SECRETS"
 
 _SECRET: Final = re.compile(
@@ -109,31 +116,65 @@ def problems(config: LakeConfig) -> Iterator[tuple[str, str]]:
         yield "catalog", why
 
 
-def open_catalog(config: LakeConfig, store: Storage) -> Catalog:
-    """The catalog of the settings; a SQLite file in the lake where they name none.
+def connect(config: LakeConfig, store: Storage, note: Identity | None, *, make: bool) -> Catalog:
+    """The catalog of a lake: that of the settings, else the noted one, else a SQLite file in the lake.
+
+    Args:
+        config: The settings.
+        store: Where the lake is.
+        note: What the lake notes of itself.
+        make: The lake is to be made, and its own catalog with it.
 
     Raises:
         ConfigError: An object store without a catalog, or properties that no catalog can be made from.
-        LakeError: The catalog refuses.
+        LakeError: The catalog refuses, is another one than the note says, or is a file that is missing.
     """
-    io = {"py-io-impl": f"{storage.DurableIO.__module__}.{storage.DurableIO.__name__}"}
     found = properties(config)
+    if note is not None:
+        found = found if config.catalog else note.catalog | found
+        if found:
+            identity.check_catalog(store, note, found, config.namespace if config.catalog else None)
     if found:
-        if why := _problem(found):
-            raise ConfigError(f"lake.catalog: {why}")
-        try:
-            return load_catalog("newsmill", **(io | found))
-        except (ValueError, ArgumentError, ModuleNotFoundError) as error:
-            raise ConfigError(f"lake.catalog: {error}") from error
-        except (RESTError, SQLAlchemyError, OSError) as error:
-            raise LakeError(f"the catalog can't be used: {error}") from error
+        return external(found)
     if not isinstance(store, storage.LocalStorage):
         raise ConfigError(
             "lake.catalog: is needed for an object store, e.g. {type: sql, uri: postgresql://…}"
         )
+    if not make and store.size(CATALOG_FILE) is None:
+        raise identity.lost(store, f"its catalog {CATALOG_FILE} is missing")
+    return own(store, CATALOG_FILE)
+
+
+def external(found: Mapping[str, str]) -> Catalog:
+    """The catalog of these properties.
+
+    Raises:
+        ConfigError: No catalog can be made from them.
+        LakeError: It refuses.
+    """
+    if why := _problem(found):
+        raise ConfigError(f"lake.catalog: {why}")
+    try:
+        return _loaded(found)
+    except (ValueError, ArgumentError, ModuleNotFoundError) as error:
+        raise ConfigError(f"lake.catalog: {error}") from error
+    except (RESTError, SQLAlchemyError, OSError) as error:
+        raise LakeError(f"the catalog can't be used: {error}") from error
+
+
+def own(store: storage.LocalStorage, file: str) -> Catalog:
+    """A catalog that is a file in the lake; made where it is missing."""
     storage.make_folders(store.root)
-    file = URL.create("sqlite", database=f"{store.root}/{CATALOG_FILE}")
-    return load_catalog("newsmill", type="sql", uri=file.render_as_string(hide_password=False), **io)
+    address = URL.create("sqlite", database=f"{store.root}/{file}")
+    return _loaded({"type": "sql", "uri": address.render_as_string(hide_password=False)})
+
+
+def _loaded(found: Mapping[str, str]) -> Catalog:
+    """A catalog. Two processes may make its tables at the same time: who was slower looks again."""
+    try:
+        return load_catalog("newsmill", **storage.IO_PROPERTIES, **found)
+    except (OperationalError, ProgrammingError, IntegrityError):
+        return load_catalog("newsmill", **storage.IO_PROPERTIES, **found)
 
 
 def _problem(found: Mapping[str, str]) -> str | None:

@@ -14,7 +14,7 @@ import sqlite3
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from urllib.parse import quote
 
@@ -22,10 +22,16 @@ import fastavro
 import pyarrow as pa
 import pyarrow.fs
 
-from newsmill.errors import LakeError
+from newsmill.errors import ConfigError, LakeError
 
 TABLES = ("fate", "articles", "cluster_events", "quarantine", "takedowns")
 """The ledger first: what other tables hold beyond it belongs to a commit under way."""
+
+NOTE = "lake.json"
+"""What the lake notes of itself."""
+
+CATALOG = "catalog.db"
+"""The lake's own catalog, where it has no other."""
 
 _ADDED, _DELETED = 1, 2  # status of a manifest entry, Iceberg specification, "Manifest Entry Fields"
 
@@ -62,6 +68,7 @@ class TableEvidence:
 
     name: str
     metadata: dict[str, Any]
+    location: str  # of the metadata
     files: list[VisibleFile] = field(default_factory=list)
     added: Counter[str] = field(default_factory=Counter)  # how many kept snapshots add a file
     named: set[str] = field(default_factory=set)  # every file that the kept metadata names
@@ -115,12 +122,19 @@ def gather(lake: str) -> LakeEvidence:
     """Read all that a lake says of itself.
 
     Raises:
-        LakeError: It is no lake, or its metadata can't be read.
+        ConfigError: It is no lake.
+        LakeError: It is not the lake that its note tells of, or its metadata can't be read.
     """
     found = _LOCAL.match(lake)
     local = found is not None or "://" not in lake
     root = os.path.realpath(lake[found.end() :] if found else lake) if local else lake.rstrip("/")
-    return LakeEvidence(root, {name: _table(root, name) for name in TABLES})
+    note = _note(root)
+    tables = {name: _table(root, name, note) for name in TABLES}
+    for name, table in tables.items():
+        _check_place(root, str(table.metadata["location"]).removesuffix(f"/{name}"))
+        if note and note["tables"].get(name) != table.metadata["table-uuid"]:
+            raise LakeError(f"{root}: the table {name} is another one than {NOTE} tells of")
+    return LakeEvidence(root, tables)
 
 
 def place(uri: str) -> tuple[Any, str]:
@@ -130,6 +144,7 @@ def place(uri: str) -> tuple[Any, str]:
     if uri.startswith("/"):
         return _filesystem("file:///"), uri
     scheme, _, path = uri.partition("://")
+    scheme = "s3" if scheme in ("s3a", "s3n") else scheme
     bucket = path.split("/", 1)[0]
     return _filesystem(f"{scheme}://{bucket}"), path
 
@@ -147,39 +162,70 @@ def _filesystem(root: str) -> Any:
     return filesystem
 
 
-def _table(root: str, name: str) -> TableEvidence:
-    location = _metadata_location(root, name)
+def _note(root: str) -> dict[str, Any]:
+    """What the lake notes of itself; empty for one of before there were notes."""
+    filesystem, folder = place(root)
+    known = (NOTE, *(f"{name}/metadata/version-hint.text" for name in TABLES))
+    if not any(filesystem.get_file_info(f"{folder}/{path}").is_file for path in known):
+        raise ConfigError(f"{root}: no newsmill lake")
+    if not filesystem.get_file_info(f"{folder}/{NOTE}").is_file:
+        return {}
     try:
-        table = TableEvidence(name, json.loads(content(location)))
+        note: dict[str, Any] = json.loads(content(f"{root}/{NOTE}"))
+    except ValueError as error:
+        raise LakeError(f"{root}/{NOTE}: can't be read: {error}") from error
+    _check_place(root, note["location"])
+    if not note["catalog"] and not filesystem.get_file_info(f"{folder}/{CATALOG}").is_file:
+        raise LakeError(f"{root}: its catalog {CATALOG} is missing. `newsmill lake recover {root}` mends it")
+    return note
+
+
+def _check_place(root: str, location: str) -> None:
+    if _here(root, f"{location}/x") != f"{root}/x":
+        raise LakeError(
+            f"{root}: its tables say that they are at {location}: it is a copy, or was moved. "
+            f"`newsmill lake adopt {root}` makes it a lake of its own, at this place"
+        )
+
+
+def _table(root: str, name: str, note: dict[str, Any]) -> TableEvidence:
+    location = _metadata_location(root, name, note)
+    try:
+        table = TableEvidence(name, json.loads(content(location)), location)
     except (OSError, ValueError) as error:
         raise LakeError(f"{location}: can't be read: {error}") from error
+    here = partial(_here, root)
     versions = {location, *(entry["metadata-file"] for entry in table.metadata.get("metadata-log", []))}
-    table.named = versions | set(map(_numbered, versions))
+    table.named = set(map(here, versions | set(map(_numbered, versions))))
     times = {s["snapshot-id"]: int(s["timestamp-ms"]) for s in table.snapshots}
     entries: dict[str, list[dict[str, Any]]] = {}
     for snapshot in table.snapshots:
         id = snapshot["snapshot-id"]
-        listing = snapshot["manifest-list"]
+        listing = here(snapshot["manifest-list"])
         table.named.add(listing)
         try:
             manifests = _avro(listing)
-            entries |= {path: _avro(path) for m in manifests if (path := m["manifest_path"]) not in entries}
+            entries |= {
+                path: _avro(path) for m in manifests if (path := here(m["manifest_path"])) not in entries
+            }
         except (OSError, ValueError, EOFError) as error:
             table.broken.append(f"{listing}: {error}")
             continue
         for manifest in manifests:
-            table.named.add(manifest["manifest_path"])
-            for entry in entries[manifest["manifest_path"]]:
+            path = here(manifest["manifest_path"])
+            table.named.add(path)
+            for entry in entries[path]:
                 if entry["status"] == _DELETED:
                     continue
                 file = entry["data_file"]
                 adder = entry["snapshot_id"] or manifest["added_snapshot_id"]
-                table.named.add(file["file_path"])
-                table.added[file["file_path"]] += entry["status"] == _ADDED and adder == id
+                uri = here(file["file_path"])
+                table.named.add(uri)
+                table.added[uri] += entry["status"] == _ADDED and adder == id
                 if id == table.current:
                     table.files.append(
                         VisibleFile(
-                            uri=file["file_path"],
+                            uri=uri,
                             rows=file["record_count"],
                             bytes=file["file_size_in_bytes"],
                             hour=next(iter(file["partition"].values())),
@@ -189,9 +235,19 @@ def _table(root: str, name: str) -> TableEvidence:
     return table
 
 
-def _metadata_location(root: str, name: str) -> str:
-    catalog = f"{root}/catalog.db"
-    if os.path.exists(catalog):
+def _here(root: str, uri: str) -> str:
+    """A file's address as this lake would write it, links followed; that of a file elsewhere as it is."""
+    folder, path = place(root)[1], place(uri)[1]
+    paths = [path]
+    if uri.startswith(("file:", "/")):
+        paths += [f"{os.path.realpath(os.path.dirname(path))}/{os.path.basename(path)}"]
+    inside = [found[len(folder) :] for found in paths if found.startswith(f"{folder}/")]
+    return f"{root}{inside[0]}" if inside else uri
+
+
+def _metadata_location(root: str, name: str, note: dict[str, Any]) -> str:
+    catalog = f"{root}/{CATALOG}"
+    if not note.get("catalog") and os.path.exists(catalog):
         address = f"file:{quote(catalog)}?mode=ro"
         with closing(sqlite3.connect(address, uri=True, timeout=60)) as connection:
             rows = connection.execute(
@@ -199,6 +255,7 @@ def _metadata_location(root: str, name: str) -> str:
             ).fetchall()
         if len(rows) != 1:
             raise LakeError(f"{root}: has {len(rows)} tables {name} in its catalog, not one")
+        _check_place(root, str(rows[0][0]).rsplit(f"/{name}/metadata/", 1)[0])
         return str(rows[0][0])
     try:
         version = content(f"{root}/{name}/metadata/version-hint.text").decode().strip()

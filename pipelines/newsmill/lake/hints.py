@@ -34,18 +34,18 @@ def point(store: Storage, table: str, metadata: str) -> None:
         table: Name of the table, and of its folder.
         metadata: Path of the metadata file in the store, `…/NNNNN-….metadata.json`.
     """
-    number = _number(metadata.rsplit("/", 1)[1])
+    newest = number(metadata.rsplit("/", 1)[1])
     hint = f"{table}/metadata/version-hint.text"
     with _lock(store, table) as locked:
-        known = _read(store, hint)
-        if not locked or number < _number(known):
+        known = read(store, table)
+        if not locked or newest < number(known):
             return
         second = second_name(metadata)
-        if number == _number(known) and known.isdecimal() and _same(store, metadata, second):
+        if newest == number(known) and known.isdecimal() and _same(store, metadata, second):
             return
         store.copy(metadata, second)
-        store.replace(hint, str(number).encode())
-        store.delete(f"{table}/metadata/v{number - KEPT_METADATA}{_SUFFIX}")
+        store.replace(hint, str(newest).encode())
+        store.delete(f"{table}/metadata/v{newest - KEPT_METADATA}{_SUFFIX}")
 
 
 def second_name(metadata: str) -> str:
@@ -55,18 +55,29 @@ def second_name(metadata: str) -> str:
     'articles/metadata/v12.metadata.json'
     """
     folder, name = metadata.rsplit("/", 1)
-    return f"{folder}/v{_number(name)}{_SUFFIX}"
+    return f"{folder}/v{number(name)}{_SUFFIX}"
 
 
-def _number(version: str) -> int:
-    """How many changes of the table led to a version; names begin with that. -1 for what is none."""
-    number = version.split("-", 1)[0]
-    return int(number) if number.isdecimal() else -1
+def number(version: str) -> int:
+    """How many changes of the table led to a version; names begin with that. -1 for what is none.
+
+    >>> number("00012-6f0c.metadata.json"), number("v12.metadata.json"), number("12"), number("")
+    (12, 12, 12, -1)
+    """
+    first = version.removeprefix("v").split("-", 1)[0].split(".", 1)[0]
+    return int(first) if first.isdecimal() else -1
 
 
-def _read(store: Storage, path: str) -> str:
+def metadata(store: Storage, table: str) -> str | None:
+    """Path of the metadata that the hint of a table names; None where there is no hint."""
+    version = read(store, table)
+    return f"{table}/metadata/{'v' * version.isdecimal()}{version}{_SUFFIX}" if version else None
+
+
+def read(store: Storage, table: str) -> str:
+    """What the hint of a table says: a number, or a version's name (of before there were second names)."""
     try:
-        with store.open(path) as file:
+        with store.open(f"{table}/metadata/version-hint.text") as file:
             return bytes(file.read()).decode().strip()
     except (FileNotFoundError, UnicodeDecodeError, pa.ArrowInvalid):
         return ""

@@ -104,14 +104,18 @@ class Lake:
         self._takedowns_seen: int | None = None
 
     @classmethod
-    def open(cls, config: LakeConfig) -> Lake:
-        """Open a lake for writing; make it where there is none; finish a commit that was cut off.
+    def open(cls, config: LakeConfig, *, make: bool = True) -> Lake:
+        """Open a lake for writing; finish a commit that was cut off.
+
+        Args:
+            config: Where.
+            make: Make it where there is none.
 
         Raises:
-            LakeError: Another process is writing it.
-            ConfigError: An object store without a catalog.
+            LakeError: Another process is writing it, or it is not the lake that its note tells of.
+            ConfigError: An object store without a catalog, or no lake that may be made.
         """
-        tables = Tables.open(config)
+        tables = Tables.make(config) if make else Tables.open(config)
         lake = cls(tables, lease.acquire(tables.store, config.lease_s))
         try:
             lake._take_over()
@@ -133,9 +137,10 @@ class Lake:
         """The lake for reading only, beside whoever writes it: each change is refused as Fenced.
 
         Raises:
-            ConfigError: An object store without a catalog.
+            ConfigError: There is no lake.
+            LakeError: It is not the lake that its note tells of.
         """
-        lake = cls(Tables.open(config), lease.Reading())
+        lake = cls(Tables.look(config), lease.Reading())
         lake._epoch = -1
         return lake
 

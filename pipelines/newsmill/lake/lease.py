@@ -21,7 +21,8 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -33,6 +34,22 @@ TORN_READS: Final = 20
 """How often a lease in an object store is read again, when a beat changes it while it is read."""
 
 _FOLDER = "_writer"
+
+
+@contextmanager
+def alone(store: Storage) -> Iterator[None]:
+    """Only one process of this machine makes, brings up or notes a lake at a time; the others wait."""
+    if not isinstance(store, LocalStorage):
+        yield
+        return
+    path = store.root / _FOLDER / "opening"
+    make_folders(path.parent)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 class Lease(Protocol):

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pyarrow as pa
 import pyarrow.fs
@@ -20,6 +21,9 @@ from newsmill.errors import ConfigError, Transient
 
 SCHEMES: Final = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")
 """Object stores and file systems that Arrow knows by a URI and pyiceberg by the same."""
+
+_ALIASES = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}
+"""Other engines' schemes of the same object stores."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 _LOCAL = re.compile(r"file:(?://(?:localhost)?)?(?=/)", re.IGNORECASE)
@@ -83,6 +87,55 @@ def object_store(scheme: str, bucket: str) -> tuple[Any, str]:
     except OSError as error:
         raise Transient(f"{scheme}://{bucket}: {error}") from error
     return filesystem, prefix.rstrip("/")
+
+
+def plain(location: str) -> str:
+    """One spelling of a location, to compare it: local ones as paths; links are not followed.
+
+    >>> plain("file:/a//b/"), plain("/a/./b"), plain("s3a://bucket/a/")
+    ('/a/b', '/a/b', 's3://bucket/a')
+    """
+    path = local_path(location)
+    if path is not None:
+        return os.path.normpath("/" + os.path.abspath(path).lstrip("/"))
+    scheme, rest = _parts(location)
+    return f"{_ALIASES.get(scheme, scheme)}://{rest.rstrip('/')}"
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two locations are the same place, by their text or by links."""
+    return plain(one) == plain(other) or _resolved(one) == _resolved(other)
+
+
+def below(top: str, location: str) -> str | None:
+    """The path of a location relative to a folder above it; None where that is not above it.
+
+    The text decides first, then links do, then percent signs are read as encoding, as some engines write.
+
+    >>> below("file:///lake", "file:/lake/x"), below("s3://b/lake", "s3a://b/lake/x"), below("/lake", "/x")
+    ('x', 'x', None)
+    """
+    return next(_below(top, location), None)
+
+
+def readings(top: str, location: str) -> set[str]:
+    """All paths relative to a folder that a location may mean: for who must not delete any of them."""
+    return set(_below(top, location))
+
+
+def _below(top: str, location: str) -> Iterator[str]:
+    tops = tuple(folder.rstrip("/") + "/" for folder in (plain(top), _resolved(top)))
+    for text in (location, unquote(location)) if "%" in location else (location,):
+        full = plain(text)
+        for spelled in (full, _resolved(os.path.dirname(full)) + "/" + os.path.basename(full)):
+            for folder in tops:
+                if spelled.startswith(folder):
+                    yield spelled[len(folder) :]
+
+
+def _resolved(location: str) -> str:
+    text = plain(location)
+    return os.path.realpath(text) if text.startswith("/") else text
 
 
 def problem(lake: str) -> str | None:

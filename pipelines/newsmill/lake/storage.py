@@ -67,7 +67,7 @@ class Storage(Protocol):
         ...
 
     def path(self, uri: str) -> str:
-        """The path of a full address. Raises LakeError for one that is elsewhere."""
+        """The path of a full address in any spelling. Raises LakeError for one that is elsewhere."""
         ...
 
     def publish(self, folder: str, suffix: str, write: Callable[[Writable], None]) -> Published:
@@ -80,6 +80,10 @@ class Storage(Protocol):
 
     def size(self, path: str) -> int | None:
         """Bytes of the file; None where there is none."""
+        ...
+
+    def arrow(self, path: str) -> tuple[pyarrow.fs.FileSystem, str]:
+        """The path as Arrow's datasets take it."""
         ...
 
     def replace(self, path: str, content: bytes) -> None:
@@ -125,7 +129,7 @@ class LocalStorage:
 
     def path(self, uri: str) -> str:
         """See `Storage`."""
-        return _below(f"{self.root}/", locations.local_path(uri) or uri)
+        return _below(self.uri(""), uri)
 
     def publish(self, folder: str, suffix: str, write: Callable[[Writable], None]) -> Published:
         """See `Storage`."""
@@ -159,8 +163,12 @@ class LocalStorage:
         """See `Storage`."""
         try:
             return (self.root / path).stat().st_size
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
+
+    def arrow(self, path: str) -> tuple[pyarrow.fs.FileSystem, str]:
+        """See `Storage`."""
+        return pyarrow.fs.LocalFileSystem(), str(self.root / path)
 
     def replace(self, path: str, content: bytes) -> None:
         """See `Storage`."""
@@ -226,7 +234,7 @@ class ObjectStorage:
 
     def path(self, uri: str) -> str:
         """See `Storage`."""
-        return _below(f"{self._root}/", uri)
+        return _below(self.uri(""), uri)
 
     def publish(self, folder: str, suffix: str, write: Callable[[Writable], None]) -> Published:
         """See `Storage`."""
@@ -248,6 +256,10 @@ class ObjectStorage:
         """See `Storage`."""
         found = self._fs.get_file_info(f"{self._prefix}/{path}")
         return found.size if found.is_file else None
+
+    def arrow(self, path: str) -> tuple[pyarrow.fs.FileSystem, str]:
+        """See `Storage`."""
+        return self._fs, f"{self._prefix}/{path}"
 
     def replace(self, path: str, content: bytes) -> None:
         """See `Storage`."""
@@ -290,6 +302,10 @@ class DurableIO(PyArrowFileIO):
         if scheme != "file":
             return super().new_output(location)
         return _DurableFile(location, path, self.fs_by_scheme(scheme, netloc))
+
+
+IO_PROPERTIES = {"py-io-impl": f"{DurableIO.__module__}.{DurableIO.__name__}"}
+"""Settings of a table or a catalog that make Iceberg use it."""
 
 
 class _DurableFile(PyArrowFile):
@@ -375,7 +391,8 @@ def _create(path: Path) -> io.BufferedRandom:
     return io.BufferedRandom(_create_raw(path))
 
 
-def _below(prefix: str, uri: str) -> str:
-    if not uri.startswith(prefix):
-        raise LakeError(f"{uri} is not inside the lake {prefix}")
-    return uri.removeprefix(prefix)
+def _below(root: str, uri: str) -> str:
+    path = locations.below(root, uri)
+    if path is None:
+        raise LakeError(f"{uri} is not inside the lake {root}")
+    return path

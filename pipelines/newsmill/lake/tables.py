@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
@@ -48,8 +48,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from newsmill import failpoints
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError, Transient
-from newsmill.lake import hints, locations, storage
-from newsmill.lake.catalogs import open_catalog
+from newsmill.lake import catalogs, hints, identity, lease, locations, storage
+from newsmill.lake.identity import Identity
 from newsmill.lake.schemas import SCHEMA_VERSION, SINCE, TABLES, TableSchema
 from newsmill.lake.storage import Storage
 
@@ -61,6 +61,9 @@ KEPT_SNAPSHOTS = 50
 
 RETRY_S = 60.0
 """How long a change is tried against a locked catalog or other writers."""
+
+_MISSING_TRIES = 20
+"""How often metadata that the catalog names is looked for, while a writer may be going on."""
 
 _Loaded = TypeVar("_Loaded")
 _HOUR_FIELD = 1000  # Iceberg numbers partition fields from 1000
@@ -103,18 +106,130 @@ class Tables:
         self._namespace = tuple(namespace.split("."))
 
     @classmethod
-    def open(cls, config: LakeConfig) -> Tables:
-        """Open the tables; make those that are missing.
+    def make(cls, config: LakeConfig) -> Tables:
+        """Open the tables; make the lake where there is none.
 
         Raises:
             ConfigError: An object store without a catalog.
-            LakeError: A table's field ids are not those of this version, or of an earlier one.
+            LakeError: The lake is another one than its note says, its catalog is lost or old, or a table's
+                field ids are not those of this version, or of an earlier one.
         """
         store = storage.at(config.path)
-        tables = cls(open_catalog(config, store), store, config.namespace)
-        for schema in sorted(TABLES.values(), key=lambda schema: schema.name == LEDGER):
-            tables._prepare(schema)
+        if isinstance(store, storage.LocalStorage):
+            storage.make_folders(store.root)
+        return cls._prepared(config, store)
+
+    @classmethod
+    def open(cls, config: LakeConfig) -> Tables:
+        """Open the tables of a lake that is there, to keep it in shape.
+
+        Raises:
+            ConfigError: There is no lake.
+            LakeError: As `make`.
+        """
+        store = storage.at(config.path)
+        identity.check_exists(store)
+        return cls._prepared(config, store)
+
+    @classmethod
+    def look(cls, config: LakeConfig) -> Tables:
+        """Open the tables of a lake that is there, and change nothing.
+
+        Raises:
+            ConfigError: There is no lake.
+            LakeError: As `make`.
+        """
+        store = storage.at(config.path)
+        identity.check_exists(store)
+        note = identity.read(store)
+        tables = cls._connected(config, store, note, make=False)
+        for name, table in tables._known(note).items():
+            if table is None:
+                raise identity.lost(store, f"its catalog does not know the table {name}")
+            _check_columns(table, TABLES[name])
         return tables
+
+    @classmethod
+    def _prepared(cls, config: LakeConfig, store: Storage) -> Tables:
+        """The tables, brought to this version, and noted."""
+        with lease.alone(store):
+            note = identity.read(store)
+            tables = cls._connected(config, store, note, make=not identity.exists(store))
+            known, found = tables._known(note), {}
+            for name in sorted(known, key=lambda name: name == LEDGER):
+                found[name] = table = known[name] or tables._create(TABLES[name])
+                tables.point(table)
+                _evolve(tables, table, TABLES[name])
+            tables._note(note, found, config)
+        return tables
+
+    @classmethod
+    def _connected(cls, config: LakeConfig, store: Storage, note: Identity | None, *, make: bool) -> Tables:
+        """The tables as the catalog that the settings name knows them, else the one that the lake notes."""
+        if note is not None:
+            identity.check_place(store, note.location)
+        namespace = config.namespace if note is None or config.catalog else note.namespace
+        return cls(catalogs.connect(config, store, note, make=make), store, namespace)
+
+    def _known(self, note: Identity | None) -> dict[str, Table | None]:
+        """The tables that the catalog knows, if they are what the lake says of itself.
+
+        Raises:
+            LakeError: They are not.
+        """
+        if note is None:
+            identity.check_hinted(self.store)
+        found: dict[str, Table | None] = {}
+        for name in TABLES:
+            hint = hints.read(self.store, name)  # before the catalog: a writer moves the catalog first
+            try:
+                table = self._load_known(name)
+            except NoSuchTableError:
+                if hints.number(hint) > 0 or (note is not None and name in note.tables):
+                    raise identity.lost(self.store, f"its catalog does not know the table {name}") from None
+                found[name] = None
+                continue
+            location = table.location().removesuffix(f"/{name}")
+            if note is None and not hint and not locations.same(location, self.store.uri("")):
+                raise LakeError(
+                    f"{identity.place(self.store)}: the catalog has {'.'.join(table.name())} of the lake at "
+                    f"{location}: lakes that share a catalog need a lake.namespace each"
+                )
+            identity.check_place(self.store, location)
+            if note is not None and note.tables.get(name) not in (None, str(table.metadata.table_uuid)):
+                raise identity.lost(
+                    self.store, f"its catalog knows another table {name}: {table.metadata.table_uuid}"
+                )
+            version = table.metadata_location.rsplit("/", 1)[1]
+            if hints.number(hint) > hints.number(version):
+                raise identity.lost(
+                    self.store, f"its catalog is older than its tables: {name} is at {version}, was at {hint}"
+                )
+            found[name] = table
+        return found
+
+    def _load_known(self, name: str) -> Table:
+        for _ in range(_MISSING_TRIES):
+            with suppress(FileNotFoundError):  # of a catalog put back, or a writer just went on
+                return _patiently(
+                    lambda: self._catalog.load_table((*self._namespace, name)), FileNotFoundError
+                )
+            time.sleep(0.1)
+        raise identity.lost(self.store, f"its catalog names metadata of {name} that is not there any more")
+
+    def _note(self, note: Identity | None, found: Mapping[str, Table], config: LakeConfig) -> None:
+        """Note what the lake is, where that is not noted yet."""
+        told, hidden = identity.shown(catalogs.properties(config))
+        noted = Identity(
+            id=identity.new_id() if note is None else note.id,
+            location=self.store.uri("").rstrip("/"),
+            tables={name: str(table.metadata.table_uuid) for name, table in found.items()},
+            catalog=told if note is None else note.catalog,
+            hidden=hidden if note is None or config.catalog else note.hidden,
+            namespace=".".join(self._namespace),
+        )
+        if noted != note:
+            identity.write(self.store, noted)
 
     def load(self, name: str) -> Table:
         """The newest state of a table."""
@@ -191,36 +306,18 @@ class Tables:
 
     def expire(self, name: str, *, keep: int = KEPT_SNAPSHOTS) -> int:
         """Forget all but the newest snapshots, tags and branches excepted. Their files stay until `gc`."""
-        forgotten = 0
+        count = 0
 
         def stage(table: Table, transaction: Transaction) -> bool:
-            nonlocal forgotten
-            held = {ref.snapshot_id for ref in table.refs().values()}
-            old = sorted(table.metadata.snapshots, key=lambda s: s.sequence_number or 0)[:-keep]
-            ids = [s.snapshot_id for s in old if s.snapshot_id not in held]
-            forgotten = len(ids)
+            nonlocal count
+            ids = forgotten(table, keep)
+            count = len(ids)
             if ids:
                 ExpireSnapshots(transaction).by_ids(ids).commit()
             return bool(ids)
 
         self.change(name, stage)
-        return forgotten
-
-    def _prepare(self, schema: TableSchema) -> None:
-        try:
-            table = self.load(schema.name)
-        except NoSuchTableError:
-            table = self._create(schema)
-        self._check_here(table, schema.name)
-        self.point(table)
-        _evolve(self, table, schema)
-
-    def _check_here(self, table: Table, name: str) -> None:
-        if locations.local_path(table.location()) != locations.local_path(self.store.uri(name)):
-            raise LakeError(
-                f"{self.store.uri(name)}: the catalog has {'.'.join(table.name())} at {table.location()}: "
-                "this lake was copied or moved, or that is another lake's (lake.namespace keeps them apart)"
-            )
+        return count
 
     def _create(self, schema: TableSchema) -> Table:
         """Make a table with our own field ids: `Catalog.create_table` would give it new ones.
@@ -252,6 +349,13 @@ class Tables:
         with suppress(TableAlreadyExistsError):
             self._catalog.register_table((*self._namespace, schema.name), name)
         return self.load(schema.name)
+
+
+def forgotten(table: Table, keep: int) -> list[int]:
+    """Ids of the snapshots that `Tables.expire` forgets: all but the newest, tags and branches."""
+    held = {ref.snapshot_id for ref in table.refs().values()}
+    old = sorted(table.metadata.snapshots, key=lambda s: s.sequence_number or 0)[:-keep]
+    return [s.snapshot_id for s in old if s.snapshot_id not in held]
 
 
 class _Change(Transaction):
@@ -313,14 +417,19 @@ def set_properties(
     )
 
 
+def _check_columns(table: Table, schema: TableSchema) -> int:
+    """How many columns a table has. Raises LakeError where one is not this version's."""
+    found = {path: id for id, path in index_name_by_id(table.schema()).items()}
+    odd = sorted(path for path, id in found.items() if schema.field_ids.get(path) != id)
+    if odd:
+        raise LakeError(f"{schema.name}: columns of another version of newsmill: {', '.join(odd)}")
+    return len(found)
+
+
 def _evolve(tables: Tables, table: Table, schema: TableSchema) -> None:
     """Bring a table made by an earlier version to this one's columns."""
     wanted, ids = pyarrow_to_schema(schema.arrow), schema.field_ids
-    found = {path: id for id, path in index_name_by_id(table.schema()).items()}
-    odd = sorted(path for path, id in found.items() if ids.get(path) != id)
-    if odd:
-        raise LakeError(f"{schema.name}: columns of another version of newsmill: {', '.join(odd)}")
-    if len(found) == len(ids):
+    if _check_columns(table, schema) == len(ids):
         return
 
     def stage(table: Table, transaction: Transaction) -> bool:
@@ -379,12 +488,14 @@ def _raise_if_broken(error: Exception) -> None:
         raise LakeError(f"the catalog can't be used: {error}") from error
 
 
-def _patiently(load: Callable[[], _Loaded]) -> _Loaded:
+def _patiently(load: Callable[[], _Loaded], *passed: type[Exception]) -> _Loaded:
     """Try again while another process holds the catalog's lock, or removes metadata that we just read."""
     deadline = time.monotonic() + RETRY_S
     while True:
         try:
             return load()
+        except passed:
+            raise
         except (OperationalError, FileNotFoundError) as error:
             _raise_if_broken(error)
             if time.monotonic() > deadline:

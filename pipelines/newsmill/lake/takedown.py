@@ -179,7 +179,7 @@ def _wait_for_decided(tables: Tables, config: LakeConfig) -> None:
     deadline = time.monotonic() + DECIDED_WAIT_S
     while _decided(tables.load(LEDGER)):
         if time.monotonic() > deadline:
-            Lake.open(config).release()  # its writer is gone: this finishes its batch
+            Lake.open(config, make=False).release()  # its writer is gone: this finishes its batch
             return
         time.sleep(0.2)
 
@@ -286,7 +286,7 @@ def _forget(tables: Tables, old: Sequence[LiveFile]) -> int:
     for name in ("articles", "quarantine"):
         tables.expire(name, keep=1)
         held = collection.named_files(tables, tables.load(name))
-        if kept := [file.uri for file in old if file.uri in held]:
+        if kept := [file.uri for file in old if tables.store.path(file.uri) in held]:
             raise LakeError(
                 f"a tag or branch of {name} still shows {len(kept)} files with the content: drop it"
             )

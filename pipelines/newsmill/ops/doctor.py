@@ -28,9 +28,9 @@ from newsmill import __version__
 from newsmill.config import Config, PageConfig
 from newsmill.errors import ConfigError, LakeError, NewsmillError, Rejected
 from newsmill.knowledge.enricher import Enricher
-from newsmill.lake import locations
+from newsmill.lake import locations, reader
 from newsmill.lake.lake import Lake
-from newsmill.ops import committed, devcluster
+from newsmill.ops import devcluster
 from newsmill.page.sandbox import Sandbox
 from newsmill.records import Page, Position, RawPage
 from newsmill.sources import kafka
@@ -164,7 +164,7 @@ def _clock(config: Config) -> Iterator[Finding]:
 
 def _last_commit(config: Config) -> datetime | None:
     try:
-        ledger = committed.rows(config.lake.path, "fate").to_table(columns=["ingested_at"])
+        ledger = reader.rows(config.lake.path, "fate").to_table(columns=["ingested_at"])
     except (ConfigError, LakeError):
         return None
     newest: datetime | None = pc.max(ledger["ingested_at"]).as_py()
@@ -208,17 +208,17 @@ def _knowledge(config: Config) -> Iterator[Finding]:
 def _lake(config: Config) -> Iterator[Finding]:
     """The tables, their catalog, and who writes them."""
     try:
-        ledger = committed.rows(config.lake.path, "fate")
+        ledger = reader.rows(config.lake.path, "fate")
     except ConfigError:
         yield from _new_lake(config)
         return
     except (LakeError, OSError) as error:
-        yield _wrong("lake", str(error), f"newsmill audit {config.lake.path} says what is damaged")
+        yield _wrong("lake", str(error), f"newsmill audit {config.lake.path} tells more")
         return
     try:
         offsets = Lake.look(config.lake).committed()
     except LakeError as error:
-        yield _wrong("lake", str(error), "use the version of newsmill that made it, or another lake.path")
+        yield _wrong("lake", str(error), "do what it says, or choose another lake.path")
         return
     except NewsmillError as error:
         yield _wrong("lake", f"the catalog does not answer: {error}", "mend lake.catalog")

@@ -15,7 +15,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from newsmill.ops import committed
+from newsmill.lake import reader
 from newsmill.ops.drift import DriftEvent, Pages, drift_events
 
 TABLES: Final = ("articles", "cluster_events", "quarantine", "fate")
@@ -109,7 +109,7 @@ class _Questions:
     def __init__(self, lake: str, span: timedelta | None) -> None:
         self._duck = duckdb.connect(":memory:")
         self._duck.execute("SET TimeZone = 'UTC'")
-        self.tables = {table: committed.rows(lake, table) for table in TABLES}
+        self.tables = {table: reader.rows(lake, table) for table in TABLES}
         newest = pc.max(self.tables["fate"].to_table(columns=["ingested_at"])["ingested_at"])
         for table, rows in self.tables.items():
             if span is not None and newest.is_valid:

@@ -318,5 +318,5 @@ def test_a_table_has_its_hint_before_it_is_in_the_catalog(
 
     monkeypatch.setattr(SqlCatalog, "register_table", register)
     with pytest.raises(KeyboardInterrupt):
-        Tables.open(config)
+        Tables.make(config)
     assert hinted == [("articles", True)]

@@ -13,7 +13,7 @@ from moto.server import ThreadedMotoServer
 
 import synthetic
 from newsmill.config import LakeConfig
-from newsmill.errors import Fenced, LakeError
+from newsmill.errors import ConfigError, Fenced, LakeError
 from newsmill.lake import collection, compaction
 from newsmill.lake.audit import audit
 from newsmill.lake.lake import Lake
@@ -75,6 +75,13 @@ def test_lake_in_an_object_store_is_written_kept_and_audited_as_a_local_one(conf
     report = audit(config.path)
     assert (report.findings, report.records) == ([], 3 * synthetic.RECORDS_A_GROUP)
     lake.release()
+
+
+def test_new_lake_in_an_object_store_without_a_catalog_is_a_mistake_of_the_settings(
+    config: LakeConfig,
+) -> None:
+    with pytest.raises(ConfigError, match=r"lake\.catalog"):
+        Lake.open(config.model_copy(update={"catalog": {}}))
 
 
 def test_decided_batch_is_finished_by_the_next_writer(

@@ -18,11 +18,10 @@ from newsmill.config import LakeConfig
 from newsmill.direct import summary_of
 from newsmill.errors import ConfigError, LakeError
 from newsmill.explanation import explain
-from newsmill.lake import collection, compaction, locations
+from newsmill.lake import collection, compaction, locations, reader
 from newsmill.lake.audit import audit
 from newsmill.lake.lake import Lake
 from newsmill.lake.takedown import take_down
-from newsmill.ops import committed
 from newsmill.ops.survey import survey
 
 NOW, HOUR = 1_790_000_000_000_000, 3_600_000_000
@@ -44,9 +43,9 @@ def test_lake_is_written_read_and_kept_in_a_folder_of_any_name(name: str, tmp_pa
         lake.commit(batch, files)
         assert summary_of(files).records == synthetic.RECORDS_A_GROUP
     assert sorted(path.name for path in folder.iterdir() if path.name[0] != "_") == [
-        *("articles", "catalog.db", "cluster_events", "fate", "quarantine", "takedowns")
+        *("articles", "catalog.db", "cluster_events", "fate", "lake.json", "quarantine", "takedowns")
     ]
-    assert committed.rows(config.path, "articles").count_rows() == 3 * synthetic.ARTICLES_A_GROUP
+    assert reader.rows(config.path, "articles").count_rows() == 3 * synthetic.ARTICLES_A_GROUP
     (story,) = explain(config.path, f"{synthetic.TOPIC}/0/3")
     assert story["stored"]["snapshot"] is not None
     assert survey(config.path).totals["records"] == 3 * synthetic.RECORDS_A_GROUP
@@ -92,7 +91,7 @@ def test_lake_is_the_same_one_however_its_folder_is_named(form: str, tmp_path: P
     synthetic.fill(lake, folder, batches=1, size=20)
     lake.release()
     assert audit(form.format(folder)).records == audit(str(folder)).records == synthetic.RECORDS_A_GROUP
-    assert committed.rows(form.format(folder), "fate").count_rows() == synthetic.RECORDS_A_GROUP
+    assert reader.rows(form.format(folder), "fate").count_rows() == synthetic.RECORDS_A_GROUP
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,9 @@ import pytest
 
 import press_week
 from newsmill.config import LakeConfig
-from newsmill.lake import files
+from newsmill.lake import files, reader
 from newsmill.lake.lake import Lake
 from newsmill.lake.schemas import TABLES
-from newsmill.ops import committed
 from newsmill.ops.report import render
 from newsmill.ops.survey import STEPS, _step, survey
 from newsmill.records import OffsetRange
@@ -52,7 +51,7 @@ def test_clusters_that_merged_count_as_one_story(tmp_path: Path) -> None:
 
 
 def clusters(lake: Path) -> list[str]:
-    rows = committed.rows(str(lake), "articles").to_table(columns=["duplicate"]).to_pylist()
+    rows = reader.rows(str(lake), "articles").to_table(columns=["duplicate"]).to_pylist()
     return sorted({row["duplicate"]["cluster_id"] for row in rows})
 
 

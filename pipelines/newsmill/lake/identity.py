@@ -1,0 +1,193 @@
+"""What a lake knows of itself: its id, its place, its catalog and the UUIDs of its tables.
+
+The note is `lake.json` in the lake. A copy carries it along, so that the copy is not taken for the lake, and
+a lake whose catalog is lost or put back from an older backup is not taken for a new one. Whoever finds
+something else than the note says stops, and names the command that mends it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import msgspec
+
+from newsmill.errors import ConfigError, LakeError
+from newsmill.lake import hints, locations
+from newsmill.lake.schemas import TABLES
+from newsmill.lake.storage import LocalStorage, Storage
+from newsmill.records import Record
+
+NOTE = "lake.json"
+CATALOG_FILE = "catalog.db"
+NAMESPACE: Final = "newsmill"
+
+_OPEN_SETTINGS = frozenset(
+    {
+        *("type", "uri", "warehouse", "prefix", "py-catalog-impl", "schema_version", "pool_pre_ping"),
+        *("s3.endpoint", "s3.region", "glue.region", "glue.endpoint", "glue.id", "gcs.project-id"),
+        *(
+            "rest.sigv4-enabled",
+            "rest.signing-region",
+            "rest.signing-name",
+            "header.x-iceberg-access-delegation",
+        ),
+    }
+)
+"""Settings of a catalog that are no secret: all others stay out of the note."""
+
+_OPEN_QUERY = frozenset({"sslmode", "host", "port", "dbname", "user", "application_name", "charset"})
+"""Parts of a database address's query that are no secret."""
+
+
+class Identity(Record, frozen=True, kw_only=True):
+    """The note."""
+
+    id: str
+    location: str
+    tables: dict[str, str]  # UUID of each table
+    catalog: dict[str, str]  # without secrets; empty: the file in the lake
+    hidden: tuple[str, ...] = ()  # settings of the catalog that are not noted
+    namespace: str = NAMESPACE
+
+    @property
+    def own_catalog(self) -> bool:
+        """Whether the catalog is the lake's own file."""
+        return not self.catalog
+
+
+_NOTES: Final = msgspec.json.Decoder(Identity)
+
+
+def new_id() -> str:
+    """An id that no other lake has."""
+    return uuid.uuid4().hex
+
+
+def read(store: Storage) -> Identity | None:
+    """The note; None for a lake of before there were notes, and where there is no lake.
+
+    Raises:
+        LakeError: The note can't be understood.
+    """
+    if store.size(NOTE) is None:
+        return None
+    with store.open(NOTE) as file:
+        content = bytes(file.read())
+    try:
+        return _NOTES.decode(content)
+    except msgspec.DecodeError as error:
+        raise LakeError(f"{store.uri(NOTE)}: can't be read: {error}") from error
+
+
+def write(store: Storage, note: Identity) -> None:
+    """Put a note in place of another."""
+    text = json.dumps(json.loads(msgspec.json.encode(note)), indent=2, ensure_ascii=False)
+    store.replace(NOTE, text.encode() + b"\n")
+
+
+def exists(store: Storage) -> bool:
+    """Whether there is a lake: a note, or a table that readers find."""
+    hints = (f"{name}/metadata/version-hint.text" for name in TABLES)
+    return store.size(NOTE) is not None or any(store.size(hint) is not None for hint in hints)
+
+
+def check_exists(store: Storage) -> None:
+    """Raises ConfigError that names the place where there is no lake."""
+    if not exists(store):
+        raise ConfigError(f"{place(store)}: no newsmill lake")
+
+
+def check_place(store: Storage, location: str) -> None:
+    """Check that a lake, or a table of it, says that it is where it was found.
+
+    Args:
+        store: Where it was found.
+        location: Where it says that it is.
+
+    Raises:
+        LakeError: It is a copy, or was moved.
+    """
+    if not locations.same(location, store.uri("")):
+        here = place(store)
+        raise LakeError(
+            f"{here}: its tables say that they are at {location}: it is a copy, or was moved. "
+            f"`newsmill lake adopt {here}` makes it a lake of its own, at this place"
+        )
+
+
+def check_hinted(store: Storage) -> None:
+    """Check the place of a lake that has no note, by the metadata that readers find.
+
+    Raises:
+        LakeError: As `check_place`.
+    """
+    for table in TABLES:
+        path = hints.metadata(store, table)
+        if path is not None and store.size(path) is not None:
+            with store.open(path) as file:
+                location = str(json.loads(bytes(file.read()))["location"])
+            check_place(store, location.removesuffix(f"/{table}"))
+
+
+def check_catalog(
+    store: Storage, note: Identity, properties: Mapping[str, str], namespace: str | None = None
+) -> None:
+    """Check that settings name the catalog that the lake notes.
+
+    Raises:
+        LakeError: They name another one.
+    """
+    told, _ = shown(properties)
+    wanted = namespace or note.namespace
+    if (told, wanted) != (note.catalog, note.namespace):
+        raise LakeError(
+            f"{place(store)}: its catalog is {described(note.catalog)}, namespace {note.namespace}; "
+            f"the settings name {described(told)}, namespace {wanted}. "
+            f"Leave lake.catalog out to use the noted one; "
+            f"`newsmill lake recover {place(store)}` with these settings moves the lake to this catalog"
+        )
+
+
+def lost(store: Storage, why: str) -> LakeError:
+    """The error of a lake whose catalog does not know its newest state."""
+    here = place(store)
+    return LakeError(f"{here}: {why}. `newsmill lake recover {here}` mends it; nothing was changed")
+
+
+def shown(properties: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Settings of a catalog without its secrets, and the names of those left out.
+
+    >>> shown({"type": "sql", "uri": "postgresql://me:secret@db/lake?sslmode=require", "token": "t"})
+    ({'type': 'sql', 'uri': 'postgresql://me@db/lake?sslmode=require'}, ('token',))
+    """
+    told = {name: properties[name] for name in sorted(properties) if name in _OPEN_SETTINGS}
+    if "uri" in told:
+        told["uri"] = _without_secrets(told["uri"])
+    return told, tuple(sorted(properties.keys() - told.keys()))
+
+
+def described(catalog: Mapping[str, str]) -> str:
+    """A catalog in words."""
+    return (
+        catalog.get("uri") or json.dumps(dict(catalog)) if catalog else f"the lake's own file {CATALOG_FILE}"
+    )
+
+
+def place(store: Storage) -> str:
+    """The lake's folder or URI, as a user writes it."""
+    return str(store.root) if isinstance(store, LocalStorage) else store.uri("").rstrip("/")
+
+
+def _without_secrets(uri: str) -> str:
+    scheme, _, rest = uri.partition("://")
+    if scheme.startswith("sqlite"):
+        return f"{scheme}:///{os.path.abspath(rest[1:])}"  # a relative path holds in one folder only
+    parts = urlsplit(uri)
+    name, at, host = parts.netloc.rpartition("@")
+    kept = urlencode([(key, value) for key, value in parse_qsl(parts.query) if key in _OPEN_QUERY])
+    return f"{scheme}://{name.split(':', 1)[0]}{at}{host}{parts.path}{'?' if kept else ''}{kept}"

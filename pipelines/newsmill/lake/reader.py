@@ -1,0 +1,84 @@
+"""What readers of a lake see, without its catalog and without a trace: the files of the newest commit."""
+
+from __future__ import annotations
+
+import pyarrow.dataset
+from pyiceberg.table import StaticTable
+
+from newsmill.errors import LakeError
+from newsmill.lake import hints, identity, storage
+from newsmill.lake.schemas import TABLES
+
+
+def check(lake: str) -> identity.Identity | None:
+    """Check that there is a lake, and that it is the one that its note tells of; the note, if it has one.
+
+    Args:
+        lake: Folder of the lake, or its URI.
+
+    Raises:
+        ConfigError: There is no lake.
+        LakeError: It is a copy, or was moved, or its catalog is lost.
+    """
+    store = storage.at(lake)
+    identity.check_exists(store)
+    note = identity.read(store)
+    if note is None:
+        identity.check_hinted(store)
+    else:
+        identity.check_place(store, note.location)
+    if note is not None and note.own_catalog and store.size(identity.CATALOG_FILE) is None:
+        raise identity.lost(store, f"its catalog {identity.CATALOG_FILE} is missing")
+    return note
+
+
+def snapshot_of(lake: str, file: str) -> int | None:
+    """The snapshot that brought a data file, by the file's path as a dataset names it.
+
+    Args:
+        lake: Folder of the lake, or its URI.
+        file: Path of a file of the lake, without the scheme.
+    """
+    inside = file.rsplit("/data/dt=", 1)[0]
+    for entry in table(lake, inside.rsplit("/", 1)[1]).inspect.entries().to_pylist():
+        if entry["data_file"]["file_path"].endswith(file):
+            return int(entry["snapshot_id"])
+    return None
+
+
+def rows(lake: str, name: str) -> pyarrow.dataset.FileSystemDataset:
+    """The committed rows of one table, with this version's columns (null where a file is older).
+
+    Args:
+        lake: Folder of the lake, or its URI.
+        name: A name of `lake.schemas.TABLES`.
+
+    Raises:
+        ConfigError: There is no lake.
+        LakeError: It is not the lake that its note tells of, or a data file is missing or no Parquet.
+    """
+    found = table(lake, name)
+    store = storage.at(lake)
+    paths = [store.arrow(store.path(task.file.file_path))[1] for task in found.scan().plan_files()]
+    schema, (filesystem, _) = TABLES[name].arrow, store.arrow("")
+    if not paths:
+        return pyarrow.dataset.FileSystemDataset([], schema, pyarrow.dataset.ParquetFileFormat(), filesystem)
+    try:
+        return pyarrow.dataset.dataset(paths, schema=schema, filesystem=filesystem, format="parquet")
+    except (FileNotFoundError, pyarrow.ArrowInvalid) as error:
+        raise LakeError(f"{name}: {error}") from error
+
+
+def table(lake: str, name: str) -> StaticTable:
+    """The newest state of one table. Raises ConfigError and LakeError as `check`."""
+    note = check(lake)
+    store = storage.at(lake)
+    path = hints.metadata(store, name)
+    try:
+        found = StaticTable.from_metadata(store.uri(path or f"{name}/metadata"), storage.IO_PROPERTIES)
+    except FileNotFoundError as error:
+        raise LakeError(f"{identity.place(store)}: the table {name} has no metadata: {error}") from error
+    identity.check_place(store, found.location().removesuffix(f"/{name}"))
+    if note is not None and note.tables.get(name) != str(found.metadata.table_uuid):
+        raise identity.lost(store, f"the table {name} is another one than its note tells of")
+    return found

@@ -236,7 +236,7 @@ def _hint_problems(root: str, table: TableEvidence) -> list[str]:
 
 def _changes(version: str) -> int:
     """How many changes led to a metadata version: its name begins with that."""
-    first = version.split("-", 1)[0]
+    first = version.removeprefix("v").split("-", 1)[0].split(".", 1)[0]
     return int(first) if first.isdecimal() else -1
 
 

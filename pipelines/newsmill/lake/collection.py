@@ -16,7 +16,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pydantic import ValidationError
+from pyiceberg.exceptions import ValidationError as NotMetadata
 from pyiceberg.io import FileIO
 from pyiceberg.table import Table
 from pyiceberg.table.metadata import TableMetadata, TableMetadataUtil
@@ -212,7 +212,7 @@ def _snapshots(tables: Tables, path: str) -> Sequence[Snapshot] | None:
     try:
         with tables.store.open(path) as file:
             metadata = TableMetadataUtil.parse_obj(json.loads(bytes(file.read())))
-    except (OSError, ValueError, ValidationError):
+    except (OSError, ValueError, NotMetadata):  # pydantic's error is a ValueError, the library's is not
         return None
     return metadata.snapshots
 

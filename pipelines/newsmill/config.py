@@ -105,6 +105,13 @@ class KafkaConfig(Section):
     dead_letter_topic: Topic | None = Field(
         None, description="also send quarantined records to this topic (direct runner)"
     )
+    patience_s: Seconds | None = Field(
+        None, description="how long `run` waits for a broker that is away; for ever where absent"
+    )
+
+    def hasty(self) -> KafkaConfig:
+        """The same brokers, asked once: what is away is Transient at once."""
+        return self.model_copy(update={"patience_s": 0.0})
 
     def __getstate__(self) -> dict[Any, Any]:
         """What a pickle holds: all but the password, which each process reads for itself."""
@@ -226,6 +233,11 @@ class LakeConfig(Section):
     )
     file_rows: PositiveInt = Field(200_000, description="most rows of one Parquet file")
     lease_s: Seconds = Field(30.0, description="a writer silent for longer may be taken over")
+    patience_s: Seconds | None = Field(
+        None,
+        description="how long `run` waits for a catalog or an object store that is away or locked; for ever "
+        "where absent",
+    )
 
     def __getstate__(self) -> dict[Any, Any]:
         """What a pickle holds: all but the secrets, which each process reads for itself."""

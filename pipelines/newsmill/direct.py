@@ -7,10 +7,12 @@ whatever reason, is done again with the same offsets and the same time, and give
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, fields, replace
 from itertools import islice
 from math import ceil
@@ -25,7 +27,7 @@ from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment, p
 
 from newsmill.config import Config, OnDataLoss
 from newsmill.copies.index import CopyIndex
-from newsmill.errors import DataLoss, Transient
+from newsmill.errors import DataLoss, OffsetsChanged, TakenDownMeanwhile, Transient
 from newsmill.lake import files as data_files
 from newsmill.lake.files import DataFile
 from newsmill.lake.lake import Batch, Lake
@@ -41,9 +43,10 @@ from newsmill.transforms.chunks import CHUNK_RECORDS
 from newsmill.transforms.collect import CollectFiles
 from newsmill.transforms.decode import Withheld
 from newsmill.transforms.deduplicate import seeds
+from newsmill.transforms.outcome import GAVE_UP
 from newsmill.transforms.read import ReadRecords
 from newsmill.transforms.read_files import FileReader, ReadFiles
-from newsmill.transforms.resident import lend, withdraw
+from newsmill.transforms.resident import borrowed, lend, withdraw
 
 BLOCK_DAYS = 1.0
 """How many days of articles teach the standing text of sites at a start."""
@@ -51,14 +54,19 @@ BLOCK_DAYS = 1.0
 IDLE_S = 1.0
 """How long to wait before asking again for new records."""
 
+_log = logging.getLogger(__name__)
+
 Committed = Mapping[tuple[str, int], int]
 
 
 class Source(Protocol):
     """Where the records of batches come from."""
 
-    def lag(self, committed: Committed) -> dict[tuple[str, int], int]:
-        """About how many records wait behind the committed offsets, by (topic, partition); cheap."""
+    def lag(self, committed: Committed, *, waits: bool = True) -> dict[tuple[str, int], int]:
+        """About how many records wait behind the committed offsets, by (topic, partition); cheap.
+
+        Raises Transient where the source is away and is not to be waited for.
+        """
 
     def plan(self, committed: Committed, topic_ids: TopicIds) -> Plan:
         """The next batch, within its bounds; `topic_ids` are of the topics that were committed."""
@@ -141,9 +149,10 @@ class KafkaSource:
     def __init__(self, config: Config) -> None:
         self._config = config
 
-    def lag(self, committed: Committed) -> dict[tuple[str, int], int]:
+    def lag(self, committed: Committed, *, waits: bool = True) -> dict[tuple[str, int], int]:
         """Offsets behind the committed ones."""
-        return kafka.lag(self._config.kafka, committed)
+        config = self._config.kafka
+        return kafka.lag(config if waits else config.hasty(), committed)
 
     def plan(self, committed: Committed, topic_ids: TopicIds) -> Plan:
         """The next batch, counted exactly."""
@@ -168,8 +177,9 @@ class KafkaSource:
         dead_letters.send(self._config.kafka, rows)
 
     def done(self, committed: Committed) -> None:
-        """Tell the broker, for lag dashboards."""
-        kafka.commit_offsets(self._config.kafka, committed)
+        """Tell the broker, for lag dashboards; one that is away is told after the next batch."""
+        with suppress(Transient):
+            kafka.commit_offsets(self._config.kafka.hasty(), committed)
 
 
 class FileSource:
@@ -188,7 +198,7 @@ class FileSource:
         self._unread = page_files.read(paths)
         self._ran: str | None = None  # the batch that was read last
 
-    def lag(self, committed: Committed) -> dict[tuple[str, int], int]:
+    def lag(self, committed: Committed, *, waits: bool = True) -> dict[tuple[str, int], int]:
         """Unknown without reading all: 1 where anything is left."""
         first = self._left(committed).first
         return {(first.position.topic, first.position.partition): 1} if first is not None else {}
@@ -292,6 +302,7 @@ class DirectMill:
         self._index = CopyIndex(config.copies)
         self._index.seed(seeds(lake.recent(days=config.copies.horizon_days)))
         self._name = f"copies:{config.lake.path}"
+        self._behind: dict[tuple[str, int], int] = {}
         self._learner = BlockLearner() if config.page.learn_blocks else None
         if self._learner is not None:
             self._learner.learn(_standing(lake.articles(days=BLOCK_DAYS, columns=_STANDING)))
@@ -307,6 +318,8 @@ class DirectMill:
         Raises:
             DataLoss: Offsets are gone from the broker and the configuration says to fail.
             Fenced: Another process has taken over the lake.
+            Transient: Broker, catalog or store are away for longer than is set.
+            Stopped: Told to stop while waiting for one of them; the batch under way is left for the next run.
         """
         self._watches = watches
         lend(self._name, self._index)
@@ -351,12 +364,16 @@ class DirectMill:
             return None
         return self._lake.begin(plan.slices, gaps=plan.gaps, now=self._clock())
 
-    def _waiting(self) -> int:
-        behind = self._source.lag(self._lake.committed())
+    def _waiting(self, *, waits: bool = True) -> int:
+        """How many records wait; as when last asked, where the source is away and not to be waited for."""
         for watch in self._watches:
             watch.alive()
-            watch.lag(behind)
-        return sum(behind.values())
+        with suppress(Transient) if not waits else nullcontext():
+            self._behind = self._source.lag(self._lake.committed(), waits=waits)
+        for watch in self._watches:
+            watch.alive()
+            watch.lag(self._behind)
+        return sum(self._behind.values())
 
     def _run(self, batch: Batch) -> None:
         """Run a batch and commit it, unless it must be done again: a page was taken down meanwhile."""
@@ -374,6 +391,11 @@ class DirectMill:
                 if file.table == "quarantine"
                 for row in self._lake.columns(file, dead_letters.COLUMNS).to_pylist()
             )
+        except OffsetsChanged as changed:
+            self._index.abandon(batch.batch_id)
+            self._lake.abandon(batch)
+            _log.warning("the batch is planned again: %s", changed)
+            return
         except BaseException:
             self._index.abandon(batch.batch_id)
             raise
@@ -382,11 +404,9 @@ class DirectMill:
         written = time.monotonic()
         try:
             self._lake.commit(batch, files)
-        except Transient:
+        except TakenDownMeanwhile:
             self._index.abandon(batch.batch_id)
-            pending = self._lake.pending()
-            if pending is None or pending.files:
-                raise
+            _log.info("a page of the batch was taken down meanwhile: it is done again without it")
             return
         self._index.commit(batch.batch_id)
         if self._learner is not None:
@@ -399,7 +419,7 @@ class DirectMill:
             seconds=now - start,
             commit_seconds=now - written,
             stage_us=stages,
-            waiting=self._waiting(),
+            waiting=self._waiting(waits=False),
             lost=sum(gap.end - gap.start for gap in batch.gaps),
         )
         for watch in self._watches:
@@ -424,8 +444,14 @@ class DirectMill:
             blocks=blocks,
         )
         written | "CollectFiles" >> CollectFiles(into=into)
-        result = pipeline.run()
-        result.wait_until_finish()
+        withdraw(GAVE_UP)
+        try:
+            result = pipeline.run()
+            result.wait_until_finish()
+        except RuntimeError as error:  # Beam tells of an error in a transform by its text
+            if (gave_up := borrowed(GAVE_UP)) is not None:
+                raise gave_up from error
+            raise
         counters = result.metrics().query()["counters"]
         busy = {c.key.metric.namespace: c.result for c in counters if c.key.metric.name == "busy_us"}
         return Counter(busy)

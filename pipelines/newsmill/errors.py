@@ -3,7 +3,8 @@
     NewsmillError
     ├── ConfigError     the user's settings are wrong     stops construction, exit code 2
     ├── Rejected        this record can never pass        becomes one quarantined record
-    ├── Transient       may pass on another try           retried at the call, then raised
+    ├── Transient       may pass on another try           waited for (`patience`), raised at a limit
+    │   └── Stopped     told to stop while waiting        ends the run, exit code 0
     └── LakeError       the lake refuses                  stops the job
         ├── Fenced      another writer owns the lake
         └── DataLoss    offsets are gone from the broker
@@ -70,7 +71,15 @@ class Rejected(NewsmillError):
 
 
 class Transient(NewsmillError):
-    """A call that may succeed when tried again (broker away, catalog locked)."""
+    """A call that may succeed when tried again, and was, up to the limit that was set."""
+
+
+class Stopped(Transient):
+    """The process was told to stop while it waited for what is away."""
+
+
+class OffsetsChanged(Transient):
+    """The topic holds other records in a planned range than when it was planned: it must be planned again."""
 
 
 class TakenDownMeanwhile(Transient):

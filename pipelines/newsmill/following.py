@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-import structlog
-
 from newsmill.config import Config
 from newsmill.direct import Watch, summary_of
 from newsmill.errors import Transient
 from newsmill.lake.files import DataFile
 from newsmill.lake.lake import ORDER, Lake
+from newsmill.patience import Patience
 from newsmill.sources import kafka
 
 EVERY_S: Final = 5.0
@@ -37,6 +36,7 @@ class Follower:
         self._lake = Lake.look(config.lake)
         self._seen = {name: self._newest(name) for name in ORDER}
         self._since = time.monotonic()
+        self._patience = Patience("what waits at the broker, to tell of the lag")
 
     def follow(self, stop: threading.Event) -> None:
         """Look until told to stop, then once more. A broker that is away is passed over."""
@@ -49,10 +49,11 @@ class Follower:
         for watch in self._watches:
             watch.alive()
         try:
-            behind = kafka.lag(self._config.kafka, self._lake.committed())
+            behind = kafka.lag(self._config.kafka.hasty(), self._lake.committed())
         except Transient as error:
-            structlog.get_logger().warning("lag is unknown", error=str(error))
+            self._patience.note(error)
             return
+        self._patience.passed()
         files = self._new_files()
         now = time.monotonic()
         for watch in self._watches:

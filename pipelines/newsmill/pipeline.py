@@ -58,4 +58,6 @@ def mill(
         ends | "TabulateEnds" >> TabulateRows(),
         marked.events | "TabulateEvents" >> TabulateRows(),
     ) | "AllRows" >> beam.Flatten().with_output_types(RowChunk)
-    return rows | "WriteTables" >> WriteTables(root=config.lake.path, file_rows=config.lake.file_rows)
+    return rows | "WriteTables" >> WriteTables(
+        root=config.lake.path, file_rows=config.lake.file_rows, patience_s=config.lake.patience_s
+    )

@@ -68,7 +68,10 @@ def stream(
     return (
         finished
         | "GatherRows" >> GatherBatches()
-        | "WriteBatches" >> WriteBatches(root=config.lake.path, file_rows=config.lake.file_rows)
+        | "WriteBatches"
+        >> WriteBatches(
+            root=config.lake.path, file_rows=config.lake.file_rows, patience_s=config.lake.patience_s
+        )
         | "CommitBatches" >> CommitBatches(config=config)
     )
 

@@ -15,7 +15,7 @@ from newsmill.direct import DirectMill, KafkaSource
 from newsmill.errors import Transient
 from newsmill.lake.audit import audit
 from newsmill.lake.lake import Lake
-from newsmill.sources import brokers, dead_letters
+from newsmill.sources import dead_letters
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
@@ -76,15 +76,15 @@ def test_quarantined_records_are_sent_with_what_they_held_and_why_they_were_reje
 def test_nothing_is_committed_while_the_topic_is_away_and_nothing_is_lost(
     kafka: Broker, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(brokers, "RETRY_S", 2.0)
     monkeypatch.setattr(dead_letters, "SEND_S", 4.0)
     letters = config.kafka.dead_letter_topic
     assert letters is not None
     admin = kafka.admin()
     admin.delete_topics([letters])
     admin.close()
+    hurried = config.kafka.model_copy(update={"patience_s": 2.0})
     with pytest.raises(Transient, match="tried for 2 s"):
-        run(config)
+        run(config.model_copy(update={"kafka": hurried}))
     assert Lake.look(config.lake).committed() == {}
     assert len(broker_problems(config)) == 1
     kafka.dev.make_topic(letters)

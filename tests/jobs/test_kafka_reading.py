@@ -377,10 +377,9 @@ def test_batch_with_a_flipped_bit_is_an_error_that_names_its_offset(tmp_path: Pa
     brokers.close_idle()
 
 
-def test_broker_that_is_away_is_transient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(brokers, "RETRY_S", 0.5)
+def test_broker_that_is_away_is_transient_after_the_time_that_is_set() -> None:
     with pytest.raises(Transient, match=r"no broker answers: 127\.0\.0\.1:1: .*ECONNREFUSED"):
-        plan(KafkaConfig(bootstrap="127.0.0.1:1", topic="t"))
+        plan(KafkaConfig(bootstrap="127.0.0.1:1", topic="t", patience_s=0.5))
 
 
 def test_plans_leave_no_connection_behind(kafka: Broker) -> None:

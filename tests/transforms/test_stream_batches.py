@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -500,3 +503,29 @@ def test_the_writer_is_given_back_after_an_error_so_that_another_may_open_the_la
     with pytest.raises(Transient), commit.worker_lake.writer(config.lake):
         raise Transient("disk full")
     Lake.open(config.lake).release()
+
+
+def test_committer_waits_while_the_catalog_is_locked(
+    config: Config, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commit.kafka, "commit_offsets", lambda *_: None)
+    batches = written(config)
+    caplog.set_level("INFO")
+    held = threading.Event()
+
+    def hold() -> None:
+        catalog = Path(config.lake.path, "catalog.db")
+        with closing(sqlite3.connect(catalog, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            held.set()
+            time.sleep(8)
+            other.execute("COMMIT")
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(10)
+    names = run_stream(WrittenBatch, batches, CommitBatches(config=config))["0"]
+    holder.join()
+    assert len(names) == 3
+    told = [r.getMessage() for r in caplog.records if "the catalog or store of" in r.getMessage()]
+    assert len(told) == 2 and told[0].startswith("waiting for") and "is back after" in told[1]

@@ -17,14 +17,14 @@ app = typer.Typer(help="Check and show the settings.", no_args_is_help=True)
 @app.command()
 def validate(config: ConfigFile = None, sets: Sets = None) -> None:
     """Check the settings; list every mistake with its place. Exit code 2 if there is any."""
-    loaded(config, sets)
+    loaded(config, sets, patient=True)
     typer.echo("the configuration is right")
 
 
 @app.command()
 def show(config: ConfigFile = None, sets: Sets = None, as_json: Json = False) -> None:
     """Show each setting in force and where it came from; secrets are masked."""
-    rows = shown(loaded(config, sets))
+    rows = shown(loaded(config, sets, patient=True))
     if as_json:
         typer.echo(json.dumps({key: {"value": value, "origin": origin} for key, value, origin in rows}))
         return

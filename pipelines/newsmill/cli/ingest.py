@@ -30,6 +30,7 @@ OUTSTANDING: Final = 256
 """Most records that were sent and are not yet acknowledged."""
 OUTSTANDING_BYTES: Final = 64_000_000
 SAY_S: Final = 5.0
+ACKNOWLEDGE_S: Final = 60.0
 
 
 class Compression(StrEnum):
@@ -72,7 +73,7 @@ def ingest(
     without one, the page's own canonical link is its URL. Every version of a page has the same key.
     Exit code 1 when a page could not be sent; the others are.
     """
-    options = {"kafka__topic": topic, "kafka__bootstrap": bootstrap}
+    options: dict[str, Any] = {"kafka__topic": topic, "kafka__bootstrap": bootstrap}
     if create is not None and not dry_run:
         kafka.create_topic(loaded(config, sets, **options).config.kafka, partitions=create)
     checks = () if dry_run else (_broker,)
@@ -143,7 +144,7 @@ def _sent(
 
 def _acknowledged(found: FileRecord, future: Any, summary: _Summary) -> Iterator[FileRecord]:
     try:
-        future.get(timeout=brokers.RETRY_S)
+        future.get(timeout=ACKNOWLEDGE_S)
     except MessageSizeTooLargeError as error:
         summary.problem(Path(found.record.position.topic.removeprefix("file:")), str(error))
     except KafkaError as error:

@@ -36,5 +36,6 @@ def configure(*, verbose: bool, quiet: bool) -> None:
     )
     logging.getLogger().handlers = [handler]
     logging.getLogger().setLevel(logging.INFO if verbose else logging.ERROR)
+    logging.getLogger("newsmill").setLevel(level)
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.INFO if verbose else logging.CRITICAL)

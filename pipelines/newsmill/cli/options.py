@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -33,13 +34,21 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done;
 Check = Callable[[Config], Sequence[str]]
 
 
-def loaded(file: Path | None, sets: list[str] | None, *checks: Check, **options: Any) -> Loaded:
+COMMAND_S: Final = 60.0
+"""How long a command waits for what is away, where nothing is set: somebody sits before it."""
+
+
+def loaded(
+    file: Path | None, sets: list[str] | None, *checks: Check, patient: bool = False, **options: Any
+) -> Loaded:
     """The configuration of a command, with everything that is wrong told at once.
 
     Args:
         file: The file of `--config`.
         sets: The `key=value` texts of `--set`.
         checks: Looked at too, e.g. whether the broker answers; each gives its problems, a line each.
+        patient: Brokers, catalogs and stores that are away are waited for as is set; else for a minute at
+            most where nothing is.
         options: Settings that have an option of their own, dots written as two underscores.
 
     Raises:
@@ -59,4 +68,14 @@ def loaded(file: Path | None, sets: list[str] | None, *checks: Check, **options:
         raise ConfigError([*problems, *error.problems]) from None
     if problems:
         raise ConfigError(problems)
-    return result
+    return result if patient else replace(result, config=_hurried(result.config))
+
+
+def _hurried(config: Config) -> Config:
+    kafka, lake = config.kafka, config.lake
+    return config.model_copy(
+        update={
+            "kafka": kafka.model_copy(update={"patience_s": kafka.patience_s or COMMAND_S}),
+            "lake": lake.model_copy(update={"patience_s": lake.patience_s or COMMAND_S}),
+        }
+    )

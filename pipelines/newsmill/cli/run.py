@@ -10,8 +10,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from functools import partial
@@ -30,8 +31,10 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from newsmill import patience
 from newsmill.cli.options import Check, ConfigFile, DryRun, Json, Sets, loaded
 from newsmill.config import Config, OnDataLoss
+from newsmill.errors import Stopped
 from newsmill.ops import allocator
 
 if TYPE_CHECKING:
@@ -69,10 +72,10 @@ def run(
     Goes on where the lake's last commit ended. SIGTERM or Ctrl-C finishes the batch under way and
     stops; a second one abandons the batch: nothing is lost, the next run does it again.
     """
-    checks: list[Check] = [broker_problems, lake_problems]
+    checks: list[Check] = [partial(broker_problems, waits=not dry_run), lake_problems]
     if runner is not Runner.DIRECT:
         checks.append(partial(portable_problems, flink=runner is Runner.FLINK))
-    settings = loaded(config, sets, *checks, on_data_loss=on_data_loss).config
+    settings = loaded(config, sets, *checks, patient=not dry_run, on_data_loss=on_data_loss).config
     if dry_run:
         _show_plan(settings, as_json=as_json)
         return
@@ -85,11 +88,16 @@ def run(
         typer.echo(json.dumps(totals.as_dict()))
 
 
-def broker_problems(config: Config) -> list[str]:
-    """Why the topic can't be read with these settings; nothing if it can."""
+def broker_problems(config: Config, *, waits: bool = True) -> list[str]:
+    """Why the topic can't be read with these settings; nothing if it can.
+
+    Args:
+        config: All settings.
+        waits: A broker that does not answer is none: the run tells of it and waits.
+    """
     from newsmill.sources import dead_letters, kafka
 
-    return kafka.problems(config.kafka) or dead_letters.problems(config.kafka)
+    return kafka.problems(config.kafka, waits=waits) or dead_letters.problems(config.kafka, waits=waits)
 
 
 def lake_problems(config: Config) -> list[str]:
@@ -125,11 +133,13 @@ def run_portable(config: Config, *, flink: bool, once: bool) -> Summary:
     from newsmill import portable
 
     stop = _stop_on_signals()
+    stages: Counter[str] = Counter()
     with ExitStack() as stack:
         metrics = _served(config, stack)
         progress = stack.enter_context(RunProgress())
         metrics.ready()
         allocator.keep()
+        stack.enter_context(_stopped_at_once())
         stages = portable.run(config, flink=flink, once=once, stop=stop, watches=(metrics, progress))
     return replace(progress.totals, stage_us=stages)
 
@@ -152,15 +162,25 @@ def run_direct(config: Config, *, once: bool, files: Sequence[Path] = ()) -> Sum
     stop = _stop_on_signals()
     with ExitStack() as stack:
         metrics = _served(config, stack)
+        progress = stack.enter_context(RunProgress())
+        stack.enter_context(_stopped_at_once())
         lake = Lake.open(config.lake)
         stack.callback(lake.release)
         source = FileSource(config, files) if files else KafkaSource(config)
         mill = DirectMill(config, source, lake, clock=lambda: time.time_ns() // 1000)
-        progress = stack.enter_context(RunProgress())
         metrics.ready()
         allocator.keep()
         mill.run(once=once, stop=stop, watches=(metrics, progress))
     return progress.totals
+
+
+@contextmanager
+def _stopped_at_once() -> Iterator[None]:
+    """Who is told to stop while waiting for what is away stops: nothing is lost, nothing went wrong."""
+    try:
+        yield
+    except Stopped as stopped:
+        structlog.get_logger().info("stopped", note=str(stopped))
 
 
 def _served(config: Config, stack: ExitStack) -> RunMetrics:
@@ -183,6 +203,7 @@ def _stop_on_signals() -> threading.Event:
     does, and wait for ever for a lock that this holds: that of the log, or of the event.
     """
     stop = threading.Event()
+    patience.stop_by(stop)
     told, tell = socket.socketpair()
     tell.setblocking(False)
     for number in (signal.SIGTERM, signal.SIGINT):

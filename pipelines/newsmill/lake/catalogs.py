@@ -28,7 +28,7 @@ from sqlalchemy.exc import (
 
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError
-from newsmill.lake import identity, storage
+from newsmill.lake import identity, storage, trouble
 from newsmill.lake.identity import CATALOG_FILE, Identity
 from newsmill.lake.storage import Storage
 
@@ -159,6 +159,8 @@ def external(found: Mapping[str, str]) -> Catalog:
     except (ValueError, ArgumentError, ModuleNotFoundError) as error:
         raise ConfigError(f"lake.catalog: {error}") from error
     except (RESTError, SQLAlchemyError, OSError) as error:
+        if trouble.passes(error):
+            raise
         raise LakeError(f"the catalog can't be used: {error}") from error
 
 

@@ -116,7 +116,7 @@ class Lake:
             ConfigError: An object store without a catalog, or no lake that may be made.
         """
         tables = Tables.make(config) if make else Tables.open(config)
-        lake = cls(tables, lease.acquire(tables.store, config.lease_s))
+        lake = cls(tables, tables.patiently(lambda: lease.acquire(tables.store, config.lease_s)))
         try:
             lake._take_over()
             batch = lake.pending()
@@ -156,7 +156,7 @@ class Lake:
 
     def heartbeat(self) -> None:
         """Raises Fenced when another process has taken over. A thread keeps the lease up meanwhile."""
-        self._lease.check()
+        self.tables.patiently(self._lease.check)
 
     def committed(self) -> dict[tuple[str, int], int]:
         """The next offset of each (topic, partition) that was ever committed."""
@@ -193,7 +193,9 @@ class Lake:
 
         def stage(table: Table, transaction: Transaction) -> bool:
             properties = table.properties
-            if PENDING in properties:
+            if (noted := pending_batch(table)) is not None:
+                if begun and noted == begun[-1]:  # the catalog did not get to say that it took it
+                    return False
                 raise LakeError("a batch is pending: do it again or abandon it")
             _check_adjacent(ranges, _offsets(properties))
             batch = Batch(
@@ -247,10 +249,16 @@ class Lake:
         self._check_withheld(files)
         failpoints.reach("commit.checked")
         decided = msgspec.structs.replace(batch, files=tuple(files))
+        staged = False
 
         def stage(table: Table, transaction: Transaction) -> bool:
-            if self._noted(table, batch).files:
+            nonlocal staged
+            noted = self._noted(table, batch)
+            if noted.files:
+                if staged and noted == decided:
+                    return False
                 raise LakeError(f"batch {batch.batch_id} is decided already")
+            staged = True
             set_properties(table, transaction, {PENDING: msgspec.json.encode(decided).decode()})
             return True
 
@@ -314,13 +322,13 @@ class Lake:
         """(URL keys, registrable domains) that were taken down."""
         table = self.tables.load("takedowns")
         self._takedowns_seen = table.metadata.current_snapshot_id
-        return tombstones(table)
+        return self.tables.patiently(lambda: tombstones(table))
 
     def _check_withheld(self, files: Sequence[DataFile]) -> None:
         table = self.tables.load("takedowns")
         if table.metadata.current_snapshot_id == self._takedowns_seen:
             return
-        keys, domains = tombstones(table)
+        keys, domains = self.tables.patiently(lambda: tombstones(table))
         relied, held = set[str](), set[str]()
         for file in files:
             if file.table == "articles":
@@ -419,8 +427,12 @@ class Lake:
 
     def columns(self, file: DataFile, columns: Sequence[str]) -> pa.Table:
         """Some columns of a file that was written here, checked against its page checksums."""
-        with self.tables.store.open(self.tables.store.path(file.path)) as opened:
-            return pq.ParquetFile(opened, page_checksum_verification=True).read(columns=list(columns))
+
+        def read() -> pa.Table:
+            with self.tables.store.open(self.tables.store.path(file.path)) as opened:
+                return pq.ParquetFile(opened, page_checksum_verification=True).read(columns=list(columns))
+
+        return self.tables.patiently(read)
 
 
 def pending_batch(ledger: Table) -> Batch | None:
@@ -516,7 +528,7 @@ def _some(offsets: np.ndarray) -> str:
 
 
 def _check_whole(tables: Tables, file: DataFile) -> None:
-    size = tables.store.size(tables.store.path(file.path))
+    size = tables.patiently(lambda: tables.store.size(tables.store.path(file.path)))
     if size != file.bytes:
         raise LakeError(
             f"{file.path}: {'is missing' if size is None else f'has {size} bytes, not {file.bytes}'}"

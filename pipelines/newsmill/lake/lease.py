@@ -22,7 +22,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -96,7 +96,8 @@ class _Beating:
 
     def _run(self) -> None:
         while not self._stop.wait(self._every_s):
-            self._beat()
+            with suppress(OSError):  # a store that is away: the next beat tries again
+                self._beat()
 
     def _beat(self) -> None:
         raise NotImplementedError

@@ -7,18 +7,16 @@ for the commit as well.
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import pyarrow.parquet as pq
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import (
-    CommitFailedException,
-    CommitStateUnknownException,
     NamespaceAlreadyExistsError,
     NoSuchTableError,
     TableAlreadyExistsError,
@@ -43,12 +41,12 @@ from pyiceberg.table.update import (
 )
 from pyiceberg.table.update.snapshot import ExpireSnapshots
 from pyiceberg.transforms import HourTransform
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
 from newsmill import failpoints
 from newsmill.config import LakeConfig
-from newsmill.errors import LakeError, Transient
-from newsmill.lake import catalogs, hints, identity, lease, locations, storage
+from newsmill.errors import LakeError
+from newsmill.lake import catalogs, hints, identity, lease, locations, storage, trouble
 from newsmill.lake.identity import Identity
 from newsmill.lake.schemas import SCHEMA_VERSION, SINCE, TABLES, TableSchema
 from newsmill.lake.storage import Storage
@@ -58,9 +56,6 @@ LEDGER = "fate"
 
 KEPT_SNAPSHOTS = 50
 """Snapshots of a table that are kept; older ones are dropped, so that a commit's cost stays flat."""
-
-RETRY_S = 60.0
-"""How long a change is tried against a locked catalog or other writers."""
 
 _MISSING_TRIES = 20
 """How often metadata that the catalog names is looked for, while a writer may be going on."""
@@ -100,10 +95,13 @@ class LiveFile:
 class Tables:
     """All tables of one lake."""
 
-    def __init__(self, catalog: Catalog, store: Storage, namespace: str) -> None:
+    def __init__(
+        self, catalog: Catalog, store: Storage, namespace: str, patience_s: float | None = None
+    ) -> None:
         self.store = store
         self._catalog = catalog
         self._namespace = tuple(namespace.split("."))
+        self._patience_s = patience_s
 
     @classmethod
     def make(cls, config: LakeConfig) -> Tables:
@@ -157,7 +155,7 @@ class Tables:
             tables = cls._connected(config, store, note, make=not identity.exists(store))
             known, found = tables._known(note), {}
             for name in sorted(known, key=lambda name: name == LEDGER):
-                found[name] = table = known[name] or tables._create(TABLES[name])
+                found[name] = table = known[name] or tables.patiently(partial(tables._create, TABLES[name]))
                 tables.point(table)
                 _evolve(tables, table, TABLES[name])
             tables._note(note, found, config)
@@ -169,7 +167,10 @@ class Tables:
         if note is not None:
             identity.check_place(store, note.location)
         namespace = config.namespace if note is None or config.catalog else note.namespace
-        return cls(catalogs.connect(config, store, note, make=make), store, namespace)
+        catalog = trouble.patiently(
+            lambda: catalogs.connect(config, store, note, make=make), store.uri(""), config.patience_s
+        )
+        return cls(catalog, store, namespace, config.patience_s)
 
     def _known(self, note: Identity | None) -> dict[str, Table | None]:
         """The tables that the catalog knows, if they are what the lake says of itself.
@@ -211,8 +212,8 @@ class Tables:
     def _load_known(self, name: str) -> Table:
         for _ in range(_MISSING_TRIES):
             with suppress(FileNotFoundError):  # of a catalog put back, or a writer just went on
-                return _patiently(
-                    lambda: self._catalog.load_table((*self._namespace, name)), FileNotFoundError
+                return self.patiently(
+                    lambda: self._catalog.load_table((*self._namespace, name)), passed=FileNotFoundError
                 )
             time.sleep(0.1)
         raise identity.lost(self.store, f"its catalog names metadata of {name} that is not there any more")
@@ -233,7 +234,22 @@ class Tables:
 
     def load(self, name: str) -> Table:
         """The newest state of a table."""
-        return _patiently(lambda: self._catalog.load_table((*self._namespace, name)))
+        return self.patiently(lambda: self._catalog.load_table((*self._namespace, name)))
+
+    def patiently(
+        self, call: Callable[[], _Loaded], *, passed: type[Exception] | tuple[type[Exception], ...] = ()
+    ) -> _Loaded:
+        """The call's result, however long catalog or store are away; `lake.patience_s` may limit it.
+
+        Args:
+            call: May be called many times.
+            passed: Errors that are the caller's.
+
+        Raises:
+            Transient: They were away for too long.
+            LakeError: The catalog is broken.
+        """
+        return trouble.patiently(call, self.store.uri(""), self._patience_s, passed=passed)
 
     def files(self, table: Table, *, after: int = 0) -> Iterator[LiveFile]:
         """The data files that readers of this state see.
@@ -271,30 +287,23 @@ class Tables:
             The table after the change.
 
         Raises:
-            Transient: Others keep the table or the catalog busy for longer than a minute.
+            Transient: Others keep the table or the catalog busy, or they are away, for longer than
+                `lake.patience_s`.
         """
-        deadline = time.monotonic() + RETRY_S
-        pause_s = 0.02
-        while True:
-            table = self.load(name)
-            _leave_retries_to_us(table)
-            transaction = _Change(table)
-            if not stage(table, transaction):
-                self.point(table)  # who changed it before may have been killed before it did
-                return table
-            failpoints.reach(f"table.staged.{name}")
-            try:
-                transaction.commit_transaction()
-            except (CommitFailedException, CommitStateUnknownException, OperationalError) as error:
-                _raise_if_broken(error)
-                if time.monotonic() > deadline:
-                    raise Transient(f"{name}: the catalog refuses the commit: {error}") from error
-                time.sleep(pause_s * random.uniform(0.5, 1.5))
-                pause_s = min(pause_s * 2, 2.0)
-                continue
-            failpoints.reach(f"table.changed.{name}")
-            self.point(table)
+        return self.patiently(lambda: self._changed(name, stage))
+
+    def _changed(self, name: str, stage: Callable[[Table, Transaction], bool]) -> Table:
+        table = self.load(name)
+        _leave_retries_to_us(table)
+        transaction = _Change(table)
+        if not stage(table, transaction):
+            self.point(table)  # who changed it before may have been killed before it did
             return table
+        failpoints.reach(f"table.staged.{name}")
+        transaction.commit_transaction()
+        failpoints.reach(f"table.changed.{name}")
+        self.point(table)
+        return table
 
     def point(self, table: Table) -> None:
         """Let readers that have no catalog find a table's metadata: see `hints`."""
@@ -479,25 +488,3 @@ def _leave_retries_to_us(table: Table) -> None:
     """Turn the library's own retries off: they would commit without asking our checks again."""
     properties = {**table.metadata.properties, "commit.retry.num-retries": "0"}
     table.metadata = table.metadata.model_copy(update={"properties": properties})
-
-
-def _raise_if_broken(error: Exception) -> None:
-    """Raise LakeError for what no patience mends: SQLite's disk is full, read-only or broken."""
-    code = getattr(getattr(error, "orig", None), "sqlite_errorname", "SQLITE_BUSY")
-    if not code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        raise LakeError(f"the catalog can't be used: {error}") from error
-
-
-def _patiently(load: Callable[[], _Loaded], *passed: type[Exception]) -> _Loaded:
-    """Try again while another process holds the catalog's lock, or removes metadata that we just read."""
-    deadline = time.monotonic() + RETRY_S
-    while True:
-        try:
-            return load()
-        except passed:
-            raise
-        except (OperationalError, FileNotFoundError) as error:
-            _raise_if_broken(error)
-            if time.monotonic() > deadline:
-                raise Transient(f"the catalog can't be read: {error}") from error
-            time.sleep(0.1)

@@ -23,6 +23,7 @@ from newsmill.lake import files as data_files
 from newsmill.lake.files import DataFile
 from newsmill.lake.schemas import SCHEMA_VERSION
 from newsmill.ops.drift import DriftEvent, DriftWatch, Pages, log_chars
+from newsmill.patience import troubles
 
 OTHER: Final = "other"
 """Label of what is beyond a bound."""
@@ -233,12 +234,17 @@ class RunMetrics:
         self._beat = self._clock()
 
     def problems(self, *, ready: bool) -> list[str]:
-        """Why the process is not alive, or (with `ready`) not ready; empty when it is."""
+        """Why the process is not alive, or (with `ready`) not ready; empty when it is.
+
+        Who waits for a broker, a catalog or a store is alive, but not ready: a restart mends nothing.
+        """
+        if waiting := troubles():
+            self.alive()
         silent = self._clock() - self._beat
         found = [f"the run loop is silent for {silent:.0f} s"] if silent > self._live_s else []
         if ready and self._not_ready:
             found.append(self._not_ready)
-        return found
+        return [*found, *waiting] if ready else found
 
     def lag(self, behind: Mapping[tuple[str, int], int]) -> None:
         """Offsets between the lake and the end of each (topic, partition)."""

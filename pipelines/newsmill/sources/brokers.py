@@ -22,7 +22,8 @@ from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 
 from newsmill.config import KafkaConfig, SecurityProtocol
-from newsmill.errors import ConfigError, Transient
+from newsmill.errors import ConfigError
+from newsmill.patience import Patience
 from newsmill.sources import header_names
 
 header_names.install()
@@ -32,8 +33,6 @@ FETCH_BYTES: Final = 2_097_152
 """Bytes asked for at once. A larger record comes all the same: since KIP-74 (Kafka 0.10.1) a broker
 sends the first batch at any size. More costs CPU, since what is fetched past a slice is thrown away."""
 CONNECT_MS: Final = 5_000
-RETRY_S: Final = 60.0
-"""How long a call is tried again while the broker is away."""
 
 _Result = TypeVar("_Result")
 
@@ -121,37 +120,27 @@ def close_idle(config: KafkaConfig | None = None) -> None:
         client.close()
 
 
-class Patience:
-    """Waits longer and longer between tries, then gives up."""
-
-    def __init__(self, config: KafkaConfig) -> None:
-        self._where, self._pause = config.bootstrap, 0.2
-        self._until = time.monotonic() + RETRY_S
-
-    def wait(self, error: Exception) -> None:
-        """Wait before another try; Transient when it has been tried for long enough."""
-        if time.monotonic() + self._pause > self._until:
-            raise Transient(f"kafka at {self._where}, tried for {RETRY_S:g} s: {said(error)}") from error
-        time.sleep(self._pause)
-        self._pause = min(5.0, self._pause * 2)
+def patience(config: KafkaConfig) -> Patience:
+    """The patience with these brokers."""
+    return Patience(f"kafka at {config.bootstrap}", config.patience_s)
 
 
 def patiently(call: Callable[[], _Result], config: KafkaConfig) -> _Result:
-    """The call's result; what may pass on another try is tried again for a while.
+    """The call's result; what may pass on another try is tried again, for ever or for `patience_s`.
 
     Raises:
         ConfigError: The broker refuses the credentials.
-        Transient: It did not pass within `RETRY_S`.
+        Transient: It did not pass within `patience_s`.
     """
-    patience = Patience(config)
-    while True:
-        try:
-            reach(config)
-            return call()
-        except (AuthorizationError, SaslAuthenticationFailedError) as error:
-            raise ConfigError(f"kafka at {config.bootstrap} refuses: {said(error)}") from error
-        except RetriableError as error:
-            patience.wait(error)
+    with patience(config) as waiting:
+        while True:
+            try:
+                reach(config)
+                return call()
+            except (AuthorizationError, SaslAuthenticationFailedError) as error:
+                raise ConfigError(f"kafka at {config.bootstrap} refuses: {said(error)}") from error
+            except RetriableError as error:
+                waiting.wait(error, said(error))
 
 
 def reach(config: KafkaConfig) -> None:
@@ -197,8 +186,8 @@ version 3.0 to 3.4 and half of the length: RFC 8446, 5.1) for the length of an a
 
 
 def said(error: Exception) -> str:
-    """An error's own words, without the name of its class that kafka-python puts before them."""
-    return str(error).removeprefix(f"{type(error).__name__}: ")
+    """An error's own words, without the number and name of its class that kafka-python puts before them."""
+    return re.sub(rf"^(?:\[Error -?\d+\] )?{type(error).__name__}: ", "", str(error))
 
 
 def _login(config: KafkaConfig) -> bool:

@@ -31,13 +31,13 @@ SEND_S: Final = 60.0
 Row = Mapping[str, Any]
 
 
-def problems(config: KafkaConfig) -> list[str]:
-    """Why records can't be sent to the topic; nothing if they can, or none is set."""
+def problems(config: KafkaConfig, *, waits: bool = False) -> list[str]:
+    """Why records can't be sent to the topic; nothing if they can, or none is set. See `kafka.problems`."""
     if config.dead_letter_topic is None:
         return []
     if config.dead_letter_topic == config.topic:
         return ["kafka.dead_letter_topic: is the topic that is read: records would go round for ever"]
-    found = topic_problems(config, config.dead_letter_topic)
+    found = topic_problems(config, config.dead_letter_topic, waits=waits)
     return [problem.replace("kafka.topic:", "kafka.dead_letter_topic:") for problem in found]
 
 
@@ -54,7 +54,7 @@ def send(config: KafkaConfig, rows: Iterable[Row]) -> None:
 
     Raises:
         ConfigError: The broker refuses the topic or the credentials.
-        Transient: The broker is away, or the topic is not there, for longer than a minute.
+        Transient: The broker is away, or the topic is not there, for longer than `patience_s`.
     """
     topic = config.dead_letter_topic
     if topic is None:

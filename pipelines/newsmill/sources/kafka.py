@@ -16,7 +16,7 @@ import logging
 import sys
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -27,13 +27,15 @@ from kafka.errors import (
     InvalidConfigurationError,
     InvalidTopicError,
     KafkaError,
+    KafkaTimeoutError,
+    LeaderNotAvailableError,
     OffsetOutOfRangeError,
     RetriableError,
     TopicAlreadyExistsError,
 )
 
 from newsmill.config import BatchConfig, KafkaConfig, OnDataLoss
-from newsmill.errors import ConfigError, DataLoss, LakeError, Transient
+from newsmill.errors import ConfigError, DataLoss, LakeError, OffsetsChanged
 from newsmill.records import Gap, OffsetRange, Position, Record, SourceRecord
 from newsmill.sources import brokers
 
@@ -45,8 +47,10 @@ SLICE_BYTES: Final = 8_000_000
 OFFSETS_MS: Final = 15_000
 YEAR_10000_MS: Final = 253_402_300_800_000
 """Broker times from here on are no times: producers may send any 64 bits."""
+ASK_S: Final = 3.0
+"""A broker that gives nothing for so long, though it has records, is asked whether it is there."""
 STALL_S: Final = 60.0
-"""A broker that gives nothing for so long, though it has records, is taken for away."""
+"""And after so long it is tried anew."""
 
 Offsets = Mapping[tuple[str, int], int]
 TopicIds = Mapping[str, str]
@@ -109,24 +113,26 @@ def read(config: KafkaConfig, slice: OffsetRange) -> Iterator[SourceRecord]:
     Raises:
         DataLoss: Offsets of the slice have gone from the broker since it was planned.
         TopicDamaged: A batch has a wrong checksum.
-        Transient: The broker is away, or the offsets found are not those of the plan.
+        Transient: The broker is away for longer than `patience_s`.
+        OffsetsChanged: The offsets found are not those of the plan.
     """
     partition = TopicPartition(slice.topic, slice.partition)
     count, crc, position = 0, 0, slice.start
-    patience = brokers.Patience(config)
-    while position < slice.end:
-        try:
-            with brokers.consumer(config) as consumer:
-                consumer.assign([partition])
-                consumer.seek(partition, position)
-                for found in _records(consumer, partition, slice.end):
-                    count, crc, position = count + 1, _crc(crc, found.offset), found.offset + 1
-                    yield _source_record(found)
-                break
-        except RetriableError as error:
-            patience.wait(error)
+    with brokers.patience(config) as waiting:
+        while position < slice.end:
+            try:
+                with brokers.consumer(config) as consumer:
+                    consumer.assign([partition])
+                    consumer.seek(partition, position)
+                    for found in _records(config, consumer, partition, slice.end):
+                        waiting.passed()
+                        count, crc, position = count + 1, _crc(crc, found.offset), found.offset + 1
+                        yield _source_record(found)
+                    break
+            except RetriableError as error:
+                waiting.wait(error, brokers.said(error))
     if slice.offsets_crc is not None and (count, crc) != (slice.records, slice.offsets_crc):
-        raise Transient(
+        raise OffsetsChanged(
             f"{slice.topic} partition {slice.partition} offsets {slice.start} to {slice.end}: "
             f"{count} records found, {slice.records} planned: plan again"
         )
@@ -145,8 +151,8 @@ def lag(config: KafkaConfig, committed: Offsets) -> dict[tuple[str, int], int]:
     def ask() -> dict[tuple[str, int], int]:
         with brokers.consumer(config) as consumer:
             partitions = _partitions(consumer, config.topic)
-            begins = consumer.beginning_offsets(partitions, timeout_ms=OFFSETS_MS)
-            ends = consumer.end_offsets(partitions, timeout_ms=OFFSETS_MS)
+            begins = _offsets(consumer.beginning_offsets, partitions)
+            ends = _offsets(consumer.end_offsets, partitions)
         return {
             (p.topic, p.partition): max(0, ends[p] - committed.get((p.topic, p.partition), begins[p]))
             for p in partitions
@@ -215,7 +221,7 @@ def check_present(config: KafkaConfig, slices: Sequence[OffsetRange]) -> None:
 
     def ask() -> None:
         with brokers.consumer(config) as consumer:
-            begins = consumer.beginning_offsets(_partitions(consumer, config.topic), timeout_ms=OFFSETS_MS)
+            begins = _offsets(consumer.beginning_offsets, _partitions(consumer, config.topic))
             topic_id = _topic_id(consumer, config.topic)
         for part in slices:
             partition = TopicPartition(part.topic, part.partition)
@@ -227,15 +233,19 @@ def check_present(config: KafkaConfig, slices: Sequence[OffsetRange]) -> None:
     brokers.patiently(ask, config)
 
 
-def problems(config: KafkaConfig) -> list[str]:
+def problems(config: KafkaConfig, *, waits: bool = False) -> list[str]:
     """What stands in the way of reading the topic, a line each: broker, certificate, login, topic.
 
     One short try; for the check before anything starts.
+
+    Args:
+        config: The topic and how to reach it.
+        waits: A broker that does not answer is none: who asks will wait for it.
     """
-    return topic_problems(config, config.topic)
+    return topic_problems(config, config.topic, waits=waits)
 
 
-def topic_problems(config: KafkaConfig, topic: str) -> list[str]:
+def topic_problems(config: KafkaConfig, topic: str, *, waits: bool = False) -> list[str]:
     """The same for another topic of these brokers."""
     try:
         brokers.reach(config)
@@ -243,6 +253,8 @@ def topic_problems(config: KafkaConfig, topic: str) -> list[str]:
             _partitions(consumer, topic)
     except ConfigError as error:
         return list(error.problems)
+    except RetriableError as error:
+        return [] if waits else [f"kafka.bootstrap: {brokers.said(error)}"]
     except KafkaError as error:
         return [f"kafka.bootstrap: {brokers.said(error)}"]
     return []
@@ -262,8 +274,8 @@ def _plan(
             if on_data_loss is OnDataLoss.FAIL:
                 raise DataLoss(_recreated(config.topic, known, topic_id))
             _log.warning("%s", _recreated(config.topic, known, topic_id))
-        begins = consumer.beginning_offsets(partitions, timeout_ms=OFFSETS_MS)
-        ends = consumer.end_offsets(partitions, timeout_ms=OFFSETS_MS)
+        begins = _offsets(consumer.beginning_offsets, partitions)
+        ends = _offsets(consumer.end_offsets, partitions)
         runs, gaps = [], []
         for partition in partitions:
             begin, end = begins[partition], ends[partition]
@@ -288,7 +300,7 @@ def _plan(
             size_share = size // len(open_runs)
             for run, share in zip(open_runs, shares, strict=True):
                 least = size if records < batch.max_records else sys.maxsize
-                taken = run.take(consumer, share, size_share, least=least)
+                taken = run.take(config, consumer, share, size_share, least=least)
                 records, size = records - taken[0], size - taken[1]
             if records <= 0 or size <= 0 or sum(run.next for run in runs) == before:
                 break
@@ -312,7 +324,9 @@ class _Run:
         """Offsets that are left; what waits longest goes first."""
         return self.end - self.next
 
-    def take(self, consumer: KafkaConsumer, records: int, size: int, *, least: int) -> tuple[int, int]:
+    def take(
+        self, config: KafkaConfig, consumer: KafkaConsumer, records: int, size: int, *, least: int
+    ) -> tuple[int, int]:
         """Read on, up to so many records and bytes; (records, bytes) taken.
 
         A first record is taken up to `least` bytes, so that a large one does not hold the partition.
@@ -322,7 +336,7 @@ class _Run:
             return count, total
         consumer.assign([self.partition])
         consumer.seek(self.partition, self.next)
-        for found in _records(consumer, self.partition, self.end):
+        for found in _records(config, consumer, self.partition, self.end):
             room = size if count else max(size, least)
             bytes_ = _size(found)
             if total + bytes_ > room:
@@ -386,6 +400,19 @@ def _partitions(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
     return [TopicPartition(topic, partition) for partition in sorted(found)]
 
 
+def _offsets(
+    ask: Callable[..., dict[TopicPartition, int]], partitions: Sequence[TopicPartition]
+) -> dict[TopicPartition, int]:
+    """First or last offsets. Raises LeaderNotAvailableError, which passes, where nobody leads a partition."""
+    try:
+        return ask(partitions, timeout_ms=OFFSETS_MS)
+    except KeyError as error:  # kafka-python 3.0 leaves out what has no leader, and then looks it up
+        if error.args[0] not in partitions:
+            raise
+        topic, partition = error.args[0]
+        raise LeaderNotAvailableError(f"{topic} partition {partition} has no leader") from error
+
+
 def _topic_id(consumer: KafkaConsumer, topic: str) -> str | None:
     """Of the topic as `_partitions` has just found it; None from brokers before Kafka 2.8 (KIP-516)."""
     found = consumer._cluster.topic_id(topic)  # no public method tells it
@@ -405,15 +432,21 @@ def _recreated(topic: str, known: str | None, found: str | None) -> str:
     )
 
 
-def _records(consumer: KafkaConsumer, partition: TopicPartition, end: int) -> Iterator[Any]:
-    """Records from the consumer's position to before `end`; ends even where markers end the range."""
-    seen = time.monotonic()
+def _records(
+    config: KafkaConfig, consumer: KafkaConsumer, partition: TopicPartition, end: int
+) -> Iterator[Any]:
+    """Records from the consumer's position to before `end`; ends even where markers end the range.
+
+    Raises:
+        RetriableError: Nothing comes, since no broker answers or for no reason that can be seen.
+    """
+    seen = asked = time.monotonic()
     position = consumer.position(partition)
     while position < end:
         try:
             batch = consumer.poll(timeout_ms=1000).get(partition, ())
         except OffsetOutOfRangeError:
-            begin = consumer.beginning_offsets([partition], timeout_ms=OFFSETS_MS)[partition]
+            begin = _offsets(consumer.beginning_offsets, [partition])[partition]
             raise _loss(partition, position, begin) from None
         except CorruptRecordError as error:
             raise TopicDamaged(
@@ -425,13 +458,17 @@ def _records(consumer: KafkaConsumer, partition: TopicPartition, end: int) -> It
                 return
             yield found
         reached = consumer.position(partition)
+        now = time.monotonic()
         if reached != position:
-            position, seen = reached, time.monotonic()
-        elif time.monotonic() - seen > STALL_S:
-            raise Transient(
+            position, seen, asked = reached, now, now
+        elif now - seen > STALL_S:
+            raise KafkaTimeoutError(
                 f"{partition.topic} partition {partition.partition}: nothing read at offset {position} "
                 f"for {STALL_S:g} s, though it ends at {end}"
             )
+        elif now - asked > ASK_S:
+            brokers.reach(config)
+            asked = now
 
 
 def _loss(partition: TopicPartition, wanted: int, first: int) -> DataLoss:

@@ -100,7 +100,7 @@ class _CommitFn(beam.DoFn):
         while not self._committed(lake, begun, batch):
             _log.info("batch %d is committed without what was taken down meanwhile", plan.ingested_at)
         try:
-            kafka.commit_offsets(self._config.kafka, lake.committed())
+            kafka.commit_offsets(self._config.kafka.hasty(), lake.committed())
         except Transient as error:  # dashboards only: the next batch tells the broker again
             _log.warning("the broker was not told the offsets of the lake: %s", error)
         Metrics.counter(CommitBatches, "records").inc(plan.records)

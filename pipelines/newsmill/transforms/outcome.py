@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 from apache_beam.metrics import Metrics
 
-from newsmill.errors import Rejected, Stage
+from newsmill.errors import Rejected, Stage, Transient
 from newsmill.records import Failure, Fate, FateRow, Micros, SourceRecord
 from newsmill.transforms.chunks import Ends
+from newsmill.transforms.resident import lend
 
 STACK_CHARS = 8_000
 """Longest stack trace kept with a quarantined record."""
@@ -69,11 +70,18 @@ class EndsOfChunk:
         return Ends(fates=tuple(self._fates), failures=tuple(self._failures))
 
 
+GAVE_UP = "gave up"
+"""Resident: the last `Transient` that ended a stage in this process; runners tell of it by its text only."""
+
+
 @contextmanager
 def busy(stage: type) -> Iterator[None]:
     """Count the time that a stage works, in microseconds, also when it fails."""
     start = perf_counter()
     try:
         yield
+    except Transient as error:
+        lend(GAVE_UP, error)
+        raise
     finally:
         Metrics.counter(stage.__name__, "busy_us").inc(int((perf_counter() - start) * 1e6))

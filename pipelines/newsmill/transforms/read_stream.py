@@ -22,6 +22,7 @@ from apache_beam.utils.timestamp import Duration, Timestamp
 from newsmill.config import Config
 from newsmill.errors import LakeError, Transient
 from newsmill.lake.lake import Lake
+from newsmill.patience import Patience
 from newsmill.records import Micros
 from newsmill.sources import kafka
 from newsmill.transforms.batches import AHEAD, BatchPlan, BatchSlice, PlannedSoFar, PlannedUpTo
@@ -101,7 +102,9 @@ def next_plan(
     """
     offsets = _planned_offsets(so_far, committed)
     planned = {s.topic: s.topic_id for b in so_far.under_way for s in b.slices if s.topic_id}
-    plan = kafka.plan(config.kafka, offsets, config.batch, config.on_data_loss, {**topic_ids, **planned})
+    plan = kafka.plan(
+        config.kafka.hasty(), offsets, config.batch, config.on_data_loss, {**topic_ids, **planned}
+    )
     if not plan.slices and not plan.gaps:
         return None
     return BatchPlan(
@@ -114,7 +117,7 @@ def next_plan(
 
 def behind_plans(config: Config, so_far: PlannedSoFar, committed: kafka.Offsets) -> int:
     """Offsets that wait behind the batches under way. Raises Transient when the broker is away."""
-    return sum(kafka.lag(config.kafka, _planned_offsets(so_far, committed)).values())
+    return sum(kafka.lag(config.kafka.hasty(), _planned_offsets(so_far, committed)).values())
 
 
 def _planned_offsets(so_far: PlannedSoFar, committed: kafka.Offsets) -> dict[tuple[str, int], int]:
@@ -224,6 +227,7 @@ class _PlanFn(beam.DoFn):
     def __init__(self, config: Config, once: bool) -> None:
         self._config = config
         self._once = once
+        self._patience = Patience("planning", self._config.kafka.patience_s)
 
     @beam.DoFn.unbounded_per_element()
     def process(
@@ -254,10 +258,11 @@ class _PlanFn(beam.DoFn):
                         not_before=max(now, lake.last_ingested_at + 1),
                     )
         except Transient as error:
-            _log.warning("planning is tried again: %s", error)
+            self._patience.note(error)
             Metrics.counter(ReadStream, "transient").inc()
             tracker.defer_remainder(Duration(seconds=POLL_S))
             return
+        self._patience.passed()
         if plan is None:
             ended = self._once and not behind
             tracker.try_claim(msgspec.structs.replace(so_far, done=ended))

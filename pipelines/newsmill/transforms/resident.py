@@ -21,6 +21,11 @@ def borrow(name: str) -> Any:
     return _residents[name]
 
 
+def borrowed(name: str) -> Any:
+    """The thing lent under the name; None where there is none."""
+    return _residents.get(name)
+
+
 def withdraw(name: str) -> None:
     """Forget a name."""
     _residents.pop(name, None)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import apache_beam as beam
 import pyarrow as pa
 
-from newsmill.lake import files
+from newsmill.lake import files, trouble
 from newsmill.lake.files import DataFile
 from newsmill.transforms.chunks import RowChunk
 from newsmill.transforms.outcome import busy
@@ -22,11 +22,12 @@ class WriteTables(beam.PTransform):
     Args:
         root: The lake's folder or URI.
         file_rows: Most rows of one file.
+        patience_s: Longest wait for a store that is away; none for ever.
     """
 
-    def __init__(self, *, root: str, file_rows: int) -> None:
+    def __init__(self, *, root: str, file_rows: int, patience_s: float | None = None) -> None:
         super().__init__()
-        self._fn = _WriteFn(root, file_rows)
+        self._fn = _WriteFn(root, file_rows, patience_s)
 
     def expand(self, chunks: beam.PCollection[RowChunk]) -> beam.PCollection[DataFile]:
         """Chunks of rows to the files that hold them."""
@@ -44,13 +45,18 @@ def _by_table(chunk: RowChunk) -> tuple[tuple[str, int], RowChunk]:
 
 @beam.typehints.with_output_types(DataFile)
 class _WriteFn(beam.DoFn):
-    def __init__(self, root: str, file_rows: int) -> None:
+    def __init__(self, root: str, file_rows: int, patience_s: float | None) -> None:
         self._root = root
         self._file_rows = file_rows
+        self._patience_s = patience_s
 
     def process(self, keyed: tuple[tuple[str, int], Iterable[RowChunk]]) -> Iterator[DataFile]:
         with busy(WriteTables):
             (table, at), chunks = keyed
             rows = pa.concat_tables(pa.ipc.open_stream(chunk.arrow).read_all() for chunk in chunks)
-            written = files.write_all(self._root, table, rows, ingested_at=at, file_rows=self._file_rows)
+            written = trouble.patiently(
+                lambda: files.write_all(self._root, table, rows, ingested_at=at, file_rows=self._file_rows),
+                self._root,
+                self._patience_s,
+            )
         yield from written

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 
 import apache_beam as beam
 import pyarrow as pa
 
-from newsmill.lake import files
+from newsmill.lake import files, trouble
 from newsmill.lake.files import DataFile
 from newsmill.transforms.batches import WholeBatch, WrittenBatch
 from newsmill.transforms.outcome import busy
@@ -25,11 +26,12 @@ class WriteBatches(beam.PTransform):
     Args:
         root: The lake's folder or URI.
         file_rows: Most rows of one file.
+        patience_s: Longest wait for a store that is away; none for ever.
     """
 
-    def __init__(self, *, root: str, file_rows: int) -> None:
+    def __init__(self, *, root: str, file_rows: int, patience_s: float | None = None) -> None:
         super().__init__()
-        self._fn = _WriteFn(root, file_rows)
+        self._fn = _WriteFn(root, file_rows, patience_s)
 
     def expand(self, batches: beam.PCollection[WholeBatch]) -> beam.PCollection[WrittenBatch]:
         """One batch to one batch."""
@@ -39,9 +41,10 @@ class WriteBatches(beam.PTransform):
 @beam.typehints.with_input_types(WholeBatch)
 @beam.typehints.with_output_types(WrittenBatch)
 class _WriteFn(beam.DoFn):
-    def __init__(self, root: str, file_rows: int) -> None:
+    def __init__(self, root: str, file_rows: int, patience_s: float | None) -> None:
         self._root = root
         self._file_rows = file_rows
+        self._patience_s = patience_s
 
     def process(self, batch: WholeBatch) -> Iterator[WrittenBatch]:
         with busy(WriteTables):
@@ -52,11 +55,13 @@ class _WriteFn(beam.DoFn):
                         rows[table].append(found)
             written: list[DataFile] = []
             for table in sorted(rows):
-                written += files.write_all(
+                write = partial(
+                    files.write_all,
                     self._root,
                     table,
                     pa.concat_tables(rows[table]),
                     ingested_at=batch.plan.ingested_at,
                     file_rows=self._file_rows,
                 )
+                written += trouble.patiently(write, self._root, self._patience_s)
         yield WrittenBatch(plan=batch.plan, files=tuple(written))

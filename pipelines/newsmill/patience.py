@@ -94,14 +94,19 @@ class Patience:
     ) -> None:
         self._leave(over=kind is None or kind is GeneratorExit)
 
-    def wait(self, error: Exception, why: str | None = None) -> None:
+    def wait(self, error: Exception, why: str | None = None, *, took_s: float = 0.0) -> None:
         """Wait before another try.
+
+        Args:
+            error: What went wrong.
+            why: What to tell of it; its own words where absent.
+            took_s: How long the try took that failed: time that was waited, too.
 
         Raises:
             Transient: The limit is reached.
             Stopped: The process was told to stop.
         """
-        self.note(error, why)
+        self.note(error, why, took_s=took_s)
         lasts = self._lasts()
         if lasts >= QUIET_S and _stop.is_set():
             raise Stopped(f"told to stop while waiting for {self._what}: {why or error}") from error
@@ -112,15 +117,15 @@ class Patience:
             _stop.wait(pause)
         self._pause = min(LONGEST_S, self._pause * 2)
 
-    def note(self, error: Exception, why: str | None = None) -> None:
+    def note(self, error: Exception, why: str | None = None, *, took_s: float = 0.0) -> None:
         """Note a failure without waiting: the caller comes again by itself. Raises Transient as `wait`."""
         why = why or str(error)
         now = time.monotonic()
         with _lock:
-            trouble = _troubles.setdefault(self._what, _Trouble(why, now))
+            trouble = _troubles.setdefault(self._what, _Trouble(why, now - took_s))
             trouble.why = why
             if self._since is None:
-                self._since = now
+                self._since = now - took_s
                 trouble.waiting += 1
             lasts = now - trouble.since
             tell = lasts >= QUIET_S and (trouble.told is None or now - trouble.told >= EVERY_S)
@@ -179,7 +184,8 @@ def patiently(
     """
     with Patience(what, limit_s) as patience:
         while True:
+            start = time.monotonic()
             try:
                 return call()
             except errors as error:
-                patience.wait(error, why(error))
+                patience.wait(error, why(error), took_s=time.monotonic() - start)

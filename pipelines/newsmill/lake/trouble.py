@@ -66,15 +66,17 @@ def patiently(
         ConfigError: The catalog refuses the settings.
         OSError: What no patience mends, e.g. a full disk.
     """
-    start = time.monotonic()
+    begun = time.monotonic()
     with Patience(f"the catalog or store of {lake.rstrip('/')}", limit_s) as patience:
         while True:
+            start = time.monotonic()
             try:
                 return call()
             except passed:
                 raise
             except _PASSING as error:
-                patience.wait(error, _why(error, time.monotonic() - start))
+                now = time.monotonic()
+                patience.wait(error, _why(error, now - begun), took_s=now - start)
 
 
 def passes(error: Exception) -> bool:

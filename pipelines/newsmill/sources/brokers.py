@@ -134,13 +134,14 @@ def patiently(call: Callable[[], _Result], config: KafkaConfig) -> _Result:
     """
     with patience(config) as waiting:
         while True:
+            start = time.monotonic()
             try:
                 reach(config)
                 return call()
             except (AuthorizationError, SaslAuthenticationFailedError) as error:
                 raise ConfigError(f"kafka at {config.bootstrap} refuses: {said(error)}") from error
             except RetriableError as error:
-                waiting.wait(error, said(error))
+                waiting.wait(error, said(error), took_s=time.monotonic() - start)
 
 
 def reach(config: KafkaConfig) -> None:

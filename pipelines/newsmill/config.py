@@ -147,7 +147,9 @@ class PageConfig(Section):
     max_depth: PositiveInt = Field(200, description="deepest nesting of elements that is parsed")
     max_nodes: PositiveInt = Field(300_000, description="most elements of one page")
     wall_limit_s: Seconds = Field(15.0, description="wall time of one page in the extraction process")
-    cpu_limit_s: Seconds = Field(10.0, description="CPU time of one page in the extraction process")
+    cpu_limit_s: Seconds = Field(
+        10.0, description="CPU time of one page in the extraction process, and in each later stage"
+    )
     memory_limit_mb: PositiveInt = Field(1024, description="address space above the idle process, MB")
     slots: Count = Field(2, description="extraction processes of one worker; usually its cores")
     learn_blocks: bool = Field(

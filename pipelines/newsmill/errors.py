@@ -41,6 +41,7 @@ class Code(StrEnum):
     TIMEOUT = "E_TIMEOUT"  # extraction ran past its wall or CPU limit
     CRASH = "E_CRASH"  # the extraction process died
     MEMORY = "E_OOM"  # the extraction process ran past its memory limit
+    BUDGET = "E_BUDGET"  # a step after extraction ran past the page's CPU limit
 
 
 class NewsmillError(Exception):

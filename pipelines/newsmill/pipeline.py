@@ -42,17 +42,27 @@ def mill(
     extracted = pages.oks | "ExtractPages" >> ExtractPages(
         page=config.page, input=config.input, on_reserved=config.rights.on_reserved
     )
-    drafts = extracted.oks | "IdentifyDrafts" >> IdentifyDrafts(blocks=blocks)
-    marked = drafts | "MarkCopies" >> MarkCopies(batch_id=batch_id, index=index)
+    drafts = extracted.oks | "IdentifyDrafts" >> IdentifyDrafts(
+        cpu_limit_s=config.page.cpu_limit_s, blocks=blocks
+    )
+    marked = drafts.oks | "MarkCopies" >> MarkCopies(batch_id=batch_id, index=index)
     articles = (
         marked.oks
         | "SpreadArticles" >> beam.Reshuffle()
         | "LinkEntities"
         >> LinkEntities(
-            config=config.enrich, keep_body=config.copies.keep_body, on_reserved=config.rights.on_reserved
+            config=config.enrich,
+            keep_body=config.copies.keep_body,
+            on_reserved=config.rights.on_reserved,
+            cpu_limit_s=config.page.cpu_limit_s,
         )
     )
-    ends = (pages.ends, extracted.ends, marked.ends) | "AllEnds" >> beam.Flatten().with_output_types(Ends)
+    ends = (
+        pages.ends,
+        extracted.ends,
+        drafts.ends,
+        marked.ends,
+    ) | "AllEnds" >> beam.Flatten().with_output_types(Ends)
     rows = (
         articles | "TabulateArticles" >> TabulateRows(),
         ends | "TabulateEnds" >> TabulateRows(),

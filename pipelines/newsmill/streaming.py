@@ -44,11 +44,12 @@ def stream(
     extracted = pages.oks | "ExtractPages" >> ExtractPages(
         page=config.page, input=config.input, on_reserved=config.rights.on_reserved
     )
-    drafts = extracted.oks | "IdentifyDrafts" >> IdentifyDrafts()
-    ends = (pages.ends, extracted.ends) | "EarlyEnds" >> beam.Flatten().with_output_types(Ends)
+    drafts = extracted.oks | "IdentifyDrafts" >> IdentifyDrafts(cpu_limit_s=config.page.cpu_limit_s)
+    early = (pages.ends, extracted.ends, drafts.ends)
+    ends = early | "EarlyEnds" >> beam.Flatten().with_output_types(Ends)
     drafted = (
         source.plans | "PlanParts" >> _parts(_of_plan),
-        drafts | "DraftParts" >> _parts(_of_drafts),
+        drafts.oks | "DraftParts" >> _parts(_of_drafts),
         ends | "EndCounts" >> _parts(_count_of_ends),
     ) | "DraftedParts" >> beam.Flatten().with_output_types(BatchPart)
     marked, parts = drafted | "GatherDrafts" >> GatherBatches() | "MarkInOrder" >> MarkInOrder(config=config)
@@ -57,7 +58,10 @@ def stream(
         | "SpreadArticles" >> beam.Reshuffle()
         | "LinkEntities"
         >> LinkEntities(
-            config=config.enrich, keep_body=config.copies.keep_body, on_reserved=config.rights.on_reserved
+            config=config.enrich,
+            keep_body=config.copies.keep_body,
+            on_reserved=config.rights.on_reserved,
+            cpu_limit_s=config.page.cpu_limit_s,
         )
     )
     finished = (

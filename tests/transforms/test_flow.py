@@ -1,6 +1,7 @@
 """From extracted pages to rows: identity, copies, enrichment, tables."""
 
 import random
+import time
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -78,15 +79,38 @@ def sketched(pages: tuple[Extracted, ...]) -> SketchedChunk:
 
 
 def test_identify_keeps_the_order_and_the_identity_of_the_envelope(run_eagerly, pages) -> None:
-    (chunk,) = run_eagerly(IdentifyDrafts(), [ExtractedChunk(ingested_at=AT, pages=pages)], ExtractedChunk)[
-        "out"
-    ]
+    chunks = [ExtractedChunk(ingested_at=AT, pages=pages)]
+    out = run_eagerly(IdentifyDrafts(cpu_limit_s=10), chunks, ExtractedChunk)
+    (chunk,) = out["oks"]
+    assert not out["ends"]
     assert chunk == sketched(pages)
     assert [item.draft.domain for item in chunk.drafts] == [
         "a.example", "b.example", "c.example", "a.example", "a.example",
     ]  # fmt: skip
     ids = [item.draft.article_id for item in chunk.drafts]
     assert ids[0] == ids[3] == ids[4] != ids[1]
+
+
+def test_identify_quarantines_what_breaks_its_budget_and_the_others_go_on(
+    run_eagerly, pages, monkeypatch
+) -> None:
+    slow = pages[1].record.position
+    monkeypatch.setattr(
+        "newsmill.transforms.identify.attribute",
+        lambda draft: _spend_cpu(0.4) if draft.position == slow else None,
+    )
+    chunks = [ExtractedChunk(ingested_at=AT, pages=pages)]
+    out = run_eagerly(IdentifyDrafts(cpu_limit_s=0.3), chunks, ExtractedChunk)
+    (ends,), (chunk,) = out["ends"], out["oks"]
+    (failure,) = ends.failures
+    assert (failure.code, failure.stage, failure.record) == ("E_BUDGET", "identify", pages[1].record)
+    assert len(chunk.drafts) == len(pages) - 1
+
+
+def _spend_cpu(seconds: float) -> None:
+    start = time.thread_time()
+    while time.thread_time() - start < seconds:
+        pass
 
 
 def test_mark_tells_article_copy_redelivery_and_revision_apart(run_eagerly, pages, index) -> None:

@@ -21,3 +21,6 @@ TEXT_CUT: Final = "names-in-part-of-text"
 
 MENTIONS_CUT: Final = "mentions-cut"
 """Mark: the text has more names than `MOST_MENTIONS`."""
+
+STEPS_CUT: Final = "enrichment-cut"
+"""Mark: the enrichers took more CPU time than a page may, so the last ones were not run."""

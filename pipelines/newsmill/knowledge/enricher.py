@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from newsmill.budget import Budget
 from newsmill.config import EnrichConfig
 from newsmill.errors import ConfigError
+from newsmill.knowledge.bounds import STEPS_CUT
 from newsmill.knowledge.default import knowledge_base
 from newsmill.knowledge.document import Document
 from newsmill.knowledge.gazetteer import Gazetteer
@@ -56,12 +59,16 @@ class Enricher:
         """The columns that an enricher fills."""
         return next(step.columns for step in self._steps if step.name == name)
 
-    def enrich(self, draft: Draft, *, statistical: bool) -> Enrichment:
+    def enrich(self, draft: Draft, *, statistical: bool, cpu_limit_s: float = math.inf) -> Enrichment:
         """Entities, places, countries and topics of an article.
+
+        An article whose enrichers take too long stays an article: its story's cluster may rest on it. It
+        has what was found until then, and the mark `STEPS_CUT`.
 
         Args:
             draft: The article. Offsets in the result count characters of `draft.page.body`.
             statistical: Also run the statistical recognisers that the configuration names.
+            cpu_limit_s: CPU time after which no further enricher is run.
         """
         return self.enrich_text(
             draft.page.body,
@@ -69,6 +76,7 @@ class Enricher:
             title=draft.page.title,
             url=draft.url,
             statistical=statistical,
+            cpu_limit_s=cpu_limit_s,
         )
 
     def enrich_text(
@@ -80,6 +88,7 @@ class Enricher:
         url: str | None = None,
         statistical: bool = True,
         only: Collection[str] | None = None,
+        cpu_limit_s: float = math.inf,
     ) -> Enrichment:
         """The same for a bare text. Offsets count characters of `text`.
 
@@ -90,6 +99,7 @@ class Enricher:
             url: Where it was published; the host name tells of places.
             statistical: Also run the statistical recognisers.
             only: Names of the enrichers to run; all where absent.
+            cpu_limit_s: CPU time after which no further enricher is run.
 
         Raises:
             ConfigError: `only` names an enricher that is not there.
@@ -103,8 +113,12 @@ class Enricher:
         )
         values: dict[str, Any] = {}
         versions = {"kb": self._gazetteer.version, recogniser.name: recogniser.version}
+        budget, cut = Budget(cpu_limit_s), False
         for step in self._steps:
             if only is None or step.name in only:
+                if cut := budget.is_spent:
+                    break
                 values |= step.enrich(document)
                 versions[step.name] = step.version
-        return Enrichment(**values, versions=versions, marks=document.marks)
+        marks = (*document.marks, STEPS_CUT) if cut else document.marks
+        return Enrichment(**values, versions=versions, marks=marks)

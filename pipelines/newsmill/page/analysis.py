@@ -10,6 +10,7 @@ import re
 from copy import copy
 from typing import Final
 
+import msgspec
 from lxml import etree, html
 from trafilatura import bare_extraction
 from trafilatura.settings import MANUALLY_CLEANED, MANUALLY_STRIPPED, Extractor
@@ -27,11 +28,25 @@ from newsmill.records import Extraction, NotArticle, Page, RawPage, Removal
 TRUNCATED_SHARE: Final = 0.6
 """With less than this share of the words of its JSON-LD articleBody, a page hides the rest of its text."""
 
+MOST_VOTED: Final = 7_000
+"""Elements of a page up to which a second extractor is asked, whose cost grows with their square. Of a
+thousand pages of news one has more."""
+
+NO_VOTE: Final = "no-vote"
+"""Mark: the page has more elements than `MOST_VOTED`, and a second extractor was not asked."""
+
+MOST_REMOVED: Final = 300
+"""Removed passages that are kept with the page, the first ones."""
+
+REMOVED_CUT: Final = "removed-cut"
+"""Mark: more passages than `MOST_REMOVED` were removed."""
+
 _FEWEST_STATED: Final = 50
 _SHORT: Final = 200
 _COMPARED: Final = 50_000
+_MOST_SEARCHED: Final = 200_000_000  # characters searched for the lines of one page
 _LONGEST_STATED: Final = 1_000_000
-_CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE)
+_CHARSET: Final = re.compile(r"charset\s*+=\s*+[\"']?([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE)
 _OPTIONS: Final = Extractor(output_format="python", fast=True, comments=False)
 _NO_TEXT: Final = tuple(tag for tag in MANUALLY_CLEANED if tag != "form")  # a form may hold the page
 _ENDINGS: Final = ("…", "...", "[…]", "[...]", "(…)", "read more", "weiterlesen", "continue reading")
@@ -64,28 +79,36 @@ def read_page_any(raw: RawPage, *, page: PageConfig, input: InputConfig) -> tupl
     root = parse(text.utf8, page)
     elements = list(root.iter())  # lxml makes an element's Python object anew whenever none is held
     shown = overrides.apply(root, raw.url, page.site_overrides) if page.site_overrides is not None else root
-    found, verdict = _read(root, shown, raw, text)
+    raw = msgspec.structs.replace(raw, body=text.utf8)
+    found, verdict = _read(root, shown, raw, text, large=len(elements) > MOST_VOTED)
     elements.clear()
     return strings.cleaned(found), verdict
 
 
-def _read(root: Element, shown: Element, raw: RawPage, text: decoding.Text) -> tuple[Page, NotArticle | None]:
-    """Read a page whose text is looked for in the part `shown` of its tree."""
+def _read(
+    root: Element, shown: Element, raw: RawPage, text: decoding.Text, *, large: bool
+) -> tuple[Page, NotArticle | None]:
+    """Read a page whose text is looked for in the part `shown` of its tree.
+
+    A `large` page is read without those whose cost is the square of its elements: the second extractor,
+    and the search for a date in the whole source.
+    """
     url = raw.final_url or raw.url
     facts = metadata.facts(root, url)
     found = passages(shown)
     description = fold(facts.description or "")
     selection, second = select(found, facts.titles, description, None), ""
-    if selection.doubts:
+    if selection.doubts and not large:
         second = _trafilatura(shown)
         selection = select(found, facts.titles, description, Vote(second))
     body = "\n".join(found[n].text for n in selection.kept)
     stated = structured.text(facts.article.get("articleBody")) or ""
-    extraction = _extraction(body, second, stated, found, selection, facts, text)
+    cuts = [NO_VOTE] if large and selection.doubts else []
+    extraction = _extraction(body, second, stated, found, selection, facts, text, cuts)
     if extraction.method == "json_ld":
         body = _paragraphs(str(facts.article.get("articleBody")))
     first = selection.kept[0] if selection.kept else None
-    rest = metadata.read(root, facts, found, first, raw)
+    rest = metadata.read(root, facts, found, first, raw, large=large)
     page = Page(
         title=facts.title,
         body=body,
@@ -107,7 +130,7 @@ def _read(root: Element, shown: Element, raw: RawPage, text: decoding.Text) -> t
         is_accessible_for_free=rest.is_accessible_for_free,
         byline=rest.byline,
         rights=rest.rights,
-        extraction=extraction,
+        extraction=msgspec.structs.replace(extraction, marks=extraction.marks + rest.cuts),
     )
     reason = classify.by_content(
         facts,
@@ -137,6 +160,7 @@ def _extraction(
     selection: Selection,
     facts: Facts,
     text: decoding.Text,
+    cuts: list[str],
 ) -> Extraction:
     """Which candidate is the body, why, and how far to trust it."""
     own, claimed = length(body) if body else 0, length(stated) if stated else 0
@@ -146,7 +170,9 @@ def _extraction(
     elif selection.main is None and selection.kept:
         method, reason = "trafilatura", "no frame with prose was found"
     words = own if method != "json_ld" else claimed
-    marks = list(text.marks)
+    marks = [*text.marks, *cuts]
+    if len(selection.removed) > MOST_REMOVED:
+        marks.append(REMOVED_CUT)
     if classify.is_live(facts):
         marks.append("live_ticker")
     completeness = _completeness(words, claimed, facts, body, marks)
@@ -163,7 +189,8 @@ def _extraction(
         marks=tuple(marks),
         charset=text.charset,
         removed=tuple(
-            Removal(rule=rule, text=found[n].text[:2_000], paragraph=n) for n, rule in selection.removed
+            Removal(rule=rule, text=found[n].text[:2_000], paragraph=n)
+            for n, rule in selection.removed[:MOST_REMOVED]
         ),
     )
 
@@ -206,10 +233,14 @@ def _overlap(first: str, second: str) -> float:
 
 def _is_other_text(body: str, stated: str) -> bool:
     """Whether the text on the page is something else than the stated body, not a part of it."""
-    lines = [fold(line) for line in body.splitlines()]
-    folded = fold(stated)
-    known = sum(len(line) for line in lines if line in folded)
-    return bool(lines) and known < 0.5 * sum(len(line) for line in lines)
+    folded, searched, looked_at, known = fold(stated), 0, 0, 0
+    for line in map(fold, body.splitlines()):
+        searched += len(folded)
+        if searched > _MOST_SEARCHED:
+            break
+        looked_at += len(line)
+        known += len(line) if line in folded else 0
+    return bool(body) and known < 0.5 * looked_at
 
 
 def _paragraphs(stated: str) -> str:

@@ -12,7 +12,10 @@ from newsmill.page.document import Element
 from newsmill.page.passages import Passage
 from newsmill.page.structured import Node
 
-_MOST: Final = 12
+MOST: Final = 12
+"""Most authors of a page."""
+
+_MOST_CLAIMS: Final = 100  # texts of one source that are looked at
 _LONGEST_BYLINE: Final = 200
 _CREDIT_WORDS: Final = 14
 _CREDIT_SPACES: Final = 5
@@ -68,7 +71,6 @@ _AGENCIES: Final = frozenset(
     bloomberg belga lusa anp mti ctk pap agerpres stringer wires agencies
     """.split()
 )
-_NAME_WORD: Final = re.compile(r"^(?:[^\W\d_a-zß-öø-ÿ][^\W\d_]*[.'’-]?)+(?:[-'’.][^\W\d_]+)*\.?$")
 _PARTICLES: Final = frozenset(
     """
     von van der den de del della di da dos du la le el al bin ibn ten ter zu zur af av y e und of the st mc jr
@@ -127,6 +129,8 @@ def read(
 ) -> tuple[tuple[str, ...], str | None]:
     """(names of people, byline as printed) of a page.
 
+    One name more than `MOST` tells that there are more.
+
     The page's JSON-LD is believed first, then its meta tags, then what looks like a byline. Names of the
     site itself, of agencies, roles and addresses are no people; the byline keeps them.
     """
@@ -140,7 +144,7 @@ def read(
         (lambda: _from_passages(passages), set()),
     )
     for candidates, excluded in sources:
-        raw = [text for text in candidates() if text]
+        raw = [text for text in candidates()[:_MOST_CLAIMS] if text]
         if not raw:
             continue
         byline = byline or "; ".join(dict.fromkeys(raw))[:_LONGEST_BYLINE]
@@ -161,7 +165,7 @@ def _people(raw: Sequence[str], sites: set[str]) -> tuple[str, ...]:
             key = _key(name)
             if key and not any(key in site for site in sites):
                 people.setdefault(key, name)
-    return tuple(people.values())[:_MOST]
+    return tuple(people.values())[: MOST + 1]
 
 
 def _pen_name(text: str) -> str | None:
@@ -221,9 +225,8 @@ def _key(text: str) -> str:
 def _from_json_ld(article: Node, found: Sequence[Node]) -> list[str]:
     value = article.get("author") or article.get("creator")
     by_id = {node["@id"]: node for node in found if isinstance(node.get("@id"), str)}
-    return [
-        name for item in (value if isinstance(value, list) else [value]) for name in _authors(item, by_id)
-    ]
+    items = value[:_MOST_CLAIMS] if isinstance(value, list) else [value]
+    return [name for item in items for name in _authors(item, by_id)]
 
 
 def _authors(item: Any, by_id: dict[str, Node]) -> list[str]:
@@ -263,7 +266,8 @@ _META: Final = (
 def _from_meta(meta: Mapping[str, list[str]]) -> list[str]:
     first: list[str] = []
     for name in _META:
-        values = [value for value in meta.get(name, ()) if not value.startswith(("http", "/", "@"))]
+        stated = meta.get(name, [])[:_MOST_CLAIMS]
+        values = [value for value in stated if not value.startswith(("http", "/", "@"))]
         if name == "twitter:data1" and "by" not in " ".join(meta.get("twitter:label1", ())).lower():
             continue
         if any(split(value) for value in values):
@@ -280,9 +284,11 @@ def _from_dom(root: Element) -> list[str]:
         rank = _rank(element)
         if rank is None:
             continue
-        text = " ".join(" ".join(element.itertext()).split())
+        text = _text_of(element)
         if not 2 < len(text) < _LONGEST_BYLINE:
             continue
+        if len(marked) + len(credits) >= _MOST_CLAIMS:
+            break
         if split(text) or (rank < 2 and _pen_name(text)):
             marked.append((rank, text, element))
         elif rank < 2 and text.count(" ") < _CREDIT_SPACES:
@@ -298,6 +304,17 @@ def _from_dom(root: Element) -> list[str]:
     return list(dict.fromkeys(text for text, element in near if around in list(element.iterancestors())))
 
 
+def _text_of(element: Element) -> str:
+    """The words of an element; no more than tells that they are too many for a byline."""
+    parts, size = [], 0
+    for part in element.itertext():
+        parts.append(part[: 2 * _LONGEST_BYLINE])
+        size += len(part.strip())
+        if size > 2 * _LONGEST_BYLINE:
+            break
+    return " ".join(" ".join(parts).split())
+
+
 def _from_passages(passages: Sequence[Passage]) -> list[str]:
     """A short line "By Jane Doe", the first on the page."""
     for p in passages:
@@ -309,7 +326,8 @@ def _from_passages(passages: Sequence[Passage]) -> list[str]:
 def _rank(element: Element) -> int | None:
     """How surely an element holds the author: 0 says so by its markup, 1 and 2 by a name; None is not."""
     get = element.get
-    by_name = _rank_of(f"{get('class') or ''} {get('id') or ''} {get('data-testid') or ''}")
+    names = f"{get('class') or ''} {get('id') or ''} {get('data-testid') or ''}"
+    by_name = _rank_of(names[:_LONGEST_NAMES])
     if by_name == _NEVER:
         return None
     if get("rel") == "author" or "author" in (get("itemprop") or "") or element.tag == "byline":
@@ -320,8 +338,8 @@ def _rank(element: Element) -> int | None:
 @lru_cache(maxsize=20_000)
 def _rank_of(names: str) -> int | None:
     """How surely a class, an id or a test id says "author": 1 or 2; `_NEVER` where it says something else."""
-    if _DOM_NOT.search(names[:_LONGEST_NAMES]):
+    if _DOM_NOT.search(names):
         return _NEVER
-    if not _DOM.search(names[:_LONGEST_NAMES]):
+    if not _DOM.search(names):
         return None
-    return 1 if _EXACT.search(names[:_LONGEST_NAMES]) else 2
+    return 1 if _EXACT.search(names) else 2

@@ -140,6 +140,7 @@ def published(
     month_first: bool,
     url: str | None,
     fetched_at: Micros | None,
+    searched: bool,
     extensive: bool,
 ) -> Stamp | None:
     """The best-founded publication time of a page.
@@ -154,7 +155,8 @@ def published(
         month_first: Whether 2/1/2024 is in February here.
         url: The page's URL; a day in its path counts.
         fetched_at: Nothing later than two days after this is believed.
-        extensive: Whether the whole source may be searched: its patterns are slow on megabytes.
+        searched: Whether the tree may be searched: that is slow where it has very many elements.
+        extensive: Whether the whole source may be searched too: its patterns are slow on megabytes.
     """
     latest = LATEST
     if fetched_at is not None:
@@ -178,6 +180,8 @@ def published(
         return in_url
     if visible:
         return parse(visible[0], "text", latest)
+    if not searched:
+        return None
     text = find_date(
         root,
         extensive_search=extensive,
@@ -340,5 +344,4 @@ def _time_element(root: Element, latest: date) -> Stamp | None:
     for value in marked:
         if stamp := parse(value, "time_element", latest):
             return stamp
-    stamps = [stamp for value in plain if (stamp := parse(value, "time_element", latest))]
-    return stamps[0] if stamps else None
+    return next((stamp for value in plain if (stamp := parse(value, "time_element", latest))), None)

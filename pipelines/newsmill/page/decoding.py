@@ -25,6 +25,8 @@ _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _STEP: Final = 65_536
 _MOST_LAYERS: Final = 3
+_MOST_MEMBERS: Final = 1_000  # of one gzip body
+_PADDING: Final = re.compile(rb"\0*")
 _RATIO_FLOOR: Final = 100_000
 """Bodies that stay below this many bytes may have any ratio: small pages of blanks compress well."""
 
@@ -37,8 +39,10 @@ BOMS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_META: Final = re.compile(rb"<meta[^>]{0,300}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE)
-_XML: Final = re.compile(rb"<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([A-Za-z0-9_.-]{2,40})", re.IGNORECASE)
+_META: Final = re.compile(
+    rb"<meta[^>]{0,300}?charset\s*+=\s*+[\"']?+\s*+([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE
+)
+_XML: Final = re.compile(rb"<\?xml[^>]{0,100}?encoding\s*+=\s*+[\"']([A-Za-z0-9_.-]{2,40})", re.IGNORECASE)
 _HEAD: Final = 4096
 _SAMPLE: Final = 20_000
 
@@ -387,26 +391,37 @@ def _capped(size: int, cap: int) -> None:
 
 
 def _inflate(body: bytes, cap: int, wbits: int) -> bytes | None:
-    out, rest = bytearray(), body
-    while rest:
+    """The members of a body one after another; pieces go in, so that nothing is copied again and again."""
+    out, at = bytearray(), 0
+    for _ in range(_MOST_MEMBERS):
         decoder = zlib.decompressobj(wbits)
         try:
             while not decoder.eof:
-                chunk = decoder.decompress(rest, _STEP)
                 rest = decoder.unconsumed_tail
+                if not rest:
+                    rest = body[at : at + _STEP]
+                    at += len(rest)
+                chunk = decoder.decompress(rest, _STEP)
                 out += chunk
                 _capped(len(out), cap)
                 if not chunk and not rest:
                     return None
         except zlib.error:
             return None
-        rest = decoder.unused_data.lstrip(b"\0")
-        if wbits <= zlib.MAX_WBITS or rest[:2] != _GZIP:
-            break
-    return bytes(out)
+        at -= len(decoder.unused_data)
+        padding = _PADDING.match(body, at)
+        at = padding.end() if padding else at
+        if wbits <= zlib.MAX_WBITS or body[at : at + 2] != _GZIP:
+            return bytes(out)
+    raise Rejected(Code.DECOMPRESSION, f"more than {_MOST_MEMBERS} members")
 
 
-def _gzip(body: bytes, cap: int) -> bytes | None:
+def gunzip(body: bytes, cap: int) -> bytes | None:
+    """The bytes of a gzip body, all its members; None for one that is none, or torn.
+
+    Raises:
+        Rejected: `E_DECOMP` when it gives more than `cap` bytes, or has very many members.
+    """
     return _inflate(body, cap, 16 + zlib.MAX_WBITS) if body[:2] == _GZIP else None
 
 
@@ -446,8 +461,8 @@ def _zstd(body: bytes, cap: int) -> bytes | None:
 
 
 _DECODERS: Final[dict[str, Callable[[bytes, int], bytes | None]]] = {
-    "gzip": _gzip,
-    "x-gzip": _gzip,
+    "gzip": gunzip,
+    "x-gzip": gunzip,
     "deflate": _deflate,
     "br": _brotli,
     "zstd": _zstd,

@@ -7,6 +7,7 @@ size are checked here, and a page over a limit is rejected instead of shortened.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any, Final
 
@@ -22,6 +23,12 @@ _COUNT: Final = etree.XPath("count(//*)")
 _CLASSES: Final = etree.ElementDefaultClassLookup(element=html.HtmlElement)
 """Elements are of one class: lxml's own choice by tag is a call of Python an element."""
 
+_MOST_ATTRIBUTES: Final = 10_000
+"""The parser compares each attribute of an element with all before it."""
+
+_LONG_TAG: Final = 2 * _MOST_ATTRIBUTES
+_TAG: Final = re.compile(rb"[a-zA-Z]")
+
 
 def parse(utf8: bytes, limits: PageConfig) -> Element:
     """The root element of a page.
@@ -29,11 +36,13 @@ def parse(utf8: bytes, limits: PageConfig) -> Element:
     Comments and processing instructions are left out. Nothing is loaded from outside.
 
     Raises:
-        Rejected: `E_NODES` over `max_nodes` elements, `E_NESTING` over `max_depth` levels or when
-            the parser itself gives up on the nesting.
+        Rejected: `E_NODES` over `max_nodes` elements, or for an element with very many attributes;
+            `E_NESTING` over `max_depth` levels or when the parser itself gives up on the nesting.
     """
     if utf8.count(b"<") > 4 * limits.max_nodes:
         raise Rejected(Code.NODES, f"more than {4 * limits.max_nodes} tags")
+    if any(len(piece) > _LONG_TAG and _attributes(piece) > _MOST_ATTRIBUTES for piece in utf8.split(b">")):
+        raise Rejected(Code.NODES, f"an element with more than {_MOST_ATTRIBUTES} attributes")
     parser = html.HTMLParser(
         encoding="utf-8",
         huge_tree=True,
@@ -56,6 +65,12 @@ def parse(utf8: bytes, limits: PageConfig) -> Element:
     if _deeper_than(limits.max_depth)(root):
         raise Rejected(Code.NESTING, f"elements nested more than {limits.max_depth} deep")
     return root
+
+
+def _attributes(piece: bytes) -> int:
+    """How many attributes the tag may have that a piece of source before a `>` ends with."""
+    tag = piece[piece.rfind(b"<") + 1 :]
+    return tag.count(b"=") + len(tag.split()) if _TAG.match(tag) and b"<" in piece else 0
 
 
 @lru_cache(maxsize=4)

@@ -16,6 +16,7 @@ from newsmill.page.urls import registrable_domain
 from newsmill.records import RawPage, Rights
 
 _MOST: Final = 30
+_MOST_CLAIMS: Final = 200  # tags or links of images that are looked at
 _LONGEST_TITLE: Final = 500
 _LONGEST_DESCRIPTION: Final = 2_000
 _LONGEST_NAME: Final = 200
@@ -57,6 +58,7 @@ class Metadata:
     html_lang: str | None
     is_accessible_for_free: bool | None
     rights: Rights
+    cuts: tuple[str, ...] = ()  # marks: of what the page names more than is kept
 
 
 def facts(root: Element, url: str) -> Facts:
@@ -115,7 +117,13 @@ def facts(root: Element, url: str) -> Facts:
 
 
 def read(
-    root: Element, page: Facts, passages: Sequence[Passage], first_prose: int | None, raw: RawPage
+    root: Element,
+    page: Facts,
+    passages: Sequence[Passage],
+    first_prose: int | None,
+    raw: RawPage,
+    *,
+    large: bool = False,
 ) -> Metadata:
     """Read all the rest. Call this last: the search for a date may change the tree.
 
@@ -125,12 +133,15 @@ def read(
         passages: All passages of the page.
         first_prose: Where the text begins among them.
         raw: The page as it came: its URL, headers and fetch time count.
+        large: The tree is too large to be searched for a date.
     """
     article, meta = page.article, page.meta
     lang = _language(root, meta, article)
     people, byline = authors.read(root, article, page.nodes, meta, passages, page.sites)
+    tags, images = _tags(article, meta), _images(article, meta, raw.url)
+    counted = (("authors", people, authors.MOST), ("tags", tags, _MOST), ("images", images, _MOST))
     return Metadata(
-        authors=tuple(_clip(name, _LONGEST_NAME) or "" for name in people),
+        authors=tuple(_clip(name, _LONGEST_NAME) or "" for name in people[: authors.MOST]),
         byline=byline,
         published=dates.published(
             root,
@@ -143,6 +154,7 @@ def read(
             and not lang.lower().endswith(("gb", "au", "in", "nz", "ie", "za")),
             url=page.canonical or raw.url,
             fetched_at=raw.fetched_at,
+            searched=not large,
             extensive=len(raw.body) < _LARGE,
         ),
         modified=dates.modified(article, meta),
@@ -156,11 +168,12 @@ def read(
             or _first(meta, "article:section", "parsely-section"),
             _LONGEST_NAME,
         ),
-        tags=_tags(article, meta),
-        images=_images(article, meta, raw.url),
+        tags=tags[:_MOST],
+        images=images[:_MOST],
         html_lang=lang,
         is_accessible_for_free=_accessible(page.nodes, meta),
         rights=rights.read(root, article, meta, raw.headers),
+        cuts=tuple(f"{name}-cut" for name, found, most in counted if len(found) > most),
     )
 
 
@@ -238,6 +251,7 @@ def _language(root: Element, meta: Mapping[str, list[str]], article: Node) -> st
 
 
 def _tags(article: Node, meta: Mapping[str, list[str]]) -> tuple[str, ...]:
+    """The page's keywords; one more than `_MOST` tells that there are more."""
     stated = (
         structured.texts(article.get("keywords"))
         or meta.get("article:tag")
@@ -245,25 +259,26 @@ def _tags(article: Node, meta: Mapping[str, list[str]]) -> tuple[str, ...]:
         or meta.get("keywords")
         or []
     )
-    parts = [part.strip() for text in stated for part in (text.split(",") if "," in text else [text])]
-    return tuple(dict.fromkeys(part[:_LONGEST_NAME] for part in parts if part))[:_MOST]
+    parts = [part.strip() for text in stated[:_MOST_CLAIMS] for part in text.split(",", _MOST_CLAIMS)]
+    return tuple(dict.fromkeys(part[:_LONGEST_NAME] for part in parts[:_MOST_CLAIMS] if part))[: _MOST + 1]
 
 
 def _images(article: Node, meta: Mapping[str, list[str]], url: str) -> tuple[str, ...]:
+    """Links of the page's images; one more than `_MOST` tells that there are more."""
     stated = [
         *structured.links(article.get("image")),
         *meta.get("og:image", ()),
         *meta.get("twitter:image", ()),
     ]
     absolute = []
-    for link in stated:
+    for link in stated[:_MOST_CLAIMS]:
         try:
             joined = urljoin(url, link)
         except ValueError:
             continue
         if joined.startswith(("http://", "https://")) and len(joined) <= _LONGEST_LINK:
             absolute.append(joined)
-    return tuple(dict.fromkeys(absolute))[:_MOST]
+    return tuple(dict.fromkeys(absolute))[: _MOST + 1]
 
 
 def _accessible(nodes: Sequence[Node], meta: Mapping[str, list[str]]) -> bool | None:

@@ -131,11 +131,15 @@ def _is_simple_row(row: Element) -> bool:
     return len(row) > 1 and not any(child.tag in _BLOCK for cell in row for child in cell)
 
 
-@lru_cache(maxsize=20_000)
 def roles_of(names: str) -> int:
     """Role bits of an element's class, id and test id, e.g. `"ArticleBody main"`."""
+    return _roles_of_all(names[:_LONGEST_NAMES])
+
+
+@lru_cache(maxsize=20_000)
+def _roles_of_all(names: str) -> int:
     bits = 0
-    for name in names[:_LONGEST_NAMES].split():
+    for name in names.split():
         bits |= _roles_of_one(name)
     return bits
 

@@ -19,19 +19,22 @@ import json
 import math
 import re
 import struct
-import zlib
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import fastavro
 from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
 
+from newsmill import strings
 from newsmill.config import EnvelopeFormat, InputConfig
 from newsmill.errors import Code, ConfigError, Rejected
+from newsmill.page import urls
+from newsmill.page.decoding import gunzip
 from newsmill.records import Micros, NotArticle, Position, RawPage, SourceRecord
 from newsmill.sources import fields
 from newsmill.sources.fields import BASE64_BODIES, EITHER_BODY, NAMES, TEXT_BODIES
@@ -43,7 +46,7 @@ GZIP_FLOOR: Final = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(fields.TIME)
 _HEADER_NAME = re.compile(fields.HEADER_NAME)
-_CHARSET = re.compile(r"""charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{1,40})""", re.IGNORECASE)
+_CHARSET = re.compile(r"""charset\s*+=\s*+["']?+\s*+([A-Za-z0-9_.:-]{1,40})""", re.IGNORECASE)
 _HTTP_URL = re.compile(r"https?://", re.IGNORECASE)
 
 
@@ -392,14 +395,16 @@ def _warc(
 ) -> RawPage | NotArticle:
     if value.startswith(b"\x1f\x8b"):
         cap = max(GZIP_FLOOR, config.max_decompression_ratio * len(value))
-        value = _gunzip(value, min(cap, config.max_decompressed_bytes))
+        unzipped = gunzip(value, min(cap, config.max_decompressed_bytes))
+        if unzipped is None:
+            raise Rejected(Code.DECOMPRESSION, "gzip: torn")
+        value = unzipped
     if not value.startswith(b"WARC/"):
         _broken("WARC: no record")
-    pages = list(
-        warc_pages(ArchiveIterator(io.BytesIO(value), stream_detect=False, parse_http=False), position)
-    )
+    records = ArchiveIterator(io.BytesIO(value), stream_detect=False, parse_http=False)
+    pages = list(islice(warc_pages(records, position), 2))
     if len(pages) > 1:
-        _broken(f"WARC: {len(pages)} pages in one value; split the file with `newsmill ingest`")
+        _broken("WARC: more than one page in one value; split the file with `newsmill ingest`")
     return pages[0] if pages else NotArticle(reason="no_page")
 
 
@@ -441,11 +446,11 @@ def _warc_page(record: WarcRecord, position: Position) -> RawPage:
         record.parse_http(auto_decode="transfer")
         if not record.http_headers.status_code:
             _broken("WARC: a response record that is no HTTP response")
-        http: dict[str, str] = {}
-        for name, value in record.http_headers.astuples():
-            name = name.lower()
+        values: dict[str, list[str]] = {}
+        for name, value in islice(record.http_headers.astuples(), fields.MAX_HEADER_VALUES):
             if _HEADER_NAME.match(name):
-                http[name] = f"{http[name]}, {value}" if name in http else value
+                values.setdefault(name.lower(), []).append(value)
+        http = {name: ", ".join(found) for name, found in values.items()}
         found |= {
             "status": record.http_headers.status_code,
             "content_type": http.get("content-type"),
@@ -456,28 +461,10 @@ def _warc_page(record: WarcRecord, position: Position) -> RawPage:
     return _page(found, record.reader.read(), position, "warc")
 
 
-def _gunzip(value: bytes, cap: int) -> bytes:
-    out, left = [], value
-    room = cap
-    while left.startswith(b"\x1f\x8b"):
-        inflater = zlib.decompressobj(31)
-        try:
-            part = inflater.decompress(left, room + 1)
-        except zlib.error as error:
-            raise Rejected(Code.DECOMPRESSION, f"gzip: {error}") from None
-        room -= len(part)
-        if room < 0:
-            raise Rejected(Code.DECOMPRESSION, f"{len(value)} gzipped bytes give more than {cap}")
-        if not inflater.eof:
-            raise Rejected(Code.DECOMPRESSION, "gzip: torn")
-        out.append(part)
-        left = inflater.unused_data
-    return b"".join(out)
-
-
 def _page(found: Mapping[str, Any], body: bytes, position: Position, envelope: str) -> RawPage:
     """The page of the fields found, each checked."""
     text = {name: _text(name, found[name]) if found.get(name) is not None else None for name in _TEXT_FIELDS}
+    text |= {name: _field(text[name]) for name in _TEXT_FIELDS if name != "url"}
     if not (url := text["url"]):
         _broken(f"no URL: one of {', '.join(NAMES['url'])} is needed")
     headers = dict(_headers(found.get("headers")))
@@ -513,6 +500,11 @@ def _text(name: str, value: object) -> str:
     return text
 
 
+def _field(text: str | None) -> str | None:
+    """What a field beside the page's identity says; nothing where no field of its kind is so long."""
+    return strings.line(text) or None if text and len(text) <= urls.MAX_LENGTH else None
+
+
 def _status(value: object) -> int:
     if not isinstance(value, int | float) or isinstance(value, bool) or value != int(value):
         _broken(f"status: no HTTP status: {str(value)[:100]!r}")
@@ -523,15 +515,20 @@ def _status(value: object) -> int:
 
 def _headers(value: object) -> Iterator[tuple[str, str]]:
     """Headers in any of the contract's shapes, names in lower case, repeated ones joined by a comma."""
-    joined: dict[str, str] = {}
+    values: dict[str, list[str]] = {}
+    count = size = 0
     for name, text in _header_pairs(value):
+        count, size = count + 1, size + len(text)
+        if count > fields.MAX_HEADER_VALUES or size > fields.MAX_HEADER_BLOCK:
+            _broken(
+                f"headers: more than {fields.MAX_HEADER_VALUES} values, or {fields.MAX_HEADER_BLOCK} letters"
+            )
         if len(name) > fields.MAX_HEADER_NAME or not _HEADER_NAME.match(name):
             _broken(f"headers: no header name: {name[:100]!r}")
         if len(text) > fields.MAX_HEADER_VALUE:
             _broken(f"headers: {name}: longer than {fields.MAX_HEADER_VALUE} characters")
-        name, text = name.lower(), _sound(text)
-        joined[name] = f"{joined[name]}, {text}" if name in joined else text
-    return iter(joined.items())
+        values.setdefault(name.lower(), []).append(strings.line(_sound(text)))
+    return ((name, ", ".join(found)) for name, found in values.items())
 
 
 def _header_pairs(value: object) -> Iterator[tuple[str, str]]:

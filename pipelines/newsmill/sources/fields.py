@@ -31,6 +31,8 @@ EITHER_BODY: Final = "body"
 VERSION: Final = 1
 MAX_DEPTH: Final = 64
 MAX_HEADERS: Final = 256
+MAX_HEADER_VALUES: Final = 1_024
+"""Of all headers together, where a name may have several."""
 MAX_HEADER_NAME: Final = 256
 MAX_HEADER_VALUE: Final = 16_384
 MAX_HEADER_BLOCK: Final = 262_144
@@ -148,7 +150,12 @@ def json_schema() -> dict[str, Any]:
                         "type": "object",
                         "maxProperties": MAX_HEADERS,
                         "propertyNames": name,
-                        "additionalProperties": {"anyOf": [value, {"type": "array", "items": value}]},
+                        "additionalProperties": {
+                            "anyOf": [
+                                value,
+                                {"type": "array", "items": value, "maxItems": MAX_HEADER_VALUES},
+                            ]
+                        },
                     },
                     {
                         "type": "array",

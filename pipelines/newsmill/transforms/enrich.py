@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import apache_beam as beam
@@ -25,11 +26,19 @@ class LinkEntities(beam.PTransform):
         config: Knowledge base and recognisers.
         keep_body: Whether bodies are kept at all; of which copies, the index has decided.
         on_reserved: `metadata_only` drops the body of pages whose rights are reserved.
+        cpu_limit_s: CPU time of one article after which no further enricher is run.
     """
 
-    def __init__(self, *, config: EnrichConfig, keep_body: KeepBody, on_reserved: OnReserved) -> None:
+    def __init__(
+        self,
+        *,
+        config: EnrichConfig,
+        keep_body: KeepBody,
+        on_reserved: OnReserved,
+        cpu_limit_s: float = math.inf,
+    ) -> None:
         super().__init__()
-        self._fn = _EnrichFn(config, keep_body, on_reserved)
+        self._fn = _EnrichFn(config, keep_body, on_reserved, cpu_limit_s)
 
     def expand(self, chunks: beam.PCollection[MarkedChunk]) -> beam.PCollection[ArticleChunk]:
         """Chunks of marked drafts to chunks of articles, in the same order."""
@@ -42,6 +51,7 @@ def finish(
     config: EnrichConfig,
     keep_body: KeepBody,
     on_reserved: OnReserved,
+    cpu_limit_s: float = math.inf,
 ) -> Finished:
     """The pure twin: one marked draft to one article; without an enricher it names nobody."""
     draft, decision = item.draft, item.decision
@@ -54,7 +64,9 @@ def finish(
         duplicate=decision.duplicate,
         origin=item.origin or decision.origin_hint,
         enrichment=(
-            enricher.enrich(draft, statistical=config.copies or not is_copy) if enricher else Enrichment()
+            enricher.enrich(draft, statistical=config.copies or not is_copy, cpu_limit_s=cpu_limit_s)
+            if enricher
+            else Enrichment()
         ),
         keep_body=decision.keep_body and not withheld_body,
         body_hash=None if withheld_body or keep_body is KeepBody.NONE else body_hash(draft.page.body),
@@ -75,7 +87,10 @@ def enricher(config: str) -> Enricher:
 
 @beam.typehints.with_output_types(ArticleChunk)
 class _EnrichFn(beam.DoFn):
-    def __init__(self, config: EnrichConfig, keep_body: KeepBody, on_reserved: OnReserved) -> None:
+    def __init__(
+        self, config: EnrichConfig, keep_body: KeepBody, on_reserved: OnReserved, cpu_limit_s: float
+    ) -> None:
+        self._cpu_limit_s = cpu_limit_s
         self._config = config
         self._keep_body = keep_body
         self._on_reserved = on_reserved
@@ -86,7 +101,14 @@ class _EnrichFn(beam.DoFn):
     def process(self, chunk: MarkedChunk) -> Iterator[ArticleChunk]:
         with busy(LinkEntities):
             articles = tuple(
-                finish(item, self._enricher, self._config, self._keep_body, self._on_reserved)
+                finish(
+                    item,
+                    self._enricher,
+                    self._config,
+                    self._keep_body,
+                    self._on_reserved,
+                    self._cpu_limit_s,
+                )
                 for item in chunk.drafts
             )
         yield ArticleChunk(articles=articles)

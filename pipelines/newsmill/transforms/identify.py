@@ -2,61 +2,90 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from typing import Any
 
 import apache_beam as beam
+from apache_beam.pvalue import TaggedOutput
 
+from newsmill.budget import Budget
 from newsmill.copies.origin import attribute
 from newsmill.copies.sketches import sketch
+from newsmill.errors import Rejected, Stage
 from newsmill.page.blocks import RepeatedBlocks
 from newsmill.page.identity import draft
 from newsmill.page.urls import registrable_domain, url_key
 from newsmill.records import Micros
-from newsmill.transforms.chunks import Extracted, ExtractedChunk, Sketched, SketchedChunk
-from newsmill.transforms.outcome import busy
+from newsmill.transforms.chunks import Ends, Extracted, ExtractedChunk, Sketched, SketchedChunk
+from newsmill.transforms.outcome import EndsOfChunk, Outcome, busy
 from newsmill.transforms.resident import borrow
 
 
 class IdentifyDrafts(beam.PTransform):
     """Give each page its identity (from the envelope's URL), its sketch, and the origin that its text names.
 
-    One draft a page; nothing ends here.
+    A page becomes one draft, or is quarantined.
+
+    Rejects: E_BUDGET.
 
     Args:
+        cpu_limit_s: CPU time that one page may take here.
         blocks: Name of the resident RepeatedBlocks that are cut from the pages; none where absent.
     """
 
-    def __init__(self, *, blocks: str | None = None) -> None:
+    def __init__(self, *, cpu_limit_s: float, blocks: str | None = None) -> None:
         super().__init__()
-        self._blocks = blocks
+        self._fn = _IdentifyFn(cpu_limit_s, blocks)
 
-    def expand(self, chunks: beam.PCollection[ExtractedChunk]) -> beam.PCollection[SketchedChunk]:
+    def expand(self, chunks: beam.PCollection[ExtractedChunk]) -> Outcome:
         """Chunks of extracted pages to chunks of drafts, in the same order."""
-        return chunks | "Identify" >> beam.ParDo(_IdentifyFn(self._blocks))
+        oks, ends = chunks | "Identify" >> beam.ParDo(self._fn).with_outputs("ends", main="oks")
+        return Outcome(oks, ends)
 
 
 _NO_BLOCKS = RepeatedBlocks()
 
 
-def identify(item: Extracted, ingested_at: Micros, blocks: RepeatedBlocks = _NO_BLOCKS) -> Sketched:
-    """The pure twin: one extracted page to one draft, without what its site repeats."""
+def identify(
+    item: Extracted,
+    ingested_at: Micros,
+    blocks: RepeatedBlocks = _NO_BLOCKS,
+    *,
+    cpu_limit_s: float = math.inf,
+) -> Sketched:
+    """The pure twin: one extracted page to one draft, without what its site repeats.
+
+    Raises:
+        Rejected: `E_BUDGET` when the page takes more CPU time than its limit.
+    """
+    budget = Budget(cpu_limit_s)
     page = blocks.without(item.page, registrable_domain(url_key(item.raw.url)))
     made = draft(item.record, item.raw, page, item.language, ingested_at)
-    return Sketched(
-        draft=made,
-        sketch=sketch(made),
-        value_bytes=len(item.record.value or b""),
-        origin=attribute(made),
-    )
+    budget.check("its identity")
+    sketched = sketch(made)
+    budget.check("the sketch of its text")
+    origin = attribute(made)
+    budget.check("whom its text credits")
+    return Sketched(draft=made, sketch=sketched, value_bytes=len(item.record.value or b""), origin=origin)
 
 
-@beam.typehints.with_output_types(SketchedChunk)
+@beam.typehints.with_output_types(SketchedChunk, ends=Ends)
 class _IdentifyFn(beam.DoFn):
-    def __init__(self, blocks: str | None) -> None:
+    def __init__(self, cpu_limit_s: float, blocks: str | None) -> None:
+        self._cpu_limit_s = cpu_limit_s
         self._blocks = blocks
 
-    def process(self, chunk: ExtractedChunk) -> Iterator[SketchedChunk]:
+    def process(self, chunk: ExtractedChunk) -> Iterator[Any]:
+        ends, drafts = EndsOfChunk(chunk.ingested_at), []
         with busy(IdentifyDrafts):
             blocks = _NO_BLOCKS if self._blocks is None else borrow(self._blocks)
-            drafts = tuple(identify(item, chunk.ingested_at, blocks) for item in chunk.pages)
-        yield SketchedChunk(drafts=drafts)
+            for item in chunk.pages:
+                try:
+                    drafts.append(identify(item, chunk.ingested_at, blocks, cpu_limit_s=self._cpu_limit_s))
+                except Rejected as rejected:
+                    ends.reject(item.record, Stage.IDENTIFY, rejected, url=item.raw.url)
+        if drafts:
+            yield SketchedChunk(drafts=tuple(drafts))
+        if ends:
+            yield TaggedOutput("ends", ends.chunk())

@@ -286,3 +286,17 @@ def test_rows_do_not_depend_on_the_hash_seed(enricher: Enricher) -> None:
         for seed in ("1", "2")
     }  # fmt: skip
     assert len(told) == 1
+
+
+def test_text_of_more_than_a_page_may_cost_is_marked(enricher: Enricher) -> None:
+    many = enricher.enrich_text("UK " * 6_000, language="en")
+    assert "mentions-cut" in many.marks
+    assert max(len(place.mentions) for place in many.places) <= 5_000
+    assert "names-in-part-of-text" in enricher.enrich_text("word " * 30_000, language="en").marks
+    assert enricher.enrich_text(TEXT, language="en").marks == ()
+
+
+def test_enrichers_after_a_spent_budget_are_not_run_and_the_article_says_so(enricher: Enricher) -> None:
+    found = enricher.enrich_text(TEXT, language="en", cpu_limit_s=0)
+    assert found.marks == ("enrichment-cut",)
+    assert "topics" not in found.versions

@@ -17,7 +17,7 @@ _COMMANDS = {
     "Look": ("explain", "audit", "report", "doctor"),
     "Keep": ("replay", "compact", "gc", "takedown"),
 }
-_GROUPS = ("config", "kb", "dev")
+_GROUPS = ("lake", "config", "kb", "dev")
 
 app = typer.Typer(
     name="newsmill",
@@ -32,7 +32,11 @@ for _panel, _names in _COMMANDS.items():
         _module = import_module(f"newsmill.cli.{_name}")
         app.command(_name, rich_help_panel=_panel)(getattr(_module, _name))
 for _name in _GROUPS:
-    app.add_typer(import_module(f"newsmill.cli.{_name}").app, name=_name, rich_help_panel="Set up")
+    app.add_typer(
+        import_module(f"newsmill.cli.{_name}").app,
+        name=_name,
+        rich_help_panel="Keep" if _name == "lake" else "Set up",
+    )
 
 
 def _version(wanted: bool) -> None:

@@ -19,6 +19,7 @@ from ruamel.yaml.error import YAMLError
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
     ArgumentError,
+    DatabaseError,
     IntegrityError,
     NoSuchModuleError,
     OperationalError,
@@ -142,7 +143,12 @@ def connect(config: LakeConfig, store: Storage, note: Identity | None, *, make: 
         )
     if not make and store.size(CATALOG_FILE) is None:
         raise identity.lost(store, f"its catalog {CATALOG_FILE} is missing")
-    return own(store, CATALOG_FILE)
+    try:
+        return own(store, CATALOG_FILE)
+    except DatabaseError as error:
+        if type(error) is not DatabaseError:
+            raise
+        raise identity.lost(store, f"its catalog {CATALOG_FILE} is broken: {error.orig}") from error
 
 
 def external(found: Mapping[str, str]) -> Catalog:

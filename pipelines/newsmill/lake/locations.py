@@ -124,13 +124,13 @@ def readings(top: str, location: str) -> set[str]:
 
 
 def _below(top: str, location: str) -> Iterator[str]:
-    tops = tuple(folder.rstrip("/") + "/" for folder in (plain(top), _resolved(top)))
     for text in (location, unquote(location)) if "%" in location else (location,):
         full = plain(text)
-        for spelled in (full, _resolved(os.path.dirname(full)) + "/" + os.path.basename(full)):
-            for folder in tops:
-                if spelled.startswith(folder):
-                    yield spelled[len(folder) :]
+        if full.startswith(folder := f"{plain(top).rstrip('/')}/"):
+            yield full[len(folder) :]
+        linked = f"{_resolved(os.path.dirname(full))}/{os.path.basename(full)}"
+        if linked.startswith(folder := f"{_resolved(top).rstrip('/')}/"):
+            yield linked[len(folder) :]
 
 
 def _resolved(location: str) -> str:

@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, Fenced, LakeError
-from newsmill.lake import collection, compaction
+from newsmill.lake import collection, compaction, mending, storage
 from newsmill.lake.audit import audit
 from newsmill.lake.lake import Lake
 from newsmill.lake.storage import ObjectStorage
@@ -84,6 +84,35 @@ def test_new_lake_in_an_object_store_without_a_catalog_is_a_mistake_of_the_setti
 ) -> None:
     with pytest.raises(ConfigError, match=r"lake\.catalog"):
         Lake.open(config.model_copy(update={"catalog": {}}))
+
+
+def test_copy_in_an_object_store_is_adopted_and_a_lost_catalog_is_recovered(
+    config: LakeConfig, tmp_path: Path
+) -> None:
+    lake = Lake.open(config)
+    fill(lake, config, 0, 20, NOW)
+    lake.release()
+    filesystem, here = storage.at(config.path).arrow("")
+    bucket = here.split("/")[0]
+    filesystem.create_dir(f"{bucket}/copy")
+    pyarrow.fs.copy_files(here.rstrip("/"), f"{bucket}/copy", filesystem, filesystem)
+    copy = config.model_copy(update={"path": f"s3://{bucket}/copy", "namespace": "copy"})
+    for command in (lambda: audit(copy.path), lambda: Lake.open(LakeConfig(path=copy.path))):
+        with pytest.raises(LakeError, match="newsmill lake adopt s3://"):
+            command()
+    mending.adopt(copy)
+    again = Lake.open(LakeConfig(path=copy.path))
+    fill(again, copy, 20, 40, NOW + 1)
+    again.release()
+    assert (audit(copy.path).findings, audit(copy.path).records) == ([], 2 * synthetic.RECORDS_A_GROUP)
+    assert (audit(config.path).findings, audit(config.path).records) == ([], synthetic.RECORDS_A_GROUP)
+    (tmp_path / "catalog.db").unlink()
+    for lost in (config, LakeConfig(path=copy.path)):
+        with pytest.raises(LakeError, match="newsmill lake recover s3://"):
+            Lake.open(lost)
+        mending.recover(lost)
+        assert audit(lost.path).findings == []
+    assert Lake.look(LakeConfig(path=copy.path)).committed() == {(synthetic.TOPIC, 0): 40}
 
 
 def test_decided_batch_is_finished_by_the_next_writer(

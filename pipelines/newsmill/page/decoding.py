@@ -15,11 +15,11 @@ from typing import Final
 
 import brotli
 import zstandard
-from charset_normalizer import from_bytes
 
 from newsmill import strings
 from newsmill.config import InputConfig
 from newsmill.errors import Code, Rejected
+from newsmill.page.detection import charset_of
 
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
@@ -69,35 +69,6 @@ ALIASES: Final = {
     "unicode": "utf-16",
 }
 """What browsers read these names as (WHATWG Encoding Standard)."""
-
-_WEB_CHARSETS: Final = (
-    "cp1250",
-    "cp1251",
-    "cp1252",
-    "cp1253",
-    "cp1254",
-    "cp1255",
-    "cp1256",
-    "cp1257",
-    "cp1258",
-    "cp874",
-    "cp932",
-    "cp949",
-    "gb18030",
-    "big5hkscs",
-    "euc_jp",
-    "iso2022_jp",
-    "koi8_r",
-    "koi8_u",
-    "iso8859_2",
-    "iso8859_5",
-    "iso8859_6",
-    "iso8859_7",
-    "iso8859_8",
-    "iso8859_15",
-    "utf_8",
-)
-"""What detection chooses from: the charsets that browsers know and pages use."""
 
 _REFUSED: Final = frozenset(
     ("utf-7", "utf_7", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem")
@@ -184,7 +155,8 @@ def to_text(body: bytes, declared: str | None) -> Text:
     """Decode a page: BOM, then what bytes prove, then header, meta tag, XML declaration, detection.
 
     UTF-8 that decodes without a fault wins over any declaration: text in another charset practically never
-    is valid UTF-8 by chance.
+    is valid UTF-8 by chance. Charsets that shift between sets within seven bits always are: they are known by
+    their signs.
 
     Raises:
         Rejected: `E_DECODE` when the bytes are no text in any charset tried.
@@ -195,15 +167,17 @@ def to_text(body: bytes, declared: str | None) -> Text:
     zeros = body[:_SAMPLE].count(0)
     if zeros > len(body[:_SAMPLE]) // 5:
         return _wide(body, declared)
-    try:
-        return _finished(body.decode("utf-8"), "utf-8", declared, utf8=body)
-    except UnicodeDecodeError:
-        pass
     head = body[:_HEAD]
     names: list[str | None] = [
         declared,
         *(match.group(1).decode("ascii") for match in (_META.search(head), _XML.search(head)) if match),
     ]
+    if shifted := _shifted(body, names):
+        return _finished(*shifted, declared)
+    try:
+        return _finished(body.decode("utf-8"), "utf-8", declared, utf8=body)
+    except UnicodeDecodeError:
+        pass
     for stated in names:
         codec = codec_of(stated)
         if codec is None or codec == "utf-8":
@@ -212,12 +186,11 @@ def to_text(body: bytes, declared: str | None) -> Text:
         if _plausible(text):
             return _finished(text, codec, declared)
     text = body.decode("utf-8", "replace")
-    if text.count("\ufffd") <= max(3, len(text) // 500):
+    faults = text.count("\ufffd")
+    if faults <= max(3, len(text) // 500) and faults <= _characters_beyond_ascii(text) - faults:
         return _finished(text, "utf-8", declared, "replaced-characters")
-    sample = body if len(body) <= 2 * _SAMPLE else _prose_sample(body)
-    best = from_bytes(sample, steps=5, chunk_size=512, cp_isolation=list(_WEB_CHARSETS)).best()
-    if best is not None:
-        guessed = codec_of(best.encoding) or "cp1252"
+    guessed = codec_of(charset_of(body))
+    if guessed is not None:
         text = body.decode(guessed, "replace")
         if _plausible(text):
             return _finished(text, guessed, declared, "charset-guessed")
@@ -227,6 +200,34 @@ def to_text(body: bytes, declared: str | None) -> Text:
     ):
         return _finished(text, "cp1252", declared, "charset-guessed")
     raise Rejected(Code.DECODE, "the bytes are no text in any charset tried")
+
+
+_SHIFTING: Final = (
+    (re.compile(rb"\x1b\$[@B(]|\x1b\([IJ]"), ("iso2022_jp", "iso2022_jp_ext"), False),
+    (re.compile(rb"\x1b\$\)C"), ("iso2022_kr",), True),
+    (re.compile(rb"~\{[!-w]"), ("hz",), True),
+)
+"""Signs of the charsets that shift within seven bits, their codecs, and whether the page must name them: no
+text in another charset has the signs of Japanese mail by chance."""
+
+
+def _shifted(body: bytes, names: list[str | None]) -> tuple[str, str] | None:
+    """Text and charset of a page in a charset of seven bits that shifts between sets; None for any other."""
+    if b"\x1b$" not in body and b"\x1b(" not in body and b"~{" not in body:
+        return None
+    named = [codec_of(name) for name in names]
+    for sign, codecs_of_sign, must_be_named in _SHIFTING:
+        if not sign.search(body) or (must_be_named and codecs_of_sign[0] not in named):
+            continue
+        for codec in codecs_of_sign:
+            text = body.decode(codec, "replace")
+            if text.count("\ufffd") <= len(text) // 500 + 3:
+                return text, codecs_of_sign[0]
+    return None
+
+
+def _characters_beyond_ascii(text: str) -> int:
+    return len(text) - len(text.encode("ascii", "ignore"))
 
 
 def codec_of(name: str | None) -> str | None:
@@ -357,13 +358,6 @@ def _wide(body: bytes, declared: str | None) -> Text:
 def _is_text(body: bytes) -> bool:
     sample = body[:_SAMPLE]
     return sum(byte < 9 or 13 < byte < 32 for byte in sample) <= len(sample) // 100
-
-
-def _prose_sample(body: bytes) -> bytes:
-    """The part of a page richest in bytes beyond ASCII, where the charset shows."""
-    starts = range(0, len(body) - _SAMPLE, _SAMPLE)
-    best = max(starts, key=lambda n: sum(byte > 127 for byte in body[n : n + _SAMPLE : 8]), default=0)
-    return body[best : best + _SAMPLE]
 
 
 def _undo(body: bytes, name: str, cap: int) -> bytes:

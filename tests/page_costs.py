@@ -55,7 +55,7 @@ def stages(html: str) -> tuple[dict[str, float], str]:
             index = CopyIndex(CopiesConfig())
             (marked,), _, _ = mark(index, "b", [SketchedChunk(drafts=(sketched,))])
         with _Lap(spent, "enrich"):
-            finished = finish(marked, tools, config, KeepBody.REPRESENTATIVE, OnReserved.KEEP)
+            finished = finish(marked, tools, config, KeepBody.ALL, OnReserved.KEEP)
         with _Lap(spent, "tabulate"):
             for _ in tabulate(ArticleChunk(articles=(finished,))):
                 pass

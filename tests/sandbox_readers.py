@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -29,6 +30,13 @@ def misbehave(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Page | N
         ctypes.string_at(0)
     elif act == "abort":
         os.abort()
+    elif act == "words":
+        sys.stderr.write("a word " * 100_000 + "these are the last words")
+        os.abort()
+    elif act == "compute":
+        until = time.process_time() + 1.5
+        while time.process_time() < until:
+            pass
     elif act == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     elif act == "tired" and _read:
@@ -65,5 +73,5 @@ def misbehave(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Page | N
     elif act == "environment":
         return NotArticle(reason=" ".join(sorted(os.environ)))
     _read.append(act)
-    time.sleep(0.05 if act == "sleep" else 0)
+    time.sleep({"sleep": 0.05, "nap": 2.0}.get(act, 0))
     return Page(title=act, body=raw.url, extraction=Extraction(method="test", reason="test"))

@@ -5,6 +5,6 @@ from __future__ import annotations
 import time
 
 
-def prepare() -> None:
+def prepare(**_: object) -> None:
     """Take longer than any test waits."""
     time.sleep(3_600)

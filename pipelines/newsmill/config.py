@@ -146,7 +146,10 @@ class PageConfig(Section):
 
     max_depth: PositiveInt = Field(200, description="deepest nesting of elements that is parsed")
     max_nodes: PositiveInt = Field(300_000, description="most elements of one page")
-    wall_limit_s: Seconds = Field(15.0, description="wall time of one page in the extraction process")
+    wall_limit_s: Seconds = Field(
+        60.0,
+        description="how long the process of a page may do nothing; time in which it computes is not counted",
+    )
     cpu_limit_s: Seconds = Field(
         10.0, description="CPU time of one page in the extraction process, and in each later stage"
     )

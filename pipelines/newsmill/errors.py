@@ -38,8 +38,9 @@ class Code(StrEnum):
     DECODE = "E_DECODE"  # bytes that are no text in any charset tried
     NESTING = "E_NESTING"  # elements nested deeper than any parser keeps
     NODES = "E_NODES"  # more elements than the cap
-    TIMEOUT = "E_TIMEOUT"  # extraction ran past its wall or CPU limit
+    TIMEOUT = "E_TIMEOUT"  # extraction took more CPU time than its limit, or slept
     CRASH = "E_CRASH"  # the extraction process died
+    FORBIDDEN = "E_FORBIDDEN"  # the extraction process tried what the sandbox forbids
     MEMORY = "E_OOM"  # the extraction process ran past its memory limit
     BUDGET = "E_BUDGET"  # a step after extraction ran past the page's CPU limit
 

@@ -18,7 +18,7 @@ from trafilatura.settings import MANUALLY_CLEANED, MANUALLY_STRIPPED, Extractor
 from newsmill import strings
 from newsmill.config import InputConfig, PageConfig
 from newsmill.errors import Code, Rejected
-from newsmill.page import classify, decoding, metadata, overrides, structured
+from newsmill.page import classify, decoding, metadata, overrides, preparation, structured
 from newsmill.page.document import Element, parse
 from newsmill.page.metadata import Facts
 from newsmill.page.passages import Passage, fold, passages
@@ -50,6 +50,18 @@ _CHARSET: Final = re.compile(r"charset\s*+=\s*+[\"']?([A-Za-z0-9_:.-]{2,40})", r
 _OPTIONS: Final = Extractor(output_format="python", fast=True, comments=False)
 _NO_TEXT: Final = tuple(tag for tag in MANUALLY_CLEANED if tag != "form")  # a form may hold the page
 _ENDINGS: Final = ("…", "...", "[…]", "[...]", "(…)", "read more", "weiterlesen", "continue reading")
+
+
+def prepare(*, page: PageConfig, input: InputConfig) -> None:
+    """Load what reading a page needs; afterwards no file is opened and no module imported.
+
+    Raises:
+        ConfigError: When `page.site_overrides` can't be read.
+    """
+    preparation.import_late()
+    if page.site_overrides is not None:
+        overrides.load(page.site_overrides)
+    read_page_any(preparation.SAMPLE, page=page, input=input)
 
 
 def read_page(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Page | NotArticle:

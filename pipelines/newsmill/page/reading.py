@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from newsmill.config import InputConfig, PageConfig
+from newsmill.page import analysis, preparation
 from newsmill.page.analysis import read_page_any
 from newsmill.page.language import arbiter, default_detector, detect
 from newsmill.records import Look, NotArticle, RawPage, Reading
 
 
-def prepare() -> None:
-    """Load the language models: py3langid unpacks its own by way of a temporary file."""
+def prepare(*, page: PageConfig, input: InputConfig) -> None:
+    """Load what `analysis.prepare` does, and the language models; py3langid's makes a temporary file."""
+    analysis.prepare(page=page, input=input)
     arbiter()
     default_detector()
+    read(preparation.SAMPLE, page=page, input=input)
 
 
 def read(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Reading | NotArticle:

@@ -16,9 +16,11 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar, overload
 
@@ -27,7 +29,7 @@ import msgspec
 from newsmill.config import InputConfig, PageConfig
 from newsmill.errors import Code, Rejected
 from newsmill.once import once
-from newsmill.page.sandbox_child import Answer, Setup, frame
+from newsmill.page.sandbox_child import FORBIDDEN_STATUS, Answer, Setup, frame
 from newsmill.records import NotArticle, Page, RawPage, Reading, Record
 
 Found = TypeVar("Found", bound=Record)
@@ -43,26 +45,49 @@ _PAGES_PER_CHILD: Final = 5_000
 """A child is replaced after this many pages, so that no slow leak of a C library matters."""
 
 _START_LIMIT_S: Final = 60.0
+"""How long a child that prepares itself may do nothing."""
+
 _READ_PAGE: Final = "newsmill.page.analysis:read_page"
-_ENVIRONMENT: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "VIRTUAL_ENV")
+_LOOK_S: Final = 1.0
+"""How often it is looked whether the child that does not answer does something."""
+
+_LAST_WORDS: Final = 4_000
+"""Bytes of a child's stderr that are kept for the message about its death."""
+
+_ENVIRONMENT: Final = (
+    *("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "VIRTUAL_ENV"),
+    *("PYTHONPATH", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE"),
+)
+
+
+_ASIDE: Final = 32
+"""Pages whose processes sleep, and which are waited for beside those that are read in the slots."""
 
 
 class Sandbox(Generic[Found]):
     """A fixed number of extraction processes, shared by any number of threads.
 
     Children start when first needed, or with `start`. A page gives the same outcome as
-    `analysis.read_page` in this process, except that a hang, a crash or a memory blow-up becomes a
-    `Rejected` with `E_TIMEOUT`, `E_CRASH` or `E_OOM`. A page whose child died is tried once more in a
-    new child before it is rejected with `E_CRASH`: a child can die of what happened elsewhere. An
-    exception that the reading code did not foresee is `E_CRASH` too, with its traceback: one page
-    can't stop the job.
+    `analysis.read_page` in this process, except that what breaks the limits becomes a `Rejected`:
+
+    - `E_TIMEOUT`: more CPU time than its limit, or a process that did nothing for the wall limit. CPU time is
+      counted, so that a page's fate does not depend on what else the machine does; a process that waits for
+      its turn is waited for. One that sleeps holds no slot, and its page is read once more, alone, before it
+      is rejected.
+    - `E_OOM`: more memory than its limit.
+    - `E_FORBIDDEN`: an act that the sandbox forbids, which is named.
+    - `E_CRASH`: the process died, or the reading code raised what it did not foresee: one page can't stop the
+      job. The message has the traceback, or what the process said last.
+
+    What failed by itself is not tried again. A page whose process died is, once, where something else can
+    have been the cause: the process had read other pages before, or was killed from outside.
 
     Args:
         page: Limits and choices of extraction; `slots` is the number of processes.
         input: Caps on the decompressed size.
         read: Where the child finds its reading function, as `module:function`; it takes what
             `analysis.read_page` does, and gives a `NotArticle` or a record of the type `gives`. A
-            function `prepare` beside it is called before the child is confined.
+            function `prepare(page=, input=)` beside it is called before the child is confined.
         gives: What the reading function finds in a page.
 
     Example:
@@ -86,10 +111,11 @@ class Sandbox(Generic[Found]):
             cpu_limit_s=page.cpu_limit_s,
             memory_limit_mb=page.memory_limit_mb,
         )
-        self._slots: queue.SimpleQueue[_Child[Found] | None] = queue.SimpleQueue()
+        self._slots: queue.SimpleQueue[_Slot[Found]] = queue.SimpleQueue()
         for _ in range(page.slots):
-            self._slots.put(None)
-        self._threads = ThreadPoolExecutor(page.slots, thread_name_prefix="sandbox")
+            self._slots.put(_Slot())
+        self._alone = threading.Lock()
+        self._threads = ThreadPoolExecutor(page.slots + _ASIDE, thread_name_prefix="sandbox")
 
     def __enter__(self) -> Self:
         return self
@@ -102,11 +128,11 @@ class Sandbox(Generic[Found]):
     def start(self) -> None:
         """Start the children that are missing, without waiting for them."""
         for _ in range(self._page.slots):
-            child = self._slots.get()
+            slot = self._slots.get()
             try:
-                child = child or _Child(self._setup, self._found)
+                slot.child = slot.child or _Child(self._setup, self._found)
             finally:
-                self._slots.put(child)
+                self._slots.put(slot)
 
     def map(self, pages: Sequence[RawPage]) -> list[Found | NotArticle | Rejected]:
         """Read pages in all slots at once; the outcomes are in the order of the pages."""
@@ -116,47 +142,146 @@ class Sandbox(Generic[Found]):
         """End all children. Waits for pages that are being read."""
         self._threads.shutdown(wait=True, cancel_futures=True)
         for _ in range(self._page.slots):
-            child = self._slots.get()
-            if child is not None:
-                child.end()
+            slot = self._slots.get()
+            if slot.child is not None:
+                slot.child.end()
 
     def _outcome(self, page: RawPage) -> Found | NotArticle | Rejected:
-        child = self._slots.get()
+        outcome = self._in_slots(page)
+        if outcome is None:
+            with self._alone:
+                outcome = self._in_slots(page, alone=True)
+        return outcome or Rejected(
+            Code.TIMEOUT,
+            f"the page's process did nothing for {self._page.wall_limit_s:g} s, and again when alone",
+        )
+
+    def _in_slots(self, page: RawPage, *, alone: bool = False) -> Found | NotArticle | Rejected | None:
+        """The outcome of one page, read while one slot is held, or all of them; as `_read`."""
+        slot, *others = held = [self._slots.get() for _ in range(self._page.slots if alone else 1)]
+
+        def let_go() -> None:
+            """The child sleeps: others may work meanwhile."""
+            for other in others:
+                self._slots.put(other)
+            if held:
+                self._slots.put(_Slot())
+            others.clear()
+            held.clear()
+
         try:
-            for attempt in (1, 2):
-                if child is None:
-                    child = _Child(self._setup, self._found)
-                try:
-                    outcome = child.read(page, self._page.wall_limit_s)
-                except _NotStarted:
-                    child = None
-                    if attempt == 2:
-                        raise
-                except _Died as death:
-                    child = None
-                    if death.code is not Code.CRASH or attempt == 2:
-                        return Rejected(death.code, str(death))
-                else:
-                    if child.pages >= _PAGES_PER_CHILD:
-                        child.end()
-                        child = None
-                    return outcome
-            raise AssertionError("unreachable")
+            if alone:
+                slot.kill()  # a new process, too
+            return self._read(page, slot, let_go)
         except BaseException:
-            if child is not None:
-                child.kill()
-                child = None
+            slot.kill()
             raise
         finally:
-            self._slots.put(child)
+            if held:
+                self._slots.put(slot)
+            else:
+                slot.kill()
+            for other in others:
+                self._slots.put(other)
+
+    def _read(
+        self, page: RawPage, slot: _Slot[Found], asleep: Callable[[], None]
+    ) -> Found | NotArticle | Rejected | None:
+        """The outcome of one page; None when its child was asleep at the end of the wall limit."""
+        for again in (False, True):
+            child = slot.child = slot.child or _Child(self._setup, self._found)
+            first = not child.pages
+            try:
+                outcome = child.read(page, self._page.wall_limit_s, asleep)
+            except _NotStarted:
+                slot.child = None
+                if again:
+                    raise
+            except _Died as death:
+                slot.child = None
+                if death.code is None:
+                    return None
+                if again or death.by_itself or (first and not death.from_outside):
+                    return Rejected(death.code, str(death))
+            else:
+                if child.pages >= _PAGES_PER_CHILD:
+                    child.end()
+                    slot.child = None
+                return outcome
+        raise AssertionError("unreachable")
+
+
+class _Slot(Generic[Found]):
+    """The right to let one child work, and the child, where there is one."""
+
+    def __init__(self) -> None:
+        self.child: _Child[Found] | None = None
+
+    def kill(self) -> None:
+        """Kill the child, if there is one."""
+        if self.child is not None:
+            self.child.kill()
+            self.child = None
 
 
 class _Died(Exception):
-    """The child is gone; `code` says what that means for its page."""
+    """The child is gone, and this is what that means for its page.
 
-    def __init__(self, code: Code, message: str) -> None:
+    Args:
+        code: None where the child was asleep at the end of the wall limit.
+        message: For the quarantined record.
+        by_itself: Whether the page alone is the cause.
+        from_outside: Whether the cause is another process.
+    """
+
+    def __init__(
+        self, code: Code | None, message: str, *, by_itself: bool = False, from_outside: bool = False
+    ) -> None:
         self.code = code
+        self.by_itself = by_itself
+        self.from_outside = from_outside
         super().__init__(message)
+
+
+class _Watch:
+    """How long to wait for a child: until it has done nothing for the limit.
+
+    Who computes, or waits for a processor, is not counted: the CPU limit is for that. So a busy machine
+    costs no page.
+    """
+
+    def __init__(self, pid: int, limit_s: float, asleep: Callable[[], None]) -> None:
+        now = time.monotonic()
+        self._deadline = now + limit_s
+        self._pid, self._limit_s, self._asleep = pid, limit_s, asleep
+        self._interval = min(_LOOK_S, limit_s / 4)
+        self._look_at = now + self._interval
+        self._used = ""
+
+    def look(self) -> float:
+        """Seconds until the next look; raises TimeoutError when there is none."""
+        now = time.monotonic()
+        if now >= self._look_at:
+            state, used = _activity(self._pid)
+            if state == "R" or used != self._used:
+                self._deadline = now + self._limit_s
+            else:
+                self._asleep()
+            self._used = used
+            self._look_at = now + self._interval
+        if now >= self._deadline:
+            raise TimeoutError
+        return min(self._deadline - now, self._interval)
+
+
+def _activity(pid: int) -> tuple[str, str]:
+    """State of a process, and the CPU time that it has used."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return "", ""
+    fields = stat.rpartition(")")[2].split()
+    return fields[0], " ".join(fields[11:13])
 
 
 class _NotStarted(RuntimeError):
@@ -167,7 +292,7 @@ _ANSWERS: Final = msgspec.msgpack.Decoder(Answer)
 
 
 class _Child(Generic[Found]):
-    """One extraction process and its two pipes; it prepares itself while nobody waits for it.
+    """One extraction process and its pipes; it prepares itself while nobody waits for it.
 
     Children are made in threads, decoders are not: see `transforms.chunks.register`.
     """
@@ -176,34 +301,45 @@ class _Child(Generic[Found]):
         self.pages = 0
         self._found = found
         self._ready = False
-        self._start_by = time.monotonic() + _START_LIMIT_S
+        self._words = b""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "newsmill.page.sandbox_child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             bufsize=0,
             env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
             | {"HOME": "/nonexistent", "OPENBLAS_NUM_THREADS": "1"},
         )
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._to, self._from = self._process.stdin.fileno(), self._process.stdout.fileno()
+        pipes = self._process.stdin, self._process.stdout, self._process.stderr
+        self._to, self._from, self._errors = (pipe.fileno() for pipe in pipes if pipe is not None)
         with contextlib.suppress(OSError):  # the user's pipes may be at their limit
             fcntl.fcntl(self._to, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        os.set_blocking(self._to, False)
-        os.set_blocking(self._from, False)
+        for fd in (self._to, self._from, self._errors):
+            os.set_blocking(fd, False)
         with contextlib.suppress(BrokenPipeError):  # who waits for its answer is told why
-            self._send(frame(msgspec.msgpack.encode(setup)), self._start_by)
+            self._send(frame(msgspec.msgpack.encode(setup)), self._starting())
 
-    def read(self, page: RawPage, wall_limit_s: float) -> Found | NotArticle | Rejected:
-        """One page's outcome; raises `_Died` or `_NotStarted` when the child is no longer there after it."""
+    def read(
+        self, page: RawPage, wall_limit_s: float, asleep: Callable[[], None]
+    ) -> Found | NotArticle | Rejected:
+        """One page's outcome; raises `_Died` or `_NotStarted` when the child is no longer there after it.
+
+        Args:
+            page: What is read.
+            wall_limit_s: How long the child may do nothing.
+            asleep: Called, once or more, when the child does nothing.
+        """
         if not self._ready:
             self._await_start()
         self.pages += 1
-        answer = self._exchange(frame(msgspec.msgpack.encode(page)), wall_limit_s)
+        watch = _Watch(self._process.pid, wall_limit_s, asleep)
+        answer = self._exchange(frame(msgspec.msgpack.encode(page)), watch)
         if answer.bug is not None:
             self.kill()
-            raise _Died(Code.CRASH, f"the extraction code failed:\n{answer.bug[-4000:]}")
+            raise _Died(
+                Code.CRASH, f"the extraction code failed:\n{answer.bug[-_LAST_WORDS:]}", by_itself=True
+            )
         if answer.code == Code.MEMORY:
             self.kill()
             raise _Died(Code.MEMORY, answer.message)
@@ -213,9 +349,12 @@ class _Child(Generic[Found]):
             return answer.not_article
         return self._decoded(answer.found)
 
+    def _starting(self) -> _Watch:
+        return _Watch(self._process.pid, _START_LIMIT_S, lambda: None)
+
     def _await_start(self) -> None:
         try:
-            self._exchange(b"", max(0.0, self._start_by - time.monotonic()))
+            self._exchange(b"", self._starting())
         except _Died as death:
             raise _NotStarted(f"the extraction process does not start: {death}") from death
         self._ready = True
@@ -239,20 +378,19 @@ class _Child(Generic[Found]):
         """Kill and reap the child; its return code."""
         self._process.kill()
         code = self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None:
                 pipe.close()
         return code
 
-    def _exchange(self, framed: bytes, limit_s: float) -> Answer:
-        deadline = time.monotonic() + limit_s
+    def _exchange(self, framed: bytes, watch: _Watch) -> Answer:
         try:
-            self._send(framed, deadline)
-            size = int.from_bytes(self._receive(4, deadline), "big")
-            return _ANSWERS.decode(self._receive(size, deadline))
+            self._send(framed, watch)
+            size = int.from_bytes(self._receive(4, watch), "big")
+            return _ANSWERS.decode(self._receive(size, watch))
         except TimeoutError:
             self.kill()
-            raise _Died(Code.TIMEOUT, f"no answer within {limit_s:g} s of wall time") from None
+            raise _Died(None, "no answer in time") from None
         except (BrokenPipeError, EOFError):
             raise self._death() from None
         except msgspec.DecodeError as error:
@@ -263,35 +401,55 @@ class _Child(Generic[Found]):
         try:
             code = self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
-            code = self.kill()
+            self._process.kill()
+            code = self._process.wait()
+        self._listen()
         self.kill()
+        words = self._words.decode("utf-8", "backslashreplace").strip()
+        said = f"; its last words:\n{words}" if words else ""
         if code == -signal.SIGXCPU:
-            return _Died(Code.TIMEOUT, "the page took more CPU time than its limit")
+            return _Died(Code.TIMEOUT, "the page took more CPU time than its limit", by_itself=True)
+        if code == FORBIDDEN_STATUS:
+            return _Died(Code.FORBIDDEN, words, by_itself=True)
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return _Died(Code.CRASH, f"the extraction process died: {name}")
+        outside = code == -signal.SIGKILL
+        return _Died(Code.CRASH, f"the extraction process died: {name}{said}", from_outside=outside)
 
-    def _send(self, data: bytes, deadline: float) -> None:
-        view, poll = memoryview(data), select.poll()
-        poll.register(self._to, select.POLLOUT)
+    def _send(self, data: bytes, watch: _Watch) -> None:
+        view = memoryview(data)
         while view:
-            self._wait(poll, deadline)
+            self._wait(self._to, select.POLLOUT, watch)
             view = view[os.write(self._to, view) :]
 
-    def _receive(self, size: int, deadline: float) -> bytes:
-        data, poll = bytearray(), select.poll()
-        poll.register(self._from, select.POLLIN)
+    def _receive(self, size: int, watch: _Watch) -> bytes:
+        data = bytearray()
         while len(data) < size:
-            self._wait(poll, deadline)
+            self._wait(self._from, select.POLLIN, watch)
             chunk = os.read(self._from, size - len(data))
             if not chunk:
                 raise EOFError
             data += chunk
         return bytes(data)
 
-    @staticmethod
-    def _wait(poll: select.poll, deadline: float) -> None:
-        if not poll.poll(max(0.0, (deadline - time.monotonic()) * 1000)):
-            raise TimeoutError
+    def _wait(self, fd: int, event: int, watch: _Watch) -> None:
+        """Wait until the pipe is ready; what the child says meanwhile on stderr is taken."""
+        poll = select.poll()
+        poll.register(fd, event)
+        poll.register(self._errors, select.POLLIN)
+        while True:
+            ready = dict(poll.poll(watch.look() * 1000))
+            if self._errors in ready and not self._listen():
+                poll.unregister(self._errors)
+            if fd in ready:
+                return
+
+    def _listen(self) -> bool:
+        """Take what is on stderr; False when it ends."""
+        with contextlib.suppress(BlockingIOError):
+            while chunk := os.read(self._errors, 65_536):
+                self._words = (self._words + chunk)[-_LAST_WORDS:]
+            return False
+        return True
 
 
 @once

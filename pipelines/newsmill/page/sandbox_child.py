@@ -33,6 +33,9 @@ _FORBIDDEN: Final = frozenset(
 _COLLECTED_AFTER: Final = 50_000
 """Objects made before Python looks for cycles: a page makes tens of thousands, nearly all without one."""
 
+FORBIDDEN_STATUS: Final = 77
+"""How the process ends that tried what is forbidden; the last line that it wrote to stderr names the act."""
+
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NO_NEW_PRIVS: Final = 38
 
@@ -81,10 +84,10 @@ def main() -> None:
     name, _, function = setup.read.partition(":")
     module = importlib.import_module(name)
     read: Callable[..., Record] = getattr(module, function)
-    if hasattr(module, "prepare"):
-        module.prepare()
     page = PageConfig.model_validate_json(setup.page)
     input = InputConfig.model_validate_json(setup.input)
+    if hasattr(module, "prepare"):
+        module.prepare(page=page, input=input)
     gc.freeze()
     gc.set_threshold(_COLLECTED_AFTER)
     gc.enable()
@@ -122,6 +125,7 @@ def _confine(memory_limit_mb: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))
+    sys.dont_write_bytecode = True  # a module that was forgotten is imported, and no file written for it
     sys.addaudithook(_forbid)
 
 
@@ -129,7 +133,7 @@ def _forbid(event: str, arguments: tuple[Any, ...]) -> None:
     writes = event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")
     if event in _FORBIDDEN or writes:
         os.write(2, f"forbidden in the sandbox: {event}\n".encode())
-        os._exit(3)
+        os._exit(FORBIDDEN_STATUS)
 
 
 def _limit_cpu(limit_s: float) -> None:

@@ -23,7 +23,7 @@ class ExtractPages(beam.PTransform):
     A page becomes one extracted page, or ends: `not_article` with a reason, `withheld` where rights
     are reserved and these are dropped, or `quarantined`.
 
-    Rejects: E_DECOMP, E_SIZE, E_DECODE, E_NESTING, E_NODES, E_TIMEOUT, E_CRASH, E_OOM.
+    Rejects: E_DECOMP, E_SIZE, E_DECODE, E_NESTING, E_NODES, E_TIMEOUT, E_CRASH, E_FORBIDDEN, E_OOM.
 
     Args:
         page: Limits of extraction.

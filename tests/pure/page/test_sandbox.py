@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from newsmill.page.analysis import read_page
 from newsmill.page.sandbox import Sandbox
 from newsmill.records import NotArticle, Page, Position, RawPage
 
-LIMITS = PageConfig(wall_limit_s=6, cpu_limit_s=1, memory_limit_mb=300, slots=2)
+LIMITS = PageConfig(wall_limit_s=3, cpu_limit_s=1, memory_limit_mb=300, slots=2)
 
 
 def raw(act: str, body: bytes = b"", offset: int = 0) -> RawPage:
@@ -51,8 +52,8 @@ def sandbox() -> Iterator[Sandbox]:
         ("slow-memory", "E_OOM"),
         ("bug", "E_CRASH"),
         ("rejected", "E_NESTING"),
-        ("socket", "E_CRASH"),
-        ("program", "E_CRASH"),
+        ("socket", "E_FORBIDDEN"),
+        ("program", "E_FORBIDDEN"),
     ],
 )
 def test_page_is_rejected_with_its_code_and_neighbours_live(sandbox: Sandbox, act: str, code: str) -> None:
@@ -60,6 +61,22 @@ def test_page_is_rejected_with_its_code_and_neighbours_live(sandbox: Sandbox, ac
     assert isinstance(outcome, Rejected) and outcome.code == code, outcome
     assert isinstance(before, Page) and before.title == "before"
     assert isinstance(after, Page) and after.title == "after"
+
+
+@pytest.mark.parametrize(
+    ("act", "event"),
+    [("socket", "socket."), ("program", "subprocess.Popen"), ("write", "open"), ("remove", "os.remove")],
+)
+def test_forbidden_act_is_named(sandbox: Sandbox, act: str, event: str, tmp_path: Path) -> None:
+    (outcome,) = sandbox.map([raw(act, os.fsencode(tmp_path / "x"))])
+    assert isinstance(outcome, Rejected) and outcome.code == "E_FORBIDDEN"
+    assert f"forbidden in the sandbox: {event}" in outcome.message
+
+
+def test_last_words_of_a_process_are_told_and_bounded(sandbox: Sandbox) -> None:
+    (outcome,) = sandbox.map([raw("words")])
+    assert isinstance(outcome, Rejected) and outcome.code == "E_CRASH"
+    assert outcome.message.endswith("these are the last words") and len(outcome.message) < 5_000
 
 
 def test_bug_is_told_with_its_traceback(sandbox: Sandbox) -> None:
@@ -123,11 +140,40 @@ def test_threads_share_one_sandbox(sandbox: Sandbox) -> None:
     assert results == {thread: [f"{thread}-{n}" for n in range(10)] for thread in range(6)}
 
 
-def test_hang_costs_one_slot_no_more_than_its_limit(sandbox: Sandbox) -> None:
-    start = time.monotonic()
-    outcomes = sandbox.map([raw("hang"), *[raw(str(n)) for n in range(20)]])
-    assert time.monotonic() - start < LIMITS.wall_limit_s + 5
-    assert sum(isinstance(outcome, Page) for outcome in outcomes) == 20
+def test_page_that_sleeps_holds_no_slot() -> None:
+    one = LIMITS.model_copy(update={"slots": 1})
+    with (
+        Sandbox(page=one, input=InputConfig(), read="sandbox_readers:misbehave") as opened,
+        ThreadPoolExecutor() as threads,
+    ):
+        opened.map([raw("started")])
+        asleep = threads.submit(opened.map, [raw("hang")] * 3)
+        outcomes = opened.map([raw(str(n)) for n in range(20)])
+        assert not asleep.done()
+        assert sum(isinstance(outcome, Page) for outcome in outcomes) == 20
+        assert {o.code for o in asleep.result() if isinstance(o, Rejected)} == {"E_TIMEOUT"}
+
+
+def test_page_that_computes_is_read_though_the_wall_limit_is_shorter() -> None:
+    short = LIMITS.model_copy(update={"wall_limit_s": 0.1, "cpu_limit_s": 5})
+    with Sandbox(page=short, input=InputConfig(), read="sandbox_readers:misbehave") as opened:
+        (outcome,) = opened.map([raw("compute")])
+    assert isinstance(outcome, Page)
+
+
+def test_page_is_read_once_more_when_its_process_was_stopped(sandbox: Sandbox) -> None:
+    others = _children()
+    with (
+        Sandbox(page=LIMITS, input=InputConfig(), read="sandbox_readers:misbehave") as opened,
+        ThreadPoolExecutor() as threads,
+    ):
+        opened.map([raw("0"), raw("1")])
+        reading = threads.submit(opened.map, [raw("nap")])
+        time.sleep(0.5)
+        for pid in _children() - others:
+            os.kill(int(pid), signal.SIGSTOP)
+        (outcome,) = reading.result()
+    assert isinstance(outcome, Page)
 
 
 def test_children_end_with_the_sandbox() -> None:

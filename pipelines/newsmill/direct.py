@@ -23,6 +23,7 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.worker import sdk_worker
 from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment, python_sdk_capabilities
 
 from newsmill.config import Config, OnDataLoss
@@ -47,6 +48,9 @@ from newsmill.transforms.outcome import GAVE_UP
 from newsmill.transforms.read import ReadRecords
 from newsmill.transforms.read_files import FileReader, ReadFiles
 from newsmill.transforms.resident import borrowed, lend, withdraw
+
+sdk_worker.print = lambda *_, **__: None
+"""Beam's worker prints the trace of each error before it sends it back: who gets it back tells it once."""
 
 BLOCK_DAYS = 1.0
 """How many days of articles teach the standing text of sites at a start."""

@@ -17,6 +17,9 @@ from newsmill.page.urls import article_id, url_key
 Row = dict[str, Any]
 
 _POSITION = re.compile(r"(?P<topic>.+)/(?P<partition>\d+)/(?P<offset>\d+)")
+MAX_PARTITION, MAX_OFFSET = 2**31 - 1, 2**63 - 1
+"""Kafka numbers no partition and no offset higher."""
+
 _ARTICLE_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -73,7 +76,8 @@ def tell(story: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[tuple[str, st
             article, "title", "authors", "published_at", "published_source", "published_precision", "section"
         ),
     )
-    extraction = article["extraction"]
+    yield "withheld", _lines(article, "withheld", "withheld_at")
+    extraction = article["extraction"] or {}
     yield (
         "extraction",
         [
@@ -81,12 +85,12 @@ def tell(story: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[tuple[str, st
             *_lines(article, "completeness", "body_chars"),
             *[
                 (f"cut: {cut['rule']}", f"paragraph {cut['paragraph']}: {cut['text']}")
-                for cut in extraction["removed"]
+                for cut in extraction.get("removed") or ()
             ],
         ],
     )
     yield "language", _lines(article, "lang", "lang_confidence", "lang_method", "html_lang", "lang_disagrees")
-    yield "copies", list(_flat(article["duplicate"]))
+    yield "copies", list(_flat(article["duplicate"] or {}))
     yield (
         "cluster",
         [
@@ -122,6 +126,8 @@ def _fates(lake: str, what: str) -> list[Row]:
     ledger = reader.rows(lake, "fate")
     if position := _POSITION.fullmatch(what):
         place = (position["topic"], int(position["partition"]), int(position["offset"]))
+        if place[1] > MAX_PARTITION or place[2] > MAX_OFFSET:
+            return []
         wanted = _at(place)
     elif _ARTICLE_ID.fullmatch(what):
         wanted = pc.field("article_id") == what
@@ -175,7 +181,7 @@ def _events(lake: str, article: Row) -> list[Row]:
 
 
 def _lines(row: Row, *names: str) -> list[tuple[str, str]]:
-    return [(name, _text(row[name])) for name in names if row[name] not in (None, [], "")]
+    return [(name, _text(row[name])) for name in names if row.get(name) not in (None, [], "")]
 
 
 def _flat(row: Row) -> Iterator[tuple[str, str]]:

@@ -1,47 +1,90 @@
-"""The `newsmill` command: one file a command."""
+"""The `newsmill` command: one file a command, imported when it is called."""
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
 from newsmill import __version__
-from newsmill.cli import logs
-from newsmill.errors import ConfigError, NewsmillError
+from newsmill.errors import NewsmillError
 
-_COMMANDS = {
-    "Run": ("run", "annotate", "ingest", "demo"),
-    "Look": ("explain", "audit", "report", "doctor"),
-    "Keep": ("replay", "compact", "gc", "takedown"),
+COMMANDS: Final = {
+    "Run": {
+        "run": "Read the topic, write the lake.",
+        "annotate": "Annotate pages or texts from a file: one JSON line each.",
+        "ingest": "Send pages from files to a topic.",
+        "demo": "Run the main job on sample pages and query what it wrote.",
+    },
+    "Look": {
+        "explain": "Tell why a row is as it is, or why there is none.",
+        "audit": "Prove that nothing is lost, twice, torn or half visible.",
+        "report": "Write a page with what the lake holds.",
+        "doctor": "Check the machine and all that a run needs.",
+    },
+    "Keep": {
+        "replay": "Do records again through the current code.",
+        "compact": "Merge small files.",
+        "gc": "Remove files that nobody can see any more.",
+        "takedown": "Take content out for good.",
+        "lake": "Mend a lake that was copied or moved, or lost its catalog.",
+    },
+    "Set up": {
+        "config": "Check and show the settings.",
+        "kb": "Build and show knowledge bases: who and what can be named.",
+        "dev": "Run a real Kafka on this machine.",
+    },
 }
-_GROUPS = ("lake", "config", "kb", "dev")
+"""What is listed, by heading. A command is `newsmill.cli.<name>.<name>`, a group of commands its `app`."""
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context, HelpFormatter
+
+
+class Commands(TyperGroup):
+    """The commands, of which none is imported before it is called: some need seconds for what they import."""
+
+    def list_commands(self, ctx: Context) -> list[str]:
+        """All names, in the order of the help."""
+        return [name for names in COMMANDS.values() for name in names]
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+        """The command of a name, imported now; None where there is none."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = import_module(f"newsmill.cli.{cmd_name}")
+        if hasattr(module, "app"):
+            found: Any = module.app
+        else:
+            found = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=_SETTINGS)
+            found.command(cmd_name)(getattr(module, cmd_name))
+        return typer.main.get_command(found)
+
+    def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """The list of the help, from what is known without an import."""
+        for heading, names in COMMANDS.items():
+            with formatter.section(heading):
+                formatter.write_dl(list(names.items()))
+
+
+_SETTINGS: Final = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
     name="newsmill",
+    cls=Commands,
     help="Raw news pages in; a table of articles, copies and entities out, with a fate for every record.",
     no_args_is_help=True,
-    pretty_exceptions_show_locals=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,  # its help would take twice the time
+    context_settings=_SETTINGS,
 )
-for _panel, _names in _COMMANDS.items():
-    for _name in _names:
-        _module = import_module(f"newsmill.cli.{_name}")
-        app.command(_name, rich_help_panel=_panel)(getattr(_module, _name))
-for _name in _GROUPS:
-    app.add_typer(
-        import_module(f"newsmill.cli.{_name}").app,
-        name=_name,
-        rich_help_panel="Keep" if _name == "lake" else "Set up",
-    )
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"newsmill {__version__}")
+        print(f"newsmill {__version__}")
         raise typer.Exit
 
 
@@ -49,23 +92,24 @@ def _version(wanted: bool) -> None:
 def _main(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more, libraries included.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Log warnings and errors only.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Print the whole trace of an error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
+    from newsmill.cli import failures, logs
+
     logs.configure(verbose=verbose, quiet=quiet)
+    failures.configure(debug=debug)
 
 
 def main() -> None:
-    """Run the command. Exit codes: 0 right, 1 found wrong or failed, 2 usage or configuration."""
+    """Run the command. Exit codes: 0 right, 1 found wrong or failed, 2 usage or configuration, 130 Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        app()
-    except ConfigError as error:
-        for problem in error.problems:
-            print(f"error: {problem}", file=sys.stderr)
-        sys.exit(2)
-    except NewsmillError as error:
-        print(f"error: {type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        typer.main.get_command(app)()
+    except (NewsmillError, OSError, RuntimeError) as error:
+        from newsmill.cli import failures
+
+        sys.exit(failures.told(error))

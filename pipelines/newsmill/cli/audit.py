@@ -6,11 +6,12 @@ import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from newsmill.cli.options import ConfigFile, Json, Sets, loaded
+from newsmill.cli.output import Screen, say
+from newsmill.errors import ConfigError
 
 if TYPE_CHECKING:
     from newsmill.lake.audit import Report
@@ -40,8 +41,12 @@ def audit(
     May run while the lake is written. With --bootstrap every record of the topic must have its one fate.
     """
     from newsmill.lake import audit as checker
+    from newsmill.lake import locations
 
     settings = loaded(config, sets, kafka__bootstrap=bootstrap, kafka__topic=topic).config
+    for name in filter(None, (lake, same_as)):
+        if problem := locations.problem(name):
+            raise ConfigError(f"{name}: {problem}")
     report = checker.audit(
         lake or settings.lake.path,
         broker=settings.kafka if bootstrap or config else None,
@@ -51,7 +56,7 @@ def audit(
         horizon_days=settings.copies.horizon_days,
     )
     if as_json:
-        typer.echo(json.dumps(report.as_dict()))
+        say(json.dumps(report.as_dict()))
     else:
         _show(report)
     if not report.right:
@@ -59,7 +64,7 @@ def audit(
 
 
 def _show(report: Report) -> None:
-    console = Console()
+    console = Screen()
     facts = Table.grid(padding=(0, 2))
     fates = ", ".join(f"{count:,} {fate}" for fate, count in report.fates.items()) or "none"
     for name, value in (

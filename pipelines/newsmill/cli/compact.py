@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from newsmill.cli.options import ConfigFile, DryRun, Json, Sets, loaded
+from newsmill.cli.output import say
 
 
 def compact(
@@ -32,9 +33,9 @@ def compact(
         Tables.open(settings.lake), target_bytes=target_mb * 1_000_000, dry_run=dry_run
     ):
         if as_json:
-            typer.echo(json.dumps(asdict(merged)))
+            say(json.dumps(asdict(merged)))
         else:
             what = f"{merged.table}: {merged.files} files, {merged.rows:,} rows, {merged.bytes / 1e6:,.1f} MB"
             done = f"→ {merged.into_bytes / 1e6:,.1f} MB in {merged.seconds:.1f} s"
             left = "would be merged" if dry_run else "changed meanwhile, left"
-            typer.echo(f"{what} {done if merged.into else left}")
+            say(f"{what} {done if merged.into else left}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from newsmill.cli.options import ConfigFile, Json, Sets, loaded
+from newsmill.cli.output import Screen, say
 from newsmill.settings import shown
 
 app = typer.Typer(help="Check and show the settings.", no_args_is_help=True)
@@ -18,7 +18,7 @@ app = typer.Typer(help="Check and show the settings.", no_args_is_help=True)
 def validate(config: ConfigFile = None, sets: Sets = None) -> None:
     """Check the settings; list every mistake with its place. Exit code 2 if there is any."""
     loaded(config, sets, patient=True)
-    typer.echo("the configuration is right")
+    say("the configuration is right")
 
 
 @app.command()
@@ -26,9 +26,9 @@ def show(config: ConfigFile = None, sets: Sets = None, as_json: Json = False) ->
     """Show each setting in force and where it came from; secrets are masked."""
     rows = shown(loaded(config, sets, patient=True))
     if as_json:
-        typer.echo(json.dumps({key: {"value": value, "origin": origin} for key, value, origin in rows}))
+        say(json.dumps({key: {"value": value, "origin": origin} for key, value, origin in rows}))
         return
     table = Table("setting", "value", "from", box=None)
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    Screen(markup=False).print(table)

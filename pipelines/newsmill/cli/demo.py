@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from newsmill.cli.ingest import ingest
+from newsmill.cli.output import Screen, say
 from newsmill.cli.run import run_direct
 from newsmill.config import Config, LakeConfig
 from newsmill.errors import ConfigError
@@ -49,7 +49,7 @@ def demo(
     from newsmill.ops import devcluster
     from newsmill.sources.warc import write_warc
 
-    console = Console(stderr=True)
+    console = Screen(err=True)
     _fresh(lake)
     allocator.settle()
     config = Config(lake=LakeConfig(path=str(lake / "tables")))
@@ -78,7 +78,7 @@ def demo(
         console.print(f"[red]unexpected:[/] {line}")
     if wrong:
         raise typer.Exit(1)
-    Console().print(f"all {total.records} samples came to the fates expected of them")
+    Screen().print(f"all {total.records} samples came to the fates expected of them")
 
 
 def _fresh(lake: Path) -> None:
@@ -102,7 +102,7 @@ def _pages(config: Config) -> Iterator[RawPage]:
 
 
 def _summary(total: Summary, again: Summary, seconds: float) -> None:
-    console = Console()
+    console = Screen()
     table = Table("what", "how many", title="what the mill did", title_justify="left", box=None)
     table.add_row("records", str(total.records))
     for name, counts in (
@@ -126,4 +126,4 @@ def _query(config: Config) -> None:
     folder = glob.escape(str(Path(config.lake.path, "articles", "data"))).replace("'", "''")
     articles = f"{folder}/**/*.parquet"
     answer = duckdb.sql(f"WITH articles AS (FROM read_parquet('{articles}')) {QUERY}")
-    typer.echo(f"$ duckdb\nD WITH articles AS (FROM read_parquet('{articles}'))\n  {QUERY};\n{answer}")
+    say(f"$ duckdb\nD WITH articles AS (FROM read_parquet('{articles}'))\n  {QUERY};\n{answer}")

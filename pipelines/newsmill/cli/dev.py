@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from newsmill.cli.options import Json
+from newsmill.cli.output import say
 from newsmill.config import KafkaConfig
 from newsmill.ops.devcluster import DevKafka
 
@@ -42,11 +43,11 @@ def up(
     running = broker.start()
     broker.make_topic(topic, partitions=partitions)
     if as_json:
-        typer.echo(json.dumps(asdict(running) | {"topic": topic}))
+        say(json.dumps(asdict(running) | {"topic": topic}))
     else:
-        typer.echo(f"Kafka answers at {running.bootstrap} (process {running.pid}), topic {topic}")
-        typer.echo(f"log: {running.log}")
-        typer.echo("stop it with: newsmill dev down" + (f" --data {data}" if data else ""))
+        say(f"Kafka answers at {running.bootstrap} (process {running.pid}), topic {topic}")
+        say(f"log: {running.log}")
+        say("stop it with: newsmill dev down" + (f" --data {data}" if data else ""))
 
 
 @app.command()
@@ -56,7 +57,7 @@ def down(
 ) -> None:
     """Stop it. Its data stay, unless --wipe is given."""
     broker = DevKafka(data=data or _default_data())
-    typer.echo("stopped" if broker.stop() else "nothing runs")
+    say("stopped" if broker.stop() else "nothing runs")
     if wipe:
         broker.wipe()
 
@@ -66,11 +67,11 @@ def status(data: Data = None, as_json: Json = False) -> None:
     """Say whether it runs, and where. Exit code 1 when it does not."""
     running = DevKafka(data=data or _default_data()).running
     if as_json:
-        typer.echo(json.dumps(asdict(running) if running else None))
+        say(json.dumps(asdict(running) if running else None))
     elif running:
-        typer.echo(f"Kafka answers at {running.bootstrap} (process {running.pid}); log: {running.log}")
+        say(f"Kafka answers at {running.bootstrap} (process {running.pid}); log: {running.log}")
     else:
-        typer.echo("nothing runs; start it with: newsmill dev up")
+        say("nothing runs; start it with: newsmill dev up")
     if running is None:
         raise typer.Exit(1)
 
@@ -98,7 +99,7 @@ def portable(
         DevPrism(log=folder / "prism.log", port=job_port) as service,
         WorkerPool(Address("127.0.0.1", pool_port)) as pool,
     ):
-        typer.echo(
+        say(
             "newsmill run --runner prism"
             f" --set portable.job_endpoint={service.endpoint} --set portable.worker_pool={pool.bound}"
         )

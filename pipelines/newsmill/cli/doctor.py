@@ -6,10 +6,10 @@ import json
 from dataclasses import asdict
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from newsmill.cli.options import ConfigFile, Json, Sets, loaded
+from newsmill.cli.output import Screen, say
 
 _SIGNS = {"right": "[green]✓[/]", "warning": "[yellow]![/]", "wrong": "[red]✗[/]"}
 
@@ -22,7 +22,7 @@ def doctor(config: ConfigFile = None, sets: Sets = None, as_json: Json = False) 
     from newsmill.ops.doctor import examine, wrong
 
     settings = loaded(config, sets).config
-    console = Console()
+    console = Screen()
     findings = []
     for finding in examine(settings):
         findings.append(finding)
@@ -32,6 +32,6 @@ def doctor(config: ConfigFile = None, sets: Sets = None, as_json: Json = False) 
             if finding.mend:
                 console.print(f"  {'':<10} → {escape(finding.mend)}", style="dim", soft_wrap=True)
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings]))
+        say(json.dumps([asdict(finding) for finding in findings]))
     if wrong(findings):
         raise typer.Exit(1)

@@ -6,10 +6,10 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from newsmill.cli.options import Json
+from newsmill.cli.output import Screen, say
 
 
 def explain(
@@ -26,18 +26,19 @@ def explain(
 
     stories = run(lake, what)
     if as_json:
-        typer.echo(json.dumps(stories, ensure_ascii=False, default=_plain))
+        say(json.dumps(stories, ensure_ascii=False, default=_plain))
     else:
-        console = Console(highlight=False)
+        console = Screen(highlight=False)
         for story in stories:
             for heading, lines in tell(story):
                 if lines:
                     console.print(f"[bold]{heading}[/]")
                 for name, value in lines:
+                    value = value.replace("\n", "\n    ")
                     console.print(f"  {escape(name)}: {escape(value)}", soft_wrap=True)
             console.print()
     if not stories:
-        typer.echo(f"the lake has no record of {what}", err=True)
+        say(f"the lake has no record of {what}", err=True)
         raise typer.Exit(1)
 
 

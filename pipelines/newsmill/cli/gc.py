@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from newsmill.cli.options import ConfigFile, DryRun, Json, Sets, loaded
+from newsmill.cli.output import say
 
 
 def gc(
@@ -41,8 +42,8 @@ def gc(
     ):
         files, size = files + 1, size + garbage.bytes
         if as_json:
-            typer.echo(json.dumps(asdict(garbage)))
+            say(json.dumps(asdict(garbage)))
         elif dry_run:
-            typer.echo(f"{garbage.path}  {garbage.bytes:,} bytes, {garbage.age_s / 3600:.1f} h old")
+            say(f"{garbage.path}  {garbage.bytes:,} bytes, {garbage.age_s / 3600:.1f} h old")
     if not as_json:
-        typer.echo(f"{files:,} files, {size / 1e6:,.1f} MB {'would go' if dry_run else 'removed'}")
+        say(f"{files:,} files, {size / 1e6:,.1f} MB {'would go' if dry_run else 'removed'}")

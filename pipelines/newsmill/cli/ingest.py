@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -16,10 +15,10 @@ from typing import Annotated, Any, Final
 import typer
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from newsmill.cli.options import ConfigFile, DryRun, Json, Sets, loaded
+from newsmill.cli.output import Screen, say
 from newsmill.config import Config, KafkaConfig
 from newsmill.errors import Transient
 from newsmill.sources import brokers, files, kafka
@@ -156,7 +155,7 @@ def _acknowledged(found: FileRecord, future: Any, summary: _Summary) -> Iterator
 @contextmanager
 def _progress(total: int | None, *, quiet: bool) -> Iterator[Any]:
     """A bar on a terminal, a line now and then elsewhere, nothing when quiet; all on standard error."""
-    console = Console(stderr=True)
+    console = Screen(err=True)
     if quiet:
         yield lambda sent: None
     elif console.is_terminal:
@@ -173,24 +172,24 @@ def _progress(total: int | None, *, quiet: bool) -> Iterator[Any]:
     else:
         said = time.monotonic()
 
-        def say(sent: int) -> None:
+        def tell(sent: int) -> None:
             nonlocal said
             if time.monotonic() - said >= SAY_S:
                 said = time.monotonic()
-                print(f"sent {sent}{f' of {total}' if total else ''} pages", file=sys.stderr)
+                say(f"sent {sent}{f' of {total}' if total else ''} pages", err=True)
 
-        yield say
+        yield tell
 
 
 def _tell(summary: _Summary, *, as_json: bool, dry_run: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(asdict(summary) | {"dry_run": dry_run}))
+        say(json.dumps(asdict(summary) | {"dry_run": dry_run}))
         return
     for problem in summary.problems:
-        typer.echo(f"{problem['path']}: {problem['problem']}", err=True)
+        say(f"{problem['path']}: {problem['problem']}", err=True)
     verb = "would send" if dry_run else "sent"
     left = f"; {len(summary.problems)} could not be" if summary.problems else ""
-    typer.echo(
+    say(
         f"{verb} {summary.sent} pages ({summary.bytes / 1e6:.1f} MB) to {summary.topic} "
         f"in {summary.seconds:.1f} s{left}"
     )

@@ -10,16 +10,11 @@ from types import ModuleType
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from newsmill.cli.options import Json
+from newsmill.cli.output import Screen, say
 from newsmill.errors import ConfigError
-from newsmill.knowledge import build as builder
-from newsmill.knowledge import default, name_suggestion_index, territories
-from newsmill.knowledge.entries import user_entries
-from newsmill.knowledge.extend import extend
-from newsmill.knowledge.gazetteer import Gazetteer
 
 app = typer.Typer(help="Build and show knowledge bases: who and what can be named.", no_args_is_help=True)
 
@@ -47,6 +42,11 @@ def build(
 
     Your own entities come first: where one has the id of another entity, its name, type and place win.
     """
+    from newsmill.knowledge import build as builder
+    from newsmill.knowledge import default
+    from newsmill.knowledge.entries import user_entries
+    from newsmill.knowledge.extend import extend
+
     if not add and not from_packages:
         raise ConfigError("nothing to build: name files of your own with --add")
     started = time.monotonic()
@@ -59,9 +59,9 @@ def build(
         extend(default.knowledge_base(), own, folder, sources=sources)
     about = _about(folder) | {"seconds": round(time.monotonic() - started, 1)}
     if as_json:
-        typer.echo(json.dumps(about))
+        say(json.dumps(about))
         return
-    typer.echo(
+    say(
         f"{folder}: {about['entities']:,} entities under {about['names']:,} names, {about['megabytes']} MB, "
         f"version {about['version']}"
     )
@@ -83,6 +83,9 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show what a knowledge base holds, or whom a name can mean."""
+    from newsmill.knowledge import default
+    from newsmill.knowledge.gazetteer import Gazetteer
+
     folder = folder or default.knowledge_base()
     about = _about(folder)
     gazetteer = Gazetteer.open(folder)
@@ -91,7 +94,7 @@ def show(
         bearers = {
             n: [{f: getattr(c, f) for f in c.__struct_fields__} for c in cs] for n, cs in found.items()
         }
-        typer.echo(json.dumps(about | ({"found": bearers} if name else {})))
+        say(json.dumps(about | ({"found": bearers} if name else {})))
         return
     if not name:
         table = Table("", "", box=None, show_header=False)
@@ -100,7 +103,7 @@ def show(
                 key,
                 ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value),
             )
-        Console().print(table)
+        Screen(markup=False).print(table)
         return
     table = Table("name", "prior", "type", "entity", "country", "id", box=None)
     for surface, candidates in found.items():
@@ -108,7 +111,7 @@ def show(
             table.add_row(surface, f"{c.prior:.3f}", c.type, c.name, c.country or "", c.entity_id)
         if not candidates:
             table.add_row(surface, "", "", "unknown", "", "")
-    Console().print(table)
+    Screen(markup=False).print(table)
 
 
 @app.command(hidden=True)
@@ -116,22 +119,30 @@ def condense(
     package: Annotated[Path, typer.Argument(help="Unpacked npm package name-suggestion-index.")],
 ) -> None:
     """Rewrite the table of organisations that ships with newsmill (for its maintainers)."""
+    from newsmill.knowledge import name_suggestion_index
+
     _write("organisations.tsv.gz", name_suggestion_index.condense(package))
 
 
 @app.command(hidden=True)
 def condense_territories() -> None:
     """Rewrite the table of territories that ships with newsmill from rigour (for its maintainers)."""
+    from newsmill.knowledge import territories
+
     _write(territories.TABLE, territories.condense().encode())
 
 
 def _write(table: str, content: bytes) -> None:
+    from newsmill.knowledge import default
+
     target = default.knowledge_base().parent / table
     target.write_bytes(content)
-    typer.echo(f"{target}: {len(content):,} bytes")
+    say(f"{target}: {len(content):,} bytes")
 
 
 def _about(folder: Path) -> dict[str, object]:
+    from newsmill.knowledge.gazetteer import Gazetteer
+
     gazetteer = Gazetteer.open(folder)
     size = sum(f.stat().st_size for f in folder.iterdir())
     kept = {k: gazetteer.about[k] for k in ("version", "format", "entities", "names", "sources")}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsmill.cli.options import ConfigFile, Json, Sets, loaded
+from newsmill.cli.output import say
 
 if TYPE_CHECKING:
     from newsmill.lake.mending import Mended
@@ -66,9 +67,9 @@ def recover(
 
 def _tell(mended: Mended, verb: str, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(asdict(mended)))
+        say(json.dumps(asdict(mended)))
         return
-    typer.echo(
+    say(
         f"{verb} {mended.location}: {mended.records:,} records; id {mended.id}, catalog {mended.catalog}, "
         f"namespace {mended.namespace}; `newsmill audit {mended.location}` proves it"
     )

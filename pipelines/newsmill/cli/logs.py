@@ -8,6 +8,8 @@ import sys
 import structlog
 from structlog.typing import Processor
 
+from newsmill.cli.output import clean_event
+
 _NOISY = ("apache_beam", "kafka", "pyiceberg", "trafilatura", "htmldate", "charset_normalizer")
 """Libraries that log what they also raise, or what is no concern of who runs the mill."""
 
@@ -23,7 +25,7 @@ def configure(*, verbose: bool, quiet: bool) -> None:
     ]
     renderer: Processor = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, renderer],
+        processors=[*shared, structlog.processors.format_exc_info, clean_event, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # the one of the moment
     )
@@ -31,7 +33,7 @@ def configure(*, verbose: bool, quiet: bool) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, clean_event, renderer],
         )
     )
     logging.getLogger().handlers = [handler]

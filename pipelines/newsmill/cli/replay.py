@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from newsmill.cli.options import ConfigFile, DryRun, Json, Sets, loaded
+from newsmill.cli.output import say
 from newsmill.errors import Code, ConfigError
 
 
@@ -54,18 +55,18 @@ def replay(
         rows = replaying.enrich_again(settings, enricher, selection, dry_run=dry_run)
         verb = "would be" if dry_run else "were"
         text = f"{rows} rows {verb} enriched again by {enricher}"
-        typer.echo(json.dumps({"rows": rows, "enricher": enricher, "dry_run": dry_run}) if as_json else text)
+        say(json.dumps({"rows": rows, "enricher": enricher, "dry_run": dry_run}) if as_json else text)
         return
     report = replaying.replay(settings, selection, now=time.time_ns() // 1000, dry_run=dry_run)
     if as_json:
-        typer.echo(json.dumps(report.as_dict() | {"dry_run": dry_run}))
+        say(json.dumps(report.as_dict() | {"dry_run": dry_run}))
     else:
         verb = "would be" if dry_run else "were"
-        typer.echo(f"{report.records} records {verb} done again")
+        say(f"{report.records} records {verb} done again")
         for (old, new), count in sorted(report.moved.items()):
-            typer.echo(f"  {old} → {new}: {count}")
+            say(f"  {old} → {new}: {count}")
         for place in report.lost[:10]:
-            typer.echo(
+            say(
                 f"lost: {place.topic}/{place.partition}/{place.offset} is in neither lake nor topic", err=True
             )
     if report.lost:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from newsmill.cli.options import ConfigFile, Sets, loaded
+from newsmill.cli.output import say
 
 
 def report(
@@ -35,7 +36,7 @@ def report(
     behind = _behind(lake, config, sets) if config or sets else None
     page = render(survey(lake, days=days, behind=behind), now=datetime.now(UTC)).encode()
     out.write_bytes(page)
-    typer.echo(f"{out}: {len(page) / 1000:.0f} kB", err=True)
+    say(f"{out}: {len(page) / 1000:.0f} kB", err=True)
 
 
 def _behind(lake: str, config: Path | None, sets: list[str] | None) -> Mapping[tuple[str, int], int]:

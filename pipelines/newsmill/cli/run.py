@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -33,6 +32,7 @@ from rich.progress import (
 
 from newsmill import patience
 from newsmill.cli.options import Check, ConfigFile, DryRun, Json, Sets, loaded
+from newsmill.cli.output import Screen, say
 from newsmill.config import Config, OnDataLoss
 from newsmill.errors import Stopped
 from newsmill.ops import allocator
@@ -85,7 +85,7 @@ def run(
     else:
         totals = run_direct(settings, once=once)
     if as_json:
-        typer.echo(json.dumps(totals.as_dict()))
+        say(json.dumps(totals.as_dict()))
 
 
 def broker_problems(config: Config, *, waits: bool = True) -> list[str]:
@@ -240,7 +240,7 @@ class RunProgress:
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
-                console=Console(stderr=True),
+                console=Screen(err=True),
             )
             self._task = self._bar.add_task("waiting for the first batch", total=None)
 
@@ -296,9 +296,9 @@ def _show_plan(config: Config, *, as_json: bool) -> None:
         for s in plan.slices
     ]
     if as_json:
-        typer.echo(json.dumps({"slices": rows, "caught_up": plan.caught_up}))
+        say(json.dumps({"slices": rows, "caught_up": plan.caught_up}))
         return
     for row in rows:
-        typer.echo("{topic} partition {partition}: offsets {start} to {end}, {records} records".format(**row))
+        say("{topic} partition {partition}: offsets {start} to {end}, {records} records".format(**row))
     rest = "nothing is left after it" if plan.caught_up else "more is left after it"
-    typer.echo(f"the next batch reads {sum(s.records for s in plan.slices)} records; {rest}")
+    say(f"the next batch reads {sum(s.records for s in plan.slices)} records; {rest}")

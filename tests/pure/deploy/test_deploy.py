@@ -234,10 +234,13 @@ def test_dockerfile_takes_image_sh_for_its_steps_and_drops_root() -> None:
     steps = [line.removeprefix("RUN ") for line in lines if line.startswith("RUN ")]
     assert all(step.startswith(("apt-get update && apt-get install", "sh ")) for step in steps), steps
     assert [step.split()[2] for step in steps if step.startswith("sh ")] == ["install", "user"]
+    ignored = (DEPLOY.parent / ".dockerignore").read_text().split()
+    sent = [line.removeprefix("!") for line in ignored if line.startswith("!")]
     for line in lines:
         if line.startswith("COPY ") and "--from" not in line:
             for source in line.split()[1:-1]:
                 assert (DEPLOY.parent / source).exists(), source
+                assert any(source == kept or Path(source).match(kept) for kept in sent), source
 
 
 def test_prometheus_scrapes_what_compose_runs() -> None:

@@ -17,6 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from newsmill import strings
 from newsmill.config import Config
 from newsmill.copies.index import CopyIndex, Decision
 from newsmill.copies.origin import attribute
@@ -110,7 +111,7 @@ def _parse(number: int, text: str, pages: Path | None) -> Line:
     html: bytes | None = None
     try:
         if fields.get("html") is not None:
-            html = fields["html"].encode("utf-8", "surrogatepass")
+            html = strings.whole(fields["html"]).encode()
         elif fields.get("html_path") is not None:
             html = _read(Path(fields["html_path"]))
         elif fields.get("text") is None:
@@ -124,8 +125,8 @@ def _parse(number: int, text: str, pages: Path | None) -> Line:
         id=fields["id"],
         url=fields.get("url"),
         html=html,
-        text=fields.get("text"),
-        title=fields.get("title"),
+        text=strings.in_place(fields["text"]) if fields.get("text") is not None else None,
+        title=strings.line(fields["title"]) if fields.get("title") is not None else None,
     )
 
 

@@ -63,11 +63,26 @@ def prose(text: str) -> str:
     return stream_safe(_TO_BREAK.sub("\n", _OUT.sub("", text)).replace("\t", " "))
 
 
+def whole(text: str) -> str:
+    """The text with lone surrogates, which JSON can carry and UTF-8 can't, as U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def shown(text: str) -> str:
+    """A name that must stay apart from others: what may not stand in it is written as an escape."""
+    return text if text.isprintable() else _NOT_SHOWN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 def in_place(text: str) -> str:
     """A text whose offsets others count: what may not stand in it becomes U+FFFD, one for one."""
     return text if text.isprintable() else _ANY_OUT.sub("\ufffd", text)
 
 
+_NOT_SHOWN: Final = re.compile(f"[{UNPRINTABLE}{TURNING}{_BREAKS}\t\n\r]")
 _ANY_OUT: Final = re.compile(f"[{UNPRINTABLE}]")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from newsmill import __version__
+from newsmill import __version__, strings
 from newsmill.records import (
     Article,
     ClusterEvent,
@@ -673,7 +673,7 @@ def takedowns(rows: Sequence[tuple[str, str, str]], *, ingested_at: Micros) -> p
     return _table(
         "takedowns",
         [
-            {"kind": kind, "value": value, "reason": reason, "ingested_at": ingested_at}
+            {"kind": kind, "value": value, "reason": strings.line(reason), "ingested_at": ingested_at}
             for kind, value, reason in rows
         ],
     )
@@ -690,9 +690,9 @@ def _failure(failure: Failure, ingested_at: Micros) -> dict[str, Any]:
         "payload_bytes": None if value is None else len(value),
         "payload_sha256": None if value is None else hashlib.sha256(value).hexdigest(),
         "key": record.key,
-        "headers": [{"name": _text(name), "value": content} for name, content in record.headers],
+        "headers": [{"name": strings.shown(name), "value": content} for name, content in record.headers],
         "recorded_at": record.timestamp,
-        "url": None if failure.url is None else _text(failure.url),
+        "url": None if failure.url is None else strings.line(failure.url),
         "stage": failure.stage,
         "code": failure.code,
         "message": _text(failure.message),
@@ -705,8 +705,8 @@ def _failure(failure: Failure, ingested_at: Micros) -> dict[str, Any]:
 
 
 def _text(text: str) -> str:
-    """The text with what UTF-8 can't hold (lone surrogates of hostile input) made visible."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    """The text with lone surrogates of hostile input made visible, and without others of no text."""
+    return strings.prose(text.encode("utf-8", "backslashreplace").decode())
 
 
 def _origin(origin: Origin | None, placed: bool) -> dict[str, Any] | None:

@@ -283,7 +283,7 @@ def _document(document: Mapping[str, Any], position: Position, envelope: str) ->
         if name in BASE64_BODIES or (name == EITHER_BODY and document.get("body_encoding") == "base64"):
             body = _base64(name, body)
         else:
-            body = _sound(body).encode()
+            body = strings.whole(body).encode()
             found |= {"charset": "utf-8", "content_encoding": None}
     elif not (isinstance(body, bytes) and envelope == "avro"):
         _broken(f"{name}: must be text, is {type(body).__name__}")
@@ -308,15 +308,6 @@ def _base64(name: str, text: str) -> bytes:
         return b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         _broken(f"{name}: no base64: {error}")
-
-
-def _sound(text: str) -> str:
-    """The text with lone surrogates, which JSON can carry and UTF-8 can't, as U+FFFD."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -494,7 +485,7 @@ _TEXT_FIELDS = ("url", "final_url", "content_type", "charset", "content_encoding
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
         _broken(f"{name}: must be text, is {type(value).__name__}")
-    text = _sound(value)
+    text = strings.whole(value)
     if name == "url" and text != value:
         raise Rejected(Code.URL, f"URL with lone surrogates: {value[:200]!r}")
     return text
@@ -527,7 +518,7 @@ def _headers(value: object) -> Iterator[tuple[str, str]]:
             _broken(f"headers: no header name: {name[:100]!r}")
         if len(text) > fields.MAX_HEADER_VALUE:
             _broken(f"headers: {name}: longer than {fields.MAX_HEADER_VALUE} characters")
-        values.setdefault(name.lower(), []).append(strings.line(_sound(text)))
+        values.setdefault(name.lower(), []).append(strings.line(strings.whole(text)))
     return ((name, ", ".join(found)) for name, found in values.items())
 
 

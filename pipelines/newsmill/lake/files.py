@@ -132,6 +132,16 @@ def folder(table: str, ingested_at: Micros) -> str:
     return f"{table}/data/dt={time:%Y-%m-%d}/hour={time:%H}"
 
 
+def told_hash(location: str) -> str | None:
+    """The hash of its content that a data file's name tells; None for a file that another engine wrote.
+
+    >>> told_hash("file:/lake/fate/data/ingested_at_hour=2026-01-01-00/00000-0-ab.parquet") is None
+    True
+    """
+    name = location.rsplit("/", 1)[1].removesuffix(".parquet")
+    return name if len(name) == 64 and set(name) <= set("0123456789abcdef") else None
+
+
 def hour(ingested_at: Micros) -> int:
     """Hours since 1970: the value of Iceberg's partition field."""
     return ingested_at // _HOUR

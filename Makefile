@@ -50,7 +50,7 @@ soak: dev ## kill the lake's writer hundreds of times: KILLS=500 SEED=1 SEEDS=5;
 kb: dev ## build the knowledge base that comes with newsmill anew
 	$(BIN)/newsmill kb build pipelines/newsmill/knowledge/data/base --from-packages
 
-keeper: setup ## keep lakes in random ways, and look after each step: SEQUENCES=300 SEED=1; the last line is the verdict
+keeper: dev ## keep lakes in random ways, and look after each step: SEQUENCES=300 SEED=1; the last line is the verdict
 	$(BIN)/python benchmarks/keeper.py --sequences $(or $(SEQUENCES),300) --seed $(or $(SEED),1)
 
 lint: dev ## ruff and mypy

@@ -12,7 +12,7 @@ from newsmill.config import CopiesConfig, EnrichConfig, KeepBody, LakeConfig, On
 from newsmill.copies.index import CopyIndex
 from newsmill.errors import TakenDownMeanwhile
 from newsmill.lake import files
-from newsmill.lake.lake import Lake
+from newsmill.lake.lake import Batch, Lake
 from newsmill.page.urls import registrable_domain, url_key
 from newsmill.records import (
     Enrichment,
@@ -186,3 +186,18 @@ def texts(path: Path | str, rows: Sequence[dict]) -> list[str | None]:
     """The text of each row: its own, or that of a row with the same hash."""
     held = {row["body_hash"]: row["body"] for row in rows if row["body"] is not None}
     return [row["body"] if row["body"] is not None else held.get(row["body_hash"]) for row in rows]
+
+
+def retitled(press: Press, offset: int, title: str, at: int) -> None:
+    """Put another row of a record in place of its first, as a replay does."""
+    rows = press.lake.tables.load("articles").scan(row_filter=f"offset == {offset}").to_arrow()
+    index = rows.schema.get_field_index("title")
+    rows = rows.set_column(index, rows.schema.field(index), pa.array([title], pa.string()))
+    fate = press.lake.tables.load("fate").scan(row_filter=f"offset == {offset}").to_arrow()
+    first = int(rows["ingested_at"].cast(pa.int64())[0].as_py())
+    written = [
+        files.write(press.config.path, name, made, ingested_at=first)
+        for name, made in (("articles", rows), ("fate", fate))
+    ]
+    part = OffsetRange(topic=TOPIC, partition=0, start=offset, end=offset + 1, records=1, bytes=0)
+    press.lake.replace(Batch(batch_id="replay", sequence=0, ingested_at=at, slices=(part,)), written)

@@ -8,14 +8,20 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from newsmill.cli.options import Json
+from newsmill.cli.options import ConfigFile, Json, LakeFirst, OldLake, Sets, first, loaded
 from newsmill.cli.output import Screen, say
 
 
 def explain(
-    what: Annotated[str, typer.Argument(help="A URL, an article_id, or topic/partition/offset.")],
-    lake: Annotated[str, typer.Option("--lake", "-l", help="Folder of the lake, or its URI.")] = "lake",
+    lake_or_what: LakeFirst,
+    what: Annotated[
+        str | None,
+        typer.Argument(metavar="WHAT", help="A URL, an article_id, or topic/partition/offset."),
+    ] = None,
+    old_lake: OldLake = None,
+    config: ConfigFile = None,
     as_json: Json = False,
+    sets: Sets = None,
 ) -> None:
     """Tell why a row is as it is: record, fate, extraction, cuts, language, copies, origin, entities.
 
@@ -24,7 +30,8 @@ def explain(
     from newsmill.explanation import explain as run
     from newsmill.explanation import tell
 
-    stories = run(lake, what)
+    lake, what = first(lake_or_what, what, old_lake)
+    stories = run(loaded(config, sets, lake__path=lake).config.lake.path, what)
     if as_json:
         say(json.dumps(stories, ensure_ascii=False, default=_plain))
     else:

@@ -28,6 +28,12 @@ Sets = Annotated[
         "environment.",
     ),
 ]
+LakeFirst = Annotated[
+    str, typer.Argument(metavar="[LAKE]", help="Folder or URI of the lake; else lake.path of the settings.")
+]
+"""The first of two arguments: the lake, or, where it is the only one, what the second is for; see `first`."""
+OldLake = Annotated[str | None, typer.Option("--lake", "-l", hidden=True)]
+"""How some commands named the lake before."""
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
 
@@ -36,6 +42,19 @@ Check = Callable[[Config], Sequence[str]]
 
 COMMAND_S: Final = 60.0
 """How long a command waits for what is away, where nothing is set: somebody sits before it."""
+
+
+def first(lake_or_what: str, what: str | None, old_lake: str | None) -> tuple[str | None, str]:
+    """(lake, what) of a command's two arguments `[LAKE] WHAT`; no lake where only one was given.
+
+    Raises:
+        ConfigError: The lake is named twice.
+    """
+    if what is None:
+        return old_lake, lake_or_what
+    if old_lake is not None:
+        raise ConfigError(f"the lake is named twice: {lake_or_what} and --lake {old_lake}")
+    return lake_or_what, what
 
 
 def loaded(

@@ -9,14 +9,17 @@ from typing import Annotated
 
 import typer
 
-from newsmill.cli.options import ConfigFile, DryRun, Json, Sets, loaded
+from newsmill.cli.options import ConfigFile, DryRun, Json, LakeFirst, OldLake, Sets, first, loaded
 from newsmill.cli.output import say
 
 
 def takedown(
-    what: Annotated[str, typer.Argument(help="A URL, or a domain name.")],
-    reason: Annotated[str, typer.Option(help="Noted with the tombstone, e.g. a case number.")],
-    lake: Annotated[str | None, typer.Option(help="Folder or URI; else lake.path of the settings.")] = None,
+    lake_or_what: LakeFirst,
+    what: Annotated[str | None, typer.Argument(metavar="WHAT", help="A URL, or a domain name.")] = None,
+    reason: Annotated[
+        str, typer.Option(help="Noted with the tombstone and in the rows, e.g. a case number.")
+    ] = "taken down",
+    old_lake: OldLake = None,
     dry_run: DryRun = False,
     config: ConfigFile = None,
     as_json: Json = False,
@@ -25,17 +28,27 @@ def takedown(
     """Remove the content of a URL or a domain from all files, and withhold what comes of it later.
 
     Rows stay with their identity, without text, names and sketches. Older snapshots of the tables are
-    forgotten: readers that still use one may see an error. Copies at other URLs are other pages.
+    forgotten: readers that still use one may see an error. Copies at other URLs are other pages: they keep
+    the text. Exit code 1 where the lake has nothing of it; what comes later is withheld all the same.
     """
     from newsmill.lake.takedown import take_down
 
+    lake, what = first(lake_or_what, what, old_lake)
     settings = loaded(config, sets, lake__path=lake).config
     done = take_down(settings.lake, what, reason=reason, now=time.time_ns() // 1000, dry_run=dry_run)
     if as_json:
-        say(json.dumps(asdict(done)))
+        say(json.dumps(asdict(done) | {"dry_run": dry_run}))
     else:
         say(
             f"{done.kind} {done.value}: {done.articles} articles and {done.quarantined} quarantined records "
-            f"{'would be ' if dry_run else ''}emptied, {done.files_rewritten} files "
-            f"{'to rewrite' if dry_run else 'rewritten'}, {done.files_removed} removed"
+            f"{'would be ' if dry_run else ''}emptied, {done.already} were before; "
+            f"{done.texts_handed_on} texts {'to hand' if dry_run else 'handed'} on to copies elsewhere, "
+            f"{done.files_rewritten} files {'to rewrite' if dry_run else 'rewritten'}, "
+            f"{done.files_removed} {'to remove' if dry_run else 'removed'}"
         )
+    if not done.matched:
+        withheld = "would be" if dry_run else "is"
+        typer.echo(
+            f"the lake has nothing of {done.value}; what comes of it later {withheld} withheld", err=True
+        )
+        raise typer.Exit(1)

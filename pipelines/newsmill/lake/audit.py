@@ -18,6 +18,7 @@ break it.
 | C10 | each row that relies on another row's text finds one that has it |
 | C12 | another lake made from the same records says the same of each of them |
 | W1 | nothing that was taken down is readable |
+| W2 | no file of the folder, visible or not, holds what was taken down; no manifest tells bounds of it |
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from newsmill.config import KafkaConfig
 from newsmill.errors import Code, LakeError
+from newsmill.lake.erased import check as check_erased
 from newsmill.lake.evidence import LakeEvidence, TableEvidence, VisibleFile, content, gather, place
 
 REPLAY_WAIT_S = 60.0
@@ -160,6 +162,7 @@ def audit(
         for rule, what, query in _rules():
             report.find(rule, what, connection.execute(query).fetchall())
         _check_payloads(tables["quarantine"], report, since_ms)
+        check_erased(evidence, connection.execute("SELECT kind, value FROM takedowns").fetchall(), report)
         if broker is not None:
             _check_against_broker(connection, evidence, report, broker, max_waiting_s)
         if same_as is not None:

@@ -35,7 +35,7 @@ LEAST_GRACE_S = 3600.0
 BOUND_SHARE, BOUND_LEAST = 0.2, 20
 """Data files of unknown origin that are removed without being asked for: a share of all, or so many."""
 
-_OURS = (".parquet", ".avro", ".metadata.json", ".tmp")
+_OURS = (".parquet", ".avro", ".metadata.json", ".tmp", ".emptied")
 _METADATA = ".metadata.json"
 
 

@@ -35,8 +35,9 @@ from pyiceberg.table import Table, Transaction
 from newsmill import failpoints
 from newsmill.config import LakeConfig
 from newsmill.errors import Fenced, LakeError, TakenDownMeanwhile
+from newsmill.lake import content, erasure, lease, replacing, schemas
 from newsmill.lake import files as data_files
-from newsmill.lake import lease, replacing, schemas
+from newsmill.lake.content import CONTENT
 from newsmill.lake.files import DataFile
 from newsmill.lake.tables import KEPT_SNAPSHOTS, LEDGER, Tables, append, set_properties
 from newsmill.records import Gap, Micros, OffsetRange, Record
@@ -243,10 +244,10 @@ class Lake:
             Fenced: Another process has taken over.
         """
         files = [*files, *self._gap_files(batch)]
+        self._check_withheld(files)
         for file in files:
             _check_whole(self.tables, file)
         check_coverage(batch, files, self.columns)
-        self._check_withheld(files)
         failpoints.reach("commit.checked")
         decided = msgspec.structs.replace(batch, files=tuple(files))
         staged = False
@@ -259,6 +260,7 @@ class Lake:
                     return False
                 raise LakeError(f"batch {batch.batch_id} is decided already")
             staged = True
+            self._check_withheld(files)  # a takedown changes the ledger: it is staged again then
             set_properties(table, transaction, {PENDING: msgspec.json.encode(decided).decode()})
             return True
 
@@ -279,16 +281,17 @@ class Lake:
             TakenDownMeanwhile: Something of it was taken down meanwhile: do it again.
             Fenced: Another process has taken over.
         """
+        self._check_withheld(files)
         for file in files:
             _check_whole(self.tables, file)
         check_coverage(batch, files, self.columns)
-        self._check_withheld(files)
         replacement = replacing.Replacement(at=batch.ingested_at, files=tuple(files))
         replacing.hand_on(self.tables, replacement)
 
         def stage(table: Table, transaction: Transaction) -> bool:
             if PENDING in table.properties:
                 raise LakeError("a batch is pending: let `newsmill run --once` finish it first")
+            self._check_withheld(files)
             return replacing.note(replacement, table, transaction)
 
         self._change_ledger(stage)
@@ -325,24 +328,31 @@ class Lake:
         return self.tables.patiently(lambda: tombstones(table))
 
     def _check_withheld(self, files: Sequence[DataFile]) -> None:
+        """Refuse a batch that holds, or relies on, what was taken down since `withheld` was asked.
+
+        Files with such content are replaced (see `erasure`): they are not decided, so no reader sees them.
+        """
         table = self.tables.load("takedowns")
         if table.metadata.current_snapshot_id == self._takedowns_seen:
             return
-        keys, domains = self.tables.patiently(lambda: tombstones(table))
-        relied, held = set[str](), set[str]()
+        taken_down = erasure.tombstones(self.tables)
+        doomed, relied, held = [], set[str](), set[str]()
         for file in files:
-            if file.table == "articles":
-                rows = self.columns(file, ["url_key", "domain", "body_hash", "body"])
-                if keys & set(rows["url_key"].to_pylist()) or domains & set(rows["domain"].to_pylist()):
-                    raise TakenDownMeanwhile(
-                        "a page of the batch was taken down meanwhile: do the batch again"
-                    )
+            if self.tables.store.size(self.tables.store.path(file.path)) is None:
+                doomed.append(file)
+            elif file.table in CONTENT:
+                rows = self.columns(file, CONTENT[file.table].told_by)
+                if pc.any(content.of_any(file.table, rows, taken_down)).as_py():
+                    doomed.append(file)
+            if file.table == "articles" and file not in doomed:
+                rows = self.columns(file, ["body_hash", "body"])
                 has = pc.is_valid(rows["body"])
                 held |= set(rows.filter(has)["body_hash"].to_pylist())
                 relied |= set(rows.filter(pc.invert(has))["body_hash"].drop_null().to_pylist())
-        if relied - held:
+        erasure.empty(self.tables, doomed, taken_down)
+        if doomed or relied - held:
             raise TakenDownMeanwhile(
-                "a text that the batch relies on may be taken down meanwhile: do it again"
+                "a page of the batch, or a text that it relies on, was taken down meanwhile: do it again"
             )
 
     def _gap_files(self, batch: Batch) -> list[DataFile]:

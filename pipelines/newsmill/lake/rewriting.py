@@ -86,7 +86,8 @@ def swap(tables: Tables, name: str, old: Sequence[LiveFile], new: Sequence[DataF
     """Put new files in the place of visible ones, if all of these are still visible.
 
     Returns:
-        False when somebody else replaced one of them meanwhile: nothing was changed.
+        False when somebody else replaced one of them meanwhile: nothing was changed, and the new files are
+        gone, since they may hold what was taken down meanwhile.
     """
     wanted = {file.uri for file in old}
 
@@ -98,7 +99,10 @@ def swap(tables: Tables, name: str, old: Sequence[LiveFile], new: Sequence[DataF
         return swapped[-1]
 
     swapped: list[bool] = []
-    tables.change(name, stage)
+    seen = {file.uri for file in tables.files(tables.change(name, stage))} if new else set()
+    for file in new:
+        if not swapped[-1] and file.path not in seen:
+            tables.store.delete(tables.store.path(file.path))
     return swapped[-1]
 
 

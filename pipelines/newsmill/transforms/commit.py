@@ -13,6 +13,7 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 
 from newsmill.config import Config
 from newsmill.errors import LakeError, TakenDownMeanwhile, Transient
+from newsmill.lake import erasure
 from newsmill.lake.lake import Batch, Lake
 from newsmill.lake.takedown import without_taken_down
 from newsmill.sources import kafka
@@ -108,7 +109,9 @@ class _CommitFn(beam.DoFn):
 
     def _committed(self, lake: Lake, begun: Batch, batch: WrittenBatch) -> bool:
         try:
-            lake.commit(begun, without_taken_down(lake, batch.files))
+            files = without_taken_down(lake, batch.files)
+            lake.commit(begun, files)
         except TakenDownMeanwhile:
             return False
+        erasure.forget(lake.tables, batch.files, files)
         return True

@@ -10,8 +10,9 @@ from apache_beam.pvalue import TaggedOutput
 
 from newsmill.config import InputConfig
 from newsmill.errors import Rejected, Stage
+from newsmill.page.claims import claimed_urls
 from newsmill.page.urls import registrable_domain, url_key
-from newsmill.records import Fate, NotArticle, Record
+from newsmill.records import Fate, NotArticle, Record, SourceRecord
 from newsmill.sources.envelopes import decode
 from newsmill.transforms.chunks import Decoded, DecodedChunk, Ends, RecordChunk
 from newsmill.transforms.outcome import EndsOfChunk, Outcome, busy
@@ -66,7 +67,10 @@ class _DecodeFn(beam.DoFn):
                         continue
                     key = url_key(raw.url)
                 except Rejected as error:
-                    ends.reject(record, Stage.DECODE, error)
+                    if (url := self._taken_down(record)) is not None:
+                        ends.end(record, Fate.WITHHELD, reason="taken_down", url=url)
+                    else:
+                        ends.reject(record, Stage.DECODE, error)
                     continue
                 domain = registrable_domain(key)
                 if key in self._withheld.url_keys or domain in self._withheld.domains:
@@ -77,3 +81,16 @@ class _DecodeFn(beam.DoFn):
             yield DecodedChunk(ingested_at=chunk.ingested_at, pages=tuple(pages))
         if ends:
             yield TaggedOutput("ends", ends.chunk())
+
+    def _taken_down(self, record: SourceRecord) -> str | None:
+        """The URL by which a broken record names a page that was taken down: its content must not stay."""
+        withheld = self._withheld
+        if not (withheld.url_keys or withheld.domains):
+            return None
+        for url in claimed_urls(record.value, record.key, record.headers):
+            try:
+                if url_key(url) in withheld.url_keys or registrable_domain(url) in withheld.domains:
+                    return url
+            except Rejected:
+                continue
+        return None

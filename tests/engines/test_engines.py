@@ -1,0 +1,202 @@
+"""DuckDB, Polars, pyiceberg and Spark see the same rows, whatever was done to a lake before.
+
+None of them is told of the catalog: they find the tables by their folders. Spark comes from `make engines`;
+without it the others are held against the writer all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pytest
+from duckdb_extensions import import_extension
+from pyiceberg.table import StaticTable
+
+import spark_engine as engine
+from newsmill.config import LakeConfig
+from newsmill.lake import collection, compaction, schemas
+from newsmill.lake.audit import audit
+from newsmill.lake.takedown import take_down
+from newsroom import story
+from wirelake import AT, Press, Sent, press_day, retitled
+
+LATER = AT + 10 * 3_600_000_000
+Rows = list[dict[str, Any]]
+
+ASKED = {
+    "articles": {
+        "offset": "offset",
+        "article_id": "article_id",
+        "revision": "revision",
+        "url": "url",
+        "title": "title",
+        "body": "body",
+        "body_hash": "body_hash",
+        "withheld": "withheld",
+        "ingested": "unix_micros(ingested_at)",
+        "published": "unix_micros(published_at)",
+        "confidence": "lang_confidence",
+        "cluster": "duplicate.cluster_id",
+        "links": "duplicate.links",
+        "starts": "transform(entities, e -> e.mentions[0].start)",
+        "schema": "versions['schema']",
+        "sketch": "lower(hex(copy_sketch))",
+    },
+    "fate": {"offset": "offset", "fate": "fate", "reason": "reason", "url": "url", "partition": "partition"},
+    "cluster_events": {"offset": "offset", "seq": "seq", "event": "event", "size": "size"},
+    "quarantine": {"offset": "offset"},
+    "takedowns": {"kind": "kind", "value": "value", "reason": "reason"},
+}
+"""What is compared of each table, as Spark says it."""
+
+
+def told(table: str, rows: pa.Table) -> Rows:
+    """The same of rows in Arrow."""
+    found = []
+    for row in rows.to_pylist():
+        if table == "articles":
+            row |= {
+                "ingested": _micros(row["ingested_at"]),
+                "published": _micros(row["published_at"]),
+                "confidence": row["lang_confidence"],
+                "cluster": row["duplicate"]["cluster_id"],
+                "links": row["duplicate"]["links"],
+                "starts": None
+                if row["entities"] is None
+                else [entity["mentions"][0]["start"] for entity in row["entities"]],
+                "schema": None if row["versions"] is None else dict(row["versions"]).get("schema"),
+                "sketch": None if row["copy_sketch"] is None else row["copy_sketch"].hex(),
+            }
+        found.append({name: row[name] for name in ASKED[table]})
+    return in_order(found)
+
+
+def in_order(rows: Rows) -> Rows:
+    """Ordered; an empty list is as good as none, which pyiceberg does not tell from it."""
+    rows = [{name: None if value == [] else value for name, value in row.items()} for row in rows]
+    return sorted(rows, key=lambda row: [str(value) for value in row.values()])
+
+
+def _micros(time: Any) -> int | None:
+    return None if time is None else pa.scalar(time, pa.timestamp("us", "UTC")).value
+
+
+def by_duckdb(folder: str, table: str) -> Rows:
+    for extension in ("avro", "iceberg"):
+        import_extension(extension)
+    with duckdb.connect() as connection:
+        connection.load_extension("avro")
+        connection.load_extension("iceberg")
+        connection.sql("SET TimeZone = 'UTC'")
+        return told(table, connection.sql(f"FROM iceberg_scan('{folder}/{table}')").to_arrow_table())
+
+
+def by_polars(folder: str, table: str) -> Rows:
+    metadata = StaticTable.from_metadata(f"{folder}/{table}").metadata_location
+    return told(table, pl.scan_iceberg(metadata).collect().to_arrow())
+
+
+def by_pyiceberg(folder: str, table: str) -> Rows:
+    return told(table, StaticTable.from_metadata(f"{folder}/{table}").scan().to_arrow())
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engine.Spark]:
+    if reason := engine.missing():
+        pytest.skip(reason)
+    made = engine.Spark(tmp_path_factory.mktemp("spark"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def press(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Press]:
+    """A lake whose first batch was written before `body_hash` was a column, and ten hours later one more."""
+    now = schemas.TABLES["articles"]
+    older = pa.schema([field for field in now.arrow if field.name != "body_hash"])
+    with monkeypatch.context() as before:
+        before.setitem(
+            schemas.TABLES,
+            "articles",
+            schemas.TableSchema(now.name, now.doc, older, now.sort, now.row_group_rows),
+        )
+        first = Press(LakeConfig(path=str(tmp_path / "lake")))
+        first.send(Sent("https://old.example/1", story(50), "Old"), Sent("https://old.example/2", story(51)))
+        first.close()
+    made = Press(LakeConfig(path=str(tmp_path / "lake")))
+    made.bodies |= first.bodies
+    press_day(made)
+    made.send(Sent("https://late.example/1", story(52), "Late"), at=LATER)
+    yield made
+    made.close()
+
+
+def as_it_was(press: Press) -> None:
+    """Nothing is done."""
+
+
+def compacted(press: Press) -> None:
+    assert [merged.table for merged in compaction.compact(press.lake.tables)]
+
+
+def taken_down(press: Press) -> None:
+    compacted(press)
+    take_down(press.config, "wire.example", reason="case", now=LATER)
+
+
+def replayed(press: Press) -> None:
+    retitled(press, 0, "Another title", LATER + 1)
+
+
+def collected(press: Press) -> None:
+    taken_down(press)
+    list(collection.collect(press.lake.tables, grace_s=3600, keep_snapshots=1))
+
+
+CHANGES = [as_it_was, compacted, taken_down, replayed, collected]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+@pytest.mark.parametrize("reader", [by_duckdb, by_polars, by_pyiceberg], ids=lambda reader: reader.__name__)
+def test_readers_without_the_catalog_see_what_the_writer_sees(
+    press: Press, change: Callable[[Press], None], reader: Callable[[str, str], Rows]
+) -> None:
+    change(press)
+    for table in ASKED:
+        expected = told(table, press.lake.tables.load(table).scan().to_arrow())
+        assert expected or table in ("quarantine", "takedowns")
+        assert reader(press.config.path, table) == expected
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_spark_sees_what_the_writer_sees(
+    press: Press, spark: engine.Spark, change: Callable[[Press], None]
+) -> None:
+    change(press)
+    for table, columns in ASKED.items():
+        expected = told(table, press.lake.tables.load(table).scan().to_arrow())
+        assert in_order(spark.read(f"{press.config.path}/{table}", **columns)) == expected
+
+
+def test_all_see_the_same_after_spark_has_merged_files_and_the_mill_went_on(
+    press: Press, spark: engine.Spark
+) -> None:
+    """Java writes addresses with one slash, and metadata of its own."""
+    before = told("articles", press.lake.tables.load("articles").scan().to_arrow())
+    assert spark.rewrite(f"{press.config.path}/catalog.db", "newsmill", "articles") > 1
+    for step in (as_it_was, lambda p: p.send(Sent("https://next.example/1", story(53), "Next")), taken_down):
+        step(press)
+        expected = told("articles", press.lake.tables.load("articles").scan().to_arrow())
+        assert step is not as_it_was or expected == before
+        for reader in (by_duckdb, by_polars, by_pyiceberg):
+            assert reader(press.config.path, "articles") == expected
+        found = spark.read(f"{press.config.path}/articles", **ASKED["articles"])
+        assert in_order(found) == expected
+    list(collection.collect(press.lake.tables, grace_s=3600, keep_snapshots=1))
+    assert by_duckdb(press.config.path, "articles") == expected
+    assert [f for f in audit(press.config.path).findings if f.rule != "C4"] == []

@@ -6,6 +6,7 @@ without it the others are held against the writer all the same.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from pyiceberg.table import StaticTable
 
 import spark_engine as engine
 from newsmill.config import LakeConfig
-from newsmill.lake import collection, compaction, schemas
+from newsmill.lake import collection, compaction, mending, schemas
 from newsmill.lake.audit import audit
+from newsmill.lake.lake import Lake
 from newsmill.lake.takedown import take_down
 from newsroom import story
 from wirelake import AT, Press, Sent, press_day, retitled
@@ -158,7 +160,19 @@ def collected(press: Press) -> None:
     list(collection.collect(press.lake.tables, grace_s=3600, keep_snapshots=1))
 
 
-CHANGES = [as_it_was, compacted, taken_down, replayed, collected]
+def adopted(press: Press) -> None:
+    """The lake is a copy now, and the original is gone."""
+    compacted(press)
+    press.close()
+    copy = Path(press.config.path).with_name("copy")
+    shutil.copytree(press.config.path, copy)
+    Path(press.config.path).rename(copy.with_name("gone"))
+    press.config = LakeConfig(path=str(copy))
+    mending.adopt(press.config)
+    press.lake = Lake.open(press.config)
+
+
+CHANGES = [as_it_was, adopted, compacted, taken_down, replayed, collected]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)

@@ -162,7 +162,9 @@ def audit(
         for rule, what, query in _rules():
             report.find(rule, what, connection.execute(query).fetchall())
         _check_payloads(tables["quarantine"], report, since_ms)
-        check_erased(evidence, connection.execute("SELECT kind, value FROM takedowns").fetchall(), report)
+        fallen = "new_takedowns" if since_ms else "takedowns"
+        taken_down = connection.execute(f"SELECT kind, value FROM {fallen}").fetchall()
+        check_erased(evidence, taken_down, report)
         if broker is not None:
             _check_against_broker(connection, evidence, report, broker, max_waiting_s)
         if same_as is not None:

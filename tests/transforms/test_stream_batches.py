@@ -509,6 +509,7 @@ def test_committer_waits_while_the_catalog_is_locked(
     config: Config, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(commit.kafka, "commit_offsets", lambda *_: None)
+    Lake.open(config.lake).release()
     batches = written(config)
     caplog.set_level("INFO")
     held = threading.Event()

@@ -24,6 +24,10 @@ public class Lake {
             .config("spark.driver.bindAddress", "127.0.0.1")
             .config("spark.driver.host", "127.0.0.1")
             .config("spark.sql.warehouse.dir", System.getProperty("java.io.tmpdir"))
+            // Paths are read through the default catalog, which would be Hive's; its classes come with a whole Spark only.
+            .config("spark.sql.catalog.default_iceberg", "org.apache.iceberg.spark.SparkCatalog")
+            .config("spark.sql.catalog.default_iceberg.type", "hadoop")
+            .config("spark.sql.catalog.default_iceberg.warehouse", System.getProperty("java.io.tmpdir"))
             .getOrCreate();
     answers.println("ready");
     BufferedReader commands = new BufferedReader(new InputStreamReader(System.in));

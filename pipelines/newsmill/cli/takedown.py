@@ -48,7 +48,5 @@ def takedown(
         )
     if not done.matched:
         withheld = "would be" if dry_run else "is"
-        typer.echo(
-            f"the lake has nothing of {done.value}; what comes of it later {withheld} withheld", err=True
-        )
+        say(f"the lake has nothing of {done.value}; what comes of it later {withheld} withheld", err=True)
         raise typer.Exit(1)

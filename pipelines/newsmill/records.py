@@ -44,7 +44,7 @@ class SourceRecord(Record, frozen=True, kw_only=True):
     position: Position
     value: bytes | None
     key: bytes | None = None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[tuple[str, bytes | None], ...] = ()
     timestamp: Micros | None = None  # the broker's; None where it gave none
 
 

@@ -1,8 +1,9 @@
 """Identity of pages: pure string rules, nothing is ever fetched.
 
 Two URLs that name the same page have the same key. The rules (version in `RULES`) fold what no
-publisher uses to tell two articles apart: scheme, `www.`, default port, fragment, order of the
-query's parameters, campaign and click trackers, a trailing slash.
+publisher uses to tell two articles apart: scheme, `www.`, default port, a fragment that is no route of
+an application (`#/…`, `#!…`), order of the query's parameters, campaign and click trackers, a trailing
+slash. The key of a key is itself.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from w3lib.url import canonicalize_url, url_query_cleaner
 
 from newsmill.errors import Code, Rejected
 
-RULES: Final = 1
+RULES: Final = 2
 """Version of the key's rules: a change of any rule raises it, since old and new keys don't meet."""
 
 MAX_LENGTH: Final = 4096
@@ -39,6 +40,7 @@ TRACKERS: Final = frozenset(
 
 _SUFFIXES = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=(), include_psl_private_domains=True)
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\\]")
+_ROUTE = re.compile(r"(?:/|!)[/!]*[^/!]")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
@@ -52,14 +54,38 @@ def url_key(url: str) -> str:
         Rejected: `E_URL` when it is no http(s) URL with a usable host, is longer than `MAX_LENGTH`
             characters, or holds control, bidirectional or surrogate characters.
     """
-    url = url.strip()
+    key = _folded(url.strip())
+    for _ in range(_MOST_FOLDS):
+        again = _folded(key)
+        if again == key:
+            break
+        key = again
+    return key
+
+
+_MOST_FOLDS: Final = 8
+"""What one pass uncovers (an escaped name of a tracker, a slash behind a slash) the next one folds."""
+
+
+def _folded(url: str) -> str:
     parts, host, port = _checked(url)
-    kept = url_query_cleaner(f"https://{host}{port}{parts.path or '/'}?{parts.query}", TRACKERS, remove=True)
+    kept = url_query_cleaner(
+        f"https://{host}{port}{parts.path or '/'}?{parts.query}", TRACKERS, remove=True, unique=False
+    )
     key: str = canonicalize_url(kept, keep_blank_values=True, keep_fragments=False)
     path, question, query = key.partition("?")
     if path.count("/") > 3:
         path = path.rstrip("/")
-    return path + question + query if query else path
+    query = "&".join(dict.fromkeys(query.split("&")))  # the same parameter with the same value counts once
+    return path + (question + query if query else "") + _route(parts.fragment)
+
+
+def _route(fragment: str) -> str:
+    """The fragment where it is a route: applications show another page for each, at one address."""
+    if not _ROUTE.match(fragment):
+        return ""
+    normal = canonicalize_url(f"https://route/#{fragment}", keep_fragments=True).partition("#")[2]
+    return f"#{normal.rstrip('/')}"
 
 
 def registrable_domain(url: str) -> str:
@@ -111,7 +137,7 @@ def _checked(url: str) -> tuple[SplitResult, str, str]:
         raise Rejected(Code.URL, f"no URL ({error}): {url[:200]!r}") from None
     if parts.scheme not in ("http", "https"):
         raise Rejected(Code.URL, f"no http(s) URL: {url[:200]!r}")
-    default = port is None or port == (80 if parts.scheme == "http" else 443)
+    default = port in (None, 443) or (port == 80 and parts.scheme == "http")
     return parts, _ascii_host(host, url), "" if default else f":{port}"
 
 
@@ -136,7 +162,9 @@ def _ascii_host(host: str, url: str) -> str:
             return str(ipaddress.IPv4Address(host))
         except ValueError:
             raise Rejected(Code.URL, f"no usable host: {url[:200]!r}") from None
-    return host.removeprefix("www.") if len(labels) > 2 else host
+    while len(labels) > 2 and labels[0] == "www":
+        labels = labels[1:]
+    return ".".join(labels)
 
 
 @lru_cache(maxsize=4096)

@@ -45,6 +45,9 @@ GZIP_FLOOR: Final = 1_000_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(fields.TIME)
+_NUMBER = re.compile(fields.NUMBER)
+_STATUS = re.compile(fields.STATUS)
+_BLANK = re.compile(fields.BLANK)
 _HEADER_NAME = re.compile(fields.HEADER_NAME)
 _CHARSET = re.compile(r"""charset\s*+=\s*+["']?+\s*+([A-Za-z0-9_.:-]{1,40})""", re.IGNORECASE)
 _HTTP_URL = re.compile(r"https?://", re.IGNORECASE)
@@ -120,6 +123,8 @@ def micros(value: object) -> Micros:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < fields.MAX_TIME:
         scale = 1_000_000 if value < 10**11 else 1_000 if value < 10**14 else 1
         return round(value * scale)
+    if isinstance(value, str) and _NUMBER.match(value):
+        return micros(float(value) if "." in value else int(value))
     if isinstance(value, str) and _TIME.fullmatch(value):
         try:
             return _since_epoch(datetime.fromisoformat(value.upper()))
@@ -142,11 +147,11 @@ def _rfc3339(at: Micros) -> str:
 class _RecordHeaders:
     """Kafka headers by field; `nm-` names win over plain ones, those over CloudEvents'."""
 
-    def __init__(self, headers: Iterable[tuple[str, bytes]]) -> None:
+    def __init__(self, headers: Iterable[tuple[str, bytes | None]]) -> None:
         self._ranked: dict[str, dict[int, set[bytes]]] = {}
         count = size = 0
         for name, value in headers:
-            count, size = count + 1, size + len(name) + len(value)
+            count, size = count + 1, size + len(name) + len(value or b"")
             if count > fields.MAX_HEADERS:
                 _broken(f"more than {fields.MAX_HEADERS} record headers")
             if len(name) > fields.MAX_HEADER_NAME or size > fields.MAX_HEADER_BLOCK:
@@ -156,6 +161,8 @@ class _RecordHeaders:
                 )
             if SUBSTITUTE in name:
                 _broken("a record header's name is no UTF-8")
+            if value is None:  # says nothing, as one that is not there
+                continue
             key, rank = _header_field(name)
             self._ranked.setdefault(key, {}).setdefault(rank, set()).add(value)
 
@@ -239,11 +246,7 @@ def _raw(value: bytes, headers: _RecordHeaders, position: Position, config: Inpu
         "content_encoding": headers.get("content-encoding"),
         "headers": headers.others(),
     }
-    for name, read in (("fetched_at", float), ("status", int)):
-        text = found[name]
-        if text is not None and re.fullmatch(r"[0-9]{1,17}(\.[0-9]{1,9})?", text):
-            found[name] = read(text) if name == "fetched_at" or "." not in text else text
-    return _page(found, value, position, "raw")
+    return _page(_found(found), value, position, "raw")
 
 
 def _json(value: bytes, headers: _RecordHeaders, position: Position, config: InputConfig) -> RawPage:
@@ -268,11 +271,11 @@ def _json(value: bytes, headers: _RecordHeaders, position: Position, config: Inp
 def _document(document: Mapping[str, Any], position: Position, envelope: str) -> RawPage:
     """A page of the fields of a JSON object or an Avro record."""
     version = document.get("schema_version")
-    if version is not None and (version != fields.VERSION or isinstance(version, bool)):
+    if isinstance(version, bool) or version not in (None, fields.VERSION, str(fields.VERSION)):
         _broken(f"schema_version {str(version)[:100]} is not {fields.VERSION}")
     if document.get("body_encoding") not in (None, "text", "base64"):
         _broken(f"body_encoding {str(document['body_encoding'])[:100]!r} is none of text, base64")
-    bodies = [name for name in (*TEXT_BODIES, *BASE64_BODIES, EITHER_BODY) if name in document]
+    bodies = [n for n in (*TEXT_BODIES, *BASE64_BODIES, EITHER_BODY) if document.get(n) is not None]
     if len(bodies) != 1:
         _broken(
             f"one body is needed ({', '.join((*TEXT_BODIES, *BASE64_BODIES, EITHER_BODY))}), found {bodies}"
@@ -296,11 +299,15 @@ def _found(document: Mapping[str, Any]) -> dict[str, Any]:
     for field, names in NAMES.items():
         for name in names:
             value = document.get(name)
-            if value is not None:
+            if value is not None and not (field in _CHECKS and _is_blank(value)):
                 _CHECKS.get(field, partial(_text, field))(value)
                 if found.get(field) in (None, ""):
                     found[field] = value
     return found
+
+
+def _is_blank(value: object) -> bool:
+    return isinstance(value, str) and _BLANK.match(value) is not None
 
 
 def _base64(name: str, text: str) -> bytes:
@@ -497,6 +504,8 @@ def _field(text: str | None) -> str | None:
 
 
 def _status(value: object) -> int:
+    if isinstance(value, str) and _STATUS.match(value):
+        value = int(value.split()[value.startswith("HTTP/")])
     if not isinstance(value, int | float) or isinstance(value, bool) or value != int(value):
         _broken(f"status: no HTTP status: {str(value)[:100]!r}")
     if not 100 <= value <= 999:
@@ -509,20 +518,26 @@ def _headers(value: object) -> Iterator[tuple[str, str]]:
     values: dict[str, list[str]] = {}
     count = size = 0
     for name, text in _header_pairs(value):
-        count, size = count + 1, size + len(text)
+        count, size = count + 1, size + len(text or "")
         if count > fields.MAX_HEADER_VALUES or size > fields.MAX_HEADER_BLOCK:
             _broken(
                 f"headers: more than {fields.MAX_HEADER_VALUES} values, or {fields.MAX_HEADER_BLOCK} letters"
             )
         if len(name) > fields.MAX_HEADER_NAME or not _HEADER_NAME.match(name):
             _broken(f"headers: no header name: {name[:100]!r}")
+        if text is None:
+            continue
         if len(text) > fields.MAX_HEADER_VALUE:
             _broken(f"headers: {name}: longer than {fields.MAX_HEADER_VALUE} characters")
         values.setdefault(name.lower(), []).append(strings.line(strings.whole(text)))
     return ((name, ", ".join(found)) for name, found in values.items())
 
 
-def _header_pairs(value: object) -> Iterator[tuple[str, str]]:
+def _header_pairs(value: object) -> Iterator[tuple[str, str | None]]:
+    """Names and values; a value that is null says nothing, as a header that is not there.
+
+    Numbers are taken as they are written.
+    """
     if value is None:
         return
     if isinstance(value, str):
@@ -539,7 +554,9 @@ def _header_pairs(value: object) -> Iterator[tuple[str, str]]:
             _broken("headers: a list must hold [name, value] pairs")
         name, text = pair
         for one in text if isinstance(value, dict) and isinstance(text, list) else (text,):
-            if not isinstance(name, str) or not isinstance(one, str):
+            if isinstance(one, int | float) and not isinstance(one, bool):
+                one = str(one)
+            if not isinstance(name, str) or not isinstance(one, str | None):
                 _broken("headers: names and values must be text")
             yield name, one
 

@@ -46,6 +46,12 @@ TIME: Final = (
     r"([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?)?$"
 )
 """RFC 3339, also without seconds, time or zone (then UTC)."""
+NUMBER: Final = r"^[0-9]{1,17}([.][0-9]{1,9})?$"
+"""A time as a number that was written as text."""
+STATUS: Final = r"^(HTTP/[0-9.]{1,4} )?[1-9][0-9]{2}( [ -~]{0,100})?$"
+"""An HTTP status as text: `200`, `200 OK`, or a status line."""
+BLANK: Final = r"^ *$"
+"""Says nothing, as null does."""
 BASE64: Final = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 
 AVRO_PAGE: Final[dict[str, Any]] = {
@@ -95,13 +101,17 @@ def json_schema() -> dict[str, Any]:
             "description": "RFC 3339, or a number since 1970: s below 1e11, ms below 1e14, else µs.",
             "anyOf": [
                 {"type": "null"},
-                {"type": "string", "pattern": TIME},
+                {"type": "string", "pattern": f"{TIME}|{NUMBER}|{BLANK}"},
                 {"type": "number", "minimum": 0, "exclusiveMaximum": MAX_TIME},
             ],
         },
         "status": {
             "description": "HTTP status.",
-            "anyOf": [{"type": "null"}, {"type": "integer", "minimum": 100, "maximum": 999}],
+            "anyOf": [
+                {"type": "null"},
+                {"type": "integer", "minimum": 100, "maximum": 999},
+                {"type": "string", "pattern": f"{STATUS}|{BLANK}"},
+            ],
         },
         "content_type": text,
         "charset": text,
@@ -112,14 +122,14 @@ def json_schema() -> dict[str, Any]:
         "headers": {"description": "HTTP response headers.", "$ref": "#/$defs/headers"},
     }
     name = {"type": "string", "pattern": HEADER_NAME, "maxLength": MAX_HEADER_NAME}
-    value = {"type": "string", "maxLength": MAX_HEADER_VALUE}
+    value = {"type": ["string", "number", "null"], "maxLength": MAX_HEADER_VALUE}
     properties: dict[str, Any] = {alias: shapes[field] for field, names in NAMES.items() for alias in names}
-    properties |= {alias: {"type": "string"} for alias in TEXT_BODIES}
-    properties |= {alias: {"type": "string", "pattern": BASE64} for alias in BASE64_BODIES}
+    properties |= dict.fromkeys(TEXT_BODIES, text)
+    properties |= {alias: {**text, "pattern": BASE64} for alias in BASE64_BODIES}
     properties |= {
-        EITHER_BODY: {"type": "string"},
+        EITHER_BODY: text,
         "body_encoding": {"enum": ["base64", "text", None]},
-        "schema_version": {"enum": [VERSION, None]},
+        "schema_version": {"enum": [VERSION, str(VERSION), None]},
     }
     bodies = (*TEXT_BODIES, *BASE64_BODIES, EITHER_BODY)
     return {
@@ -136,7 +146,12 @@ def json_schema() -> dict[str, Any]:
                     for alias in NAMES["url"]
                 ],
             },
-            {"description": "The body, once.", "oneOf": [{"required": [alias]} for alias in bodies]},
+            {
+                "description": "The body, once; null says that there is none.",
+                "oneOf": [
+                    {"required": [alias], "properties": {alias: {"type": "string"}}} for alias in bodies
+                ],
+            },
             {
                 "if": {"required": ["body_encoding"], "properties": {"body_encoding": {"const": "base64"}}},
                 "then": {"properties": {EITHER_BODY: {"pattern": BASE64}}},

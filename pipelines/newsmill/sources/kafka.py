@@ -495,6 +495,6 @@ def _source_record(found: Any) -> SourceRecord:
         position=Position(topic=found.topic, partition=found.partition, offset=found.offset),
         value=found.value,
         key=found.key,
-        headers=tuple((name, value or b"") for name, value in found.headers),
+        headers=tuple(found.headers),
         timestamp=found.timestamp * 1000 if 0 <= found.timestamp < YEAR_10000_MS else None,
     )

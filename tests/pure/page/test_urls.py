@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsmill.errors import Code, Rejected
@@ -113,3 +113,68 @@ def test_any_text_gives_a_key_or_a_code(text: str) -> None:
         else:
             assert key.isascii() and key.startswith("https://")
             assert registrable_domain(key) == registrable_domain(url)
+
+
+PARTS = st.just(" ") | st.sampled_from(
+    "a A // / /a/ . .. %2F %41 %7E %C3%A4 ä + ;x=1 : @ ' ? & = a=1 b=2 a=2 && utm_source=x "
+    "%75tm_source=x fbclid ?a %26 %3D # #/ #/a #! #!/b/ #top #:~:text=x #/?q=1 #// #!! %23 % %zz [ |".split()
+)
+HOSTS = st.sampled_from(
+    "example.org www.example.org WWW.www.example.co.uk www.org münchen.de h h. 127.0.0.1 [::1] "
+    "u:p@example.org www.www.www.x.example".split()
+)
+SCHEMES = st.sampled_from(["http://", "https://", "HTTP://"])
+PORTS = st.sampled_from(["", ":80", ":443", ":8080", ":", ":0443"])
+
+
+@settings(max_examples=1500)
+@given(
+    st.sampled_from(["http://", "https://", "HTTP://"]),
+    HOSTS,
+    PORTS,
+    st.lists(PARTS, max_size=6).map("".join),
+)
+def test_key_of_a_key_is_itself(scheme: str, host: str, port: str, rest: str) -> None:
+    try:
+        key = url_key(f"{scheme}{host}{port}/{rest}")
+    except Rejected:
+        return
+    assert url_key(key) == key
+    assert registrable_domain(key) == registrable_domain(f"{scheme}{host}{port}/{rest}")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("https://a.example/app#/news/1", "https://a.example/app#/news/2"),
+        ("https://a.example/#!/story/1", "https://a.example/#!/story/2"),
+        ("https://a.example/#!story-1", "https://a.example/#!story-2"),
+        ("https://a.example/app#/news?id=1", "https://a.example/app#/news?id=2"),
+        ("https://a.example/app", "https://a.example/app#/news/1"),
+        ("https://a.example/?p=1&p=2", "https://a.example/?p=1&p=3"),
+        ("https://a.example/?p=1", "https://a.example/?p=1&p=2"),
+        ("https://a.example/?id[]=1&id[]=2", "https://a.example/?id[]=1&id[]=3"),
+    ],
+)
+def test_pages_of_an_application_and_repeated_parameters_have_keys_of_their_own(one: str, other: str) -> None:
+    assert url_key(one) != url_key(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("https://a.example/x", "https://a.example/x#comments"),
+        ("https://a.example/x", "https://a.example/x#"),
+        ("https://a.example/x", "https://a.example/x#/"),
+        ("https://a.example/x", "https://a.example/x#!"),
+        ("https://a.example/x", "https://a.example/x#!/"),
+        ("https://a.example/x", "https://a.example/x#:~:text=some%20words"),
+        ("https://a.example/app#/news/1", "http://www.a.example/app#/news/1/"),
+        ("https://a.example/?p=1", "https://a.example/?p=1&p=1"),
+        ("https://a.example/?p=1&p=2", "https://a.example/?p=2&p=1"),
+        ("http://h.example/", "http://h.example:443/"),
+        ("http://www.www.h.example/", "http://h.example/"),
+    ],
+)
+def test_what_names_the_same_page_has_the_same_key(one: str, other: str) -> None:
+    assert url_key(one) == url_key(other)

@@ -449,3 +449,65 @@ def test_damaged_record_has_a_fate(seed: bytes, changes: list[tuple[int, int]], 
         return
     assert isinstance(found, RawPage | NotArticle)
     msgspec.msgpack.encode(found)
+
+
+@pytest.mark.parametrize(
+    "name", ["status", "fetched_at", "content-type", "charset", "content-encoding", "final_url", "etag"]
+)
+@pytest.mark.parametrize("value", [None, b""])
+def test_record_header_without_a_value_is_as_one_that_is_not_there(name: str, value: bytes | None) -> None:
+    plain = SourceRecord(position=POSITION, value=b"<p>x", headers=(("url", b"http://a.org/"),))
+    with_header = msgspec.structs.replace(plain, headers=(*plain.headers, (name, value)))
+    found = decode(with_header, InputConfig())
+    assert isinstance(found, RawPage)
+    headers = {"etag": ""} if name == "etag" and value is not None else {}
+    assert found == msgspec.structs.replace(decode(plain, InputConfig()), headers=headers)
+
+
+def test_null_url_header_does_not_make_a_raw_envelope() -> None:
+    found = decode(
+        SourceRecord(
+            position=POSITION, value=as_json(html=HTML), headers=(("url", None), ("envelope", None))
+        ),
+        InputConfig(),
+    )
+    assert isinstance(found, RawPage) and found.envelope == "json"
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ({"status": "200"}, {"status": 200}),
+        ({"status": "404 Not Found"}, {"status": 404}),
+        ({"status": "HTTP/1.1 203 OK"}, {"status": 203}),
+        ({"status": ""}, {}),
+        ({"status": 200.0}, {"status": 200}),
+        ({"fetched_at": "1636365600"}, {"fetched_at": 1636365600}),
+        ({"fetched_at": "1636365600000"}, {"fetched_at": 1636365600000}),
+        ({"fetched_at": "1636365600.5"}, {"fetched_at": 1636365600.5}),
+        ({"fetched_at": " "}, {}),
+        ({"headers": {"content-length": 123}}, {"headers": {"content-length": "123"}}),
+        ({"headers": {"age": 1.5}}, {"headers": {"age": "1.5"}}),
+        ({"headers": {"etag": None, "a": "b"}}, {"headers": {"a": "b"}}),
+        ({"headers": {"a": ["b", None, 3]}}, {"headers": {"a": "b, 3"}}),
+        ({"headers": [["a", None], ["b", 2]]}, {"headers": {"b": "2"}}),
+        ({"headers": ""}, {}),
+        ({"body": None}, {}),
+        ({"html_b64": None, "body_b64": None}, {}),
+        ({"schema_version": "1"}, {"schema_version": 1}),
+        ({name: None for names in fields.NAMES.values() for name in names if name != "url"}, {}),
+    ],
+    ids=str,
+)
+def test_values_that_are_null_or_can_be_read_in_one_way_only_are_read(
+    said: dict[str, Any], meant: dict[str, Any]
+) -> None:
+    assert page(as_json(html=HTML, **said)) == page(as_json(html=HTML, **meant))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"status": "2000"}, {"status": "0x7f"}, {"status": "20"}, {"status": True}, {"headers": {"a": True}}],
+)
+def test_values_that_can_be_read_in_no_way_are_rejected(said: dict[str, Any]) -> None:
+    assert code(as_json(html=HTML, **said)) is Code.SCHEMA

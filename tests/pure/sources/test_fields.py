@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from datetime import datetime
 from pathlib import Path
@@ -68,6 +69,11 @@ scalars = st.one_of(
             "2021-1-8",
             "base64",
             "text",
+            " ",
+            "200",
+            "404 Not Found",
+            "HTTP/1.1 200 OK",
+            "1636365600.5",
         ]
     ),
     st.binary(max_size=9).map(lambda raw: b64encode(raw).decode()),
@@ -103,7 +109,7 @@ def real_times(document: dict[str, Any]) -> bool:
     """The one thing of these documents that a pattern can't say: that a day exists."""
     for alias in fields.NAMES["fetched_at"]:
         value = document.get(alias)
-        if isinstance(value, str):
+        if isinstance(value, str) and re.match(fields.TIME, value):
             try:
                 datetime.fromisoformat(value.upper())
             except ValueError:

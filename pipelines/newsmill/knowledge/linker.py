@@ -32,7 +32,7 @@ _AT_HOME = 0.3  # share of a country's evidence from which "Congress" is its con
 _RENOWNED = 1_000_000.0  # weight from which a name needs no recogniser to vouch for it
 _TITLE_WORDS = frozenset("the of and for in on to de la le du des der die das von van al el bin y e".split())
 _COMPANY_SUFFIX = re.compile(
-    r"[,.]?\s+(?:inc|corp|co|ltd|plc|llc|ag|sa|nv|gmbh|corporation|company|limited|incorporated|holdings?|group)\b\.?$",
+    r"[,.]?\s(?:inc|corp|co|ltd|plc|llc|ag|sa|nv|gmbh|corporation|company|limited|incorporated|holdings?|group)\b\.?$",
     re.I,
 )
 

@@ -51,8 +51,8 @@ _MONTHS: Final = {
 }
 _MAYBE_DATE: Final = re.compile(r"\d{4}|\d[./-]\d")
 _DAY_MONTH: Final = re.compile(
-    r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|er|º|[.,-])?\s*(?:de |of |d’)?\s*([^\W\d_]{3,12})\b\.?,?-?\s*(?:de "
-    r"|del )?\s*(\d{4})",
+    r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|er|º|[.,-])?\s{0,3}(?:de |of |d’)?\s{0,3}([^\W\d_]{3,12})\b"
+    r"\.?,?-?\s{0,3}(?:de |del )?\s{0,3}(\d{4})",
     re.IGNORECASE,
 )
 _MONTH_DAY: Final = re.compile(

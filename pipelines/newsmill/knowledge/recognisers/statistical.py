@@ -21,6 +21,7 @@ from itertools import islice
 from typing import Any, ClassVar
 
 from newsmill.errors import ConfigError
+from newsmill.knowledge.bounds import LONGEST_NAME
 from newsmill.knowledge.recognisers.document import Guess, resolve
 from newsmill.knowledge.recognisers.rules import Rules
 from newsmill.knowledge.spans import COARSE, Span
@@ -161,8 +162,8 @@ class Statistical:
         own: list[Guess] = []
         for raw_start, raw_end, label in entities:
             coarse = model.labels.get(label)
-            start, end = _trimmed(text, raw_start, raw_end)
-            if coarse is None or start >= end:
+            start, end = _trimmed(text, raw_start, min(raw_end, raw_start + LONGEST_NAME))
+            if coarse is None or start >= end or raw_end - raw_start > LONGEST_NAME:
                 continue
             first = last = bisect_right(ends, start)
             while last < len(guesses) and guesses[last].start < end:

@@ -285,6 +285,13 @@ class PortableConfig(Section):
     worker_pool: Endpoint = Field(
         "127.0.0.1:50000", description="host:port of the worker pool, as the runner's workers see it"
     )
+    worker_pool_token: SecretStr | None = Field(
+        None,
+        exclude=True,
+        description="only from NEWSMILL__PORTABLE__WORKER_POOL_TOKEN, never from the file: what the "
+        "pool asks for before it starts a worker, where it has one",
+    )
+    worker_pool_token_file: Path | None = None
     job_name: str = Field("newsmill", pattern=r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$")
     parallelism: Count = Field(1, description="flink: parallel instances of each step")
     workers: Count = Field(1, description="flink: workers of one TaskManager; usually its slots")
@@ -302,6 +309,11 @@ class PortableConfig(Section):
         description="flink: restarts of the job after failures; -1 leaves it to the cluster",
     )
     savepoint: str | None = Field(None, description="flink: savepoint or checkpoint to start from")
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """What a pickle holds: all but the token; no worker needs it."""
+        state = super().__getstate__()
+        return state | {"__dict__": state["__dict__"] | {"worker_pool_token": None}}
 
 
 class Config(Section):

@@ -175,7 +175,14 @@ def _lake(config: Config) -> Iterator[Problem]:
 
 
 def _flink(config: Config) -> Iterator[Problem]:
+    from newsmill.ops.pool_token import pool_token
+
     portable = config.portable
+    try:
+        pool_token(portable.worker_pool_token, portable.worker_pool_token_file)
+    except ConfigError as error:
+        key, _, why = str(error).partition(": ")
+        yield key, why
     if portable.parallelism > portable.max_parallelism:
         yield (
             "portable.parallelism",

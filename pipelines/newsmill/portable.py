@@ -16,12 +16,13 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.portable_runner import PortableRunner
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
-from newsmill.config import Config
+from newsmill.config import Config, PortableConfig
 from newsmill.direct import Watch
 from newsmill.errors import NewsmillError
 from newsmill.following import Follower
 from newsmill.lake.lake import Lake
 from newsmill.lake.tables import Tables
+from newsmill.ops.pool_token import TOKEN, pool_token
 from newsmill.sources import kafka
 from newsmill.streaming import stream
 from newsmill.transforms.decode import Withheld
@@ -58,7 +59,7 @@ def options(config: Config, *, flink: bool, once: bool) -> PipelineOptions:
         f"--job_name={portable.job_name}",
         "--streaming",
         "--environment_type=EXTERNAL",
-        f"--environment_config={portable.worker_pool}",
+        f"--environment_config={_environment(portable)}",
         f"--beam_plugin={PLUGIN}",
         f"--sdk_harness_log_level_overrides={json.dumps(QUIET)}",
     ]
@@ -67,6 +68,14 @@ def options(config: Config, *, flink: bool, once: bool) -> PipelineOptions:
     return PipelineOptions(
         [*flags, *(_flink_flags(config, once=once) if flink else (f"--experiments={NO_SPLITS}",))]
     )
+
+
+def _environment(portable: PortableConfig) -> str:
+    """Where workers come from, and the token that the runner shows there."""
+    token = pool_token(portable.worker_pool_token, portable.worker_pool_token_file)
+    if token is None:
+        return portable.worker_pool
+    return json.dumps({"url": portable.worker_pool, "params": {TOKEN: token}})
 
 
 def _flink_flags(config: Config, *, once: bool) -> list[str]:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
+import pickle
 import select
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import grpc
 import pytest
+from apache_beam.options.pipeline_options import PortableOptions
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc, endpoints_pb2
 
 from newsmill.errors import ConfigError
 from newsmill.ops import prism, worker_pool
+from newsmill.ops.pool_token import VARIABLE
 from newsmill.ops.worker_pool import Address, WorkerPool, address
+from newsmill.portable import options
+from newsmill.settings import load, shown
 
 LISTEN = "0A"
 LOOPBACKS = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
@@ -72,7 +79,7 @@ def pool(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[WorkerPool
         yield running
 
 
-def start(at: Address, worker_id: str, url: str = "127.0.0.1:9") -> str:
+def start(at: Address, worker_id: str, url: str = "127.0.0.1:9", token: str | None = None) -> str:
     """Ask the pool for a worker; the error it answers with, or an empty text."""
     endpoint = endpoints_pb2.ApiServiceDescriptor(url=url)
     with grpc.insecure_channel(str(at)) as channel:
@@ -83,6 +90,7 @@ def start(at: Address, worker_id: str, url: str = "127.0.0.1:9") -> str:
                 control_endpoint=endpoint,
                 logging_endpoint=endpoint,
                 provision_endpoint=endpoint,
+                params={} if token is None else {"newsmill-token": token},
             ),
             timeout=20,
         )
@@ -222,3 +230,61 @@ def test_dev_portable_runs_both_until_it_is_told_to_stop(tmp_path: Path) -> None
             socket.create_connection((at.host, at.port), timeout=5).close()
         running.send_signal(signal.SIGTERM)
         assert running.wait(timeout=30) == 0
+
+
+TOKEN = "quill-17-canary-token"
+
+
+@pytest.mark.parametrize("shown", [None, "", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "\U0001f600" * 9])
+def test_pool_with_a_token_starts_nothing_for_who_does_not_show_it(
+    shown: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(worker_pool, "WORKER", "none_such")
+    with WorkerPool(Address("127.0.0.1", 0), token=TOKEN) as running:
+        said = start(running.bound, "worker-1", **({} if shown is None else {"token": shown}))
+        assert said.startswith("refused: the token is missing or wrong")
+        assert TOKEN not in said + repr(running)
+        assert running.pids() == ()
+
+
+def test_pool_with_a_token_starts_a_worker_for_who_shows_it_and_stops_none_without(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(VARIABLE, TOKEN)
+    script = (
+        f"import os, pathlib, sys; pathlib.Path({str(tmp_path)!r}, 'ran').write_text(str(dict(os.environ)))\n"
+    )
+    (tmp_path / "stand_in.py").write_text(script + "sys.stdin.read()\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(worker_pool, "WORKER", "stand_in")
+    with WorkerPool(Address("127.0.0.1", 0), token=TOKEN) as running:
+        assert start(running.bound, "worker-1", token=TOKEN) == ""
+        with grpc.insecure_channel(str(running.bound)) as channel:
+            stub = beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolStub(channel)
+            answer = stub.StopWorker(beam_fn_api_pb2.StopWorkerRequest(worker_id="worker-1"), timeout=20)
+        assert "token" in answer.error
+        assert len(running.pids()) == 1
+        until = time.monotonic() + 60
+        while not (ran := tmp_path / "ran").exists() or not ran.read_text():
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert TOKEN not in ran.read_text()
+
+
+def test_token_is_shown_by_the_job_and_in_no_pickle_and_no_listing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    loaded = load(environment={VARIABLE: TOKEN})
+    environment = options(loaded.config, flink=True, once=True).view_as(PortableOptions).environment_config
+    assert json.loads(environment) == {"url": "127.0.0.1:50000", "params": {"newsmill-token": TOKEN}}
+    assert (
+        TOKEN
+        not in f"{loaded}{shown(loaded)}{loaded.config.model_dump_json()}{pickle.dumps(loaded.config)!r}"
+    )
+    plain = options(load().config, flink=True, once=True).view_as(PortableOptions).environment_config
+    assert plain == "127.0.0.1:50000"
+
+
+@pytest.mark.parametrize("token", ["", "short", "with a blank in it", "ümlaut-of-sixteen"])
+def test_token_that_can_be_guessed_or_lost_is_refused_before_anything_starts(token: str) -> None:
+    with pytest.raises(ConfigError, match="worker_pool_token"):
+        load(environment={VARIABLE: token})

@@ -87,6 +87,7 @@ def portable(
     Needs Go for the first start. The job service listens on every address: not for a machine that others
     can reach.
     """
+    from newsmill.ops.pool_token import pool_token
     from newsmill.ops.prism import DevPrism
     from newsmill.ops.worker_pool import Address, WorkerPool
 
@@ -97,7 +98,7 @@ def portable(
         signal.signal(number, lambda *_: stop.set())
     with (
         DevPrism(log=folder / "prism.log", port=job_port) as service,
-        WorkerPool(Address("127.0.0.1", pool_port)) as pool,
+        WorkerPool(Address("127.0.0.1", pool_port), token=pool_token(None, None)) as pool,
     ):
         say(
             "newsmill run --runner prism"

@@ -3,7 +3,8 @@
 Beam's own pool listens on every address and pastes what it is sent into `python -c`. Whoever reaches
 a pool can have code run as its user: a runner's pipelines are code. So this one binds exactly the
 address it is given (loopback by default), starts one fixed program, and refuses every request whose
-worker id or endpoints are not plain names and `host:port` of an allowed host.
+worker id or endpoints are not plain names and `host:port` of an allowed host. With a token it refuses
+every request that does not show it.
 
     python -m newsmill.ops.worker_pool --address 127.0.0.1:50000
 
@@ -13,6 +14,7 @@ Runners reach it with `--environment_type=EXTERNAL --environment_config=127.0.0.
 from __future__ import annotations
 
 import argparse
+import hmac
 import ipaddress
 import logging
 import os
@@ -24,6 +26,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Final
 
@@ -32,6 +35,7 @@ from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 
 from newsmill.errors import ConfigError
 from newsmill.ops.allocator import ARROW
+from newsmill.ops.pool_token import TOKEN, VARIABLE, pool_token
 
 WORKER: Final = "newsmill.ops.worker"
 """The module that is run for each worker."""
@@ -94,11 +98,14 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type
         bind: Where to listen; port 0 takes a free one. See `bound`.
         hosts: Hosts besides loopback and the bound one where a runner may be.
         most: Most workers at a time.
+        token: What a request must show among its parameters. Requests to stop a worker can't show one, so
+            none is followed: a worker ends when its runner closes its connection.
     """
 
     bind: Address
     hosts: frozenset[str] = frozenset()
     most: int = 16
+    token: str | None = field(default=None, repr=False)
     _workers: dict[tuple[str, str], subprocess.Popen[bytes]] = field(default_factory=dict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
@@ -163,7 +170,7 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type
                 stdout=_STDERR,
                 close_fds=True,
                 start_new_session=True,
-                env=ARROW | os.environ,
+                env=ARROW | {name: value for name, value in os.environ.items() if name != VARIABLE},
             )
         _log.info("worker %s started", request.worker_id)
         return beam_fn_api_pb2.StartWorkerResponse()
@@ -176,6 +183,8 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type
         Beam numbers workers by TaskManager and job, and a request to stop one has its number only: where
         workers of several have that number, each is left to end when its runner closes its connection.
         """
+        if self.token is not None:
+            return beam_fn_api_pb2.StopWorkerResponse(error="not followed: a token is set, none was shown")
         with self._lock:
             named = [key for key in self._workers if key[0] == request.worker_id]
             worker = self._workers.pop(named[0]) if len(named) == 1 else None
@@ -191,6 +200,10 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type
             return tuple(w.pid for w in self._workers.values() if w.poll() is None)
 
     def _command(self, request: beam_fn_api_pb2.StartWorkerRequest) -> list[str]:
+        if self.token is not None and not hmac.compare_digest(
+            request.params.get(TOKEN, "").encode("utf-8", "replace"), self.token.encode()
+        ):
+            raise ConfigError("the token is missing or wrong; see portable.worker_pool_token")
         if _ID.fullmatch(request.worker_id) is None:
             raise ConfigError(f"worker id {request.worker_id[:100]!r}: letters, digits and _ . : - [ ] only")
         return [
@@ -242,6 +255,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="HOST",
         help="a host, besides loopback and the address's own, where the runner may be; may be repeated",
     )
+    made.add_argument(
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help=f"file with the token that a request must show; else {VARIABLE}, where it is set",
+    )
     made.add_argument("--max-workers", type=int, default=16, help="most workers at a time")
     return made
 
@@ -254,12 +273,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        with WorkerPool(
-            address(given.address), hosts=frozenset(given.runner_host), most=given.max_workers
-        ) as pool:
-            if not pool.bound.loopback:
+        token = pool_token(None, given.token_file)
+        hosts = frozenset(given.runner_host)
+        with WorkerPool(address(given.address), hosts=hosts, most=given.max_workers, token=token) as pool:
+            if not pool.bound.loopback and token is None:
                 _log.warning(
-                    "%s is no loopback address: whoever reaches it can run code as this user", pool.bound
+                    "%s is no loopback address and no token is set: whoever reaches it can run code here",
+                    pool.bound,
                 )
             print(f"listening on {pool.bound}", flush=True)
             stop.wait()

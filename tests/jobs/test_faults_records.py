@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -277,4 +278,26 @@ def test_rejected_page_is_quarantined_with_stage_and_code_and_the_others_pass(
     run(tmp_path, three)
     assert [fate for (fate,) in rows(tmp_path, "fate", "fate")] == ["article", "quarantined", "article"]
     assert rows(tmp_path, "quarantine", "stage", "code") == [(stage, code)]
+    assert audit(str(tmp_path)).findings == []
+
+
+def test_page_that_breaks_its_budget_after_extraction_is_quarantined_and_the_batch_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spend(draft: Any) -> None:
+        start = time.thread_time()
+        while draft.position.offset == 1 and time.thread_time() - start < 1.2:
+            pass
+
+    monkeypatch.setattr("newsmill.transforms.identify.attribute", spend)
+    pages = SETTINGS.page.model_copy(update={"cpu_limit_s": 1.0})
+    config = SETTINGS.model_copy(update={"lake": LakeConfig(path=str(tmp_path)), "page": pages})
+    given = [record(n, f"https://paper.example/{n}", page(n)) for n in range(3)]
+    run_from(Given(given, batch=10), config)
+    assert rows(tmp_path, "fate", "fate", "reason", "stage") == [
+        ("article", None, None),
+        ("quarantined", "E_BUDGET", "identify"),
+        ("article", None, None),
+    ]
+    assert rows(tmp_path, "quarantine", "payload") == [(page(1),)]
     assert audit(str(tmp_path)).findings == []

@@ -26,7 +26,7 @@ INPUT = InputConfig(max_value_bytes=40_000_000, max_decompressed_bytes=40_000_00
 
 @cache
 def enricher() -> Enricher:
-    reading.prepare()
+    reading.prepare(page=PageConfig(), input=InputConfig())
     return Enricher.open(EnrichConfig())
 
 

@@ -119,7 +119,7 @@ def _record(number: int, value: bytes, headers: tuple[tuple[str, bytes], ...] = 
 
 def rows() -> tuple[dict[str, list[pa.Table]], int]:
     """The rows of all tables, by the pipeline's own pure functions, and how many records they are of."""
-    reading.prepare()
+    reading.prepare(page=PageConfig(), input=InputConfig())
     tools, config = enricher(EnrichConfig().model_dump_json()), EnrichConfig()
     drafts, ends, count = [], EndsOfChunk(AT), 0
     for record in records():

@@ -43,7 +43,7 @@ class Given:
         self._records = records
         self._batch = batch
 
-    def lag(self, committed: Committed) -> dict[tuple[str, int], int]:
+    def lag(self, committed: Committed, *, waits: bool = True) -> dict[tuple[str, int], int]:
         return {("pages", 0): len(self._records) - committed.get(("pages", 0), 0)}
 
     def plan(self, committed: Committed, topic_ids: object) -> Plan:

@@ -126,7 +126,7 @@ class Tables:
             LakeError: As `make`.
         """
         store = storage.at(config.path)
-        identity.check_exists(store)
+        _waiting(config, store, identity.check_exists)
         return cls._prepared(config, store)
 
     @classmethod
@@ -138,8 +138,8 @@ class Tables:
             LakeError: As `make`.
         """
         store = storage.at(config.path)
-        identity.check_exists(store)
-        note = identity.read(store)
+        _waiting(config, store, identity.check_exists)
+        note = _waiting(config, store, identity.read)
         tables = cls._connected(config, store, note, make=False)
         for name, table in tables._known(note).items():
             if table is None:
@@ -151,8 +151,9 @@ class Tables:
     def _prepared(cls, config: LakeConfig, store: Storage) -> Tables:
         """The tables, brought to this version, and noted."""
         with lease.alone(store):
-            note = identity.read(store)
-            tables = cls._connected(config, store, note, make=not identity.exists(store))
+            note = _waiting(config, store, identity.read)
+            new = not _waiting(config, store, identity.exists)
+            tables = cls._connected(config, store, note, make=new)
             known, found = tables._known(note), {}
             for name in sorted(known, key=lambda name: name == LEDGER):
                 found[name] = table = known[name] or tables.patiently(partial(tables._create, TABLES[name]))
@@ -365,6 +366,11 @@ def forgotten(table: Table, keep: int) -> list[int]:
     held = {ref.snapshot_id for ref in table.refs().values()}
     old = sorted(table.metadata.snapshots, key=lambda s: s.sequence_number or 0)[:-keep]
     return [s.snapshot_id for s in old if s.snapshot_id not in held]
+
+
+def _waiting(config: LakeConfig, store: Storage, ask: Callable[[Storage], _Loaded]) -> _Loaded:
+    """What a store says, however long it is away."""
+    return trouble.patiently(lambda: ask(store), store.uri(""), config.patience_s)
 
 
 class _Change(Transaction):

@@ -13,7 +13,7 @@ from pyiceberg.catalog.sql import SqlCatalog
 
 import synthetic
 from newsmill.config import LakeConfig
-from newsmill.errors import ConfigError, Fenced, LakeError, Transient
+from newsmill.errors import Fenced, LakeError, Transient
 from newsmill.lake import files
 from newsmill.lake.audit import audit
 from newsmill.lake.files import DataFile
@@ -243,14 +243,6 @@ def test_recent_gives_what_the_copies_index_needs_again(filled: Lake) -> None:
     assert all(seed.copy_sketch for seed in seeds)
     assert list(filled.recent(days=0)) != []
     assert [s.ingested_at for s in seeds] == sorted(s.ingested_at for s in seeds)
-
-
-def test_object_store_without_a_catalog_is_a_mistake_of_the_settings(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    with pytest.raises(ConfigError, match=r"lake\.catalog"):
-        Lake.open(LakeConfig(path="s3://bucket/lake"))
 
 
 def test_snapshots_stay_bounded_and_batches_known_after_they_are_forgotten(

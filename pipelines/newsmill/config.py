@@ -256,6 +256,9 @@ class BatchConfig(Section):
     max_records: PositiveInt = 5_000
     max_bytes: PositiveInt = 500_000_000
     max_wait_s: Seconds = Field(300.0, description="a batch that is not full is closed after this long")
+    stall_s: Seconds = Field(
+        1800.0, description="a batch in which nothing got on for this long ends the process; 2 such cut it"
+    )
 
 
 class MetricsConfig(Section):

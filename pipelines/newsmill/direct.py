@@ -14,9 +14,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, fields, replace
-from itertools import islice
-from math import ceil
-from pathlib import Path
 from typing import Any, Protocol
 
 import apache_beam as beam
@@ -28,26 +25,34 @@ from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment, p
 
 from newsmill.config import Config, OnDataLoss
 from newsmill.copies.index import CopyIndex
-from newsmill.errors import DataLoss, OffsetsChanged, TakenDownMeanwhile, Transient
+from newsmill.errors import (
+    Code,
+    DataLoss,
+    NewsmillError,
+    OffsetsChanged,
+    Rejected,
+    Stage,
+    TakenDownMeanwhile,
+    Transient,
+)
+from newsmill.feeds import Source
 from newsmill.lake import files as data_files
+from newsmill.lake.attempts import MOST_ATTEMPTS
 from newsmill.lake.files import DataFile
 from newsmill.lake.lake import Batch, Lake
 from newsmill.page.blocks import RULE as STANDING_TEXT
 from newsmill.page.blocks import BlockLearner
 from newsmill.page.sandbox import extraction
 from newsmill.pipeline import mill
-from newsmill.records import Extraction, Micros, OffsetRange, Page, Position, SourceRecord
-from newsmill.sources import dead_letters, kafka
-from newsmill.sources import files as page_files
-from newsmill.sources.kafka import Plan, TopicIds
-from newsmill.transforms.chunks import CHUNK_RECORDS
+from newsmill.records import Extraction, Micros, Page
+from newsmill.sources import dead_letters
 from newsmill.transforms.collect import CollectFiles
 from newsmill.transforms.decode import Withheld
 from newsmill.transforms.deduplicate import seeds
-from newsmill.transforms.outcome import GAVE_UP
-from newsmill.transforms.read import ReadRecords
-from newsmill.transforms.read_files import FileReader, ReadFiles
+from newsmill.transforms.outcome import BROKE, EndsOfChunk
 from newsmill.transforms.resident import borrowed, lend, withdraw
+from newsmill.transforms.tabulate import tabulate
+from newsmill.watchdog import watched
 
 sdk_worker.print = lambda *_, **__: None
 """Beam's worker prints the trace of each error before it sends it back: who gets it back tells it once."""
@@ -55,40 +60,15 @@ sdk_worker.print = lambda *_, **__: None
 BLOCK_DAYS = 1.0
 """How many days of articles teach the standing text of sites at a start."""
 
+WHY_CHARS = 1_000
+"""Longest text of an error that is noted with a batch."""
+
 IDLE_S = 1.0
 """How long to wait before asking again for new records."""
 
 _log = logging.getLogger(__name__)
 
 Committed = Mapping[tuple[str, int], int]
-
-
-class Source(Protocol):
-    """Where the records of batches come from."""
-
-    def lag(self, committed: Committed, *, waits: bool = True) -> dict[tuple[str, int], int]:
-        """About how many records wait behind the committed offsets, by (topic, partition); cheap.
-
-        Raises Transient where the source is away and is not to be waited for.
-        """
-
-    def plan(self, committed: Committed, topic_ids: TopicIds) -> Plan:
-        """The next batch, within its bounds; `topic_ids` are of the topics that were committed."""
-
-    def check_present(self, batch: Batch) -> None:
-        """Raises DataLoss where the records of a batch that was begun earlier are gone."""
-
-    def read(self, pipeline: beam.Pipeline, batch: Batch) -> Any:
-        """The batch's records, as a PCollection of RecordChunk."""
-
-    def quarantined(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Records of the batch that is about to be committed were quarantined (`dead_letters.COLUMNS`).
-
-        They are read from its files as they are asked for.
-        """
-
-    def done(self, committed: Committed) -> None:
-        """The lake has these offsets."""
 
 
 @dataclass(frozen=True)
@@ -147,147 +127,6 @@ class Watch(Protocol):
         """A batch became visible."""
 
 
-class KafkaSource:
-    """The topic of the configuration."""
-
-    def __init__(self, config: Config) -> None:
-        self._config = config
-
-    def lag(self, committed: Committed, *, waits: bool = True) -> dict[tuple[str, int], int]:
-        """Offsets behind the committed ones."""
-        config = self._config.kafka
-        return kafka.lag(config if waits else config.hasty(), committed)
-
-    def plan(self, committed: Committed, topic_ids: TopicIds) -> Plan:
-        """The next batch, counted exactly."""
-        config = self._config
-        return kafka.plan(config.kafka, committed, config.batch, config.on_data_loss, topic_ids)
-
-    def check_present(self, batch: Batch) -> None:
-        """Ask the broker for its first offsets."""
-        kafka.check_present(self._config.kafka, batch.slices)
-
-    def read(self, pipeline: beam.Pipeline, batch: Batch) -> Any:
-        """The batch's slices, read by the workers."""
-        return (
-            pipeline
-            | "Slices" >> beam.Create(batch.slices)
-            | "SpreadSlices" >> beam.Reshuffle()
-            | "ReadRecords" >> ReadRecords(config=self._config.kafka, ingested_at=batch.ingested_at)
-        )
-
-    def quarantined(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Send them to the dead-letter topic, where one is set."""
-        dead_letters.send(self._config.kafka, rows)
-
-    def done(self, committed: Committed) -> None:
-        """Tell the broker, for lag dashboards; one that is away is told after the next batch."""
-        with suppress(Transient):
-            kafka.commit_offsets(self._config.kafka.hasty(), committed)
-
-
-class FileSource:
-    """WARC files, HTML files and folders in place of a topic.
-
-    The files are read twice from front to back, once to plan batches and once to run them, so they must
-    not change meanwhile.
-    """
-
-    def __init__(self, config: Config, paths: Sequence[Path]) -> None:
-        self._config = config
-        self._paths = paths
-        self._reader = f"files:{'|'.join(path.as_posix() for path in paths)}"
-        self._unplanned: _Unplanned | None = None
-        self._planned: Committed = {}  # what is committed once all that was planned is
-        self._unread = page_files.read(paths)
-        self._ran: str | None = None  # the batch that was read last
-
-    def lag(self, committed: Committed, *, waits: bool = True) -> dict[tuple[str, int], int]:
-        """Unknown without reading all: 1 where anything is left."""
-        first = self._left(committed).first
-        return {(first.position.topic, first.position.partition): 1} if first is not None else {}
-
-    def plan(self, committed: Committed, topic_ids: TopicIds) -> Plan:
-        """The next batch: as many records as the bounds allow."""
-        bounds, left = self._config.batch, self._left(committed)
-        found: dict[tuple[str, int], list[Position]] = {}
-        records = size = 0
-        while (record := left.first) is not None:
-            records, size = records + 1, size + len(record.value or b"")
-            if records > bounds.max_records or (records > 1 and size > bounds.max_bytes):
-                break
-            found.setdefault((record.position.topic, record.position.partition), []).append(record.position)
-            left.advance()
-        slices = tuple(_slice(positions) for positions in found.values())
-        self._planned = {**committed, **{(s.topic, s.partition): s.end for s in slices}}
-        return Plan(slices=slices, gaps=(), caught_up=left.first is None, ends={})
-
-    def check_present(self, batch: Batch) -> None:
-        """Files have no retention."""
-
-    def read(self, pipeline: beam.Pipeline, batch: Batch) -> Any:
-        """The batch's records, read by the workers in turn."""
-        ranges = {(s.topic, s.partition): range(s.start, s.end) for s in batch.slices}
-        records = sum(s.records for s in batch.slices)
-        if batch.batch_id == self._ran:
-            self._unread = page_files.read(self._paths)
-        self._ran = batch.batch_id
-        wanted = (
-            record
-            for record in self._unread
-            if record.position.offset in ranges.get((record.position.topic, record.position.partition), ())
-        )
-        lend(self._reader, FileReader(islice(wanted, records)))
-        chunks = ceil(records / CHUNK_RECORDS)
-        return (
-            pipeline
-            | "Tickets" >> beam.Create(range(chunks))
-            | "SpreadTickets" >> beam.Reshuffle()
-            | "ReadFiles" >> ReadFiles(reader=self._reader, ingested_at=batch.ingested_at)
-        )
-
-    def quarantined(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Files have no topic."""
-
-    def done(self, committed: Committed) -> None:
-        """Files need not be told; the batch's reader is no longer needed."""
-        withdraw(self._reader)
-
-    def _left(self, committed: Committed) -> _Unplanned:
-        if self._unplanned is None or committed != self._planned:
-            start = self._planned = dict(committed)
-            self._unplanned = _Unplanned(
-                record
-                for record in page_files.read(self._paths)
-                if record.position.offset >= start.get((record.position.topic, record.position.partition), 0)
-            )
-        return self._unplanned
-
-
-class _Unplanned:
-    """Records that are in no batch yet, the first of them in sight."""
-
-    def __init__(self, records: Iterator[SourceRecord]) -> None:
-        self._records = records
-        self.first = next(records, None)
-
-    def advance(self) -> None:
-        """Pass over the first."""
-        self.first = next(self._records, None)
-
-
-def _slice(positions: Sequence[Position]) -> OffsetRange:
-    first, last = positions[0], positions[-1]
-    return OffsetRange(
-        topic=first.topic,
-        partition=first.partition,
-        start=first.offset,
-        end=last.offset + 1,
-        records=len(positions),
-        bytes=0,
-    )
-
-
 class DirectMill:
     """Runs batches until the source is read to its end, or until told to stop.
 
@@ -307,6 +146,7 @@ class DirectMill:
         self._index.seed(seeds(lake.recent(days=config.copies.horizon_days)))
         self._name = f"copies:{config.lake.path}"
         self._behind: dict[tuple[str, int], int] = {}
+        self._under_way: Batch | None = None
         self._learner = BlockLearner() if config.page.learn_blocks else None
         if self._learner is not None:
             self._learner.learn(_standing(lake.articles(days=BLOCK_DAYS, columns=_STANDING)))
@@ -331,7 +171,7 @@ class DirectMill:
             while not stop.is_set():
                 batch = self._resumed() or self._next(once, stop)
                 if batch is not None:
-                    self._run(batch)
+                    self._try(batch)
                 elif once:
                     return
         finally:
@@ -349,12 +189,64 @@ class DirectMill:
                 raise
             self._lake.abandon(batch)
             return None
-        return batch
+        if batch.attempts < MOST_ATTEMPTS or batch.records <= 1:
+            return self._lake.attempt(batch)
+        suspects = self._lake.suspect(batch)
+        _log.warning(
+            "%d tries of a batch of %d records ended without a word: some record of it kills this process; "
+            "it is looked for in batches of %d",
+            batch.attempts,
+            batch.records,
+            suspects.records,
+        )
+        return None
+
+    def _try(self, batch: Batch) -> None:
+        """Run a batch; where it fails, note whether its records are to blame."""
+        withdraw(BROKE)
+        self._under_way = batch
+        try:
+            self._run(batch)
+        except BaseException:
+            broke = borrowed(BROKE)
+            if broke is None or isinstance(broke, NewsmillError | OSError):
+                self.forgive()
+            else:
+                with suppress(NewsmillError):
+                    self._lake.blame(batch, f"{type(broke).__name__}: {broke}"[:WHY_CHARS])
+            raise
+        finally:
+            self._under_way = None
+
+    def forgive(self) -> None:
+        """The batch under way ends for no fault of its records: this try does not count. From any thread."""
+        batch = self._under_way
+        if batch is not None:
+            with suppress(NewsmillError):
+                self._lake.forgive(batch)
+
+    def _poison(self, batch: Batch) -> list[DataFile]:
+        """Quarantine the one record of a batch that was tried too often."""
+        ends = EndsOfChunk(batch.ingested_at)
+        for record in self._source.records(batch):
+            known = batch.why or "the process was killed, ran out of memory, or stood still"
+            _log.error("record %s is quarantined: %s", record.position, known)
+            message = (
+                f"tried {batch.attempts - 1} times alone in its batch, each try ended the process: {known}"
+            )
+            ends.reject(record, Stage.BATCH, Rejected(Code.POISON, message))
+        lake = self._config.lake
+        return [
+            file
+            for table, at, rows in tabulate(ends.chunk())
+            for file in data_files.write_all(lake.path, table, rows, ingested_at=at, file_rows=lake.file_rows)
+        ]
 
     def _next(self, once: bool, stop: threading.Event) -> Batch | None:
         """Begin the next batch; none when nothing waits or it was told to stop."""
         waited = time.monotonic()
-        while not once:
+        suspects = self._lake.suspects()
+        while not once and suspects is None:
             waiting = self._waiting()
             if waiting >= self._config.batch.max_records:
                 break
@@ -363,7 +255,8 @@ class DirectMill:
             self._lake.heartbeat()
             if stop.wait(IDLE_S):
                 return None
-        plan = self._source.plan(self._lake.committed(), self._lake.topic_ids())
+        most = suspects.records if suspects else None
+        plan = self._source.plan(self._lake.committed(), self._lake.topic_ids(), records=most)
         if not plan.slices and not plan.gaps:
             return None
         return self._lake.begin(plan.slices, gaps=plan.gaps, now=self._clock())
@@ -384,11 +277,14 @@ class DirectMill:
         start = time.monotonic()
         extraction(self._config.page.model_dump_json(), self._config.input.model_dump_json()).start()
         files: list[DataFile] = []
+        poison = batch.attempts > MOST_ATTEMPTS and batch.records == 1
         self._index.resolve(batch.batch_id, [])  # a batch without any draft is staged too
         into = f"files:{batch.batch_id}"
         lend(into, files)
         try:
-            stages = self._pipeline(batch, into)
+            if poison:
+                files += self._poison(batch)
+            stages = Counter[str]() if poison else self._pipeline(batch, into)
             self._source.quarantined(
                 row
                 for file in files
@@ -409,10 +305,13 @@ class DirectMill:
         try:
             self._lake.commit(batch, files)
         except TakenDownMeanwhile:
+            self.forgive()
             self._index.abandon(batch.batch_id)
             _log.info("a page of the batch was taken down meanwhile: it is done again without it")
             return
         self._index.commit(batch.batch_id)
+        if poison:
+            self._lake.trust()
         if self._learner is not None:
             articles = (self._lake.columns(f, _STANDING) for f in files if f.table == "articles")
             self._learner.learn(_standing(articles))
@@ -448,13 +347,13 @@ class DirectMill:
             blocks=blocks,
         )
         written | "CollectFiles" >> CollectFiles(into=into)
-        withdraw(GAVE_UP)
         try:
-            result = pipeline.run()
-            result.wait_until_finish()
+            with watched(self._config.batch.stall_s):
+                result = pipeline.run()
+                result.wait_until_finish()
         except RuntimeError as error:  # Beam tells of an error in a transform by its text
-            if (gave_up := borrowed(GAVE_UP)) is not None:
-                raise gave_up from error
+            if isinstance(broke := borrowed(BROKE), Transient):
+                raise broke from error
             raise
         counters = result.metrics().query()["counters"]
         busy = {c.key.metric.namespace: c.result for c in counters if c.key.metric.name == "busy_us"}

@@ -26,6 +26,7 @@ class Stage(StrEnum):
     IDENTIFY = "identify"
     DEDUPLICATE = "deduplicate"
     ENRICH = "enrich"
+    BATCH = "batch"  # any stage behind decoding, in the process that runs them
 
 
 class Code(StrEnum):
@@ -43,6 +44,7 @@ class Code(StrEnum):
     FORBIDDEN = "E_FORBIDDEN"  # the extraction process tried what the sandbox forbids
     MEMORY = "E_OOM"  # the extraction process ran past its memory limit
     BUDGET = "E_BUDGET"  # a step after extraction ran past the page's CPU limit
+    POISON = "E_POISON"  # the process that runs the batch died or stalled of it, twice, when it was alone
 
 
 class NewsmillError(Exception):

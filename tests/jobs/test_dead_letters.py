@@ -11,8 +11,9 @@ from kafka import KafkaConsumer, TopicPartition
 from broker import Broker
 from newsmill.cli.run import broker_problems, portable_problems
 from newsmill.config import Config, KafkaConfig, LakeConfig
-from newsmill.direct import DirectMill, KafkaSource
+from newsmill.direct import DirectMill
 from newsmill.errors import Transient
+from newsmill.feeds import KafkaSource
 from newsmill.lake.audit import audit
 from newsmill.lake.lake import Lake
 from newsmill.sources import dead_letters

@@ -19,8 +19,9 @@ import pytest
 import sandbox_readers
 from broker import Broker
 from newsmill.config import Config, EnrichConfig, InputConfig, LakeConfig, OnDataLoss, PageConfig
-from newsmill.direct import Committed, DirectMill, KafkaSource, Source
+from newsmill.direct import DirectMill
 from newsmill.errors import DataLoss
+from newsmill.feeds import Committed, KafkaSource, Source
 from newsmill.lake import reader
 from newsmill.lake.audit import audit
 from newsmill.lake.lake import Batch, Lake
@@ -46,9 +47,9 @@ class Given:
     def lag(self, committed: Committed, *, waits: bool = True) -> dict[tuple[str, int], int]:
         return {("pages", 0): len(self._records) - committed.get(("pages", 0), 0)}
 
-    def plan(self, committed: Committed, topic_ids: object) -> Plan:
+    def plan(self, committed: Committed, topic_ids: object, *, records: int | None = None) -> Plan:
         start = committed.get(("pages", 0), 0)
-        end = min(start + self._batch, len(self._records))
+        end = min(start + (records or self._batch), len(self._records))
         piece = OffsetRange(
             topic="pages", partition=0, start=start, end=end, records=end - start, bytes=0, offsets_crc=None
         )

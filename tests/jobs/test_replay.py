@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 import pytest
 
 from newsmill.config import Config, InputConfig, LakeConfig
-from newsmill.direct import DirectMill, FileSource
+from newsmill.direct import DirectMill
+from newsmill.feeds import FileSource
 from newsmill.lake import reader
 from newsmill.lake.lake import Lake
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from newsmill.config import BatchConfig, Config, LakeConfig, PageConfig
-from newsmill.direct import DirectMill, FileSource
+from newsmill.direct import DirectMill
+from newsmill.feeds import FileSource
 from newsmill.lake import reader
 from newsmill.lake.lake import Lake
 

@@ -13,6 +13,8 @@ GROUND = ("records", "errors", "config", "failpoints", "once", "patience", "stri
 RUNNERS = (
     "pipeline",
     "direct",
+    "feeds",
+    "watchdog",
     "streaming",
     "portable",
     "following",

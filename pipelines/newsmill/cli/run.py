@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from enum import StrEnum
@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from newsmill.direct import Summary
     from newsmill.lake.files import DataFile
     from newsmill.ops.metrics import RunMetrics
+
+
+LAST_S = 5.0
+"""How long a second signal waits until the batch is noted as given up."""
 
 
 class Runner(StrEnum):
@@ -156,10 +160,17 @@ def run_direct(config: Config, *, once: bool, files: Sequence[Path] = ()) -> Sum
 
     extraction(config.page.model_dump_json(), config.input.model_dump_json()).start()  # beside the imports
 
-    from newsmill.direct import DirectMill, FileSource, KafkaSource
+    from newsmill.direct import DirectMill
+    from newsmill.feeds import FileSource, KafkaSource
     from newsmill.lake.lake import Lake
 
-    stop = _stop_on_signals()
+    mills: list[DirectMill] = []
+
+    def give_up() -> None:
+        for mill in mills:
+            mill.forgive()
+
+    stop = _stop_on_signals(give_up)
     with ExitStack() as stack:
         metrics = _served(config, stack)
         progress = stack.enter_context(RunProgress())
@@ -168,6 +179,7 @@ def run_direct(config: Config, *, once: bool, files: Sequence[Path] = ()) -> Sum
         stack.callback(lake.release)
         source = FileSource(config, files) if files else KafkaSource(config)
         mill = DirectMill(config, source, lake, clock=lambda: time.time_ns() // 1000)
+        mills.append(mill)
         metrics.ready()
         allocator.keep()
         mill.run(once=once, stop=stop, watches=(metrics, progress))
@@ -196,8 +208,8 @@ def _served(config: Config, stack: ExitStack) -> RunMetrics:
     return metrics
 
 
-def _stop_on_signals() -> threading.Event:
-    """An event that SIGTERM or Ctrl-C sets; a second one ends the process.
+def _stop_on_signals(last: Callable[[], None] = lambda: None) -> threading.Event:
+    """An event that SIGTERM or Ctrl-C sets; a second one calls `last`, and ends the process soon after.
 
     A thread does what is to be done. A handler would run in the middle of whatever the main thread
     does, and wait for ever for a lock that this holds: that of the log, or of the event.
@@ -209,14 +221,17 @@ def _stop_on_signals() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     signal.set_wakeup_fd(tell.detach())
-    threading.Thread(target=_obey, args=(told, stop), name="signals", daemon=True).start()
+    threading.Thread(target=_obey, args=(told, stop, last), name="signals", daemon=True).start()
     return stop
 
 
-def _obey(told: socket.socket, stop: threading.Event) -> None:
+def _obey(told: socket.socket, stop: threading.Event, last: Callable[[], None]) -> None:
     while byte := told.recv(1):
         number = signal.Signals(byte[0])
         if stop.is_set():
+            ending = threading.Thread(target=last, daemon=True)
+            ending.start()
+            ending.join(LAST_S)
             os._exit(128 + number)
         structlog.get_logger().info(
             "stopping", signal=number.name, note="after this batch; once more abandons it"

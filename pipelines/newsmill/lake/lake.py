@@ -35,7 +35,7 @@ from pyiceberg.table import Table, Transaction
 from newsmill import failpoints
 from newsmill.config import LakeConfig
 from newsmill.errors import Fenced, LakeError, TakenDownMeanwhile
-from newsmill.lake import content, erasure, lease, replacing, schemas
+from newsmill.lake import attempts, content, erasure, lease, replacing, schemas
 from newsmill.lake import files as data_files
 from newsmill.lake.content import CONTENT
 from newsmill.lake.files import DataFile
@@ -67,6 +67,13 @@ class Batch(Record, frozen=True, kw_only=True):
     slices: tuple[OffsetRange, ...]
     gaps: tuple[Gap, ...] = ()
     files: tuple[DataFile, ...] = ()
+    attempts: int = 0  # tries that were begun, and not ended in order
+    why: str | None = None  # what ended the last one, where the process lived to tell
+
+    @property
+    def records(self) -> int:
+        """How many records it reads."""
+        return sum(part.records for part in self.slices)
 
 
 class Seed(Record, frozen=True, kw_only=True):
@@ -205,6 +212,7 @@ class Lake:
                 ingested_at=max(now, int(properties.get(INGESTED_AT, 0)) + 1),
                 slices=tuple(slices),
                 gaps=tuple(gaps),
+                attempts=1,
             )
             begun.append(batch)
             set_properties(table, transaction, {PENDING: msgspec.json.encode(batch).decode()})
@@ -213,6 +221,65 @@ class Lake:
         self._change_ledger(stage)
         failpoints.reach("begin.noted")
         return begun[-1]
+
+    def attempt(self, batch: Batch) -> Batch:
+        """Count another try of a pending batch, before it is begun."""
+        return self._renoted(batch, lambda noted: msgspec.structs.replace(noted, attempts=noted.attempts + 1))
+
+    def forgive(self, batch: Batch) -> None:
+        """Take back the count of a try that ended in order: told to stop, or for no fault of its records."""
+        self._renoted(
+            batch, lambda noted: msgspec.structs.replace(noted, attempts=max(0, noted.attempts - 1))
+        )
+
+    def blame(self, batch: Batch, why: str) -> None:
+        """Note why a try failed that counts."""
+        self._renoted(batch, lambda noted: msgspec.structs.replace(noted, why=why))
+
+    def suspects(self) -> attempts.Suspects | None:
+        """The range in which some record kills the process; none where there is none, or it is behind."""
+        ledger = self._ledger()
+        found = attempts.suspects(ledger)
+        return None if found is None or found.passed(_offsets(ledger.properties)) else found
+
+    def suspect(self, batch: Batch) -> attempts.Suspects:
+        """Forget a pending batch whose tries were in vain, and note its range: to be read by halves.
+
+        Raises:
+            LakeError: The batch is decided already.
+        """
+        found = attempts.cut(batch, self.suspects())
+
+        def stage(table: Table, transaction: Transaction) -> bool:
+            if self._noted(table, batch).files:
+                raise LakeError(f"batch {batch.batch_id} is decided: it can't be cut")
+            attempts.note(table, transaction, found, forget=PENDING)
+            return True
+
+        self._change_ledger(stage)
+        return found
+
+    def trust(self) -> None:
+        """Forget the suspect range: what killed the process is quarantined."""
+
+        def stage(table: Table, transaction: Transaction) -> bool:
+            if attempts.SUSPECTS not in table.properties:
+                return False
+            set_properties(table, transaction, {}, remove=[attempts.SUSPECTS])
+            return True
+
+        self._change_ledger(stage)
+
+    def _renoted(self, batch: Batch, change: Callable[[Batch], Batch]) -> Batch:
+        changed: list[Batch] = []
+
+        def stage(table: Table, transaction: Transaction) -> bool:
+            changed.append(change(self._noted(table, batch)))
+            set_properties(table, transaction, {PENDING: msgspec.json.encode(changed[-1]).decode()})
+            return True
+
+        self._change_ledger(stage)
+        return changed[-1]
 
     def abandon(self, batch: Batch) -> None:
         """Forget a pending batch, e.g. because the broker lost its offsets. Its files go with `gc`.

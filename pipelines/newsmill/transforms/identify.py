@@ -9,6 +9,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
+from newsmill import failpoints
 from newsmill.budget import Budget
 from newsmill.copies.origin import attribute
 from newsmill.copies.sketches import sketch
@@ -59,6 +60,7 @@ def identify(
     Raises:
         Rejected: `E_BUDGET` when the page takes more CPU time than its limit.
     """
+    failpoints.taste(item.record.value)
     budget = Budget(cpu_limit_s)
     page = blocks.without(item.page, registrable_domain(url_key(item.raw.url)))
     made = draft(item.record, item.raw, page, item.language, ingested_at)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, NamedTuple
 
 from apache_beam.metrics import Metrics
 
-from newsmill.errors import Rejected, Stage, Transient
+from newsmill.errors import Rejected, Stage
 from newsmill.records import Failure, Fate, FateRow, Micros, SourceRecord
 from newsmill.transforms.chunks import Ends
-from newsmill.transforms.resident import lend
+from newsmill.transforms.resident import borrowed, lend
 
 STACK_CHARS = 8_000
 """Longest stack trace kept with a quarantined record."""
@@ -70,18 +70,28 @@ class EndsOfChunk:
         return Ends(fates=tuple(self._fates), failures=tuple(self._failures))
 
 
-GAVE_UP = "gave up"
-"""Resident: the last `Transient` that ended a stage in this process; runners tell of it by its text only."""
+BROKE = "broke"
+"""Resident: the first error that ended a stage in this process; runners tell of it by its text only."""
+
+_beat = monotonic()
+
+
+def progressed_s() -> float:
+    """When some stage last ended a piece of work in this process, by the monotonic clock."""
+    return _beat
 
 
 @contextmanager
 def busy(stage: type) -> Iterator[None]:
     """Count the time that a stage works, in microseconds, also when it fails."""
+    global _beat
     start = perf_counter()
     try:
         yield
-    except Transient as error:
-        lend(GAVE_UP, error)
+    except BaseException as error:
+        if borrowed(BROKE) is None:
+            lend(BROKE, error)
         raise
     finally:
+        _beat = monotonic()
         Metrics.counter(stage.__name__, "busy_us").inc(int((perf_counter() - start) * 1e6))

@@ -255,6 +255,11 @@ class BatchConfig(Section):
 
     max_records: PositiveInt = 5_000
     max_bytes: PositiveInt = 500_000_000
+    memory_mb: PositiveInt = Field(
+        1_000,
+        description="direct runner: most memory of the command, MB; a batch that takes more is cut. "
+        "Extraction processes have limits of their own (page.memory_limit_mb)",
+    )
     max_wait_s: Seconds = Field(300.0, description="a batch that is not full is closed after this long")
     stall_s: Seconds = Field(
         1800.0, description="a batch in which nothing got on for this long ends the process; 2 such cut it"

@@ -8,6 +8,7 @@ whatever reason, is done again with the same offsets and the same time, and give
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 from collections import Counter
@@ -33,6 +34,7 @@ from newsmill.errors import (
     Rejected,
     Stage,
     TakenDownMeanwhile,
+    TooLarge,
     Transient,
 )
 from newsmill.feeds import Source
@@ -45,11 +47,12 @@ from newsmill.page.blocks import BlockLearner
 from newsmill.page.sandbox import extraction
 from newsmill.pipeline import mill
 from newsmill.records import Extraction, Micros, Page
+from newsmill.room import Room
 from newsmill.sources import dead_letters
 from newsmill.transforms.collect import CollectFiles
 from newsmill.transforms.decode import Withheld
 from newsmill.transforms.deduplicate import seeds
-from newsmill.transforms.outcome import BROKE, EndsOfChunk
+from newsmill.transforms.outcome import BROKE, ROOM, EndsOfChunk
 from newsmill.transforms.resident import borrowed, lend, withdraw
 from newsmill.transforms.tabulate import tabulate
 from newsmill.watchdog import watched
@@ -147,6 +150,7 @@ class DirectMill:
         self._name = f"copies:{config.lake.path}"
         self._behind: dict[tuple[str, int], int] = {}
         self._under_way: Batch | None = None
+        self._most = sys.maxsize  # records of a batch that have room, by those of the last one
         self._learner = BlockLearner() if config.page.learn_blocks else None
         if self._learner is not None:
             self._learner.learn(_standing(lake.articles(days=BLOCK_DAYS, columns=_STANDING)))
@@ -248,14 +252,14 @@ class DirectMill:
         suspects = self._lake.suspects()
         while not once and suspects is None:
             waiting = self._waiting()
-            if waiting >= self._config.batch.max_records:
+            if waiting >= min(self._most, self._config.batch.max_records):
                 break
             if waiting and time.monotonic() - waited >= self._config.batch.max_wait_s:
                 break
             self._lake.heartbeat()
             if stop.wait(IDLE_S):
                 return None
-        most = suspects.records if suspects else None
+        most = min(self._most, suspects.records if suspects else self._most)
         plan = self._source.plan(self._lake.committed(), self._lake.topic_ids(), records=most)
         if not plan.slices and not plan.gaps:
             return None
@@ -281,6 +285,8 @@ class DirectMill:
         self._index.resolve(batch.batch_id, [])  # a batch without any draft is staged too
         into = f"files:{batch.batch_id}"
         lend(into, files)
+        room = Room(self._config.batch.memory_mb)
+        lend(ROOM, room)
         try:
             if poison:
                 files += self._poison(batch)
@@ -291,9 +297,11 @@ class DirectMill:
                 if file.table == "quarantine"
                 for row in self._lake.columns(file, dead_letters.COLUMNS).to_pylist()
             )
-        except OffsetsChanged as changed:
+        except (OffsetsChanged, TooLarge) as changed:
             self._index.abandon(batch.batch_id)
             self._lake.abandon(batch)
+            if isinstance(changed, TooLarge):
+                self._most = max(1, min(room.fits(), batch.records // 2))
             _log.warning("the batch is planned again: %s", changed)
             return
         except BaseException:
@@ -301,6 +309,8 @@ class DirectMill:
             raise
         finally:
             withdraw(into)
+            withdraw(ROOM)
+        self._most = room.fits()
         written = time.monotonic()
         try:
             self._lake.commit(batch, files)

@@ -86,6 +86,10 @@ class OffsetsChanged(Transient):
     """The topic holds other records in a planned range than when it was planned: it must be planned again."""
 
 
+class TooLarge(Transient):
+    """A batch would take more memory than is set: it must be planned with fewer records."""
+
+
 class TakenDownMeanwhile(Transient):
     """A page of the batch was taken down after it was read: the batch can be committed without it."""
 

@@ -6,9 +6,9 @@ import pytest
 from newsmill.config import InputConfig, OnReserved, PageConfig
 from newsmill.errors import Code
 from newsmill.page.sandbox import extraction
-from newsmill.records import Fate, RawPage
+from newsmill.records import Fate, Position, RawPage, SourceRecord
 from newsmill.transforms.chunks import Decoded, DecodedChunk
-from newsmill.transforms.extract import ExtractPages
+from newsmill.transforms.extract import GROUP_BYTES, ExtractPages, _groups
 
 AT = 1_700_000_000_000_000
 STORY = " ".join(f"The harbour master of Port Alder counted ship number {n} before noon." for n in range(40))
@@ -84,3 +84,22 @@ def _children_of_sandbox() -> list[int]:
                 continue
     assert found
     return found
+
+
+def test_large_pages_are_read_some_at_a_time_and_all_of_them() -> None:
+    def decoded(number: int, size: int, encoding: str | None) -> Decoded:
+        position = Position(topic="t", partition=0, offset=number)
+        return Decoded(
+            record=SourceRecord(position=position, value=b""),
+            raw=RawPage(
+                position=position, url="https://a.example/", body=b"x" * size, content_encoding=encoding
+            ),
+        )
+
+    pages = [
+        decoded(n, 1_000_000 if n % 3 else GROUP_BYTES + 1, "gzip" if n % 2 else None) for n in range(12)
+    ]
+    groups = list(_groups(pages))
+    assert [page for group in groups for page in group] == pages
+    assert max(len(group) for group in groups) < 4
+    assert [len(group) for group in _groups([decoded(n, 100, None) for n in range(200)])] == [200]

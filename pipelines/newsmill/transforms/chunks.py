@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import apache_beam as beam
 import msgspec
+import pyarrow as pa
 from google.protobuf.wrappers_pb2 import StringValue
 
 from newsmill.copies.index import Decision
@@ -147,21 +148,37 @@ ELEMENTS: tuple[type[Record], ...] = (
     DataFile,
 )
 
+PACKED: Final = frozenset({ExtractedChunk, SketchedChunk, MarkedChunk, ArticleChunk, Ends})
+PACKED_BYTES: Final = 4_096
+_MARK: Final = b"\xc1"
+"""Begins a compressed element: the one byte that no MessagePack begins with."""
+
 _URN = "newsmill:coder:record:v1"
 
 
 class RecordCoder(beam.coders.Coder):
-    """MessagePack by field name: stable, readable by later versions, never pickle."""
+    """MessagePack by field name: stable, readable by later versions, never pickle.
+
+    Large elements of `PACKED` types are compressed: a runner that shuffles through gRPC holds some twenty
+    copies of what it shuffles.
+    """
 
     def __init__(self, kind: type[Record]) -> None:
         self._kind = kind
 
     def encode(self, value: Record) -> bytes:
         """The record's bytes."""
-        return msgspec.msgpack.encode(value)
+        encoded = msgspec.msgpack.encode(value)
+        if self._kind not in PACKED or len(encoded) < PACKED_BYTES:
+            return encoded
+        packed: bytes = pa.compress(encoded, codec="zstd", asbytes=True)
+        return _MARK + len(encoded).to_bytes(8, "little") + packed
 
     def decode(self, encoded: bytes) -> Record:
         """The record of the bytes. Raises msgspec.ValidationError when they are of another type."""
+        if encoded[:1] == _MARK:
+            size = int.from_bytes(encoded[1:9], "little")
+            encoded = pa.decompress(encoded[9:], decompressed_size=size, codec="zstd", asbytes=True)
         return msgspec.msgpack.decode(encoded, type=self._kind)
 
     def estimate_size(self, value: Record) -> int:

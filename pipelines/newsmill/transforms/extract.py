@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
@@ -12,8 +12,8 @@ from newsmill.config import InputConfig, OnReserved, PageConfig
 from newsmill.errors import Rejected, Stage
 from newsmill.page.sandbox import extraction
 from newsmill.page.urls import registrable_domain, url_key
-from newsmill.records import Fate, NotArticle
-from newsmill.transforms.chunks import DecodedChunk, Ends, Extracted, ExtractedChunk
+from newsmill.records import Fate, Micros, NotArticle
+from newsmill.transforms.chunks import Decoded, DecodedChunk, Ends, Extracted, ExtractedChunk
 from newsmill.transforms.outcome import EndsOfChunk, Outcome, busy
 
 
@@ -41,6 +41,23 @@ class ExtractPages(beam.PTransform):
         return Outcome(oks, ends)
 
 
+GROUP_BYTES: Final = 16_000_000
+"""Most bytes of pages, unpacked, that are read and held at a time, but for a single larger one."""
+
+
+def _groups(pages: Sequence[Decoded]) -> Iterator[Sequence[Decoded]]:
+    """The pages in order, some at a time; packed ones count as if ten times as large."""
+    start = size = 0
+    for number, item in enumerate(pages):
+        packed = item.raw.content_encoding is not None or item.raw.body[:2] == b"\x1f\x8b"
+        bytes_ = len(item.raw.body) * (10 if packed else 1)
+        if number > start and size + bytes_ > GROUP_BYTES:
+            yield pages[start:number]
+            start, size = number, 0
+        size += bytes_
+    yield pages[start:]
+
+
 @beam.typehints.with_output_types(ExtractedChunk, ends=Ends)
 class _ExtractFn(beam.DoFn):
     def __init__(self, page: str, input: str, on_reserved: OnReserved) -> None:
@@ -49,10 +66,14 @@ class _ExtractFn(beam.DoFn):
         self._on_reserved = on_reserved
 
     def process(self, chunk: DecodedChunk) -> Iterator[Any]:
-        ends, pages = EndsOfChunk(chunk.ingested_at), []
+        for pages in _groups(chunk.pages):
+            yield from self._extract(chunk.ingested_at, pages)
+
+    def _extract(self, ingested_at: Micros, group: Sequence[Decoded]) -> Iterator[Any]:
+        ends, pages = EndsOfChunk(ingested_at), []
         with busy(ExtractPages):
-            results = extraction(self._page, self._input).map([item.raw for item in chunk.pages])
-        for item, result in zip(chunk.pages, results, strict=True):
+            results = extraction(self._page, self._input).map([item.raw for item in group])
+        for item, result in zip(group, results, strict=True):
             url = item.raw.url
             if isinstance(result, Rejected):
                 ends.reject(item.record, Stage.EXTRACT, result, url=url)
@@ -74,6 +95,6 @@ class _ExtractFn(beam.DoFn):
                     Extracted(record=item.record, raw=item.raw, page=result.page, language=result.language)
                 )
         if pages:
-            yield ExtractedChunk(ingested_at=chunk.ingested_at, pages=tuple(pages))
+            yield ExtractedChunk(ingested_at=ingested_at, pages=tuple(pages))
         if ends:
             yield TaggedOutput("ends", ends.chunk())

@@ -19,8 +19,8 @@ from newsmill.page.identity import draft
 from newsmill.page.urls import registrable_domain, url_key
 from newsmill.records import Micros
 from newsmill.transforms.chunks import Ends, Extracted, ExtractedChunk, Sketched, SketchedChunk
-from newsmill.transforms.outcome import EndsOfChunk, Outcome, busy
-from newsmill.transforms.resident import borrow
+from newsmill.transforms.outcome import ROOM, EndsOfChunk, Outcome, busy
+from newsmill.transforms.resident import borrow, borrowed
 
 
 class IdentifyDrafts(beam.PTransform):
@@ -82,7 +82,10 @@ class _IdentifyFn(beam.DoFn):
         ends, drafts = EndsOfChunk(chunk.ingested_at), []
         with busy(IdentifyDrafts):
             blocks = _NO_BLOCKS if self._blocks is None else borrow(self._blocks)
+            room = borrowed(ROOM)
             for item in chunk.pages:
+                if room is not None:
+                    room.take_text(item.page.body)
                 try:
                     drafts.append(identify(item, chunk.ingested_at, blocks, cpu_limit_s=self._cpu_limit_s))
                 except Rejected as rejected:

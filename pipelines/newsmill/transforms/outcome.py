@@ -48,7 +48,9 @@ class EndsOfChunk:
         )
 
     def reject(self, record: SourceRecord, stage: Stage, error: Rejected, *, url: str | None = None) -> None:
-        """The record is quarantined whole."""
+        """The record is quarantined whole. Raises TooLarge where the batch has no room for it."""
+        if (room := borrowed(ROOM)) is not None:
+            room.take_payload(record.value or b"")
         self.end(record, Fate.QUARANTINED, reason=error.code.value, stage=stage.value, url=url)
         stack = "".join(traceback.format_exception(error))[-STACK_CHARS:]
         self._failures.append(
@@ -70,6 +72,8 @@ class EndsOfChunk:
         return Ends(fates=tuple(self._fates), failures=tuple(self._failures))
 
 
+ROOM = "room"
+"""Resident: the Room of the batch under way; none where batches are not bounded by it (the endless job)."""
 BROKE = "broke"
 """Resident: the first error that ended a stage in this process; runners tell of it by its text only."""
 

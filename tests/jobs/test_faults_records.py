@@ -49,7 +49,7 @@ class Given:
 
     def plan(self, committed: Committed, topic_ids: object, *, records: int | None = None) -> Plan:
         start = committed.get(("pages", 0), 0)
-        end = min(start + (records or self._batch), len(self._records))
+        end = min(start + min(self._batch, records or self._batch), len(self._records))
         piece = OffsetRange(
             topic="pages", partition=0, start=start, end=end, records=end - start, bytes=0, offsets_crc=None
         )

@@ -30,7 +30,7 @@ def audit(
         str | None, typer.Option(help="Another lake made from the same records: must say the same.")
     ] = None,
     max_waiting: Annotated[
-        float | None, typer.Option(help="With --bootstrap: longest wait for a fate, in seconds.")
+        float | None, typer.Option(min=0, help="With --bootstrap: longest wait for a fate, in seconds.")
     ] = None,
     config: ConfigFile = None,
     as_json: Json = False,

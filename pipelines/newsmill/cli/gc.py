@@ -14,7 +14,7 @@ from newsmill.cli.output import say
 
 def gc(
     lake: Annotated[str | None, typer.Argument(help="Folder or URI; else lake.path of the settings.")] = None,
-    grace_hours: Annotated[float, typer.Option(help="Younger files stay; at least 1.")] = 24.0,
+    grace_hours: Annotated[float, typer.Option(min=1, max=1e6, help="Younger files stay.")] = 24.0,
     keep_snapshots: Annotated[
         int, typer.Option(min=1, help="Snapshots of each table that stay readable; tags always do.")
     ] = 50,

@@ -76,7 +76,7 @@ def run(
     Goes on where the lake's last commit ended. SIGTERM or Ctrl-C finishes the batch under way and
     stops; a second one abandons the batch: nothing is lost, the next run does it again.
     """
-    checks: list[Check] = [partial(broker_problems, waits=not dry_run), lake_problems]
+    checks: list[Check] = [partial(broker_problems, waits=not dry_run), lake_problems, metrics_problems]
     if runner is not Runner.DIRECT:
         checks.append(partial(portable_problems, flink=runner is Runner.FLINK))
     settings = loaded(config, sets, *checks, patient=not dry_run, on_data_loss=on_data_loss).config
@@ -122,6 +122,18 @@ def lake_problems(config: Config) -> list[str]:
         tempfile.TemporaryDirectory(dir=folder, prefix="_newsmill-check-").cleanup()
     except OSError as error:
         return [f"lake.path: {folder} can't be written: {error.strerror}"]
+    return []
+
+
+def metrics_problems(config: Config) -> list[str]:
+    """Why the metrics can't be served; nothing if they can."""
+    host, port = config.metrics.host, config.metrics.port
+    if port is None:
+        return []
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        return [f"metrics.port: can't listen on {host}:{port}: {error.strerror}"]
     return []
 
 

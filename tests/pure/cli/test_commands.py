@@ -9,10 +9,13 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 import newsmill.cli
 from newsmill.cli import COMMANDS, app
@@ -96,3 +99,25 @@ def test_commands_print_by_one_door_only() -> None:
             if called in ("print", "typer.echo", "Console", "typer.secho", "rich.print"):
                 found.append(f"{file.name}:{node.lineno}: {called}")
     assert [f for f in found if not f.startswith("__init__")] == []
+
+
+def fractions() -> list[tuple[str, str]]:
+    """(command, option) of every number with a fraction."""
+    found = []
+    for name in NAMES:
+        function = getattr(import_module(f"newsmill.cli.{name}"), name, None)
+        for option, hint in (get_type_hints(function) if callable(function) else {}).items():
+            if float in (hint, *get_args(hint)):
+                found.append((name, f"--{option.replace('_', '-')}"))
+    return found
+
+
+@pytest.mark.parametrize(("name", "option"), fractions())
+def test_number_that_is_none_is_refused_by_every_option(name: str, option: str) -> None:
+    done = CliRunner().invoke(app, [name, "nowhere", option, "nan"])
+    assert done.exit_code == 2
+    assert option in done.output
+
+
+def test_there_are_options_with_fractions() -> None:
+    assert {("gc", "--grace-hours"), ("report", "--days"), ("audit", "--max-waiting")} <= set(fractions())

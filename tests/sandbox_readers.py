@@ -51,6 +51,12 @@ def misbehave(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Page | N
             kept.append(bytearray(20_000_000))
     elif act == "bug":
         raise KeyError("nobody foresaw this")
+    elif act == "recursion":
+        return misbehave(raw, page=page, input=input)
+    elif act == "surrogate":
+        return NotArticle(reason="\ud83d")
+    elif act == "leaves":
+        sys.exit("\ud83d")
     elif act == "rejected":
         raise Rejected(Code.NESTING, "too deep")
     elif act == "socket":

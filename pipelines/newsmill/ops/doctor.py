@@ -31,7 +31,7 @@ from newsmill.knowledge.enricher import Enricher
 from newsmill.lake import locations, reader
 from newsmill.lake.lake import Lake
 from newsmill.ops import devcluster
-from newsmill.page.sandbox import Sandbox
+from newsmill.page.sandbox import UNCONFINED, Sandbox
 from newsmill.records import Page, Position, RawPage
 from newsmill.sources import kafka
 
@@ -183,6 +183,10 @@ def _extraction(config: Config) -> Iterator[Finding]:
     took = time.monotonic() - start
     if isinstance(outcome, Page):
         yield _right("extraction", f"a process starts and reads a page in {took:.1f} s")
+        if sandbox.confined_by:
+            yield _right("sandbox", f"the kernel confines it: {', '.join(sandbox.confined_by)}")
+        else:
+            yield _warning("sandbox", UNCONFINED, "use Linux on x86-64 or aarch64 with CONFIG_SECCOMP_FILTER")
     else:
         why = str(outcome) if isinstance(outcome, Rejected) else outcome.reason
         yield _wrong("extraction", why, "raise page.memory_limit_mb or page.wall_limit_s; is /tmp writable?")

@@ -9,7 +9,9 @@ Parent and child speak length-prefixed MessagePack over two pipes; nothing is ev
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
+import logging
 import os
 import queue
 import select
@@ -48,6 +50,8 @@ _START_LIMIT_S: Final = 60.0
 """How long a child that prepares itself may do nothing."""
 
 _READ_PAGE: Final = "newsmill.page.analysis:read_page"
+_PR_SET_DUMPABLE: Final = 4
+
 _LOOK_S: Final = 1.0
 """How often it is looked whether the child that does not answer does something."""
 
@@ -62,6 +66,12 @@ _ENVIRONMENT: Final = (
 
 _ASIDE: Final = 32
 """Pages whose processes sleep, and which are waited for beside those that are read in the slots."""
+
+
+UNCONFINED: Final = (
+    "the kernel has no seccomp filter for this architecture: extraction processes are held by limits and an "
+    "audit hook, which stop Python code but not native code"
+)
 
 
 class Sandbox(Generic[Found]):
@@ -115,6 +125,8 @@ class Sandbox(Generic[Found]):
         for _ in range(page.slots):
             self._slots.put(_Slot())
         self._alone = threading.Lock()
+        self.confined_by: tuple[str, ...] | None = None
+        """The parts of the kernel that hold the children; None before the first page was read."""
         self._threads = ThreadPoolExecutor(page.slots + _ASIDE, thread_name_prefix="sandbox")
 
     def __enter__(self) -> Self:
@@ -204,7 +216,10 @@ class Sandbox(Generic[Found]):
                 if again or death.by_itself or (first and not death.from_outside):
                     return Rejected(death.code, str(death))
             else:
-                if child.pages >= _PAGES_PER_CHILD:
+                if self.confined_by is None and not child.confined_by:
+                    logging.getLogger(__name__).warning(UNCONFINED)
+                self.confined_by = child.confined_by
+                if child.leaves or child.pages >= _PAGES_PER_CHILD:
                     child.end()
                     slot.child = None
                 return outcome
@@ -299,6 +314,8 @@ class _Child(Generic[Found]):
 
     def __init__(self, setup: Setup, found: msgspec.msgpack.Decoder[Found]) -> None:
         self.pages = 0
+        self.confined_by: tuple[str, ...] | None = None  # unknown before it is ready
+        self.leaves = False  # it ends after the page that it has read
         self._found = found
         self._ready = False
         self._words = b""
@@ -335,14 +352,9 @@ class _Child(Generic[Found]):
         self.pages += 1
         watch = _Watch(self._process.pid, wall_limit_s, asleep)
         answer = self._exchange(frame(msgspec.msgpack.encode(page)), watch)
+        self.leaves = answer.leave
         if answer.bug is not None:
-            self.kill()
-            raise _Died(
-                Code.CRASH, f"the extraction code failed:\n{answer.bug[-_LAST_WORDS:]}", by_itself=True
-            )
-        if answer.code == Code.MEMORY:
-            self.kill()
-            raise _Died(Code.MEMORY, answer.message)
+            return Rejected(Code.CRASH, f"the extraction code failed:\n{answer.bug[-_LAST_WORDS:]}")
         if answer.code is not None:
             return Rejected(Code(answer.code), answer.message)
         if answer.not_article is not None:
@@ -354,7 +366,7 @@ class _Child(Generic[Found]):
 
     def _await_start(self) -> None:
         try:
-            self._exchange(b"", self._starting())
+            self.confined_by = self._exchange(b"", self._starting()).confined_by
         except _Died as death:
             raise _NotStarted(f"the extraction process does not start: {death}") from death
         self._ready = True
@@ -407,10 +419,13 @@ class _Child(Generic[Found]):
         self.kill()
         words = self._words.decode("utf-8", "backslashreplace").strip()
         said = f"; its last words:\n{words}" if words else ""
-        if code == -signal.SIGXCPU:
+        if code == -signal.SIGPROF:
             return _Died(Code.TIMEOUT, "the page took more CPU time than its limit", by_itself=True)
         if code == FORBIDDEN_STATUS:
             return _Died(Code.FORBIDDEN, words, by_itself=True)
+        if code == -signal.SIGSYS:
+            said = f"forbidden in the sandbox: a system call{said}"
+            return _Died(Code.FORBIDDEN, said, by_itself=True)
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         outside = code == -signal.SIGKILL
         return _Died(Code.CRASH, f"the extraction process died: {name}{said}", from_outside=outside)
@@ -456,13 +471,15 @@ class _Child(Generic[Found]):
 def extraction(page: str, input: str) -> Sandbox[Reading]:
     """The extraction processes of this worker process, shared by its threads and kept between batches.
 
-    Threads that compute make way for those that wait for an extraction process (`SWITCH_S`).
+    Threads that compute make way for those that wait for an extraction process (`SWITCH_S`). From now on no
+    other process of the same user can trace this one or read its memory and environment, which hold secrets.
 
     Args:
         page: A PageConfig as JSON.
         input: An InputConfig as JSON.
     """
     sys.setswitchinterval(SWITCH_S)
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     return Sandbox(
         page=PageConfig.model_validate_json(page),
         input=InputConfig.model_validate_json(input),

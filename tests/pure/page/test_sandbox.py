@@ -73,6 +73,17 @@ def test_forbidden_act_is_named(sandbox: Sandbox, act: str, event: str, tmp_path
     assert f"forbidden in the sandbox: {event}" in outcome.message
 
 
+def test_process_lives_on_when_the_reader_raises(sandbox: Sandbox) -> None:
+    with Sandbox(
+        page=LIMITS.model_copy(update={"slots": 1}), input=InputConfig(), read="sandbox_readers:misbehave"
+    ) as opened:
+        (before,) = opened.map([raw("pid")])
+        outcomes = opened.map([raw(act) for act in ("bug", "memory", "recursion", "surrogate", "leaves")])
+        codes = [outcome.code for outcome in outcomes if isinstance(outcome, Rejected)]
+        assert codes == ["E_CRASH", "E_OOM", "E_CRASH", "E_CRASH", "E_CRASH"]
+        assert opened.map([raw("pid")]) == [before]
+
+
 def test_last_words_of_a_process_are_told_and_bounded(sandbox: Sandbox) -> None:
     (outcome,) = sandbox.map([raw("words")])
     assert isinstance(outcome, Rejected) and outcome.code == "E_CRASH"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import encodings.idna  # noqa: F401: asked for when a name is looked up
 import os
 import signal
 import socket
@@ -34,7 +35,7 @@ def misbehave(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Page | N
         sys.stderr.write("a word " * 100_000 + "these are the last words")
         os.abort()
     elif act == "compute":
-        until = time.process_time() + 1.5
+        until = time.process_time() + 0.7
         while time.process_time() < until:
             pass
     elif act == "killed":

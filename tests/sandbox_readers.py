@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import encodings.idna  # noqa: F401: asked for when a name is looked up
+import encodings.idna  # noqa: F401
 import os
 import signal
 import socket

@@ -60,8 +60,9 @@ TABLES: Final[Mapping[str, Table]] = {
         getegid 108 getppid 110 sigaltstack 131 statfs 137 fstatfs 138 gettid 186 time 201 futex 202
         sched_getaffinity 204 getdents64 217 restart_syscall 219 clock_gettime 228 clock_getres 229
         clock_nanosleep 230 exit_group 231 tgkill 234 openat 257 newfstatat 262 readlinkat 267 faccessat
-        269 pselect6 270 ppoll 271 set_robust_list 273 mbind 237 set_mempolicy 238 get_mempolicy 239 prlimit64 302 getcpu 309 getrandom 318 membarrier
-        324 statx 332 rseq 334 openat2 437 faccessat2 439
+        269 pselect6 270 ppoll 271 set_robust_list 273 mbind 237 set_mempolicy 238 get_mempolicy 239
+        prlimit64 302 getcpu 309 getrandom 318 membarrier 324 statx 332 rseq 334 openat2 437 faccessat2
+        439
         """),
     ),
     "aarch64": Table(
@@ -74,8 +75,9 @@ TABLES: Final[Mapping[str, Table]] = {
         sched_yield 124 restart_syscall 128 kill 129 tgkill 131 sigaltstack 132 rt_sigaction 134
         rt_sigprocmask 135 rt_sigreturn 139 times 153 uname 160 getrlimit 163 getrusage 165 getcpu 168
         gettimeofday 169 getpid 172 getppid 173 getuid 174 geteuid 175 getgid 176 getegid 177 gettid 178
-        sysinfo 179 brk 214 munmap 215 mremap 216 mmap 222 mprotect 226 madvise 233 mbind 235 get_mempolicy 236 set_mempolicy 237 prlimit64 261
-        getrandom 278 membarrier 283 statx 291 rseq 293 openat2 437 faccessat2 439
+        sysinfo 179 brk 214 munmap 215 mremap 216 mmap 222 mprotect 226 madvise 233 mbind 235
+        get_mempolicy 236 set_mempolicy 237 prlimit64 261 getrandom 278 membarrier 283 statx 291 rseq 293
+        openat2 437 faccessat2 439
         """),
     ),
 }

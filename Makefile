@@ -7,7 +7,7 @@ DEV := $(VENV)/.ready-dev
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command "make lock"
 
-.PHONY: help setup dev demo test lint check lock system soak keeper kb fresh engines
+.PHONY: help setup dev demo test lint check lock system soak chaos keeper kb fresh engines
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -54,6 +54,9 @@ soak: dev ## kill the lake's writer hundreds of times: KILLS=500 SEED=1 SEEDS=5;
 
 kb: dev ## build the knowledge base that comes with newsmill anew
 	$(BIN)/newsmill kb build pipelines/newsmill/knowledge/data/base --from-packages
+
+chaos: dev ## kill, stop and crowd a whole run, then compare topic and tables: KILLS=100 SEED=1; the last line is the verdict
+	$(BIN)/python benchmarks/chaos.py --kills $(or $(KILLS),100) --seed $(or $(SEED),1)
 
 keeper: dev ## keep lakes in random ways, and look after each step: SEQUENCES=300 SEED=1; the last line is the verdict
 	$(BIN)/python benchmarks/keeper.py --sequences $(or $(SEQUENCES),300) --seed $(or $(SEED),1)

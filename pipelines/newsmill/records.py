@@ -79,6 +79,7 @@ class RawPage(Record, frozen=True, kw_only=True):
     envelope: str = "raw"  # raw | json | avro | warc
     final_url: str | None = None  # after redirects
     fetched_at: Micros | None = None
+    received_at: Micros | None = None  # when it was there at the latest, as the broker says
     status: int | None = None
     content_type: str | None = None
     charset: str | None = None  # from the HTTP header or the envelope

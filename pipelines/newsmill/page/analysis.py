@@ -18,11 +18,13 @@ from trafilatura.settings import MANUALLY_CLEANED, MANUALLY_STRIPPED, Extractor
 from newsmill import strings
 from newsmill.config import InputConfig, PageConfig
 from newsmill.errors import Code, Rejected
-from newsmill.page import classify, decoding, metadata, overrides, preparation, structured
+from newsmill.page import classify, decoding, metadata, overrides, preparation, states, structured
 from newsmill.page.document import Element, parse
+from newsmill.page.known import known
 from newsmill.page.metadata import Facts
-from newsmill.page.passages import Passage, fold, passages
-from newsmill.page.selection import Selection, Vote, length, select
+from newsmill.page.passages import Passage, fold, length, passages
+from newsmill.page.selection import Selection, select
+from newsmill.page.weighing import Weights
 from newsmill.records import Extraction, NotArticle, Page, RawPage, Removal
 
 TRUNCATED_SHARE: Final = 0.6
@@ -41,8 +43,14 @@ MOST_REMOVED: Final = 300
 REMOVED_CUT: Final = "removed-cut"
 """Mark: more passages than `MOST_REMOVED` were removed."""
 
+HIDDEN_SHARE: Final = 0.2
+"""A page is marked when it hides more prose than this share of its text in the article's frame."""
+
 _FEWEST_STATED: Final = 50
+_FEWEST_SHOWN: Final = 60
 _SHORT: Final = 200
+_PART: Final = 6
+_NEARLY_ALL: Final = 0.8
 _COMPARED: Final = 50_000
 _MOST_SEARCHED: Final = 200_000_000  # characters searched for the lines of one page
 _LONGEST_STATED: Final = 1_000_000
@@ -76,8 +84,13 @@ def read_page(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Page | N
     return verdict or found
 
 
-def read_page_any(raw: RawPage, *, page: PageConfig, input: InputConfig) -> tuple[Page, NotArticle | None]:
-    """As `read_page`, but what text there is comes along even when it is no article's."""
+def read_page_any(
+    raw: RawPage, *, page: PageConfig, input: InputConfig, weights: Weights | None = None
+) -> tuple[Page, NotArticle | None]:
+    """As `read_page`, but what text there is comes along even when it is no article's.
+
+    `weights` stand for the package's own where others are to be measured.
+    """
     if len(raw.body) > input.max_value_bytes:
         raise Rejected(Code.SIZE, f"{len(raw.body)} bytes, more than {input.max_value_bytes}")
     body = decoding.decompress(raw.body, raw.content_encoding, input)
@@ -92,13 +105,19 @@ def read_page_any(raw: RawPage, *, page: PageConfig, input: InputConfig) -> tupl
     elements = list(root.iter())  # lxml makes an element's Python object anew whenever none is held
     shown = overrides.apply(root, raw.url, page.site_overrides) if page.site_overrides is not None else root
     raw = msgspec.structs.replace(raw, body=text.utf8)
-    found, verdict = _read(root, shown, raw, text, large=len(elements) > MOST_VOTED)
+    found, verdict = _read(root, shown, raw, text, weights, large=len(elements) > MOST_VOTED)
     elements.clear()
     return strings.cleaned(found), verdict
 
 
 def _read(
-    root: Element, shown: Element, raw: RawPage, text: decoding.Text, *, large: bool
+    root: Element,
+    shown: Element,
+    raw: RawPage,
+    text: decoding.Text,
+    weights: Weights | None,
+    *,
+    large: bool,
 ) -> tuple[Page, NotArticle | None]:
     """Read a page whose text is looked for in the part `shown` of its tree.
 
@@ -106,21 +125,29 @@ def _read(
     and the search for a date in the whole source.
     """
     url = raw.final_url or raw.url
-    facts = metadata.facts(root, url)
     found = passages(shown)
-    description = fold(facts.description or "")
-    selection, second = select(found, facts.titles, description, None), ""
-    if selection.doubts and not large:
-        second = _trafilatura(shown)
-        selection = select(found, facts.titles, description, Vote(second))
+    facts = metadata.facts(root, url, found if shown is root else passages(root))
+    stated_as_written = structured.body(facts.article)
+    stated = structured.text(stated_as_written) or ""
+
+    page_says = known(
+        title=facts.title, titles=facts.titles, description=facts.description or "", stated=stated
+    )
+    selection = select(found, page_says, None if large else lambda: second_opinion(shown), weights)
     body = "\n".join(found[n].text for n in selection.kept)
-    stated = structured.text(facts.article.get("articleBody")) or ""
-    cuts = [NO_VOTE] if large and selection.doubts else []
-    extraction = _extraction(body, second, stated, found, selection, facts, text, cuts)
+    hidden = ""
+    if length(body) < _FEWEST_SHOWN and length(stated) < _FEWEST_SHOWN:
+        hidden = _paragraphs(states.text(root))
+        if length(hidden) < _FEWEST_SHOWN or _is_other_story(facts, body, hidden):
+            hidden = ""
+    cuts = [NO_VOTE] if large and not selection.is_sure else []
+    extraction = _extraction(body, stated, hidden, found, selection, facts, text, cuts)
     if extraction.method == "json_ld":
-        body = _paragraphs(str(facts.article.get("articleBody")))
-    first = selection.kept[0] if selection.kept else None
-    rest = metadata.read(root, facts, found, first, raw, large=large)
+        body = _paragraphs(stated_as_written)
+    elif extraction.method == "state":
+        body = hidden
+    story = (selection.kept[0], selection.kept[-1]) if selection.kept else (-1, -1)
+    rest = metadata.read(root, facts, found, story, raw, large=large)
     page = Page(
         title=facts.title,
         body=body,
@@ -155,7 +182,7 @@ def _read(
     return page, NotArticle(reason=reason) if reason else None
 
 
-def _trafilatura(root: Element) -> str:
+def second_opinion(root: Element) -> str:
     """The text that Trafilatura finds, from a copy of the tree without what it would throw away itself."""
     tree = copy(root)
     etree.strip_elements(tree, *_NO_TEXT, with_tail=False)
@@ -166,8 +193,8 @@ def _trafilatura(root: Element) -> str:
 
 def _extraction(
     body: str,
-    second: str,
     stated: str,
+    hidden: str,
     found: list[Passage],
     selection: Selection,
     facts: Facts,
@@ -175,19 +202,31 @@ def _extraction(
     cuts: list[str],
 ) -> Extraction:
     """Which candidate is the body, why, and how far to trust it."""
+    second = selection.second
     own, claimed = length(body) if body else 0, length(stated) if stated else 0
     method, reason = "passages", "the selected passages"
-    if claimed > 60 and own < TRUNCATED_SHARE * claimed and not _is_other_text(body, stated):
+    if (
+        claimed > _FEWEST_SHOWN
+        and own < TRUNCATED_SHARE * claimed
+        and not _is_other_text(body, stated)
+        and not _holds(body, stated)
+    ):
         method, reason = "json_ld", "the page shows less than its JSON-LD articleBody"
-    elif selection.main is None and selection.kept:
-        method, reason = "trafilatura", "no frame with prose was found"
-    words = own if method != "json_ld" else claimed
+    elif hidden:
+        method, reason = "state", "the page's program shows this text, its markup holds none"
+    elif selection.is_voted:
+        method, reason = "trafilatura", "no passage weighed enough"
+    words = {"json_ld": claimed, "state": length(hidden) if hidden else 0}.get(method, own)
     marks = [*text.marks, *cuts]
     if len(selection.removed) > MOST_REMOVED:
         marks.append(REMOVED_CUT)
+    if selection.hidden_words > HIDDEN_SHARE * own and method == "passages":
+        marks.append("hidden_text")
     if classify.is_live(facts):
         marks.append("live_ticker")
     completeness = _completeness(words, claimed, facts, body, marks)
+    if "hidden_text" in marks:
+        completeness = min(completeness, own / (own + selection.hidden_words))
     return Extraction(
         method=method,
         reason=reason,
@@ -195,6 +234,7 @@ def _extraction(
             "passages": len(body),
             "trafilatura": len(second),
             **({"json_ld": len(stated)} if stated else {}),
+            **({"state": len(hidden)} if hidden else {}),
         },
         agreement=round(_overlap(body, second), 3) if body and second else None,
         completeness=round(completeness, 3),
@@ -253,6 +293,21 @@ def _is_other_text(body: str, stated: str) -> bool:
         looked_at += len(line)
         known += len(line) if line in folded else 0
     return bool(body) and known < 0.5 * looked_at
+
+
+def _holds(body: str, stated: str) -> bool:
+    """Whether a text has nearly all that another says, which may say it twice."""
+    words, own = fold(stated[:_COMPARED]).split(), fold(body[:_COMPARED]).split()
+    known = {tuple(own[n : n + _PART]) for n in range(len(own) - _PART + 1)}
+    parts = [tuple(words[n : n + _PART]) for n in range(0, len(words) - _PART + 1, _PART)]
+    return bool(parts) and sum(part in known for part in parts) >= _NEARLY_ALL * len(parts)
+
+
+def _is_other_story(facts: Facts, shown: str, hidden: str) -> bool:
+    """Whether a text of the page's state has nothing of the page's title, description and visible text."""
+    known = set(fold(f"{facts.title or ''} {facts.description or ''} {shown[:_COMPARED]}").split())
+    wanted = {word for word in known if len(word) > 3}
+    return bool(wanted) and len(wanted.intersection(fold(hidden[:_COMPARED]).split())) < 0.3 * len(wanted)
 
 
 def _paragraphs(stated: str) -> str:

@@ -2,81 +2,56 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, lru_cache
 from typing import Any, Final
 
-from newsmill.page import structured
+from lxml import etree
+
+from newsmill.page import bylines, structured
+from newsmill.page.bylines import pen_name, split
 from newsmill.page.document import Element
-from newsmill.page.passages import Passage
+from newsmill.page.passages import Passage, in_heading
 from newsmill.page.structured import Node
 
 MOST: Final = 12
 """Most authors of a page."""
 
 _MOST_CLAIMS: Final = 100  # texts of one source that are looked at
+_FEWEST_NAME: Final = 2
 _LONGEST_BYLINE: Final = 200
 _CREDIT_WORDS: Final = 14
 _CREDIT_SPACES: Final = 5
 _LONGEST_NAMES: Final = 300
 _NEVER: Final = -1
+_BEFORE_HEADLINE: Final = 4
+_NEAR: Final = 60
+_NEAR_LEVELS: Final = 6
+_AROUND_STORY: Final = 6
+_SHORT_LINE: Final = 80
+_TAIL: Final = 30
+_PROFILE: Final = re.compile(
+    r"/(?:authors?|autor(?:es|en)?|auteurs?|writers?|contributors?|profiles?|people|staff|journalists?|reporters?|by"
+    r"|redaktion|columnists?|correspondents?|bylines?|person|team)(?:/|\?|=)[^/]",
+    re.IGNORECASE,
+)
+_OWNERS: Final = (
+    "copyright",
+    "publisher",
+    "article:publisher",
+    "og:site_name",
+    "web_author",
+    "designer",
+    "generator",
+)
+_SAYS_AUTHOR: Final = etree.XPath(
+    "boolean(//*[@rel='author' or contains(@itemprop, 'author') or self::byline])"
+)
+_OWNER_NOTICE: Final = re.compile(r"copyright|\(c\)|©|all rights reserved|\d{4}|[-–,.]", re.IGNORECASE)
 
-_LEAD_IN: Final = re.compile(
-    r"^(?:(?:written|posted|published|reported|story|words|text|article|analysis|opinion"
-    r"|(?:ein(?:e)? )?(?:blog )?(?:artikel|beitrag|kommentar|gastbeitrag|kolumne|analyse|reportage"
-    r"|interview|essay|gastkommentar)"
-    r"|geschrieben|verfasst|erstellt|eingestellt|veröffentlicht|rechtsanwalt|publié|publicado|escrito"
-    r"|scritto|propos recueillis|(?:von )?unserem? \w+)\s+)?"
-    r"(?:by|von|vom|par|por|di|da|door|av|af|od|autor(?:in|en|es)?(?=\s*:|\s)|auteurs?|authors?|autore"
-    r"|text|texte?|foto|redakteur(?:in)?|автор)\b\s*:?\s*",
-    re.IGNORECASE,
-)
-_CUT: Final = re.compile(
-    r"\s*(?:[|•·;/\n]|\s[-–—]\s|\bfor the\b|\bin\s[A-ZÄÖÜ]|\bpublished\b|\bveröffentlicht\b|\bupdated\b"
-    r"|\bposted\b"
-    r"|\bon\s+(?:\w+day|\d)|\bam\s+\d|\bvom\s+\d|\bin:|\bhace\s+\d|\btiempo de\b"
-    r"|(?<=\w)\s+(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|mo|di|mi|do|fr|sa|so)\b[\s,]"
-    r"|\d{1,2}[./:]\d).*$",
-    re.IGNORECASE | re.DOTALL,
-)
-_SPLIT: Final = re.compile(
-    r"\s*[;,|&\n•·]\s*|\s+(?:and|und|et|y|e|og|och|en|with|mit|avec|con|im"
-    r" gespräch mit|in conversation with)\s+|\s+/\s+"
-)
-_NOISE: Final = re.compile(
-    r"\([^)]*\)|\[[^\]]*\]|https?://\S+|\S+@\S+|@\w+|\b(?:follow|view|see|read|more|all posts|articles?"
-    r" by|biography|bio|email|profile|kontakt|mehr)\b.*$",
-    re.IGNORECASE,
-)
-_ROLE: Final = re.compile(
-    r"\b(?:staff|editors?|reporters?|correspondent|correspondents|writers?|journalists?|producer"
-    r"|columnist|contributors?|bureau|desk|team"
-    r"|redaktion|redaktionsteam|redaktionell|redaktor|redakteur(?:in)?|redacción|redaction|rédaction"
-    r"|redazione|redakcja|redaktsiya|agency|agencies|agentur(?:en)?|news"
-    r"|newsroom|press|media|magazine|magazin|online|gmbh|inc|ltd|llc|association|foundation|institut"
-    r"|university|ministerium|admin|administrator|webmaster"
-    r"|user|guest|gast|anonymous|unknown|webteam|web|blog|presse|pressestelle|newswire|service|services"
-    r"|network|company|office|department|chief|director|professor"
-    r"|community|digital|today|times|post|herald|tribune|gazette|daily|weekly|journal|zeitung|editorial"
-    r"|weitere|artikel|articles?|author|autor(?:in|en)?|nachrichtenagentur|stories|newsdesk|gesponserte"
-    r"|sponsored|dienstleistung|inhalte"
-    r"|webredaktion)\b|redaktion\b|(?:leiter|sprecher|präsident|minister|referent)(?:in)?\b|\.(?:com|de"
-    r"|org|net|co|at|ch)\b",
-    re.IGNORECASE,
-)
-_AGENCIES: Final = frozenset(
-    """
-    afp ap apa ani ansa efe dpa reuters upi ians pti sda ats kna epd sid tass xinhua ritzau ntb tt afx
-    bloomberg belga lusa anp mti ctk pap agerpres stringer wires agencies
-    """.split()
-)
-_PARTICLES: Final = frozenset(
-    """
-    von van der den de del della di da dos du la le el al bin ibn ten ter zu zur af av y e und of the st mc jr
-    sr
-    """.split()
-)
 _BYLINE_TAGS: Final = (
     "a",
     "span",
@@ -106,13 +81,10 @@ _DOM_NOT: Final = re.compile(
     r"|widget|sidebar|kommentar|reply|more-|teaser|card|list",
     re.IGNORECASE,
 )
-_NO_PEN_NAME: Final = re.compile(
-    r"(?:posted|published|written|by|von|weiter|more|mehr|home|kurz|veröffentlicht|updated|share|no|the)",
-    re.IGNORECASE,
-)
-_EXACT: Final = re.compile(r"author[-_]{0,2}name|\bauthor\b|\bbyline\b|\bauteur\b|\bautor\b", re.IGNORECASE)
+_EXACT: Final = re.compile(r"author[\w-]{0,40}name|\bauthor\b|\bbyline\b|\bauteur\b|\bautor\b", re.IGNORECASE)
+_AUTHORS_NAME: Final = re.compile(r"author(?:-card)?[\w-]{0,20}[-_]name(?![\w-])", re.IGNORECASE)
 _CREDIT: Final = re.compile(
-    r"^(?:(?:ein(?:e)?|a) \w+ )?(?:by|von|par|por|di|door|av|af|autor(?:in|en)?|auteurs?|authors?"
+    r"^(?:(?:ein(?:e)?|a) \w+ )?(?:(?:by){1,2}|von|par|por|di|door|av|af|autor(?:in|en)?|auteurs?|authors?"
     r"|text(?:e)?|erstellt von|\w+beitrag von|\w+ beitrag von|geschrieben von|written by|posted"
     r" by)\b[: ]",
     re.IGNORECASE,
@@ -125,108 +97,86 @@ def read(
     found: Sequence[Node],
     meta: Mapping[str, list[str]],
     passages: Sequence[Passage],
-    sites: Iterable[str],
+    sites: Sequence[str],
+    story: tuple[int, int],
 ) -> tuple[tuple[str, ...], str | None]:
     """(names of people, byline as printed) of a page.
 
     One name more than `MOST` tells that there are more.
 
-    The page's JSON-LD is believed first, then its meta tags, then what looks like a byline. Names of the
-    site itself, of agencies, roles and addresses are no people; the byline keeps them.
+    The page's JSON-LD is believed first, then a byline under the headline, then its meta tags, then what else
+    looks like a byline. Names of the site itself, of agencies, roles and addresses are no people; the byline
+    keeps them.
+
+    Args:
+        root: The page's tree.
+        article: Its JSON-LD article.
+        found: All its JSON-LD objects.
+        meta: Its meta tags.
+        passages: All its passages.
+        sites: Names that the site and its publisher go by.
+        story: Where the text begins and ends among the passages; both -1 where there is none.
     """
     names_of_site = {_key(site) for site in sites if site}
     byline: str | None = None
     short: tuple[str, ...] = ()
+    claims: list[tuple[list[str], set[str]]] = []
+    marked = cache(lambda: _Marked(root))  # a walk through the whole page, which few pages need
     sources: tuple[tuple[Callable[[], list[str]], set[str]], ...] = (
         (lambda: _from_json_ld(article, found), names_of_site),
+        (lambda: marked().under_headline if _SAYS_AUTHOR(root) else [], set()),
         (lambda: _from_meta(meta), names_of_site),
-        (lambda: _from_dom(root), set()),  # a person's own site may bear the name
-        (lambda: _from_passages(passages), set()),
+        (lambda: marked().behind_headline, set()),  # a person's own site may bear the name
+        (lambda: _from_passages(passages, story), set()),
+        (lambda: marked().profiles, names_of_site),
+        (lambda: marked().texts, set()),
+        (lambda: _from_editors(passages, story), set()),
     )
     for candidates, excluded in sources:
         raw = [text for text in candidates()[:_MOST_CLAIMS] if text]
         if not raw:
             continue
         byline = byline or "; ".join(dict.fromkeys(raw))[:_LONGEST_BYLINE]
-        people = _people(raw, excluded)
-        if short and not any(_key(name).startswith(_key(short[0])) for name in people):
+        claims.append((raw, excluded))
+        people = _people(raw, excluded, sites, cut_roles=False)
+        if short and not any(_plain_key(name).startswith(_plain_key(short[0])) for name in people):
             continue
         if people and not short and all(" " not in name for name in people) and all(map(str.isascii, people)):
             short = people  # a first name or an account's name: a byline may have the whole name
         elif people:
             return people, byline
+    if not short:
+        for raw, excluded in claims:
+            if people := _people(raw, excluded, sites, cut_roles=True):
+                return people, byline
     return short, byline
 
 
-def _people(raw: Sequence[str], sites: set[str]) -> tuple[str, ...]:
+def _people(
+    raw: Sequence[str], sites: set[str], outlets: Sequence[str], *, cut_roles: bool
+) -> tuple[str, ...]:
     people: dict[str, str] = {}
     for text in raw:
-        for name in split(text) or filter(None, [_pen_name(text)]):
+        for name in split(text, outlets, cut_roles=cut_roles) or filter(None, [pen_name(text)]):
             key = _key(name)
             if key and not any(key in site for site in sites):
                 people.setdefault(key, name)
     return tuple(people.values())[: MOST + 1]
 
 
-def _pen_name(text: str) -> str | None:
-    """A single word that stands where an author does."""
-    text = _LEAD_IN.sub("", text).strip(" -–—|:,·•")
-    if (
-        not 2 < len(text) <= 30
-        or _ROLE.search(text)
-        or text.casefold() in _AGENCIES
-        or _NO_PEN_NAME.match(text)
-    ):
-        return None
-    return (
-        text
-        if text.replace("_", "a").replace(".", "a").replace("-", "a").isalnum() and not text.isdigit()
-        else None
-    )
-
-
-def split(byline: str) -> list[str]:
-    """Names of people in a byline.
-
-    >>> split("By Jane Doe and Max van der Berg, Reuters")
-    ['Jane Doe', 'Max van der Berg']
-    >>> split("Staff Reporter")
-    []
-    """
-    text = _NOISE.sub(" ", " ".join(byline.split())[:400])
-    text = _LEAD_IN.sub("", text.strip(" -–—|:,·•")).strip()
-    text = _CUT.sub("", text)
-    return [name for part in _SPLIT.split(text) if (name := _name(part))]
-
-
-def _name(part: str) -> str | None:
-    part = _LEAD_IN.sub("", part).strip(" -–—|:,·•.\"'“”*")
-    words = part.split()
-    if not 2 <= len(words) <= 5 or len(part) > 60:
-        if not (len(words) == 1 and not part.isascii() and 2 <= len(part) <= 5):
-            return None
-        return part
-    if _ROLE.search(part) or part.casefold() in _AGENCIES or any(c.isdigit() for c in part):
-        return None
-    if not all(_is_name_word(word) or word.casefold().strip(".") in _PARTICLES for word in words):
-        return None
-    return part if not part.isupper() or not part.isascii() else part.title()
-
-
-def _is_name_word(word: str) -> bool:
-    first = word.lstrip("('’\"“")[:1]
-    return first.isupper() or (first.isalpha() and first.lower() == first.upper())
-
-
 def _key(text: str) -> str:
     return "".join(re.findall(r"\w+", text.casefold()))
+
+
+def _plain_key(text: str) -> str:
+    """A name's letters without their marks, to compare it with an account's name."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if c.isalnum())
 
 
 def _from_json_ld(article: Node, found: Sequence[Node]) -> list[str]:
     value = article.get("author") or article.get("creator")
     by_id = {node["@id"]: node for node in found if isinstance(node.get("@id"), str)}
-    items = value[:_MOST_CLAIMS] if isinstance(value, list) else [value]
-    return [name for item in items for name in _authors(item, by_id)]
+    return [name for item in structured.flat(value)[:_MOST_CLAIMS] for name in _authors(item, by_id)]
 
 
 def _authors(item: Any, by_id: dict[str, Node]) -> list[str]:
@@ -265,9 +215,13 @@ _META: Final = (
 
 def _from_meta(meta: Mapping[str, list[str]]) -> list[str]:
     first: list[str] = []
+    owners = {_key(owner) for name in _OWNERS for value in meta.get(name, ()) for owner in _owner(value)}
     for name in _META:
-        stated = meta.get(name, [])[:_MOST_CLAIMS]
-        values = [value for value in stated if not value.startswith(("http", "/", "@"))]
+        values = [
+            value
+            for value in meta.get(name, [])[:_MOST_CLAIMS]
+            if not value.startswith(("http", "/", "@")) and _key(value) not in owners
+        ]
         if name == "twitter:data1" and "by" not in " ".join(meta.get("twitter:label1", ())).lower():
             continue
         if any(split(value) for value in values):
@@ -276,32 +230,88 @@ def _from_meta(meta: Mapping[str, list[str]]) -> list[str]:
     return first
 
 
-def _from_dom(root: Element) -> list[str]:
-    """Texts of elements that say they hold the author, most telling first, from the first that has names."""
-    marked: list[tuple[int, str, Element]] = []
-    credits: list[str] = []
-    for element in root.iter(*_BYLINE_TAGS):
-        rank = _rank(element)
-        if rank is None:
-            continue
-        text = _text_of(element)
-        if not 2 < len(text) < _LONGEST_BYLINE:
-            continue
-        if len(marked) + len(credits) >= _MOST_CLAIMS:
-            break
-        if split(text) or (rank < 2 and _pen_name(text)):
-            marked.append((rank, text, element))
-        elif rank < 2 and text.count(" ") < _CREDIT_SPACES:
-            credits.append(text)
-    if not marked:
-        return credits[:1]
+def _owner(value: str) -> list[str]:
+    """The name in a notice such as "Copyright (c) Jane Doe 2022"."""
+    return [value, _OWNER_NOTICE.sub(" ", value)]
+
+
+class _Marked:
+    """Elements that say they hold the author.
+
+    Attributes:
+        texts: Those of the most telling elements.
+        behind_headline: The same, where they stand behind the first h1.
+        under_headline: The same, where their markup says so as well.
+        profiles: Names that link to a page of authors, behind the first h1.
+    """
+
+    def __init__(self, root: Element) -> None:
+        marked: list[tuple[int, str, Element]] = []
+        credits: list[str] = []
+        self.profiles: list[str] = []
+        is_behind = root.find(".//h1") is None
+        after = 0
+        for element in root.iter("h1", *_BYLINE_TAGS):
+            if element.tag == "h1":
+                is_behind = True
+                continue
+            after += is_behind
+            if (
+                element.tag == "a"
+                and is_behind
+                and after < _NEAR
+                and len(self.profiles) < _FEWEST_NAME
+                and _PROFILE.search((element.get("href") or "")[:_LONGEST_NAMES])
+            ):
+                name = _text_of(element)
+                if split(name):
+                    self.profiles.append(name)
+            rank = _rank(element)
+            if rank is None:
+                continue
+            text = _text_of(element)
+            if not 2 < len(text) < _LONGEST_BYLINE:
+                continue
+            if len(marked) + len(credits) >= _MOST_CLAIMS:
+                break
+            rank += 0 if is_behind else _BEFORE_HEADLINE
+            if split(text) or (rank < 2 and pen_name(text)):
+                marked.append((rank, text, element))
+            elif rank < 2 and text.count(" ") < _CREDIT_SPACES:
+                credits.append(text)
+        self.texts = _telling(marked) if marked else credits[:1]
+        best = min((rank for rank, _, _ in marked), default=_NEVER)
+        self.under_headline = self.texts if best == 0 else []
+        self.behind_headline = self.texts if best < _BEFORE_HEADLINE else []
+
+
+def _telling(marked: Sequence[tuple[int, str, Element]]) -> list[str]:
+    """The texts of the most telling elements, innermost and near one another."""
     best = min(rank for rank, _, _ in marked)
     near = [(text, element) for rank, text, element in marked if rank == best]
+    outer = {
+        id(above) for _, element in near for above in itertools.islice(element.iterancestors(), _NEAR_LEVELS)
+    }
+    innermost = [(text, element) for text, element in near if id(element) not in outer]
+    first = near[0][1]
+    inside = [
+        text
+        for text, element in innermost
+        if first in list(itertools.islice(element.iterancestors(), _NEAR_LEVELS))
+    ]
+    if len(inside) > 1:
+        return list(dict.fromkeys(inside))
     if best:
         return [near[0][0]]
-    around = near[0][1].getparent()
+    around = first.getparent()
     around = around if around is None or around.getparent() is None else around.getparent()
-    return list(dict.fromkeys(text for text, element in near if around in list(element.iterancestors())))
+    return list(
+        dict.fromkeys(
+            text
+            for text, element in near
+            if around in list(itertools.islice(element.iterancestors(), _NEAR_LEVELS))
+        )
+    )
 
 
 def _text_of(element: Element) -> str:
@@ -315,12 +325,46 @@ def _text_of(element: Element) -> str:
     return " ".join(" ".join(parts).split())
 
 
-def _from_passages(passages: Sequence[Passage]) -> list[str]:
-    """A short line "By Jane Doe", the first on the page."""
-    for p in passages:
-        if p.words <= _CREDIT_WORDS and _CREDIT.match(p.text) and split(p.text):
+def _from_passages(passages: Sequence[Passage], story: tuple[int, int]) -> list[str]:
+    """A short line "By Jane Doe", the first on the page; in scripts without blanks, near the story's ends."""
+    title = next((n for n, p in enumerate(passages) if in_heading(p) is not None), 0)
+    for p in itertools.chain(passages[title:], passages[:title]):
+        if p.words > _CREDIT_WORDS or p.frame.is_folded:
+            continue
+        if _CREDIT.match(p.text) and split(p.text):
             return [p.text]
+        if not p.text.isascii() and len(p.text) <= _LONGEST_BYLINE:
+            labelled = bylines.label_and_rest(p.text)
+            if labelled is not None and split(labelled[1]):
+                return [labelled[1]]
+    for text in _ends(passages, story):
+        if names := bylines.in_unspaced_script(text):
+            return names
+    for text in _ends(passages, story):
+        if names := bylines.bracketed(text) or bylines.alone(text):
+            return names
     return []
+
+
+def _from_editors(passages: Sequence[Passage], story: tuple[int, int]) -> list[str]:
+    """Editors, where a Chinese page names nobody else."""
+    for text in _ends(passages, story):
+        if names := bylines.in_unspaced_script(text, editors=True):
+            return names
+    return []
+
+
+def _ends(passages: Sequence[Passage], story: tuple[int, int]) -> list[str]:
+    """Lines around a story's beginning and its last words, where they are not in ASCII."""
+    first, last = story
+    if first < 0:
+        return []
+    head = [p.text for p in passages[max(0, first - _AROUND_STORY) : first + 3] if len(p.text) <= _SHORT_LINE]
+    tail = [p.text for p in passages[max(first, last - 2) : last + _AROUND_STORY]]
+    ends = [
+        text if len(text) <= _SHORT_LINE else text[-_TAIL:] if text[-1:] in "）)】]" else "" for text in tail
+    ]
+    return [text for text in [*head, *ends] if text and not text.isascii()]
 
 
 def _rank(element: Element) -> int | None:
@@ -338,6 +382,8 @@ def _rank(element: Element) -> int | None:
 @lru_cache(maxsize=20_000)
 def _rank_of(names: str) -> int | None:
     """How surely a class, an id or a test id says "author": 1 or 2; `_NEVER` where it says something else."""
+    if _AUTHORS_NAME.search(names):
+        return 1
     if _DOM_NOT.search(names):
         return _NEVER
     if not _DOM.search(names):

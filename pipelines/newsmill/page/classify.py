@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 
 from newsmill.page import structured
 from newsmill.page.metadata import Facts
-from newsmill.page.passages import HEADINGS, Passage
-from newsmill.page.selection import length
+from newsmill.page.passages import HEADINGS, Passage, length
 
 REASONS: Final = (
     "empty",
@@ -33,6 +32,12 @@ REASONS: Final = (
 
 LEAST_WORDS: Final = 20
 SHORT_WORDS: Final = 60
+LONG_WORDS: Final = 250
+_TITLE_SHARE: Final = 0.7
+_WHOLE_TITLE: Final = 0.9
+_SOME_TITLE: Final = 0.5
+_HEAD: Final = 1_000
+_WORD: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _MANY_TEASERS: Final = 8
 
 _ERROR: Final = re.compile(
@@ -71,6 +76,29 @@ _LOGIN: Final = re.compile(
     r" )?password|create an account|^register\b|enter your password|se connecter|iniciar sesión"
     r"|accedi$",
     re.IGNORECASE,
+)
+_NOTICES: Final = (
+    ("captcha", _CAPTCHA),
+    ("error_page", _ERROR),
+    ("login_wall", _LOGIN),
+    ("consent_page", _CONSENT),
+)
+_TO_THE_READER: Final = re.compile(
+    r"\b(?:you|your|you['’]re|we|our|please|sorry|oops|click|(?-i:Sie|Ihre?[mnrs]?)|bitte|wir|uns(?:ere[nr]?)?|leider"
+    r"|vous|votre|vos|nous|nos|veuillez|désolé|usted|ustedes|nosotros|nuestros?|lo sentimos|por favor"
+    r"|voi|noi|nostri|spiacenti|você|nós|nossos|desculpe|uw|wij|onze|helaas|twój|twoją|nasi|przepraszamy"
+    r"|вы|вас|ваш\w*|мы|нас|наши\w*|пожалуйста|извините)\b|您|你|我们|我們|请|請|ください|申し訳",
+    re.IGNORECASE,
+)
+_SMALL: Final = frozenset(
+    """
+    the a an this that your our we you is are was be to of in on for and or not page file site
+    website url error oops sorry whoops please http https status code required continue seite fehler
+    die der das diese ist wurde nicht ihre ihr unsere vos mes votre su sus la tua vostra sua uw jouw
+    nous vous le les cette erreur est pas désolé una el esta página no se ha pagina non è de des du
+    verification check security human robot login account privacy cookies cookie policy settings
+    consent choices manage accept partners
+    """.split()
 )
 _LIVE: Final = re.compile(
     r"\blive ?(?:blog|ticker|updates?|text)\b|\bas it happened\b|\bminute by minute\b|\ben direct\b"
@@ -133,16 +161,8 @@ def by_content(
         return "redirect"
     is_article = bool(page.article) or "article" in (page.meta.get("og:type") or [""])[0].lower()
     title = page.title or ""
-    if words < SHORT_WORDS and not is_article:
-        text = f"{title}\n{body[:1000]}"
-        for reason, pattern in (
-            ("captcha", _CAPTCHA),
-            ("error_page", _ERROR),
-            ("login_wall", _LOGIN),
-            ("consent_page", _CONSENT),
-        ):
-            if pattern.search(title) or (words < LEAST_WORDS and pattern.search(text)):
-                return reason
+    if words < LONG_WORDS and not is_article and (reason := _notice(title, body, words, has_date=has_date)):
+        return reason
     kinds = set().union(*(structured.types(node) for node in page.nodes)) if page.nodes else set()
     teasers = sum(p.frame.tag in HEADINGS and p.link_share > 0.8 for p in passages)
     listing = teasers >= _MANY_TEASERS and not is_article and not has_date
@@ -162,6 +182,37 @@ def by_content(
         if not title and not has_date:
             return "no_text"
     return None if body else "no_text"
+
+
+def _notice(title: str, body: str, words: int, *, has_date: bool) -> str | None:
+    """The reason why a short page is a notice to its reader, and no report about such notices.
+
+    A notice's title says nothing else, or its few words speak to the reader: a report has a subject.
+    """
+    speaks = _TO_THE_READER.search(body[:_HEAD]) is not None
+    for reason, pattern in _NOTICES:
+        covered = _covered(title, pattern)
+        if words < SHORT_WORDS and covered >= _TITLE_SHARE and (speaks or not has_date):
+            return reason
+        if covered >= _WHOLE_TITLE and speaks and not has_date:
+            return reason
+        is_named = covered >= _SOME_TITLE or pattern.search(body[:_HEAD]) is not None
+        if words < LEAST_WORDS and (speaks or not title) and is_named:
+            return reason
+    return None
+
+
+def _covered(title: str, pattern: re.Pattern[str]) -> float:
+    """Share of a title's words, 0–1, that a pattern or the small words around it account for."""
+    words = [(match.start(), match.group().lower()) for match in _WORD.finditer(title[:_HEAD])]
+    spans = [match.span() for match in pattern.finditer(title[:_HEAD])]
+    if not words or not spans:
+        return 0.0
+    known = sum(
+        any(first <= at < last for first, last in spans) or word in _SMALL or word.isdecimal()
+        for at, word in words
+    )
+    return known / len(words)
 
 
 def is_live(page: Facts) -> bool:

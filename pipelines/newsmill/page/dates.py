@@ -6,7 +6,7 @@ Nothing is guessed from the clock of this machine. A date that only a footer's y
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
@@ -23,7 +23,9 @@ from newsmill.records import Micros
 EARLIEST: Final = date(1990, 1, 1)
 LATEST: Final = date(2099, 12, 31)
 _YEAR_ONLY: Final = "-01-01"
-_AHEAD: Final = timedelta(days=2)
+_AHEAD: Final = timedelta(hours=14)
+"""Nowhere on earth is it later than this, counted from UTC."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _ISO: Final = re.compile(
@@ -37,7 +39,7 @@ _COMPACT: Final = re.compile(
 _SLASHED: Final = re.compile(
     r"((?:19|20)\d{2})/(\d{1,2})/(\d{1,2})(?:[ T]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?(Z|[+-]\d{2}:?\d{2})?"
 )
-_MONTHS: Final = {
+MONTHS: Final = {
     name: number
     for number, line in enumerate(
         (
@@ -49,7 +51,7 @@ _MONTHS: Final = {
     )
     for name in line.split()
 }
-_MAYBE_DATE: Final = re.compile(r"\d{4}|\d[./-]\d")
+_MAYBE_DATE: Final = re.compile(r"\d{4}|\d[./-]\d|\d\s?年")
 _DAY_MONTH: Final = re.compile(
     r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|er|º|[.,-])?\s{0,3}(?:de |of |d’)?\s{0,3}([^\W\d_]{3,12})\b"
     r"\.?,?-?\s{0,3}(?:de |del )?\s{0,3}(\d{4})",
@@ -58,7 +60,58 @@ _DAY_MONTH: Final = re.compile(
 _MONTH_DAY: Final = re.compile(
     r"\b([^\W\d_]{3,12})\b\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})", re.IGNORECASE
 )
-_YEAR_FIRST: Final = re.compile(r"(?<!\d)(\d{4})[-./年]\s?(\d{1,2})[-./月]\s?(\d{1,2})(?!\d)")
+_YEAR_FIRST: Final = re.compile(r"(?<!\d)(\d{4})\s?[-./年년]\s?(\d{1,2})\s?[-./月월]\s?(\d{1,2})(?!\d)")
+_ERAS: Final = {"民國": 1911, "民国": 1911, "令和": 2018, "平成": 1988, "昭和": 1925}
+_ERA_YEAR: Final = re.compile(
+    r"(民國|民国|令和|平成|昭和)\s?(元|\d{1,3})\s?年\s?(\d{1,2})\s?月\s?(\d{1,2})\s?日"
+)
+_NUMERALS: Final = {sign: value for value, sign in enumerate("〇一二三四五六七八九")} | {
+    "○": 0,
+    "零": 0,
+    "Ｏ": 0,
+}
+_WRITTEN: Final = re.compile(
+    r"([〇○零Ｏ一二三四五六七八九]{4})年([一二三四五六七八九十]{1,2})月([一二三四五六七八九十]{1,3})日"
+)
+_THAI_MONTHS: Final = {
+    month: number
+    for number, forms in enumerate(
+        (
+            "ม.ค. มกราคม",
+            "ก.พ. กุมภาพันธ์",
+            "มี.ค. มีนาคม",
+            "เม.ย. เมษายน",
+            "พ.ค. พฤษภาคม",
+            "มิ.ย. มิถุนายน",
+            "ก.ค. กรกฎาคม",
+            "ส.ค. สิงหาคม",
+            "ก.ย. กันยายน",
+            "ต.ค. ตุลาคม",
+            "พ.ย. พฤศจิกายน",
+            "ธ.ค. ธันวาคม",
+        ),
+        start=1,
+    )
+    for month in forms.split()
+}
+_THAI: Final = re.compile(
+    r"(?<!\d)(\d{1,2})\s{0,2}(" + "|".join(map(re.escape, _THAI_MONTHS)) + r")\s{0,2}(?:พ\.ศ\.\s?)?(\d{4})"
+)
+_BUDDHIST: Final = range(2450, 2650)
+_BUDDHIST_AHEAD: Final = 543
+_CHANGED: Final = re.compile(
+    r"updat|modif|chang|aktualisier|geänder|stand\b|mise? à jour|actualiz|aggiorna|atualiza|bijgewerkt"
+    r"|gewijzigd"
+    r"|oppdater|opdater|uppdater|päivitet|обновл|измен|оновл|ενημ[εέ]ρωσ|güncel|更新|修改|수정",
+    re.IGNORECASE,
+)
+_FIRST: Final = re.compile(
+    r"publi|original|posted|first|erst|veröffentlicht|gepostet|created|написан|опублик|δημοσ|发布|發布|发表|公開|掲載|등록|입력",
+    re.IGNORECASE,
+)
+_LABEL_BEFORE: Final = 30
+_LONGEST_LINE: Final = 400
+_LABEL_BEHIND: Final = 4
 _NUMERIC: Final = re.compile(r"(?<![\d.])(\d{1,2}) ?([./|-]) ?(\d{1,2}) ?\2 ?(\d{4}|\d{2})(?!\d)")
 _URL_DAY: Final = re.compile(r"/((?:19|20)\d{2})[/_-](0?[1-9]|1[0-2])[/_-](0?[1-9]|[12]\d|3[01])(?:[/_-]|$)")
 
@@ -139,7 +192,7 @@ def published(
     *,
     month_first: bool,
     url: str | None,
-    fetched_at: Micros | None,
+    received: Sequence[Micros],
     searched: bool,
     extensive: bool,
 ) -> Stamp | None:
@@ -154,13 +207,13 @@ def published(
             of a time that is given in UTC only.
         month_first: Whether 2/1/2024 is in February here.
         url: The page's URL; a day in its path counts.
-        fetched_at: Nothing later than two days after this is believed.
+        received: When the page was there at the latest, by each who tells: nothing later is believed.
         searched: Whether the tree may be searched: that is slow where it has very many elements.
         extensive: Whether the whole source may be searched too: its patterns are slow on megabytes.
     """
     latest = LATEST
-    if fetched_at is not None:
-        latest = min(latest, (_EPOCH + timedelta(microseconds=fetched_at) + _AHEAD).date())
+    if received:
+        latest = min(latest, (_EPOCH + timedelta(microseconds=min(received)) + _AHEAD).date())
     in_url = (
         parse("-".join(match.groups()), "url", latest) if url and (match := _URL_DAY.search(url)) else None
     )
@@ -207,14 +260,14 @@ class _OwnParser:
 
 
 extractors.get_external_parser = _OwnParser
-extractors.month_words = _MONTHS.keys
+extractors.month_words = MONTHS.keys
 
 
 def _stated(
     article: Node, found: Sequence[Node], meta: Mapping[str, list[str]], latest: date
 ) -> Stamp | None:
     """The time in JSON-LD or in a meta tag."""
-    for key in ("datePublished", "dateCreated", "uploadDate"):
+    for key in ("datePublished", "dateCreated", "uploadDate", "coverageStartTime"):
         if stamp := parse(structured.text(article.get(key)), "json_ld", latest):
             return stamp
     for name in PUBLISHED_NAMES:
@@ -236,33 +289,63 @@ def _on_the_readers_day(stamp: Stamp, days: Sequence[str]) -> Stamp:
 
 
 def _visible(opening: Sequence[str], latest: date, *, month_first: bool) -> list[str]:
-    """Days named in short passages, in their order."""
-    found: list[tuple[int, int, str]] = []
-    for index, text in enumerate(opening):
-        if not _MAYBE_DATE.search(text):
+    """Days named in short passages, in their order; those of changes only where there are no others."""
+    first: list[str] = []
+    changed: list[str] = []
+    for text in opening:
+        text = text[:_LONGEST_LINE]
+        if not _MAYBE_DATE.search(text) and not _WRITTEN.search(text):
             continue
-        for match in _DAY_MONTH.finditer(text):
-            found.append(
-                (index, match.start(), _day(match[3], _MONTHS.get(match[2].lower(), 0), match[1], latest))
-            )
-        for match in _MONTH_DAY.finditer(text):
-            found.append(
-                (index, match.start(), _day(match[3], _MONTHS.get(match[1].lower(), 0), match[2], latest))
-            )
-        for match in _YEAR_FIRST.finditer(text):
-            found.append((index, match.start(), _day(match[1], match[2], match[3], latest)))
-        for match in _NUMERIC.finditer(text):
-            first, second = match[1], match[3]
-            if (month_first and match[2] == "/") or int(second) > 12:
-                first, second = second, first
-            year = match[4] if len(match[4]) == 4 else "20" + match[4]
-            found.append((index, match.start(), _day(year, second, first, latest)))
-    return [day for _, _, day in sorted(found) if day]
+        for start, end, day in sorted(_days(text, latest, month_first=month_first)):
+            if not day:
+                continue
+            before = text[max(0, start - _LABEL_BEFORE) : start]
+            is_change = bool(_CHANGED.search(before)) and not _FIRST.search(before)
+            if is_change or _CHANGED.match(text[end : end + _LABEL_BEHIND].lstrip("日 :0123456789")):
+                changed.append(day)
+            else:
+                first.append(day)
+    return first or changed
+
+
+def _days(text: str, latest: date, *, month_first: bool) -> Iterator[tuple[int, int, str]]:
+    """(begin, end, day) of what is written like a day; the day is empty where it can't be one."""
+    for match in _DAY_MONTH.finditer(text):
+        yield *match.span(), _day(match[3], MONTHS.get(match[2].lower(), 0), match[1], latest)
+    for match in _MONTH_DAY.finditer(text):
+        yield *match.span(), _day(match[3], MONTHS.get(match[1].lower(), 0), match[2], latest)
+    for match in _YEAR_FIRST.finditer(text):
+        yield *match.span(), _day(match[1], match[2], match[3], latest)
+    for match in _ERA_YEAR.finditer(text):
+        year = _ERAS[match[1]] + (1 if match[2] == "元" else int(match[2]))
+        yield *match.span(), _day(str(year), match[3], match[4], latest)
+    for match in _WRITTEN.finditer(text):
+        year_in_signs = "".join(str(_NUMERALS[sign]) for sign in match[1])
+        yield *match.span(), _day(year_in_signs, _counted(match[2]), str(_counted(match[3])), latest)
+    for match in _THAI.finditer(text):
+        yield *match.span(), _day(match[3], _THAI_MONTHS[match[2]], match[1], latest)
+    for match in _NUMERIC.finditer(text):
+        first, second = match[1], match[3]
+        if (month_first and match[2] == "/") or int(second) > 12:
+            first, second = second, first
+        year_written = match[4] if len(match[4]) == 4 else "20" + match[4]
+        yield *match.span(), _day(year_written, second, first, latest)
+
+
+def _counted(signs: str) -> int:
+    """A number up to 99 in Chinese signs, e.g. `二十三`."""
+    tens, ten, ones = signs.partition("十")
+    if not ten:
+        return _NUMERALS.get(signs, 0)
+    return 10 * (_NUMERALS.get(tens, 0) if tens else 1) + (_NUMERALS.get(ones, 0) if ones else 0)
 
 
 def _day(year: str, month: str | int, day: str, latest: date) -> str:
+    number = int(year)
+    if number in _BUDDHIST:
+        number -= _BUDDHIST_AHEAD
     try:
-        found = date(int(year), int(month), int(day))
+        found = date(number, int(month), int(day))
     except ValueError:
         return ""
     return found.isoformat() if EARLIEST <= found <= latest else ""
@@ -338,10 +421,19 @@ def _zone(text: str | None) -> timezone:
 
 
 def _time_element(root: Element, latest: date) -> Stamp | None:
-    """The first time that is marked as published, else the first `<time>` that isn't a change's."""
-    marked, plain = [], []
-    for element in root.iter("time", "abbr", "meta", "span", "p", "div"):
+    """The first time that is marked as published, else the first `<time>` that isn't a change's.
+
+    What stands behind the last h1 comes before what stands above it, in a sidebar.
+    """
+    before_title: list[str] = []
+    marked: list[str] = []
+    plain: list[str] = []
+    for element in root.iter("h1", "time", "abbr", "meta", "span", "p", "div"):
         tag = element.tag
+        if tag == "h1":
+            before_title.extend(plain)
+            plain.clear()
+            continue
         prop = (element.get("itemprop") or element.get("property") or "").lower()
         value = (
             element.get("datetime")
@@ -350,15 +442,30 @@ def _time_element(root: Element, latest: date) -> Stamp | None:
         )
         if value is None:
             continue
-        if "datepublished" in prop or element.get("pubdate") is not None:
+        label = _label(element) if tag in ("time", "abbr") else ""
+        if "datepublished" in prop or element.get("pubdate") is not None or _FIRST.search(label):
             marked.append(value)
         elif (
             tag in ("time", "abbr")
             and "modified" not in prop
-            and "updat" not in (element.get("class") or "").lower()
+            and not _CHANGED.search(label)
+            and not _CHANGED.search((element.get("class") or "")[:_LABEL_BEFORE])
         ):
             plain.append(value)
     for value in marked:
         if stamp := parse(value, "time_element", latest):
             return stamp
-    return next((stamp for value in plain if (stamp := parse(value, "time_element", latest))), None)
+    return next(
+        (stamp for value in (*plain, *before_title) if (stamp := parse(value, "time_element", latest))), None
+    )
+
+
+def _label(element: Element) -> str:
+    """The words right before an element, in the same frame."""
+    before = element.getprevious()
+    if before is not None:
+        words = before.tail if before.tail and before.tail.strip() else before.text
+    else:
+        above = element.getparent()
+        words = above.text if above is not None else None
+    return (words or "").strip()[-_LABEL_BEFORE:]

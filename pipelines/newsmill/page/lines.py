@@ -88,6 +88,12 @@ _RULES: Final[tuple[tuple[str, str], ...]] = (
         r"|\(?(?:photo|image) (?:by|courtesy|credit)\b.{0,80}$|(?:getty images|shutterstock|istock|dpa"
         r"|afp)(?:/[^.]{0,40})?$",
     ),
+    (
+        "legal-notice",
+        r"(?:免责|免責|版权|版權|特别|特別|郑重)?[声聲]明\s*[:：]|本[网網站][^。]{0,8}(?:载|載)|凡[^。]{0,12}注明|未经[^。]{0,12}授权|版权所有|版權所有"
+        r"|(?:电话|電話|邮箱|郵箱|地址|传真|投稿|联系电话|举报电话)\s*[:：]|disclaimer\s*[:：]|haftungsausschluss\b[^.]{0,40}$"
+        r"|avis de non-responsabilité|disclaimer$|aviso legal\b[^.]{0,40}$|note legali\b[^.]{0,40}$",
+    ),
     ("go-top", r"(?:go|back|return) to ?(?:the )?top\b|nach oben$|haut de page$|top$"),
     (
         "tags-line",
@@ -102,10 +108,8 @@ _PATTERN: Final = re.compile(
 _LONGEST: Final = 300
 
 
-def line_rule(text: str, link_share: float = 0.0) -> str | None:
-    """The name of the rule that a furniture line falls under, or None.
-
-    Only the start of a line is looked at, and only lines of up to 300 characters.
+def line_rule(text: str) -> str | None:
+    """The name of the rule that the start of a line falls under, or None; only of lines up to 300 characters.
 
     >>> line_rule("ALSO READ: Polio vax drive resumes in Afghanistan")
     'related-line'
@@ -119,6 +123,33 @@ def line_rule(text: str, link_share: float = 0.0) -> str | None:
     return match.lastgroup.replace("_", "-") if match and match.lastgroup else None
 
 
+def furniture_rule(text: str, link_share: float) -> str | None:
+    """The rule of a line that is furniture wherever it stands: one that a rule knows and that is no sentence.
+
+    >>> furniture_rule("Subscribe to our newsletter", 0.0), furniture_rule("© 2026 The Echo.", 0.0)
+    ('subscribe-prompt', 'copyright')
+    >>> furniture_rule("Copyright law in the region dates from the age of print.", 0.0)
+    """
+    rule = line_rule(text)
+    if rule is None or link_share > _MOSTLY_LINKED:
+        return rule
+    if rule == "legal-notice" or _RIGHTS.search(text):
+        return rule
+    return None if is_sentence(text) else rule
+
+
+def is_sentence(text: str) -> bool:
+    """Whether a text of more than two words ends as a sentence does."""
+    return _SENTENCE_END.search(text[-8:]) is not None and (text.count(" ") > 1 or not text.isascii())
+
+
+_MOSTLY_LINKED: Final = 0.5
+_RIGHTS: Final = re.compile(
+    r"©|\(c\) ?\d|all rights reserved|alle rechte vorbehalten|tous droits réservés", re.IGNORECASE
+)
+_SENTENCE_END: Final = re.compile(r"[.!?…。！？؟।]['\"”’»›)\]）」』]*$")
+
+
 _DATE: Final = re.compile(
     r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b\d{4}[./-]\d{1,2}[./-]\d{1,2}\b|\b\d{1,2}:\d{2}\b|\b\d{1,2}"
     r" ?[ap]\.?m\b"
@@ -127,6 +158,7 @@ _DATE: Final = re.compile(
     r"|\d{4} ?[年년] ?\d{1,2} ?[月월]",
     re.IGNORECASE,
 )
+_DIGIT: Final = re.compile(r"\d")
 _BYLINE: Final = re.compile(
     r"(?:by|von|par|por|di|door|av|af|od|автор:?)\s+[^\W\d_]\S+(?:\s+\S+){0,7}$", re.IGNORECASE
 )
@@ -141,4 +173,6 @@ def is_opening_line(text: str) -> bool:
     words = text.split()
     if len(words) > 14 or len(text) > 120:
         return False
-    return bool(_BYLINE.match(text) or (_DATE.search(text) and not text.endswith((".", "!", "?", "”", '"'))))
+    if _BYLINE.match(text):
+        return True
+    return bool(_DIGIT.search(text) and (_DATE.search(text) and not text.endswith((".", "!", "?", "”", '"'))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urljoin, urlsplit
@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 from newsmill.errors import Rejected
 from newsmill.page import authors, dates, rights, structured, titles
 from newsmill.page.document import Element
-from newsmill.page.passages import Passage
+from newsmill.page.passages import HEADINGS, Passage, fold, in_heading
 from newsmill.page.structured import Node
 from newsmill.page.urls import registrable_domain
 from newsmill.records import RawPage, Rights
@@ -22,6 +22,8 @@ _LONGEST_DESCRIPTION: Final = 2_000
 _LONGEST_NAME: Final = 200
 _LONGEST_LINK: Final = 2_000
 _LARGE: Final = 1_500_000
+_LONGEST_LINE: Final = 300
+_LINK: Final = 0.8
 _OPENING_BEFORE: Final = 4
 _OPENING_AFTER: Final = 8
 _OPENING_WORDS: Final = 30
@@ -61,22 +63,34 @@ class Metadata:
     cuts: tuple[str, ...] = ()  # marks: of what the page names more than is kept
 
 
-def facts(root: Element, url: str) -> Facts:
-    """Read meta tags and JSON-LD, and choose the title."""
+def facts(root: Element, url: str, passages: Sequence[Passage]) -> Facts:
+    """Read meta tags and JSON-LD, and choose the title.
+
+    Args:
+        root: The page's tree.
+        url: Where it came from.
+        passages: All its passages, since a title is a line that a reader sees.
+    """
     meta = _meta(root)
     nodes = structured.nodes(root)
-    article = structured.article(nodes)
     canonical = _canonical(root, meta, url)
+    headings = _headings(passages)
+    head_title = root.find(".//title")
+    document_title = " ".join(" ".join(head_title.itertext()).split()) if head_title is not None else None
+    article = structured.article(
+        nodes,
+        canonical or url,
+        [
+            title
+            for title in (document_title, _first(meta, "og:title"), _first(meta, "twitter:title"), *headings)
+            if title
+        ],
+    )
     site = _first(meta, "og:site_name", "application-name", "apple-mobile-web-app-title")
     publisher = structured.text(article.get("publisher"))
     sites = [name for name in (site, publisher) if name]
     if canonical:
         sites.extend(_domain_names(canonical))
-    headings = [
-        text
-        for h1 in root.iter("h1")
-        if (text := " ".join(" ".join(h1.itertext())[:_LONGEST_DESCRIPTION].split()))
-    ]
     claims = [
         claim
         for claim in (
@@ -87,9 +101,14 @@ def facts(root: Element, url: str) -> Facts:
         )
         if claim
     ]
-    head_title = root.find(".//title")
-    document_title = " ".join(" ".join(head_title.itertext()).split()) if head_title is not None else None
-    title = titles.choose(headings=headings, claimed=claims, document_title=document_title, sites=sites)
+    title = titles.choose(
+        headings=headings,
+        claimed=claims,
+        document_title=document_title,
+        sites=sites,
+        lines=_lines(passages),
+        is_french=(_language(root, meta, article) or "").lower().startswith("fr"),
+    )
     everything = [title, *claims, document_title, *headings[:_MOST]]
     names = {titles.squeezed(name) for name in sites}
     return Facts(
@@ -116,11 +135,27 @@ def facts(root: Element, url: str) -> Facts:
     )
 
 
+def _headings(passages: Sequence[Passage]) -> list[str]:
+    """The texts of the visible h1 elements; of one that holds several lines, the whole."""
+    shown: dict[int, list[str]] = {}
+    for p in passages:
+        if (heading := in_heading(p)) is not None and not p.frame.is_folded:
+            shown.setdefault(id(heading), []).append(p.text)
+    return [" ".join(parts)[:_LONGEST_DESCRIPTION] for parts in shown.values()]
+
+
+def _lines(passages: Sequence[Passage]) -> Iterator[titles.Line]:
+    """The short lines that a reader sees."""
+    for p in passages:
+        if len(p.text) <= _LONGEST_LINE and not p.frame.is_folded:
+            yield titles.Line(p.text, p.frame.tag in HEADINGS, p.link_share > _LINK)
+
+
 def read(
     root: Element,
     page: Facts,
     passages: Sequence[Passage],
-    first_prose: int | None,
+    story: tuple[int, int],
     raw: RawPage,
     *,
     large: bool = False,
@@ -131,13 +166,13 @@ def read(
         root: The page's tree.
         page: From `facts`.
         passages: All passages of the page.
-        first_prose: Where the text begins among them.
+        story: Where the text begins and ends among them; both -1 where there is none.
         raw: The page as it came: its URL, headers and fetch time count.
         large: The tree is too large to be searched for a date.
     """
     article, meta = page.article, page.meta
     lang = _language(root, meta, article)
-    people, byline = authors.read(root, article, page.nodes, meta, passages, page.sites)
+    people, byline = authors.read(root, article, page.nodes, meta, passages, page.sites, story)
     tags, images = _tags(article, meta), _images(article, meta, raw.url)
     counted = (("authors", people, authors.MOST), ("tags", tags, _MOST), ("images", images, _MOST))
     return Metadata(
@@ -148,12 +183,12 @@ def read(
             article,
             page.nodes,
             meta,
-            opening(passages, first_prose),
+            opening(passages, story[0] if story[0] >= 0 else None, page.titles),
             month_first=lang is not None
             and lang.lower().startswith("en")
             and not lang.lower().endswith(("gb", "au", "in", "nz", "ie", "za")),
             url=page.canonical or raw.url,
-            fetched_at=raw.fetched_at,
+            received=[at for at in (raw.fetched_at, raw.received_at) if at is not None],
             searched=not large,
             extensive=len(raw.body) < _LARGE,
         ),
@@ -177,14 +212,23 @@ def read(
     )
 
 
-def opening(passages: Sequence[Passage], first_prose: int | None) -> list[str]:
-    """The short passages around the title: kicker, date, byline."""
-    title = next((n for n, p in enumerate(passages) if p.frame.tag == "h1"), None)
+def opening(passages: Sequence[Passage], first_prose: int | None, titles: Sequence[str] = ()) -> list[str]:
+    """The short passages around the title: kicker, date, byline.
+
+    Where no heading is the title, they stand above the text.
+    """
+    title = next((n for n, p in enumerate(passages) if in_heading(p) is not None), None)
     if title is None:
-        return []
+        folded = {fold(text) for text in titles if text}
+        before = passages[: first_prose if first_prose is not None else 0]
+        title = next((n for n, p in enumerate(before) if p.folded in folded), None)
+    if title is None:
+        if first_prose is None:
+            return []
+        title = max(0, first_prose - _OPENING_BEFORE)
     end = first_prose if first_prose is not None and first_prose > title else title + _OPENING_AFTER
     window = passages[max(0, title - _OPENING_BEFORE) : end + 1]
-    return [p.text for p in window if p.words < _OPENING_WORDS]
+    return [p.text for p in window if p.words < _OPENING_WORDS and not p.frame.is_folded]
 
 
 def _meta(root: Element) -> dict[str, list[str]]:

@@ -21,12 +21,14 @@ _SKIPPED: Final = frozenset(
     math datalist dialog map noframes head title meta link rt rp
     """.split()
 )
+_STRUCK: Final = frozenset(("s", "del", "strike"))
+"""Words that a writer took back: what replaces them stands beside them."""
 _NEVER: Final = frozenset(("script", "style", "template", "svg", "head", "title", "textarea", "noframes"))
 _BLOCK: Final = frozenset(
     """
     address article aside blockquote body center dd details div dl dt fieldset figcaption figure footer form
     h1 h2 h3 h4 h5 h6 header hr html legend li main nav ol p pre section summary table tbody td tfoot th
-    thead tr ul caption noscript
+    thead tr ul caption noscript template
     """.split()
 )
 HEADINGS: Final = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
@@ -60,25 +62,36 @@ ROLES: Final[dict[str, str]] = {
     r"|player|lightbox)",
     "title": r"headline|title",
     "hidden": r"hidden|modal|popup|pop-up|overlay|tooltip|cookie|consent|gdpr|screen-reader|sr-only"
-    r"|visually|noprint|alert|banner|toast|drawer|offcanvas",
+    r"|visually|alert|banner|toast|drawer|offcanvas",
 }
 """What a class, an id or a test id says of an element's part in the page: words that themes share."""
 
 BIT: Final = {name: 1 << n for n, name in enumerate(ROLES)}
 _ROLE_PATTERNS: Final = tuple((BIT[name], re.compile(pattern)) for name, pattern in ROLES.items())
 _WORD: Final = re.compile(r"\w+")
+_UNSPACED: Final = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
 _INVISIBLE = re.compile(r"[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\xad]")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden")
 _LONGEST_NAMES: Final = 300
+_DEEPEST_IN_HEADING: Final = 4
 _NAMES: Final = ("class", "id", "data-testid", "data-component")
 _CELLS: Final = frozenset(("td", "th"))
-_ASIDE_SPAN: Final = re.compile(
-    r"tool-?tip|pop-?(?:up|over)|rollover|hover-?card|sr-?only|screen-?reader|visually-?hidden"
-    r"|visuallyhidden|a11y",
+_LONGEST_CELL: Final = 160
+_CELL_END: Final = " | "
+_UNSEEN_SPAN: Final = re.compile(
+    r"sr-?only|screen-?reader|visually-?hidden|a11y"
+    r"|(?:tool-?tip|pop-?(?:up|over))s?[-_]*(?:text|content|body|inner|bubble|box|panel|message)",
     re.IGNORECASE,
 )
 """Inline elements that are shown only on a pointer's touch, or only to screen readers."""
+
+_TOUCHED_SPAN: Final = re.compile(r"tool-?tip|pop-?(?:up|over)|rollover|hover-?card", re.IGNORECASE)
+"""Inline elements that are either the word which has an explanation, or the explanation itself."""
+
+_WORD_LENGTH: Final = 60
+_WORD_COUNT: Final = 6
+_FOLDED_LENGTH: Final = 80
 
 
 @dataclass(slots=True)
@@ -90,7 +103,10 @@ class Frame:
     depth: int
     roles: int  # own roles, as bits
     all_roles: int  # own and inherited
+    names: str = ""  # class, id and test id as written
     simple_row: bool = False  # a table's row whose cells are one line of text together
+    is_folded: bool = False  # the page shows it only after a click, if ever; so is all in it
+    images: int = 0  # in it, not counting the frames below
 
 
 @dataclass(slots=True)
@@ -113,12 +129,32 @@ class Passage:
     @property
     def link_share(self) -> float:
         """Share of the characters that are inside links, 0–1."""
-        return self.link_chars / max(1, len(self.text))
+        return self.link_chars / len(self.text) if self.link_chars else 0.0
 
 
 def fold(text: str) -> str:
     """Words of a text in lower case with one space between: for comparing."""
     return " ".join(_WORD.findall(text.lower()))
+
+
+def length(text: str) -> int:
+    """Words of a text; scripts without spaces count half a word a character.
+
+    >>> length("two words"), length("東京は雨")
+    (2, 2)
+    """
+    unspaced = len(_UNSPACED.findall(text)) if not text.isascii() else 0
+    return text.count(" ") + 1 if not unspaced else max(text.count(" ") + 1, unspaced // 2)
+
+
+def in_heading(p: Passage) -> Frame | None:
+    """The h1 that a passage stands in, as its text or as a part of it."""
+    frame: Frame | None = p.frame
+    for _ in range(_DEEPEST_IN_HEADING):
+        if frame is None or frame.tag == "h1":
+            return frame
+        frame = frame.parent
+    return None
 
 
 def _holds_the_page(tag: str, element: Element) -> bool:
@@ -127,8 +163,20 @@ def _holds_the_page(tag: str, element: Element) -> bool:
 
 
 def _is_simple_row(row: Element) -> bool:
-    """Whether no cell of a table's row holds a block, so that the row is one line of text."""
-    return len(row) > 1 and not any(child.tag in _BLOCK for cell in row for child in cell)
+    """Whether a table's row is one line of text: no cell holds a block or a paragraph's worth of words."""
+    return len(row) > 1 and not any(
+        any(child.tag in _BLOCK for child in cell) or _is_longer(cell, _LONGEST_CELL) for cell in row
+    )
+
+
+def _is_longer(element: Element, most: int) -> bool:
+    """Whether an element holds more characters than so many; it is read no further than that."""
+    length = 0
+    for text in element.itertext():
+        length += len(text)
+        if length > most:
+            return True
+    return False
 
 
 def roles_of(names: str) -> int:
@@ -177,17 +225,29 @@ class _Walk:
                 if tag == "br":
                     self._flush(frame)
                     continue
+                if tag == "img":
+                    frame.images += 1
+                    continue
                 named = dict(element.items())
-                if self._is_passed(tag, named, element):
+                is_block = tag in _BLOCK
+                is_hidden = bool(named) and _is_hidden(named)
+                may_pass = tag in _SKIPPED or tag in _STRUCK or (named and not is_block)
+                if (may_pass and _is_passed(tag, named, element)) or (
+                    is_hidden
+                    and not frame.is_folded
+                    and not _may_unfold(tag, element)
+                    and not _holds_the_page(tag, element)
+                ):
                     walk.skip_subtree()
                     passed = True
                     continue
                 if tag in _CELLS and frame.simple_row:
-                    if self._parts:
-                        self._parts.append(" | ")
-                elif tag in _BLOCK:
+                    if self._parts and self._parts[-1] != _CELL_END:
+                        self._parts.append(_CELL_END)
+                elif is_block:
                     self._flush(frame)
                     frame = _frame(element, tag, named, frame)
+                    frame.is_folded |= is_hidden and not _holds_the_page(tag, element)
                 elif tag == "a":
                     links += 1
                 if element.text:
@@ -205,29 +265,17 @@ class _Walk:
                 self._add(element.tail, links)
         self._flush(top)
 
-    @staticmethod
-    def _is_passed(tag: str, named: Mapping[str, str], element: Element) -> bool:
-        """Whether an element's text is not the page's: passed over, hidden, or shown at a touch only."""
-        style = named.get("style")
-        if (
-            tag in _SKIPPED or "hidden" in named or (style is not None and _HIDDEN_STYLE.search(style))
-        ) and not _holds_the_page(tag, element):
-            return True
-        names = named.get("class")
-        return (
-            names is not None
-            and tag not in _BLOCK
-            and tag != "a"
-            and _ASIDE_SPAN.search(names[:_LONGEST_NAMES]) is not None
-        )
-
     def _add(self, text: str, links: int) -> None:
+        if text.isspace() and self._parts and self._parts[-1] == _CELL_END:
+            return
         self._parts.append(text)
         if links:
             self._link_chars += len(text.strip())
 
     def _flush(self, frame: Frame) -> None:
         if self._parts:
+            if self._parts[-1] == _CELL_END:
+                self._parts.pop()
             text = "".join(self._parts)
             if not text.isascii():
                 text = _INVISIBLE.sub("", text)
@@ -238,12 +286,63 @@ class _Walk:
         self._link_chars = 0
 
 
+def _is_hidden(named: Mapping[str, str]) -> bool:
+    """Whether an element is hidden when the page opens; what a search in the page finds is not."""
+    if "hidden" in named and named["hidden"] != "until-found":
+        return True
+    return "style" in named and _HIDDEN_STYLE.search(named["style"]) is not None
+
+
+def _may_unfold(tag: str, element: Element) -> bool:
+    """Whether a hidden element holds text to be read, so that it may be the folded part of a story."""
+    return tag in _BLOCK and (element.find(".//p") is not None or _is_longer(element, _FOLDED_LENGTH))
+
+
+def _is_passed(tag: str, named: Mapping[str, str], element: Element) -> bool:
+    """Whether an element's text is not the page's: no text at all, taken back, or shown at a touch only."""
+    if tag in _SKIPPED:
+        if tag == "template" and "shadowrootmode" in named:
+            return False
+        return not _holds_the_page(tag, element)
+    if tag in _BLOCK or tag == "a":
+        return False
+    if tag in _STRUCK:
+        return not _is_longer(element, _LONGEST_CELL)
+    if named.get("role") == "tooltip":
+        return True
+    names = named.get("class")
+    if names is None:
+        return False
+    names = names[:_LONGEST_NAMES]
+    if _UNSEEN_SPAN.search(names):
+        return True
+    if not _TOUCHED_SPAN.search(names):
+        return False
+    return "aria-hidden" in named or not _is_a_word(element)
+
+
+def _is_a_word(element: Element) -> bool:
+    """Whether an element is a word or two of a sentence, and no sentence of its own."""
+    if _is_longer(element, _WORD_LENGTH):
+        return False
+    text = "".join(element.itertext()).strip()
+    return len(text.split()) <= _WORD_COUNT and not text.endswith((".", "!", "?", "。"))
+
+
 def _frame(element: Element, tag: str, named: Mapping[str, str], parent: Frame) -> Frame:
-    roles = 0
+    names = ""
     if named:
-        names = " ".join([value for name in _NAMES if (value := named.get(name))])
-        roles = roles_of(names) if names else 0
+        names = " ".join([value[:_LONGEST_NAMES] for name in _NAMES if (value := named.get(name))])
+    roles = roles_of(names) if names else 0
     if tag == "noscript":
         roles |= BIT["hidden"]
-    row = tag == "tr" and _is_simple_row(element)
-    return Frame(tag, parent, parent.depth + 1, roles, parent.all_roles | roles, row)
+    return Frame(
+        tag,
+        parent,
+        parent.depth + 1,
+        roles,
+        parent.all_roles | roles,
+        names,
+        tag == "tr" and _is_simple_row(element),
+        parent.is_folded,
+    )

@@ -1,492 +1,295 @@
-"""Which passages of a page are the article: structure first, then roles, then words.
+"""Which passages of a page are the article: each is weighed by what speaks for and against it.
 
-The method is that of the readability family, passage by passage. Prose weighs; the main frame is the
-deepest one that holds most of the weight; inside it everything is kept that no rule removes. The
-rules read what themes have in common (`passages.ROLES`, HTML5 elements, link share, prose shape) and
-were kept only when they helped on several sets of pages of unlike sites.
+`page.evidence` counts, `page.weighing` weighs. What is left here is what no single passage can know: a
+title is no part of the body, the same words come once, and a page on which nothing weighs enough is left
+to the second extractor.
 """
 
 from __future__ import annotations
 
-import itertools
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
-from newsmill.page.lines import is_opening_line, line_rule
-from newsmill.page.passages import BIT, HEADINGS, Frame, Passage, fold
+import numpy as np
+from numpy.typing import NDArray
 
-T = TypeVar("T")
+from newsmill.page import conversations, evidence, folding, neighbours, weighing
+from newsmill.page.known import Known, Vote
+from newsmill.page.lines import furniture_rule, is_opening_line, is_sentence
+from newsmill.page.passages import BIT, HEADINGS, Frame, Passage, in_heading, length
 
-TRUNK_SHARE: Final = 0.4
-"""A frame with this share of all prose is a trunk: what its class says is not held against its text."""
-
-MAIN_SHARE: Final = 0.75
-"""The main frame is found going down while one child keeps this share of its parent's prose."""
+LEAST: Final = 0.5
+"""A passage that is the article's with this likelihood is kept."""
 
 LEAST_SHARE: Final = 0.4
 """With less than this share of the second extractor's words, its passages are taken instead."""
 
-SURE_WEIGHT: Final = 100
-SURE_SHARE: Final = 0.15
-"""A choice is sure with this many words of prose, and no more than this share of them in question."""
+SURE_WORDS: Final = 60
+OPEN_SHARE: Final = 0.1
+"""A choice is sure with this many words, and no more than this share of them in passages that are open."""
 
-UNVOTED_WEIGHT: Final = 0.7
-"""Prose that the second extractor leaves out weighs less in the search for the main frame."""
-
-_REPELLING: Final = (
-    BIT["related"]
-    | BIT["promo"]
-    | BIT["subscribe"]
-    | BIT["share"]
-    | BIT["comments"]
-    | BIT["nav"]
-    | BIT["footer"]
-    | BIT["sidebar"]
-    | BIT["hidden"]
-    | BIT["tags"]
-)
-_REPELLING_TAGS: Final = ("aside", "nav", "footer", "figure")
-_REMOVING: Final = {name: BIT[name] for name in ("author", "footer")}
-_DOUBTFUL: Final = {
-    name: BIT[name]
-    for name in (
-        "comments",
-        "related",
-        "promo",
-        "caption",
-        "sidebar",
-        "tags",
-        "meta",
-        "hidden",
-        "nav",
-        "share",
-        "title",
-    )
-}
-_REMOVING_TAGS: Final[tuple[str, ...]] = ("figure", "figcaption", "footer", "nav")
-_DOUBTFUL_TAGS: Final[tuple[str, ...]] = ("aside", "form", "header", "address", "details", "article")
-_SENTENCE_END: Final = re.compile(r"[.!?…。！？؟।:]['\"”’»›)\]]*$")
-_UNSPACED: Final = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
-_OPEN_TO_VOTES: Final = ("role:", "element:a", "element:d", "element:f", "element:h", "teaser")
-_LEAD_WINDOW: Final = 30
-_FEW_WORDS: Final = 3
-_MOST_SEARCHED: Final = 200_000_000
-"""Characters searched for the lines of one page, so that many lines cost no square of them."""
-
+_OPEN: Final = (0.35, 0.65)
+_NOTED: Final = 0.1
+_MOST_REASONS: Final = 3
+_LINKED: Final = 0.8
+_LINKED_WORDS: Final = 10
+_NOT_LINKED: Final = BIT["related"] | BIT["promo"] | BIT["nav"] | BIT["subscribe"] | BIT["share"]
 _REPEATED_WORDS: Final = 8
-_FEWEST_PROSE: Final = 10
+_STORY_WORDS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The passages of the article, and why the others inside the main frame are not."""
+    """The passages of the article, and why the others near it are not.
+
+    Attributes:
+        kept: Indices of the article's passages.
+        removed: (passage, why) of those that stand in the article's frame or were nearly kept.
+        is_sure: Whether the second extractor's vote could hardly change the choice.
+        is_voted: Whether the second extractor's passages were taken, since nothing else weighed enough.
+        second: What the second extractor found; empty where it was not asked.
+        hidden_words: Words of hidden prose among the article's passages that are not kept.
+    """
 
     kept: tuple[int, ...]
-    removed: tuple[tuple[int, str], ...]  # (passage, rule), inside the main frame only
-    main: Frame | None
-    weight: float  # words of kept prose
-    doubts: tuple[str, ...] = ()  # what a second extractor's vote could change
-
-
-def length(text: str) -> int:
-    """Words of a text; scripts without spaces count half a word a character.
-
-    >>> length("two words"), length("東京は雨")
-    (2, 2)
-    """
-    unspaced = len(_UNSPACED.findall(text)) if not text.isascii() else 0
-    return text.count(" ") + 1 if not unspaced else max(text.count(" ") + 1, unspaced // 2)
-
-
-class Vote:
-    """The text another extractor found, as a vote for passages."""
-
-    def __init__(self, text: str) -> None:
-        self._lines = {fold(line) for line in text.splitlines()}
-        self._text = f" {fold(text)} "
-        self._searched = 0
-
-    def __contains__(self, folded: str) -> bool:
-        if folded in self._lines:
-            return True
-        if folded.count(" ") < _FEW_WORDS:
-            return False
-        self._searched += len(self._text)
-        return self._searched < _MOST_SEARCHED and f" {folded} " in self._text
+    removed: tuple[tuple[int, str], ...]
+    is_sure: bool
+    is_voted: bool
+    second: str = ""
+    hidden_words: int = 0
 
 
 def select(
-    passages: Sequence[Passage], titles: Sequence[str], description: str, vote: Vote | None
+    passages: Sequence[Passage],
+    page: Known,
+    ask: Callable[[], str] | None,
+    weights: weighing.Weights | None = None,
 ) -> Selection:
     """Choose the article's passages.
 
     Args:
         passages: All passages of the page.
-        titles: What the page gives as its title here and there, so that it isn't repeated in the body.
-        description: What the page says it is about, folded: the lead often says the same.
-        vote: What the second extractor found. It can save a passage from a rule that reads only a
-            class name, adds a lead that stands before the main frame, and drops short lines that
-            it doesn't know. None: there is no vote yet; `doubts` tells whether one is worth its cost.
+        page: What the page says of its article.
+        ask: Gives the text that the second extractor finds; called only when the choice is not sure without.
+            None: it can't be asked.
+        weights: Others than the package's own: to measure weights that were learned without a page's site.
     """
-    weights = [_prose(p) for p in passages]
-    voted = {n for n, p in enumerate(passages) if p.folded in vote} if vote is not None else set()
-    frames = _Frames(passages, weights, voted)
-    main = frames.main()
-    inside = frames.inside(main)
-    folded_titles = {fold(title) for title in titles if title}
-    rules: dict[int, str] = {}
-    for n in inside:
-        assert main is not None
-        rule = _rule(passages[n], weights[n], frames, main, folded_titles, n in voted)
-        if rule is not None:
-            rules[n] = rule
-    _before_title(passages, inside, rules, weights)
-    _after_related(passages, inside, rules)
-    _teasers(passages, inside, rules, voted)
-    _repeated(passages, inside, rules)
-    _subheads(passages, inside, rules, weights, voted)
-    prose = [n for n in inside if n not in rules and weights[n]]
-    _opening(passages, inside, rules, prose)
-    agreed = sum(weights[n] for n in prose if n in voted)
-    if agreed >= 0.5 * sum(weights[n] for n in prose):
-        for n in inside:
-            if n not in rules and n not in voted and not weights[n]:
-                rules[n] = "unvoted"
-    else:
-        _edges(passages, inside, rules, weights)
-        _headings(passages, inside, rules)
-    kept = {n for n in inside if n not in rules}
-    start = prose[0] if prose else 0
-    leads = 0
-    above = [
+    if not passages:
+        return Selection((), (), is_sure=True, is_voted=False)
+    rows = evidence.rows(passages, page)
+    weights = weights or weighing.standard()
+    places = list(rows.passages)
+    leaves = weights.leaves(rows.values)
+    odds = weights.likelihood(leaves)
+    second, voted = "", None
+    is_sure = _is_sure(passages, places, odds)
+    if not is_sure and ask is not None:
+        second = ask()
+        voted = Vote(second).among(passages)
+        leaves = weights.leaves(rows.with_votes(voted))
+        odds = weights.likelihood(leaves)
+    likely = dict(zip(places, odds.tolist(), strict=True))
+    kept, why, is_voted = _first_choice(passages, likely, page.titles, voted)
+    kept = _among_others(passages, kept, rows.in_main, page.titles, voted, why)
+    hidden = folding.hidden(passages, kept)
+    chosen = set(kept)
+    noted = [
         n
-        for n in range(_title_at(passages, folded_titles, start), start)
-        if passages[n].frame.tag not in ("h1", "figcaption")
+        for n, p in enumerate(passages)
+        if n not in chosen
+        and (n in rows.in_main or likely.get(n, 0.0) >= _NOTED)
+        and (n in why or p.words > 1)
     ]
-    for n in above:
-        p = passages[n]
-        opens = _opens(description, p)
-        leads += opens
-        if opens and leads == 1:
-            kept.add(n)
-            rules.pop(n, None)
-        elif opens:
-            kept.discard(n)
-            rules[n] = "repeated"
-        elif n not in kept and n in voted and weights[n] and n not in rules and not line_rule(p.text):
-            kept.add(n)
-    plain = {n: _plain_rule(passages[n], folded_titles) for n in voted}
-    others = sum(passages[n].words for n, rule in plain.items() if rule is None)
-    if sum(passages[n].words for n in kept) < LEAST_SHARE * others:
-        rules = {n: rule for n, rule in plain.items() if rule is not None}
-        kept = voted - rules.keys()
-    doubts = () if vote is not None else _doubts(passages, weights, frames, inside, rules, kept, above)
-    weight = sum(weights[n] for n in kept)
-    return Selection(tuple(sorted(kept)), tuple(sorted(rules.items())), main, weight, doubts)
+    place = {n: at for at, n in enumerate(places)}
+    unexplained = [n for n in noted if n not in why and n in place]
+    reasons = weights.reasons(leaves[[place[n] for n in unexplained]], _MOST_REASONS)
+    why.update((n, ", ".join(names)) for n, names in zip(unexplained, reasons, strict=True))
+    return Selection(
+        tuple(kept),
+        tuple((n, why.get(n) or "weight") for n in noted),
+        is_sure=is_sure,
+        is_voted=is_voted,
+        second=second,
+        hidden_words=sum(length(passages[n].text) for n in hidden),
+    )
 
 
-def _doubts(
+def _is_sure(passages: Sequence[Passage], places: Sequence[int], odds: NDArray[np.float32]) -> bool:
+    """Whether the second extractor's vote could hardly change the choice."""
+    sizes = np.array([min(passages[n].words, 80) for n in places], dtype=np.float32)
+    total = float(sizes[odds >= LEAST].sum())
+    is_open = float(sizes[(odds > _OPEN[0]) & (odds < _OPEN[1])].sum())
+    return total >= SURE_WORDS and is_open <= OPEN_SHARE * total
+
+
+def _first_choice(
     passages: Sequence[Passage],
-    weights: Sequence[float],
-    frames: _Frames,
-    inside: Sequence[int],
-    rules: dict[int, str],
-    kept: set[int],
-    above: Sequence[int],
-) -> tuple[str, ...]:
-    """Where a choice made without a vote may be wrong; `above` is between the title and the text."""
-    total = sum(weights[n] for n in kept)
-    doubts = []
-    if total < SURE_WEIGHT:
-        doubts.append("little prose")
-    removed = sum(weights[n] for n in inside if rules.get(n, "").startswith(_OPEN_TO_VOTES))
-    if removed > SURE_SHARE * total:
-        doubts.append("prose removed for its class")
-    within = set(inside)
-    outside = sum(
-        w for n, w in enumerate(weights) if w and n not in within and not frames.repels(passages[n].frame)
+    likely: Mapping[int, float],
+    titles: frozenset[str],
+    voted: frozenset[int] | None,
+) -> tuple[list[int], dict[int, str], bool]:
+    """(passages that weigh enough, why others don't count, whether the second extractor's were taken)."""
+    why = {
+        n: rule
+        for n, odds in likely.items()
+        if odds >= _NOTED and (rule := _plain_rule(passages[n], titles)) is not None
+    }
+    kept = _once(passages, [n for n, odds in likely.items() if odds >= LEAST and n not in why], why)
+    if not voted:
+        return kept, why, False
+    plain = {n: rule for n in voted if (rule := _plain_rule(passages[n], titles)) is not None}
+    others = sum(length(passages[n].text) for n in voted if n not in plain)
+    if sum(length(passages[n].text) for n in kept) >= LEAST_SHARE * others:
+        return kept, why, False
+    return _once(passages, sorted(voted - plain.keys()), plain), plain, True
+
+
+def _among_others(
+    passages: Sequence[Passage],
+    kept: list[int],
+    in_main: frozenset[int],
+    titles: frozenset[str],
+    voted: frozenset[int] | None,
+    why: dict[int, str],
+) -> list[int]:
+    """The kept passages after what only passages together can tell; `why` learns the reasons."""
+    kept = _without_comments(passages, kept, why)
+    kept = _with_linked_sentences(passages, kept, in_main, why)
+    title = next(
+        (n for n, p in enumerate(passages) if in_heading(p) is not None or p.folded in titles),
+        -1,
     )
-    if outside > SURE_SHARE * total:
-        doubts.append("prose outside the main frame")
-    if any(
-        weights[n] and n not in kept and n not in rules and not line_rule(passages[n].text)
-        for n in above[-_LEAD_WINDOW:]
-    ):
-        doubts.append("prose above the main frame")
-    short = sum(passages[n].words for n in kept if not weights[n] and passages[n].frame.tag not in HEADINGS)
-    if short > SURE_SHARE * total:
-        doubts.append("many short lines")
-    return tuple(doubts)
+    why.update(dict.fromkeys(neighbours.other_stories(passages, kept, title, voted), "other-story"))
+    kept = [n for n in kept if n not in why]
+    _before_title(passages, kept, title, why)
+    _opening_lines(passages, kept, why)
+    kept = [n for n in kept if n not in why]
+    _headings(passages, kept, why)
+    kept = [n for n in kept if n not in why]
+    if unfolded := folding.unfolded(passages, kept):
+        kept = _once(passages, sorted({*kept, *unfolded}), why)
+    return kept
 
 
-def _title_at(passages: Sequence[Passage], titles: set[str], start: int) -> int:
-    """Where the title stands above the first prose; 0 where it doesn't."""
-    return max(
-        (n for n in range(start) if passages[n].frame.tag == "h1" or passages[n].folded in titles),
-        default=0,
-    )
+def _once(passages: Sequence[Passage], kept: Sequence[int], why: dict[int, str]) -> list[int]:
+    """The kept passages without those that say again what stands above: another layout's copy, a pull quote.
 
-
-def _opens(description: str, p: Passage) -> bool:
-    """Whether a passage is what the page gives as its description: the lead."""
-    return len(p.folded) >= 40 and description[:40] == p.folded[:40]
-
-
-def _plain_rule(p: Passage, titles: set[str]) -> str | None:
-    if p.frame.tag == "h1" or p.folded in titles:
-        return "title"
-    if p.frame.all_roles & (BIT["nav"] | BIT["footer"]) and length(p.text) < 10:
-        return "role:nav"
-    return line_rule(p.text) or ("links" if p.link_share > 0.8 else None)
-
-
-def _prose(p: Passage) -> float:
-    """How much a passage looks like running text: about its number of words, at most 80."""
-    if p.frame.tag in HEADINGS or p.frame.tag == "figcaption" or p.link_share > 0.5:
-        return 0.0
-    words = length(p.text) if p.words >= _FEWEST_PROSE or not p.text.isascii() else 0
-    if words < _FEWEST_PROSE:
-        return 0.0
-    weight = float(min(words, 80))
-    if not _SENTENCE_END.search(p.text):
-        weight *= 0.4
-    return weight * 0.5 if p.frame.tag == "li" else weight
-
-
-class _Frames:
-    """Weights of frames, and the main one among them."""
-
-    def __init__(self, passages: Sequence[Passage], weights: Sequence[float], voted: set[int]) -> None:
-        self._passages, self._weights, self._voted = passages, weights, voted
-        total = sum(weights)
-        _, raw = _gathered((p.frame, w) for p, w in zip(passages, weights, strict=True) if w)
-        self.trunk = {key for key, weight in raw.items() if weight >= TRUNK_SHARE * total}
-        self._nearly_all = {key for key, weight in raw.items() if weight >= 0.9 * total}
-        self._repelling: dict[int, bool] = {}
-        self._between: dict[int, tuple[int, frozenset[str]]] = {}
-
-    def repels(self, frame: Frame) -> bool:
-        """Whether a frame is one of those that never hold an article, or is inside one."""
-        return _handed_down(frame, self._repelling, self._repels_too, top=False)
-
-    def _repels_too(self, frame: Frame, above: bool) -> bool:
-        return (
-            above
-            or bool(self.roles(frame) & _REPELLING)
-            or (frame.tag in _REPELLING_TAGS and id(frame) not in self.trunk)
-        )
-
-    def between(self, frame: Frame, main: Frame) -> tuple[int, frozenset[str]]:
-        """Roles and tags from below the main frame down to the frame; no tags of trunks."""
-
-        def step(below: Frame, above: tuple[int, frozenset[str]]) -> tuple[int, frozenset[str]]:
-            if below.depth <= main.depth:
-                return above
-            roles, tags = above
-            if id(below) not in self.trunk and below.tag not in tags:
-                tags |= {below.tag}
-            return roles | self.roles(below), tags
-
-        return _handed_down(frame, self._between, step, top=(0, frozenset()))
-
-    def inside(self, main: Frame | None) -> list[int]:
-        """The passages inside the main frame."""
-        if main is None:
-            return []
-        known: dict[int, bool] = {}
-        return [
-            n
-            for n, p in enumerate(self._passages)
-            if _handed_down(p.frame, known, lambda frame, above: above or frame is main, top=False)
-        ]
-
-    def roles(self, frame: Frame) -> int:
-        """A frame's own roles; of a trunk, only that it holds comments, unless it holds nearly all prose."""
-        if id(frame) not in self.trunk:
-            return frame.roles
-        return 0 if id(frame) in self._nearly_all else frame.roles & BIT["comments"]
-
-    def main(self) -> Frame | None:
-        """The deepest frame that holds most of the prose outside repelling frames."""
-        frames, held = _gathered(self._drawn())
-        heaviest: dict[int, Frame] = {}  # in a frame, by its id
-        top: Frame | None = None
-        for frame in frames:
-            if frame.parent is None:
-                top = frame
-            elif (best := heaviest.get(id(frame.parent))) is None or held[id(best)] < held[id(frame)]:
-                heaviest[id(frame.parent)] = frame
-        current = top
-        while (
-            current is not None
-            and (best := heaviest.get(id(current))) is not None
-            and held[id(best)] >= MAIN_SHARE * held[id(current)]
-        ):
-            current = best
-        return current
-
-    def _drawn(self) -> Iterator[tuple[Frame, float]]:
-        """Prose as the search for the main frame weighs it."""
-        for n, (p, weight) in enumerate(zip(self._passages, self._weights, strict=True)):
-            if weight:
-                voted = weight if n in self._voted else weight * UNVOTED_WEIGHT
-                yield p.frame, voted * 0.1 if self.repels(p.frame) else voted
-
-
-def _gathered(weights: Iterable[tuple[Frame, float]]) -> tuple[list[Frame], dict[int, float]]:
-    """Frames, innermost first, each level in the page's order; what they and all in them hold, by id."""
-    frames: dict[int, Frame] = {}
-    held: dict[int, float] = {}
-    for frame, weight in weights:
-        held[id(frame)] = held.get(id(frame), 0.0) + weight
-        current: Frame | None = frame
-        while current is not None and id(current) not in frames:
-            frames[id(current)] = current
-            current = current.parent
-    ordered = sorted(frames.values(), key=lambda frame: -frame.depth)
-    for frame in ordered:
-        if frame.parent is not None:
-            held[id(frame.parent)] = held.get(id(frame.parent), 0.0) + held[id(frame)]
-    return ordered, held
-
-
-def _handed_down(frame: Frame, known: dict[int, T], step: Callable[[Frame, T], T], *, top: T) -> T:
-    """What frames hand down to what is in them: `step` from the outermost on, once a frame."""
-    path = []
-    current: Frame | None = frame
-    while current is not None and id(current) not in known:
-        path.append(current)
-        current = current.parent
-    value = top if current is None else known[id(current)]
-    for below in reversed(path):
-        known[id(below)] = value = step(below, value)
-    return value
-
-
-def _rule(
-    p: Passage, weight: float, frames: _Frames, main: Frame, titles: set[str], voted: bool
-) -> str | None:
-    """Why a passage of the main frame is not the article's, or None."""
-    if p.frame.tag == "h1" or p.folded in titles:
-        return "title"
-    if rule := line_rule(p.text, p.link_share):
-        return rule
-    roles, tags = frames.between(p.frame, main)
-    for tag in _REMOVING_TAGS if voted else _REMOVING_TAGS + _DOUBTFUL_TAGS:
-        if tag in tags and not (tag == "header" and weight):
-            return f"element:{tag}"
-    for name, bit in _REMOVING.items():
-        if roles & bit:
-            return f"role:{name}"
-    if not voted or p.frame.tag in HEADINGS:
-        for name, bit in _DOUBTFUL.items():
-            if roles & bit:
-                return f"role:{name}"
-    if p.link_share > 0.8 and not weight:
-        return "links"
-    return None
-
-
-def _before_title(
-    passages: Sequence[Passage], inside: Sequence[int], rules: dict[int, str], weights: Sequence[float]
-) -> None:
-    """What stands before the title in the main frame is its kicker, date, bread crumbs."""
-    titles = [n for n in inside if rules.get(n) == "title"]
-    if titles and not any(weights[n] for n in inside if n < titles[0] and n not in rules):
-        for n in inside:
-            if n < titles[0]:
-                rules.setdefault(n, "before-title")
-
-
-def _after_related(passages: Sequence[Passage], inside: Sequence[int], rules: dict[int, str]) -> None:
-    """The list under a heading such as "More stories" goes with it."""
-    under: Frame | None = None
-    for n in inside:
-        p = passages[n]
-        if rules.get(n) == "related-line" and (p.frame.tag in HEADINGS or p.words <= 6):
-            under = p.frame
-        elif under is not None:
-            if p.frame.tag == "li" or p.link_share > 0.5:
-                rules.setdefault(n, "after-related")
-            elif n not in rules:
-                under = None
-
-
-def _teasers(
-    passages: Sequence[Passage], inside: Sequence[int], rules: dict[int, str], voted: set[int]
-) -> None:
-    """Text under a heading that is a link belongs to the story behind the link.
-
-    Only where the second extractor leaves it out too: a list of products has such headings as well.
+    A short line goes too when it stands between repeated passages and is a repetition itself.
     """
-    for n in inside:
-        if not n or n in rules or n in voted:
-            continue
-        above, rule = passages[n - 1], rules.get(n - 1)
-        if above.link_share > 0.8 and (above.frame.tag in HEADINGS or rule in ("role:title", "role:related")):
-            rules[n] = "teaser"
-
-
-def _repeated(passages: Sequence[Passage], inside: Sequence[int], rules: dict[int, str]) -> None:
-    """The same sentence twice: a pull quote, or a teaser of the text itself."""
     seen: set[str] = set()
-    for n in inside:
-        if n not in rules and passages[n].words >= _REPEATED_WORDS:
-            folded = passages[n].folded
-            if folded in seen:
-                rules[n] = "repeated"
-            seen.add(folded)
-
-
-def _subheads(
-    passages: Sequence[Passage],
-    inside: Sequence[int],
-    rules: dict[int, str],
-    weights: Sequence[float],
-    voted: set[int],
-) -> None:
-    """A heading whose class says "title" is a subhead when kept prose follows it at once."""
-    for n, after in itertools.pairwise(inside):
-        followed = after not in rules and weights[after] and (n in voted or after not in voted)
-        if rules.get(n) == "role:title" and followed and passages[n].link_share < 0.3:
-            del rules[n]
-
-
-def _opening(
-    passages: Sequence[Passage], inside: Sequence[int], rules: dict[int, str], prose: Sequence[int]
-) -> None:
-    """Lines of date, time and byline above the text."""
-    for n in inside:
-        if prose and n >= prose[0]:
-            break
-        if n not in rules and is_opening_line(passages[n].text):
-            rules[n] = "opening-line"
-
-
-def _edges(
-    passages: Sequence[Passage], inside: Sequence[int], rules: dict[int, str], weights: Sequence[float]
-) -> None:
-    """Short lines that are no sentences before the first and after the last prose are furniture."""
-    kept = [n for n in inside if n not in rules]
-    prose = [n for n in kept if weights[n]]
-    if not prose:
-        return
+    found: list[int] = []
+    is_copy = False
     for n in kept:
-        if (n < prose[0] or n > prose[-1]) and not _SENTENCE_END.search(passages[n].text):
-            rules[n] = "edge"
-
-
-def _headings(passages: Sequence[Passage], inside: Sequence[int], rules: dict[int, str]) -> None:
-    """A heading stays with the text that follows it."""
-    following: str | None = None
-    for n in reversed(inside):
         p = passages[n]
-        if p.frame.tag in HEADINGS:
-            if n not in rules and following != "kept":
-                rules[n] = "heading-of-removed"
-            if n not in rules:
-                following = "kept"
+        repeated = p.folded in seen
+        if repeated and (is_copy or length(p.text) >= _REPEATED_WORDS):
+            why[n] = "repeated"
+            is_copy = True
+            continue
+        is_copy = False
+        seen.add(p.folded)
+        found.append(n)
+    return found
+
+
+def _without_comments(passages: Sequence[Passage], kept: list[int], why: dict[int, str]) -> list[int]:
+    spoken = conversations.comments(passages, kept)
+    if 2 * sum(passages[n].words for n in spoken) > 3 * sum(passages[n].words for n in kept):
+        return kept
+    why.update(dict.fromkeys(spoken, "conversation"))
+    return [n for n in kept if n not in why]
+
+
+def _with_linked_sentences(
+    passages: Sequence[Passage], kept: list[int], in_main: frozenset[int], why: dict[int, str]
+) -> list[int]:
+    """The kept passages and the sentences between them that are one link."""
+    chosen = set(kept)
+    linked = {
+        n
+        for n in in_main - chosen
+        if n not in why
+        and passages[n].link_share > _LINKED
+        and passages[n].frame.tag not in ("li", *HEADINGS)
+        and length(passages[n].text) >= _LINKED_WORDS
+        and is_sentence(passages[n].text)
+        and not passages[n].frame.all_roles & _NOT_LINKED
+    }
+    for n in sorted(linked):
+        if n - 1 in chosen and (n + 1 in chosen or n + 1 in linked):
+            chosen.add(n)
+    return sorted(chosen)
+
+
+def _before_title(passages: Sequence[Passage], kept: Sequence[int], title: int, why: dict[int, str]) -> None:
+    """What stands above the title, where the text stands below it: menus, kickers, dates, other stories.
+
+    Sentences above it stay when the frame that holds title and text holds them too: they are its lead.
+    """
+    above = [n for n in kept if n < title]
+    below = [n for n in kept if n > title]
+    words = sum(length(passages[n].text) for n in below)
+    if not above or words < _STORY_WORDS:
+        return
+    around = _frame_of_story(passages, title, below, words)
+    is_little = sum(length(passages[n].text) for n in above) * 4 < words
+    for n in above:
+        is_outside = around is not None and not _is_in(passages[n].frame, around)
+        if is_outside or (is_little and not is_sentence(passages[n].text)):
+            why[n] = "before-title"
+
+
+def _frame_of_story(
+    passages: Sequence[Passage], title: int, below: Sequence[int], words: int
+) -> Frame | None:
+    """The innermost frame around the title that holds most words of the text below it."""
+    held: dict[int, int] = {}
+    for n in below:
+        frame: Frame | None = passages[n].frame
+        own = length(passages[n].text)
+        while frame is not None:
+            held[id(frame)] = held.get(id(frame), 0) + own
+            frame = frame.parent
+    around: Frame | None = passages[title].frame
+    while around is not None and 2 * held.get(id(around), 0) < words:
+        around = around.parent
+    return around
+
+
+def _is_in(frame: Frame | None, around: Frame) -> bool:
+    while frame is not None and frame.depth > around.depth:
+        frame = frame.parent
+    return frame is around
+
+
+def _opening_lines(passages: Sequence[Passage], kept: Sequence[int], why: dict[int, str]) -> None:
+    """Lines of date, time and byline above the first sentence."""
+    for n in kept:
+        if is_sentence(passages[n].text) and length(passages[n].text) >= _REPEATED_WORDS:
+            break
+        if is_opening_line(passages[n].text):
+            why[n] = "opening-line"
+
+
+def _headings(passages: Sequence[Passage], kept: Sequence[int], why: dict[int, str]) -> None:
+    """A heading stays with the text that follows it, before a heading of its own level."""
+    level = 7  # of the headings that have nothing below them so far
+    is_followed = False
+    for n in reversed(kept):
+        tag = passages[n].frame.tag
+        if tag not in HEADINGS:
+            is_followed, level = True, 7
+        elif is_followed or (level > int(tag[1]) and level < 7):
+            is_followed, level = False, int(tag[1])
         else:
-            following = "removed" if n in rules else "kept"
+            why[n] = "heading-of-removed"
+
+
+def _plain_rule(p: Passage, titles: frozenset[str]) -> str | None:
+    """Why a passage is no part of the body, whatever its weight, or None."""
+    if in_heading(p) is not None or p.folded in titles:
+        return "title"
+    if p.frame.is_folded:
+        return "folded"
+    return furniture_rule(p.text, p.link_share)

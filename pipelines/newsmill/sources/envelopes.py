@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import fastavro
+import msgspec
 from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
 
 from newsmill import strings
@@ -73,9 +74,11 @@ def decode(record: SourceRecord, config: InputConfig) -> RawPage | NotArticle:
         return NotArticle(reason="empty")
     headers = _RecordHeaders(record.headers)
     page = _DECODERS[_format(value, headers, config)](value, headers, record.position, config)
-    if isinstance(page, RawPage) and not page.body[:4096].strip() and not page.body.strip():
+    if isinstance(page, NotArticle):
+        return page
+    if not page.body[:4096].strip() and not page.body.strip():
         return NotArticle(reason="empty")
-    return page
+    return msgspec.structs.replace(page, received_at=record.timestamp)
 
 
 def encode(page: RawPage) -> tuple[tuple[tuple[str, bytes], ...], bytes]:

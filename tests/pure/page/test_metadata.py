@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from newsmill.config import InputConfig, PageConfig
-from newsmill.page import authors, dates, titles
+from newsmill.page import bylines, dates, titles
 from newsmill.page.analysis import read_page_any
 from newsmill.records import Page, Position, RawPage
 
@@ -73,7 +73,7 @@ def test_title_is_what_a_reader_sees(
     ],
 )
 def test_byline_gives_people_only(byline: str, people: list[str]) -> None:
-    assert authors.split(byline) == people
+    assert bylines.split(byline) == people
 
 
 def test_agency_is_kept_in_the_byline_when_no_person_is_named() -> None:

@@ -102,7 +102,9 @@ def test_table_rows_are_lines_and_ruby_and_tooltips_are_left_out() -> None:
         p.text
         for p in passages(
             parse(
-                (table + "<p><ruby>港<rt>みなと</rt></ruby>の<span class=tooltip>x</span></p>").encode(),
+                (
+                    table + "<p><ruby>港<rt>みなと</rt></ruby>の<span class=tooltip role=tooltip>x</span></p>"
+                ).encode(),
                 PageConfig(),
             )
         )

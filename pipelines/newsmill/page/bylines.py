@@ -1,0 +1,365 @@
+"""Names of writers in a line: the labels before them, and names in scripts without blanks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from newsmill.page import dates
+
+_LONGEST: Final = 400
+_MOST: Final = 12
+
+_WRITER: Final = (
+    r"作\s{0,4}者|文字记者|本[报報刊台网網]记者|本[报報刊台]記者|[见見]习记者|特[约約派](?:记者|記者|撰稿人?)|通讯员|通訊員|实习生|實習生"
+    r"|实习记者|记\s{0,4}者|記\s{0,4}者|撰\s{0,4}文|撰稿人?|编译|編譯|口述|采写|採訪|作詞|著\s{0,4}者|執\s{0,4}筆者?|筆\s{0,4}者|取材・文|文・写真"
+    r"|写真・文|文＝|文\s{0,4}(?=[/／|｜:：])|文字(?=[/／|｜:：])"
+)
+_EDITOR: Final = (
+    r"责\s{0,4}任\s{0,4}编\s{0,4}辑|責\s{0,4}任\s{0,4}編\s{0,4}輯|责\s{0,4}编|責\s{0,4}編"
+    r"|编\s{0,4}辑|編\s{0,4}輯|編集"
+)
+_HAN: Final = r"\u3400-\u4dbf\u4e00-\u9fff々"
+_KANA: Final = r"\u3040-\u30ff"
+_NAME: Final = rf"[{_HAN}{_KANA}]{{2,6}}(?:·[{_HAN}]{{1,6}})?"
+_BETWEEN: Final = r"[\s、，,／/＆&和与及·]{1,4}"
+_NAMES: Final = rf"(?P<names>{_NAME}(?:{_BETWEEN}{_NAME}){{0,7}})"
+_JOIN: Final = r"\s{0,4}[:：/／|｜=＝]?\s{0,4}"
+_LABELLED: Final = re.compile(rf"(?:{_WRITER}){_JOIN}{_NAMES}")
+_EDITED: Final = re.compile(rf"(?:{_EDITOR})\s{{0,4}}[:：/／|｜]\s{{0,4}}{_NAMES}")
+_BRACKETED: Final = re.compile(rf"[\[【（(〔]\s{{0,4}}{_NAMES}\s{{0,4}}[\]】）)〕]")
+_KOREAN: Final = re.compile(
+    r"(?P<names>[\uac00-\ud7a3]{2,4})\s{0,2}(?:선임|수습|인턴|객원|전문)?\s?기자(?![\uac00-\ud7a3])"
+)
+_MOST_SIGNS: Final = 3
+_HAN_NAME: Final = re.compile(rf"[{_HAN}]{{2,4}}")
+_KANA_LETTER: Final = re.compile(rf"[{_KANA}]")
+_ANNOUNCING: Final = (":", "：", "/", "／", "|", "｜", "=", "＝")
+_SURNAMES: Final = frozenset(
+    "王李张張刘劉陈陳杨楊黄黃赵趙吴吳周徐孙孫马馬朱胡郭何高林罗羅郑鄭梁谢謝宋唐许許韩韓冯馮邓鄧曹彭曾肖蕭田董袁潘于蒋蔣蔡余"
+    "杜叶葉程苏蘇魏吕呂丁任沈姚卢盧姜崔钟鍾谭譚陆陸汪范範金石廖贾賈夏韦韋付方白邹鄒孟熊秦邱江尹薛闫閻段雷侯龙龍史陶黎贺賀顾顧"
+    "毛郝龚龔邵万萬钱錢严嚴覃武戴莫孔向汤湯温溫康施文牛樊葛邢安齐齊易乔喬伍庞龐颜顏倪庄莊聂聶章鲁魯岳翟殷詹申欧歐耿关關兰蘭焦"
+    "俞左柳甘祝包宁寧尚符舒阮柯纪紀梅童凌毕畢单單季裴霍涂塗成苗谷曲翁冉骆駱蓝藍路游辛靳管柴蒙华華"
+)
+_NO_NAME: Final = re.compile(
+    r"[网網報报社台臺刊]$|新[闻聞]|日[报報]|晚[报報]|时[报報]|時報|财经|財經|频道|頻道|来源|來源|发表|發表|编辑|編輯|记者|記者|作者|本[报報站网網]"
+    r"|摄影|攝影|综合|綜合|整理|报道|報道|報導|责任|時間|时间|更新|中心|网站|编译|部$|局$|委$|公司|大学|大學|转载|轉載|佚名|匿名|原创|微博|微信"
+    r"|文章|阅读|閱讀|导读|首页|首頁|关注|评论|社論|社评"
+)
+
+_LABELS: Final = tuple(
+    label.replace("_", " ")
+    for label in """
+    автор авторы автори текст подготовил подготовила аўтар συντάκτης συντάκτρια συντακτης γράφει_ο
+    γράφει_η γράφει του της penulis oleh reporter pewarta jurnalis tác_giả szerző írta yazar yazan
+    napsal napsala autorka autoři autor autora autoras autores tekst teksti toimittaja kirjoittaja
+    skribent journalist reportér foto_og_tekst tekst_og_foto text_och_foto text texte testo di texto
+    redactor redactora scris_de de par por door von av af by بقلم كتب كتبت الكاتب إعداد نویسنده
+    نويسنده מאת लेखक ผู้เขียน เขียนโดย โดย auteur auteure autrice autore author authors auteurs
+    words story verfasser verfasserin redakteur redakteurin korrespondent autorin autoren правил
+    пише журналист журналіст
+    """.split()
+)
+_NEED_COLON: Final = frozenset(
+    (
+        "текст",
+        "text",
+        "texte",
+        "testo",
+        "texto",
+        "tekst",
+        "teksti",
+        "words",
+        "story",
+        "reporter",
+        "journalist",
+        "του",
+        "της",
+    )
+)
+_LABEL: Final = re.compile(
+    r"^[\W_]{0,4}(?:(?P<label>"
+    + "|".join(re.escape(label) for label in sorted(_LABELS, key=len, reverse=True))
+    + r")(?P<colon>\s{0,3}[:：/|–-]\s{0,3}|\s{1,4}|(?=[\u0e00-\u0e7f])))+(?P<rest>\S.*)$",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+_FEWEST_NAME: Final = 2
+_MOST_NAME: Final = 4
+_ARTICLES: Final = ("the", "our", "der", "die", "das", "le", "la", "les", "el", "los", "il")
+_LONGEST_UNSPACED: Final = 24
+_BRACKETS: Final = "[]【】（）()〔〕"
+_LEAD_IN: Final = re.compile(
+    r"^(?:(?:written|posted|published|reported|story|words|text|article|analysis|opinion"
+    r"|(?:ein(?:e)? )?(?:blog )?(?:artikel|beitrag|kommentar|gastbeitrag|kolumne|analyse|reportage"
+    r"|interview|essay|gastkommentar)"
+    r"|geschrieben|verfasst|erstellt|eingestellt|veröffentlicht|rechtsanwalt|publié|publicado|escrito"
+    r"|scritto|propos recueillis|(?:von )?unserem? \w+)\s+)?"
+    r"(?:(?:by){1,2}|von|vom|par|por|di|da|door|av|af|od|autor(?:in|en|es|a|as)?(?=\s*:|\s)|auteure?s?|authors?"
+    r"|autore|text|texte?|foto|redakteur(?:in)?|автор(?:ы|и)?)\b\s*:?\s*(?:by\b\s*)?",
+    re.IGNORECASE,
+)
+_CUT: Final = re.compile(
+    r"\s*(?:[|•·;\n]|\s[-–—]\s|\bpublished\b|\bveröffentlicht\b|\bupdated\b"
+    r"|\bposted\b"
+    r"|\bon\s+(?:\w+day|\d)|\bam\s+\d|\bvom\s+\d|\bin:|\bhace\s+\d|\btiempo de\b"
+    r"|(?<=\w)\s+(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|mo|di|mi|do|fr|sa|so)\b[\s,]"
+    r"|\d{1,2}[./:]\d|(?<=\w)[\s,(]+\d).*$",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Where the names in a byline end."""
+
+_PART_CUT: Final = re.compile(
+    r"\s(?:for the|(?:reporting |reports )?from|at the|in|aus|em|à|для|в|στ(?:ο|η"
+    r"|ην))\s+(?=[^\W\d_a-zß-öø-ÿа-яα-ω]).*$",
+    re.DOTALL,
+)
+"""Where one name ends: what follows is a place or a paper."""
+
+_BEFORE_DAY: Final = re.compile(r"\s([^\W\d_]{3,12})\.?,?\s+\d")
+_RANK: Final = (
+    r"(?:senior|junior|chief|deputy|associate|assistant|managing|political|foreign|business|sports?|science|health"
+    r"|technology|tech|education|environment|crime|court|local|national|staff|special|contributing|executive"
+    r"|general|digital|freelance|guest|former|river|city|home affairs|world|features?|arts|culture"
+    r"|economics?)"
+)
+_LAST_RANK: Final = re.compile(rf"(?:[\s,]+{_RANK})+[\s,]*$", re.IGNORECASE)
+_SPLIT: Final = re.compile(
+    r"\s*[;,|&\n•·、，]\s*|\s+(?:and|und|et|y|e|og|och|en|oraz|i|и|та|και|dan|ve|ja|és|a|with|mit|avec|con|im"
+    r" gespräch mit|in conversation with)\s+|\s+/\s+"
+)
+_NOISE: Final = re.compile(
+    r"\([^)]*\)|\[[^\]]*\]|https?://\S+|\S+@\S+|@\w+|\b(?:follow|view|see|read|more|all posts|articles?"
+    r" by|biography|bio|email|profile|kontakt|mehr)\b.*$",
+    re.IGNORECASE,
+)
+_ROLE: Final = re.compile(
+    r"\b(?:staff|editors?|reporters?|correspondent|correspondents|writers?|journalists?|producer"
+    r"|columnist|contributors?|bureau|desk|team"
+    r"|redaktion|redaktionsteam|redaktionell|redaktor|redakteur(?:in)?|redacción|redaction|rédaction"
+    r"|redazione|redakcja|redaktsiya|agency|agencies|agentur(?:en)?|news"
+    r"|newsroom|press|media|magazine|magazin|online|gmbh|inc|ltd|llc|association|foundation|institut"
+    r"|university|ministerium|admin|administrator|webmaster"
+    r"|user|guest|gast|anonymous|unknown|webteam|web|blog|presse|pressestelle|newswire|service|services"
+    r"|network|company|office|department|chief|director|professor"
+    r"|community|digital|today|times|post|herald|tribune|gazette|daily|weekly|journal|zeitung|editorial"
+    r"|weitere|artikel|articles?|author|autor(?:in|en)?|nachrichtenagentur|stories|newsdesk|gesponserte"
+    r"|sponsored|dienstleistung|inhalte"
+    r"|webredaktion)\b|redaktion\b|(?:leiter|sprecher|präsident|minister|referent)(?:in)?\b|\.(?:com|de"
+    r"|org|net|co|at|ch)\b",
+    re.IGNORECASE,
+)
+_AGENCIES: Final = frozenset(
+    """
+    afp ap apa ani ansa efe dpa reuters upi ians pti sda ats kna epd sid tass xinhua ritzau ntb tt afx
+    bloomberg belga lusa anp mti ctk pap agerpres stringer wires agencies
+    """.split()
+)
+_PARTICLES: Final = frozenset(
+    """
+    von van der den de del della di da dos du la le el al bin ibn ten ter zu zur af av y e und of the st mc jr
+    sr
+    """.split()
+)
+_NO_PEN_NAME: Final = re.compile(
+    r"(?:posted|published|written|by|von|weiter|more|mehr|home|kurz|veröffentlicht|updated|share|no|the)",
+    re.IGNORECASE,
+)
+
+
+def label_and_rest(text: str) -> tuple[str, str] | None:
+    """A line's label and what it announces; None where no label stands before.
+
+    >>> label_and_rest("Συντάκτης: Νίκος Μάρκου")
+    ('συντάκτης', 'Νίκος Μάρκου')
+    >>> label_and_rest("Texts from the river") is None
+    True
+    """
+    match = _LABEL.match(text[:_LONGEST])
+    if match is None:
+        return None
+    label = match["label"].lower()
+    if label in _NEED_COLON and not match["colon"].strip():
+        return None
+    return label, match["rest"]
+
+
+def in_unspaced_script(text: str, *, editors: bool = False) -> list[str]:
+    """Names that a label announces in Chinese, Japanese or Korean; of editors, where asked.
+
+    >>> in_unspaced_script("2019年05月06日 来源：青河日报 作者：林墨河 周雁")
+    ['林墨河', '周雁']
+    >>> in_unspaced_script("前提是河水足够深。（记者 林墨河）")
+    ['林墨河']
+    >>> in_unspaced_script("김민수 기자")
+    ['김민수']
+    """
+    found: list[str] = []
+    patterns = (_EDITED,) if editors else (_LABELLED, _KOREAN)
+    for pattern in patterns:
+        for match in pattern.finditer(text[:_LONGEST]):
+            is_announced = (
+                match.group()[: match.start("names") - match.start()].rstrip().endswith(_ANNOUNCING)
+            )
+            names = _cut(match["names"])
+            found += [name for name in names if is_announced or pattern is _KOREAN or _is_likely(name)]
+    return list(dict.fromkeys(found))[:_MOST]
+
+
+def _is_likely(name: str) -> bool:
+    """Whether a word of Chinese characters is a name: it begins with a surname, or is written as in Japan."""
+    return name[0] in _SURNAMES or len(name) == 4 or bool(_KANA_LETTER.search(name))
+
+
+def bracketed(text: str) -> list[str]:
+    """Chinese names that stand alone in brackets, e.g. `（袁源）` at the end of a story."""
+    match = _BRACKETED.search(text[-60:]) or _BRACKETED.search(text[:_LONGEST])
+    if match is None:
+        return []
+    names = _cut(match["names"])
+    is_all = all(name[0] in _SURNAMES and _HAN_NAME.fullmatch(name) for name in names)
+    return names if is_all else []
+
+
+def alone(text: str) -> list[str]:
+    """Names of a line that holds nothing else, known by their surnames.
+
+    >>> alone("胡平"), alone("林墨河 周雁"), alone("本地新闻")
+    (['胡平'], ['林墨河', '周雁'], [])
+    """
+    parts = text.split()
+    if not 1 <= len(parts) <= 4:
+        return []
+    ok = all(
+        2 <= len(part) <= 3
+        and part[0] in _SURNAMES
+        and _HAN_NAME.fullmatch(part)
+        and not _NO_NAME.search(part)
+        for part in parts
+    )
+    return parts if ok else []
+
+
+def _cut(names: str) -> list[str]:
+    found: list[str] = []
+    for name in re.split(_BETWEEN, names):
+        end = _NO_NAME.search(name)
+        if end is not None:
+            name = name[: end.start()]
+        if len(name) < 2 and not found and end is not None:
+            continue  # a paper before the names
+        if not 2 <= len(name) <= 12:
+            break  # what follows the names: a source, a place, a verb
+        found.append(name)
+        if end is not None:
+            break
+    return found
+
+
+def split(byline: str, outlets: Iterable[str] = (), *, cut_roles: bool = True) -> list[str]:
+    """Names of people in a byline.
+
+    >>> split("By Jane Doe and Max van der Berg, Reuters")
+    ['Jane Doe', 'Max van der Berg']
+    >>> split("Staff Reporter")
+    []
+    >>> split("Ines Corran in Eastmere and Jon Pell in London")
+    ['Ines Corran', 'Jon Pell']
+    >>> split("Mara Quill Political Editor"), split("Mara Quill March 10, 2026")
+    (['Mara Quill'], ['Mara Quill'])
+    >>> split("Автор: Иван Иванов"), split("[水野葉介，ITmidori]")
+    (['Иван Иванов'], ['水野葉介'])
+
+    Args:
+        byline: The line.
+        outlets: Names of the site and its publisher: they are cut off behind a name.
+        cut_roles: Whether a name is cut out where an office stands in the same words.
+    """
+    text = " ".join(byline.split())[:400]
+    if text[:1] in _BRACKETS and text[-1:] in _BRACKETS:
+        text = text[1:-1]
+    if not text.isascii():
+        if names := in_unspaced_script(text):
+            return names
+        if (labelled := label_and_rest(text)) is not None:
+            text = labelled[1]
+    text = _NOISE.sub(" ", text)
+    text = _LEAD_IN.sub("", text.strip(" -–—|:,·•")).strip()
+    text = _CUT.sub("", _before_day(text))
+    outlets = [outlet for outlet in outlets if outlet]
+    parts = [part for part in _SPLIT.split(text) if part.strip()]
+    found = [_name(_part(part, outlets, cut_roles=cut_roles)) for part in parts]
+    names = [name for name in found if name]
+    if len(names) < len(parts) and len(text) > _LONGEST_UNSPACED:
+        names = [name for name in names if " " in name]  # of a sentence, some words are as short as names
+    return names
+
+
+def _before_day(text: str) -> str:
+    """A byline without the day behind it that begins with a month's name."""
+    for match in _BEFORE_DAY.finditer(text):
+        if match[1].lower() in dates.MONTHS:
+            return text[: match.start()]
+    return text
+
+
+def _part(part: str, outlets: Sequence[str], *, cut_roles: bool) -> str:
+    """One name without the place, the paper and the office behind it."""
+    part = _PART_CUT.sub("", " " + part).strip(" -–—|:,·•.\"'“”*")
+    for outlet in outlets:
+        rest = part[: -len(outlet)].rstrip(" ,")
+        if part.casefold().endswith(" " + outlet.casefold()) and rest.count(" ") >= _FEWEST_NAME - 1:
+            part = rest
+    words = part.split()
+    while len(words) > _FEWEST_NAME and words[-1].casefold() in _AGENCIES:
+        words.pop()
+    part = " ".join(words)
+    if cut_roles and (role := _ROLE.search(part)) is not None:
+        before = _LAST_RANK.sub("", part[: role.start()]).strip(" ,")
+        if _FEWEST_NAME <= len(before.split()) <= _MOST_NAME and before.split()[0].lower() not in _ARTICLES:
+            return before
+        if _LAST_RANK.sub("", " " + part[: role.start()]).strip():
+            return part
+        *_, last = _ROLE.finditer(part)
+        behind = part[last.end() :].strip(" ,:")
+        if _FEWEST_NAME <= len(behind.split()) <= _MOST_NAME:
+            return behind
+    return part
+
+
+def _name(part: str) -> str | None:
+    part = _LEAD_IN.sub("", part).strip(" -–—|:,·•.\"'“”*")
+    words = part.split()
+    if not 2 <= len(words) <= 5 or len(part) > 60:
+        if not (len(words) == 1 and not part.isascii() and 2 <= len(part) <= 5):
+            return None
+        return part
+    if _ROLE.search(part) or part.casefold() in _AGENCIES or any(c.isdigit() for c in part):
+        return None
+    if not all(_is_name_word(word) or word.casefold().strip(".") in _PARTICLES for word in words):
+        return None
+    return part if not part.isupper() or not part.isascii() else part.title()
+
+
+def _is_name_word(word: str) -> bool:
+    first = word.lstrip("('’\"“")[:1]
+    return first.isupper() or (first.isalpha() and first.lower() == first.upper())
+
+
+def pen_name(text: str) -> str | None:
+    """A single word that stands where an author does."""
+    text = _LEAD_IN.sub("", text).strip(" -–—|:,·•")
+    if (
+        not 2 < len(text) <= 30
+        or _ROLE.search(text)
+        or text.casefold() in _AGENCIES
+        or _NO_PEN_NAME.match(text)
+    ):
+        return None
+    return (
+        text
+        if text.replace("_", "a").replace(".", "a").replace("-", "a").isalnum() and not text.isdigit()
+        else None
+    )

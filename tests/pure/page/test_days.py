@@ -1,0 +1,47 @@
+"""When a story was published: never after the page was received, and published before updated."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsmill.page.dates import LATEST, _visible
+from story_pages import paragraphs, story
+
+
+@pytest.mark.parametrize(
+    ("line", "day"),
+    [
+        ("2004年7月16日08:19 [ 孙小雨 ] 来源：[ 晨报 ]", "2004-07-16"),
+        ("二〇〇四年七月十六日", "2004-07-16"),
+        ("二○一二年十二月三十一日", "2012-12-31"),
+        ("中華民國101年1月16日", "2012-01-16"),
+        ("令和6年4月3日", "2024-04-03"),
+        ("2024년 4월 3일 입력", "2024-04-03"),
+        ("21 ม.ค.2561", "2018-01-21"),
+        ("2005-04-05 06:40更新", "2005-04-05"),
+        ("Updated 9 May 2020. First published 3 May 2020.", "2020-05-03"),
+    ],
+)
+def test_day_is_read_when_it_is_written_in_another_form(line: str, day: str) -> None:
+    found = _visible([line], LATEST, month_first=False)
+    assert found[:1] == [day]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "<p>Mill fair on 12 June 2027</p>",
+        "<p>Opens: <time datetime='2026-05-01'>1 May 2026</time></p>",
+        "<p>Ends <time datetime='2061-01-01T10:00:00Z'>then</time></p>",
+    ],
+)
+def test_no_day_is_given_when_the_only_one_is_after_the_page_was_received(line: str) -> None:
+    assert story(line + paragraphs()).published_on is None
+
+
+def test_time_labelled_as_first_wins_when_the_updated_one_stands_before_it() -> None:
+    times = (
+        "<ul><li>Last changed: <time datetime='2025-06-01T10:00:00Z'>1 June</time></li>"
+        "<li>Posted: <time datetime='2024-02-02T10:00:00Z'>2 February</time></li></ul>"
+    )
+    assert story(times + paragraphs()).published_on == "2024-02-02"

@@ -1,0 +1,80 @@
+"""Who wrote a story: bylines in any script, without roles, days, places and papers."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsmill.page import bylines
+from story_pages import paragraphs, read, story
+
+
+@pytest.mark.parametrize(
+    ("byline", "names"),
+    [
+        ("Ada Holm 4 April 2026", ["Ada Holm"]),
+        ("Ada Holm April 4, 2026", ["Ada Holm"]),
+        ("Ada Holm in Orrin and Per Lund in Tollen", ["Ada Holm", "Per Lund"]),
+        ("By ADA HOLM, PER LUND and EVA STRAND", ["Ada Holm", "Per Lund", "Eva Strand"]),
+        ("Ada Holm Chief Political Correspondent", ["Ada Holm"]),
+        ("Senior Reporter Ada Holm", ["Ada Holm"]),
+        ("Ada Holm, Reuters", ["Ada Holm"]),
+        ("Ada Holm for the Orrin Post", ["Ada Holm"]),
+        ("Автор: Анна Белова", ["Анна Белова"]),
+        ("Συντάκτης: Νίκος Μάρκου", ["Νίκος Μάρκου"]),
+        ("记者：孙小雨", ["孙小雨"]),
+        ("文／陳大文", ["陳大文"]),
+        ("文｜晨报 周远", ["周远"]),
+        ("来源：晨报 作者：孙小雨 周远", ["孙小雨", "周远"]),
+        ("取材・文＝田中花子", ["田中花子"]),
+        ("이하늘 기자", ["이하늘"]),
+        ("Oscar de la Torre", ["Oscar de la Torre"]),
+        ("The Orrin Post", []),
+        ("Editorial Team", []),
+    ],
+)
+def test_names_are_split_from_what_stands_around_them(byline: str, names: list[str]) -> None:
+    assert bylines.split(byline, ["The Orrin Post"]) == names
+
+
+@pytest.mark.parametrize(
+    ("around", "names"),
+    [
+        (
+            "<div class=byline>By <span class=author>Ada Holm</span><span class=author>Per Lund</span></div>",
+            ("Ada Holm", "Per Lund"),
+        ),
+        ("<div class=x1><a href='/writers/aholm'>Ada Holm</a></div>", ("Ada Holm",)),
+        (
+            "<div class='writer-card'><span class='author-card__info__name'>Ada Holm</span></div>",
+            ("Ada Holm",),
+        ),
+        ("<div class=q><span>By</span><span>by ADA HOLM</span></div>", ("Ada Holm",)),
+    ],
+)
+def test_byline_is_found_when_only_its_shape_tells(around: str, names: tuple[str, ...]) -> None:
+    assert story(around + paragraphs()).authors == names
+
+
+def test_byline_under_the_headline_wins_over_the_owner_in_meta_tags() -> None:
+    head = (
+        '<meta name="author" content="Orrin Verlag"><meta name="copyright" content="(c) Orrin Verlag 2026">'
+    )
+    page = story(f"<p>By <a rel=author href=/a>Ada Holm</a></p>{paragraphs()}", head)
+    assert page.authors == ("Ada Holm",)
+
+
+def test_byline_of_a_teaser_above_the_headline_is_not_the_storys() -> None:
+    teaser = "<ul><li><h3><a href=/o>Rye is dear</a></h3><span class=byline>By Odd Moe</span></li></ul>"
+    page = read(f"{teaser}<h1>A mill turns again on the Orrin</h1><p>By Ada Holm</p>{paragraphs()}")
+    assert page.authors == ("Ada Holm",)
+
+
+def test_reporter_in_brackets_at_the_end_is_the_writer() -> None:
+    texts = "".join(
+        f"<p>{text}</p>"
+        for text in (
+            "老磨坊周五重新开始转动，此前停了整整八年。",
+            "木匠们用落叶松做了新的水轮，铁匠锻造了车轴。（记者 孙小雨）",
+        )
+    )
+    assert story(texts, title="老磨坊重新转动", lang="zh").authors == ("孙小雨",)

@@ -17,9 +17,10 @@ DEAR_S = 0.05
 BOUNDED = {
     "copies.origin._closing": 400,
     "copies.origin._dateline": 300,
-    "page.authors._CUT": 400,
-    "page.authors._NOISE": 400,
-    "page.authors._SPLIT": 400,
+    "page.bylines._CUT": 400,
+    "page.bylines._LAST_RANK": 400,
+    "page.bylines._NOISE": 400,
+    "page.bylines._SPLIT": 400,
     "page.lines._PATTERN": 300,
     "page.titles._SEPARATOR": 500,
     "knowledge.recognisers.statistical._POSSESSIVE": 200,

@@ -125,7 +125,7 @@ _RANK: Final = (
     r"|general|digital|freelance|guest|former|river|city|home affairs|world|features?|arts|culture"
     r"|economics?)"
 )
-_LAST_RANK: Final = re.compile(rf"(?:[\s,]+{_RANK})+[\s,]*$", re.IGNORECASE)
+_LAST_RANK: Final = re.compile(rf"(?:[ ,]{{1,3}}{_RANK})++[ ,]{{0,3}}$", re.IGNORECASE)
 _SPLIT: Final = re.compile(
     r"\s*[;,|&\n•·、，]\s*|\s+(?:and|und|et|y|e|og|och|en|oraz|i|и|та|και|dan|ve|ja|és|a|with|mit|avec|con|im"
     r" gespräch mit|in conversation with)\s+|\s+/\s+"

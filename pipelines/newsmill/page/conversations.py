@@ -42,7 +42,7 @@ _COMMENTS_NAME: Final = re.compile(
 )
 _LONGEST_NAMES: Final = 300
 _STORY_WORDS: Final = 40
-_ACCOUNT: Final = re.compile(r"^[a-z][a-z_.-]*\d+$|^@\w+$|^\w*_\w+$")
+_ACCOUNT: Final = re.compile(r"^[a-z][a-z_.-]*\d+$|^@\w+$|^[^\W_]*_\w+$")
 
 
 def comments(passages: Sequence[Passage], kept: Sequence[int]) -> list[int]:

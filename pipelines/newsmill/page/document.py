@@ -28,6 +28,7 @@ _MOST_ATTRIBUTES: Final = 10_000
 
 _LONG_TAG: Final = 2 * _MOST_ATTRIBUTES
 _TAG: Final = re.compile(rb"[a-zA-Z]")
+_VALUE: Final = re.compile(rb"\"[^\"]*+\"?|'[^']*+'?")
 
 
 def parse(utf8: bytes, limits: PageConfig) -> Element:
@@ -70,7 +71,10 @@ def parse(utf8: bytes, limits: PageConfig) -> Element:
 def _attributes(piece: bytes) -> int:
     """How many attributes the tag may have that a piece of source before a `>` ends with."""
     tag = piece[piece.rfind(b"<") + 1 :]
-    return tag.count(b"=") + len(tag.split()) if _TAG.match(tag) and b"<" in piece else 0
+    if b"<" not in piece or not _TAG.match(tag):
+        return 0
+    bare = _VALUE.sub(b"", tag)
+    return max(bare.count(b"="), len(bare.split()))
 
 
 @lru_cache(maxsize=4)

@@ -189,7 +189,7 @@ def _extraction(config: Config) -> Iterator[Finding]:
             yield _warning("sandbox", UNCONFINED, "use Linux on x86-64 or aarch64 with CONFIG_SECCOMP_FILTER")
     else:
         why = str(outcome) if isinstance(outcome, Rejected) else outcome.reason
-        yield _wrong("extraction", why, "raise page.memory_limit_mb or page.wall_limit_s; is /tmp writable?")
+        yield _wrong("extraction", why, "raise page.memory_limit_mb or page.cpu_limit_s; is /tmp writable?")
 
 
 def _knowledge(config: Config) -> Iterator[Finding]:

@@ -116,7 +116,7 @@ def main() -> None:
         answer(Answer(confined_by=_confine(libc, memory.most)))
         while message := _receive(incoming):
             raw = decoder.decode(message)
-            signal.setitimer(signal.ITIMER_PROF, min(setup.cpu_limit_s, _cpu_s(raw)))
+            signal.setitimer(signal.ITIMER_PROF, max(1e-6, min(setup.cpu_limit_s, _cpu_s(raw))))
             said = _answer(partial(read, raw, page=page, input=input))
             signal.setitimer(signal.ITIMER_PROF, 0)
             answer(msgspec.structs.replace(said, leave=memory.has_grown()))

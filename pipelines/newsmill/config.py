@@ -151,7 +151,9 @@ class PageConfig(Section):
         description="how long the process of a page may do nothing; time in which it computes is not counted",
     )
     cpu_limit_s: Seconds = Field(
-        10.0, description="CPU time of one page in the extraction process, and in each later stage"
+        10.0,
+        description="most CPU time of one page in the extraction process (where less: 1 s and 3 s a MB), "
+        "and in each later stage",
     )
     memory_limit_mb: PositiveInt = Field(1024, description="address space above the idle process, MB")
     slots: Count = Field(2, description="extraction processes of one worker; usually its cores")

@@ -94,7 +94,9 @@ class Chaos:
         else:
             ended = self._command(action, str(self._lake))
             if ended.returncode and WRITER not in ended.stderr:
-                self.problems.append(f"{action}: exit code {ended.returncode}: {ended.stderr[-500:]}")
+                self.problems.append(
+                    f"{action}: exit code {ended.returncode}: {(ended.stdout + ended.stderr)[-1500:]}"
+                )
         self.done[action if action != "kill" else "kills"] += 1
 
     def _start(self) -> None:

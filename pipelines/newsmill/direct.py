@@ -362,7 +362,9 @@ class DirectMill:
                 result = pipeline.run()
                 result.wait_until_finish()
         except RuntimeError as error:  # Beam tells of an error in a transform by its text
-            if isinstance(broke := borrowed(BROKE), Transient):
+            room: Room = borrowed(ROOM)
+            broke = room.refused or borrowed(BROKE)
+            if isinstance(broke, Transient):
                 raise broke from error
             raise
         counters = result.metrics().query()["counters"]

@@ -36,6 +36,7 @@ class Room:
         self.limit = max(LEAST_MB, memory_mb - BASE_MB) * 1_000_000
         self.taken = 0.0
         self.records = 0
+        self.refused: TooLarge | None = None
         self._lock = threading.Lock()
 
     def take_text(self, body: str) -> None:
@@ -51,7 +52,8 @@ class Room:
             self.taken += cost
             self.records += 1
             if self.taken > self.limit and self.records > 1:
-                raise TooLarge(f"{self.records} records take {self.taken / 1e6:.0f} MB")
+                self.refused = TooLarge(f"{self.records} records take {self.taken / 1e6:.0f} MB")
+                raise self.refused
 
     def fits(self) -> int:
         """How many records like those so far fit well; at least one."""

@@ -18,7 +18,7 @@ import pytest
 
 import sandbox_readers
 from broker import Broker
-from newsmill.config import Config, EnrichConfig, InputConfig, LakeConfig, OnDataLoss, PageConfig
+from newsmill.config import BatchConfig, Config, EnrichConfig, InputConfig, LakeConfig, OnDataLoss, PageConfig
 from newsmill.direct import DirectMill
 from newsmill.errors import DataLoss
 from newsmill.feeds import Committed, KafkaSource, Source
@@ -27,6 +27,7 @@ from newsmill.lake.audit import audit
 from newsmill.lake.lake import Batch, Lake
 from newsmill.page.sandbox import Sandbox
 from newsmill.records import OffsetRange, Position, SourceRecord
+from newsmill.room import BASE_MB, LEAST_MB
 from newsmill.sources.kafka import Plan
 from newsmill.transforms import extract
 from newsmill.transforms.chunks import RecordChunk
@@ -302,3 +303,24 @@ def test_page_that_breaks_its_budget_after_extraction_is_quarantined_and_the_bat
     ]
     assert rows(tmp_path, "quarantine", "payload") == [(page(1),)]
     assert audit(str(tmp_path)).findings == []
+
+
+@pytest.mark.parametrize("headers", [(), (("url", b"https://a.example/1"),)], ids=["decode", "extract"])
+def test_batch_that_takes_more_memory_than_is_set_is_planned_again_with_fewer_records(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, headers: tuple[tuple[str, bytes], ...]
+) -> None:
+    """Each payload takes all the room there is, so each ends in a batch of its own."""
+    records = [
+        SourceRecord(
+            position=Position(topic="pages", partition=0, offset=offset),
+            value=bytes([0xFF, 0xFE, 0x00, 0xD8]) + random.Random(offset).randbytes(3_000_000),
+            headers=headers,
+        )
+        for offset in range(4)
+    ]
+    bounds = BatchConfig(memory_mb=BASE_MB + LEAST_MB)
+    config = SETTINGS.model_copy(update={"lake": LakeConfig(path=str(tmp_path)), "batch": bounds})
+    run_from(Given(records, batch=100), config)
+    assert "is planned again" in caplog.text
+    report = audit(str(tmp_path))
+    assert (report.findings, report.fates) == ([], {"quarantined": 4})

@@ -73,27 +73,29 @@ class _ExtractFn(beam.DoFn):
         ends, pages = EndsOfChunk(ingested_at), []
         with busy(ExtractPages):
             results = extraction(self._page, self._input).map([item.raw for item in group])
-        for item, result in zip(group, results, strict=True):
-            url = item.raw.url
-            if isinstance(result, Rejected):
-                ends.reject(item.record, Stage.EXTRACT, result, url=url)
-            elif isinstance(result, NotArticle):
-                domain = registrable_domain(url_key(url))
-                ends.end(
-                    item.record,
-                    Fate.NOT_ARTICLE,
-                    reason=result.reason,
-                    stage=Stage.EXTRACT.value,
-                    url=url,
-                    domain=domain,
-                )
-            elif result.page.rights.reserved and self._on_reserved is OnReserved.DROP:
-                domain = registrable_domain(url_key(url))
-                ends.end(item.record, Fate.WITHHELD, reason="rights_reserved", url=url, domain=domain)
-            else:
-                pages.append(
-                    Extracted(record=item.record, raw=item.raw, page=result.page, language=result.language)
-                )
+            for item, result in zip(group, results, strict=True):
+                url = item.raw.url
+                if isinstance(result, Rejected):
+                    ends.reject(item.record, Stage.EXTRACT, result, url=url)
+                elif isinstance(result, NotArticle):
+                    domain = registrable_domain(url_key(url))
+                    ends.end(
+                        item.record,
+                        Fate.NOT_ARTICLE,
+                        reason=result.reason,
+                        stage=Stage.EXTRACT.value,
+                        url=url,
+                        domain=domain,
+                    )
+                elif result.page.rights.reserved and self._on_reserved is OnReserved.DROP:
+                    domain = registrable_domain(url_key(url))
+                    ends.end(item.record, Fate.WITHHELD, reason="rights_reserved", url=url, domain=domain)
+                else:
+                    pages.append(
+                        Extracted(
+                            record=item.record, raw=item.raw, page=result.page, language=result.language
+                        )
+                    )
         if pages:
             yield ExtractedChunk(ingested_at=ingested_at, pages=tuple(pages))
         if ends:

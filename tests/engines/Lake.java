@@ -52,7 +52,7 @@ public class Lake {
   }
 
   /** rewrite CATALOG NAMESPACE TABLE: merge the table's small files, by Iceberg's own action. */
-  private static long rewrite(SparkSession spark, String[] words) {
+  private static long rewrite(SparkSession spark, String[] words) throws Exception {
     Map<String, String> properties =
         Map.of("uri", "jdbc:sqlite:" + words[1], "jdbc.schema-version", "V1", "warehouse", words[1] + ".d");
     Catalog catalog =
@@ -61,6 +61,7 @@ public class Lake {
     var table = catalog.loadTable(TableIdentifier.of(Namespace.of(words[2]), words[3]));
     var done =
         SparkActions.get(spark).rewriteDataFiles(table).option("rewrite-all", "true").option("min-input-files", "1").execute();
+    ((AutoCloseable) catalog).close(); // its connection would keep SQLite's lock
     return done.rewrittenDataFilesCount();
   }
 }

@@ -13,9 +13,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pyiceberg.catalog import Catalog, CatalogType, load_catalog
+from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import RESTError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -180,9 +182,22 @@ def own(store: storage.LocalStorage, file: str) -> Catalog:
 def _loaded(found: Mapping[str, str]) -> Catalog:
     """A catalog. Two processes may make its tables at the same time: who was slower looks again."""
     try:
-        return load_catalog("newsmill", **storage.IO_PROPERTIES, **found)
+        catalog = load_catalog("newsmill", **storage.IO_PROPERTIES, **found)
     except (OperationalError, ProgrammingError, IntegrityError):
-        return load_catalog("newsmill", **storage.IO_PROPERTIES, **found)
+        catalog = load_catalog("newsmill", **storage.IO_PROPERTIES, **found)
+    if isinstance(catalog, SqlCatalog) and catalog.engine.dialect.name == "sqlite":
+        event.listen(catalog.engine, "checkin", _rolled_back)
+    return catalog
+
+
+def _rolled_back(connection: Any, _: object) -> None:
+    """End what a refused commit left open.
+
+    SQLite refuses a COMMIT while somebody reads, and SQLAlchemy gives such a connection back with its
+    transaction still open: whoever looks next on it sees a change that is in no database.
+    """
+    if connection is not None and connection.in_transaction:
+        connection.rollback()
 
 
 def _problem(found: Mapping[str, str]) -> str | None:

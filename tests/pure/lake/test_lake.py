@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -312,3 +314,20 @@ def test_a_table_has_its_hint_before_it_is_in_the_catalog(
     with pytest.raises(KeyboardInterrupt):
         Tables.make(config)
     assert hinted == [("articles", True)]
+
+
+def test_a_batch_is_committed_once_though_somebody_reads_the_catalog_for_long(
+    filled: Lake, config: LakeConfig
+) -> None:
+    """SQLite refuses to commit while a reader is in a transaction; what was refused must not look done."""
+    reading = sqlite3.connect(Path(config.path, "catalog.db"), isolation_level=None, check_same_thread=False)
+    reading.execute("BEGIN")
+    reading.execute("SELECT * FROM iceberg_tables").fetchall()
+    timer = threading.Timer(8, reading.execute, ("COMMIT",))
+    timer.start()
+    committed = filled.committed()[synthetic.TOPIC, 0]
+    synthetic.fill(filled, config.path, batches=1, size=40)
+    timer.join()
+    reading.close()
+    assert filled.committed()[synthetic.TOPIC, 0] == committed + 40
+    assert audit(config.path).findings == []

@@ -390,7 +390,7 @@ def verdict(work: Work, *, whole: bool) -> list[str]:
         work: What was to be done.
         whole: It must be done; else the lake may be at any point of it.
     """
-    from newsmill.errors import LakeError
+    from newsmill.errors import ConfigError, LakeError
     from newsmill.lake.audit import audit
     from newsmill.lake.evidence import content, gather
 
@@ -399,8 +399,8 @@ def verdict(work: Work, *, whole: bool) -> list[str]:
     try:
         evidence = gather(str(work.root))
         report = audit(str(work.root))
-    except (LakeError, sqlite3.Error) as error:
-        unborn = "has no table" in str(error) or "no such table" in str(error)
+    except (ConfigError, LakeError, sqlite3.Error) as error:
+        unborn = any(words in str(error) for words in ("has no table", "no such table", "no newsmill lake"))
         return [] if unborn and not whole else [str(error)]
     problems = [f"{f.rule} {f.what}: {f.count}, e.g. {', '.join(f.examples[:3])}" for f in report.findings]
     expected = {
@@ -558,12 +558,12 @@ def _upkeep(root: Path) -> None:
 
 
 def _committed(work: Work) -> tuple[int, ...]:
-    from newsmill.errors import LakeError
+    from newsmill.errors import ConfigError, LakeError
     from newsmill.lake.evidence import gather
 
     try:
         return tuple(gather(str(work.root)).committed.values())
-    except (LakeError, OSError, sqlite3.Error):
+    except (ConfigError, LakeError, OSError, sqlite3.Error):
         return ()
 
 

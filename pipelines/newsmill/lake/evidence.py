@@ -253,7 +253,9 @@ def _metadata_location(root: str, name: str, note: dict[str, Any]) -> str:
             rows = connection.execute(
                 "SELECT metadata_location FROM iceberg_tables WHERE table_name = ?", (name,)
             ).fetchall()
-        if len(rows) != 1:
+        if not rows:
+            raise LakeError(f"{root}: has no table {name} in its catalog")
+        if len(rows) > 1:
             raise LakeError(f"{root}: has {len(rows)} tables {name} in its catalog, not one")
         _check_place(root, str(rows[0][0]).rsplit(f"/{name}/metadata/", 1)[0])
         return str(rows[0][0])

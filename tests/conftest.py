@@ -27,10 +27,15 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A real broker, with an open listener and one that asks for TLS and SASL."""
+def java() -> None:
+    """What a broker of one's own needs; skips where it is missing."""
     if problems := devcluster.missing():
         pytest.skip("; ".join(problems))
+
+
+@pytest.fixture(scope="session")
+def kafka(java: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A real broker, with an open listener and one that asks for TLS and SASL."""
     with DevKafka(data=tmp_path_factory.mktemp("kafka"), users={USER: PASSWORD}) as dev:
         yield Broker(dev)
         close_idle()

@@ -104,7 +104,7 @@ def test_job_that_slept_past_its_lease_is_refused_when_it_wakes(topic: KafkaConf
     assert (report.findings, report.records) == ([], 90)
 
 
-def test_job_outlives_a_broker_that_is_killed_and_started_again(tmp_path: Path) -> None:
+def test_job_outlives_a_broker_that_is_killed_and_started_again(java: None, tmp_path: Path) -> None:
     """The same process ends with exit code 0 and all records; the next one finds nothing left to do."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -119,7 +119,7 @@ def test_demo_pages_pass_through_the_broker_unchanged(kafka: Broker) -> None:
     assert sorted(map(content, sent(config))) == sorted(map(content, files.read([pages])))
 
 
-def test_dev_commands_start_show_and_stop_a_broker(tmp_path: Path) -> None:
+def test_dev_commands_start_show_and_stop_a_broker(java: None, tmp_path: Path) -> None:
     folder = ["--data", str(tmp_path / "dev")]
     assert run(app, ["dev", "status", *folder]).exit_code == 1
     try:
@@ -144,7 +144,7 @@ def test_dev_commands_start_show_and_stop_a_broker(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv (util-linux) is missing")
-def test_broker_of_a_process_that_was_killed_ends_too(tmp_path: Path) -> None:
+def test_broker_of_a_process_that_was_killed_ends_too(java: None, tmp_path: Path) -> None:
     code = (
         "import sys, pathlib; from newsmill.ops.devcluster import DevKafka\n"
         "with DevKafka(data=pathlib.Path(sys.argv[1])): print('up', flush=True); sys.stdin.read()"

@@ -344,7 +344,7 @@ def test_topic_that_is_absent_is_a_config_error_with_a_near_name(kafka: Broker) 
     assert len(source.problems(near)) == 1
 
 
-def test_read_goes_on_when_the_broker_was_restarted(tmp_path: Path) -> None:
+def test_read_goes_on_when_the_broker_was_restarted(java: None, tmp_path: Path) -> None:
     broker = DevKafka(data=tmp_path)
     with broker:
         broker.make_topic("t")
@@ -361,7 +361,7 @@ def test_read_goes_on_when_the_broker_was_restarted(tmp_path: Path) -> None:
         brokers.close_idle(config)
 
 
-def test_batch_with_a_flipped_bit_is_an_error_that_names_its_offset(tmp_path: Path) -> None:
+def test_batch_with_a_flipped_bit_is_an_error_that_names_its_offset(java: None, tmp_path: Path) -> None:
     broker = DevKafka(data=tmp_path)
     with broker:
         broker.make_topic("t")

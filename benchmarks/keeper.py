@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -60,17 +61,24 @@ def main() -> int:
     figures: Counter[str] = Counter()
     wrong: list[str] = []
     seeds = [arguments.seed * 100_000 + number for number in range(arguments.sequences)]
-    with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
-        for seed, steps, told, problems in pool.map(sequence, seeds, [arguments.steps] * len(seeds)):
-            figures.update(told)
-            wrong += [f"seed {seed} ({', '.join(steps)}): {problem}" for problem in problems]
-            print(f"seed {seed}: {'; '.join(problems) or 'right'}", flush=True)
+    done = 0
+    fresh = ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn"), max_tasks_per_child=20)
+    with fresh as pool:
+        told_all = pool.map(sequence, seeds, [arguments.steps] * len(seeds))
+        try:
+            for seed, steps, told, problems in told_all:
+                done += 1
+                figures.update(told)
+                wrong += [f"seed {seed} ({', '.join(steps)}): {problem}" for problem in problems]
+                print(f"seed {seed}: {'; '.join(problems) or 'right'}", flush=True)
+        except BrokenProcessPool as error:
+            wrong.append(f"a process died near seed {seeds[done]}: {error}")
     commit = subprocess.run(["git", "describe", "--always"], capture_output=True, text=True).stdout.strip()
     board = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "commit": commit or "unknown",
-        "sequences": arguments.sequences,
+        "sequences": done,
         "minutes": round((time.monotonic() - start) / 60, 1),
         "files removed by gc": figures.pop("files removed", 0),
         "steps": dict(sorted(figures.items())),

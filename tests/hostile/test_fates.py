@@ -56,6 +56,8 @@ def evaluation() -> list[str]:
 
 
 def test_fates_are_the_same_beside_twenty_busy_processes() -> None:
+    if os.getloadavg()[0] > 4 * (os.cpu_count() or 1):
+        pytest.skip("the machine is busy already: there is no quiet run to compare with")
     alone = fates("honest", *evaluation())
     with busy(20):
         beside = fates("honest", *evaluation())

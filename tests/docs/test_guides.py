@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -45,14 +46,15 @@ def test_python_of_the_guide_runs(demo_lake: Path, code: str) -> None:
     ids=lambda g: str(g.relative_to(ROOT)),
 )
 def test_commands_of_a_guide_exist(guide: Path) -> None:
-    group = typer.main.get_command(app)
-    known = set(group.commands)  # type: ignore[attr-defined]
+    group: Any = typer.main.get_command(app)
+    context = group.context_class(group)
+    known = set(group.list_commands(context))
     text = guide.read_text(encoding="utf-8")
     for match in re.finditer(r"(?:^\$ |`)newsmill ([a-z]+)(.*)", text, re.MULTILINE):
         assert match[1] in known, f"{guide}: newsmill {match[1]}"
         options = {
             option
-            for command in (group.commands[match[1]],)  # type: ignore[attr-defined]
+            for command in (group.get_command(context, match[1]),)
             for sub in getattr(command, "commands", {"": command}).values()
             for parameter in sub.params
             for option in (*parameter.opts, *parameter.secondary_opts)

@@ -12,11 +12,38 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
+
 from newsmill.config import InputConfig, PageConfig
 from newsmill.errors import Code, Rejected
 from newsmill.records import Extraction, NotArticle, Page, RawPage
 
 _read: list[str] = []
+
+_ANSWERS = {
+    "unknown-code": msgspec.msgpack.encode({"code": "E_NOPE", "message": "x"}),
+    "no-text": b"\x81\xa4code\xa2\xff\xfe",
+    "found-no-text": msgspec.msgpack.encode({"found": msgspec.Raw(b"\x81\xa5title\xa2\xff\xfe")}),
+    "nested-answer": b"\x81\xa5found" + b"\x91" * 200_000 + b"\xc0",
+}
+"""Answers that no child of ours gives, by the act that gives them."""
+
+
+def _answers_fd() -> int:
+    """The pipe of the answers: the first one that can be written to."""
+    for fd in range(3, 10):
+        try:
+            os.write(fd, b"")
+        except OSError:
+            continue
+        return fd
+    raise AssertionError("no pipe")
+
+
+def _answer(message: bytes) -> None:
+    framed = len(message).to_bytes(4, "big") + message
+    while framed:
+        framed = framed[os.write(_answers_fd(), framed) :]
 
 
 def misbehave(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Page | NotArticle:
@@ -73,6 +100,24 @@ def misbehave(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Page | N
                 os.write(fd, b"\0\0\0\4\xc1\xc1\xc1\xc1")
             except OSError:
                 continue
+    elif act in _ANSWERS:
+        _answer(_ANSWERS[act])
+    elif act == "endless-answer":
+        os.write(_answers_fd(), b"\xff\xff\xff\xff" + b"x" * 1_000)
+        time.sleep(3_600)
+    elif act == "ahead":
+        for _ in range(3):
+            _answer(msgspec.msgpack.encode({"code": "E_SIZE", "message": "said ahead"}))
+    elif act == "timer-off":
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        while True:
+            pass
+    elif act == "timer-off-and-talk":
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        while True:
+            sys.stderr.write("x" * 65_536)
+    elif act == "real-time-signal":
+        os.kill(os.getpid(), 40)
     elif act == "print":
         print("noise on standard output", flush=True)
     elif act == "pid":

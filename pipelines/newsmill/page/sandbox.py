@@ -52,11 +52,23 @@ _START_LIMIT_S: Final = 60.0
 _READ_PAGE: Final = "newsmill.page.analysis:read_page"
 _PR_SET_DUMPABLE: Final = 4
 
+CPU_SLACK: Final = 1.5
+"""How many times `cpu_limit_s` a child has used when the parent ends it."""
+
 _LOOK_S: Final = 1.0
 """How often it is looked whether the child that does not answer does something."""
 
+_ANSWER_BYTES: Final = 256 * 1024 * 1024
+"""A longer answer is no answer: all that extraction finds in the largest page is a fraction of it."""
+
+_BROKEN: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What decoding an answer can raise, whatever its bytes are."""
+
 _LAST_WORDS: Final = 4_000
 """Bytes of a child's stderr that are kept for the message about its death."""
+
+_READS: Final = 16
+"""Reads of a child's stderr at a time, so that one that never ends holds nobody up."""
 
 _ENVIRONMENT: Final = (
     *("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "VIRTUAL_ENV"),
@@ -262,11 +274,16 @@ class _Watch:
     """How long to wait for a child: until it has done nothing for the limit.
 
     Who computes, or waits for a processor, is not counted: the CPU limit is for that. So a busy machine
-    costs no page.
+    costs no page. The child holds itself to that limit with a timer; one that stopped its timer is found
+    by what it has used.
     """
 
-    def __init__(self, pid: int, limit_s: float, asleep: Callable[[], None]) -> None:
+    def __init__(
+        self, pid: int, limit_s: float, asleep: Callable[[], None], *, cpu_limit_s: float | None = None
+    ) -> None:
         now = time.monotonic()
+        self._cpu_limit_s = cpu_limit_s
+        self._cpu_before = _cpu_s(_activity(pid)[1]) if cpu_limit_s is not None else 0.0
         self._deadline = now + limit_s
         self._pid, self._limit_s, self._asleep = pid, limit_s, asleep
         self._interval = min(_LOOK_S, limit_s / 4)
@@ -278,6 +295,8 @@ class _Watch:
         now = time.monotonic()
         if now >= self._look_at:
             state, used = _activity(self._pid)
+            if self._cpu_limit_s and _cpu_s(used) - self._cpu_before > CPU_SLACK * self._cpu_limit_s + 1:
+                raise _Spent
             if state == "R" or used != self._used:
                 self._deadline = now + self._limit_s
             else:
@@ -289,6 +308,21 @@ class _Watch:
         return min(self._deadline - now, self._interval)
 
 
+def _cpu_s(used: str) -> float:
+    """CPU seconds of the second value of `_activity`."""
+    return sum(map(int, used.split())) / os.sysconf("SC_CLK_TCK")
+
+
+def _ended(code: int) -> str:
+    """How a process ended, from its return code."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:  # a real-time signal has no name
+        return f"signal {-code}"
+
+
 def _activity(pid: int) -> tuple[str, str]:
     """State of a process, and the CPU time that it has used."""
     try:
@@ -297,6 +331,10 @@ def _activity(pid: int) -> tuple[str, str]:
         return "", ""
     fields = stat.rpartition(")")[2].split()
     return fields[0], " ".join(fields[11:13])
+
+
+class _Spent(Exception):
+    """The child has used more CPU time than a page may, and was not ended by its own limit."""
 
 
 class _NotStarted(RuntimeError):
@@ -317,6 +355,7 @@ class _Child(Generic[Found]):
         self.confined_by: tuple[str, ...] | None = None  # unknown before it is ready
         self.leaves = False  # it ends after the page that it has read
         self._found = found
+        self._cpu_limit_s = setup.cpu_limit_s
         self._ready = False
         self._words = b""
         self._process = subprocess.Popen(
@@ -349,17 +388,25 @@ class _Child(Generic[Found]):
         """
         if not self._ready:
             self._await_start()
+        if self._speaks():
+            raise self._broken("it spoke before it was asked")
         self.pages += 1
-        watch = _Watch(self._process.pid, wall_limit_s, asleep)
+        watch = _Watch(self._process.pid, wall_limit_s, asleep, cpu_limit_s=self._cpu_limit_s)
         answer = self._exchange(frame(msgspec.msgpack.encode(page)), watch)
         self.leaves = answer.leave
         if answer.bug is not None:
             return Rejected(Code.CRASH, f"the extraction code failed:\n{answer.bug[-_LAST_WORDS:]}")
         if answer.code is not None:
-            return Rejected(Code(answer.code), answer.message)
+            return Rejected(answer.code, answer.message)
         if answer.not_article is not None:
             return answer.not_article
         return self._decoded(answer.found)
+
+    def _speaks(self) -> bool:
+        """Whether the pipe holds an answer that nobody asked for: it would be taken for the next page's."""
+        poll = select.poll()
+        poll.register(self._from, select.POLLIN)
+        return any(event & select.POLLIN for _, event in poll.poll(0))
 
     def _starting(self) -> _Watch:
         return _Watch(self._process.pid, _START_LIMIT_S, lambda: None)
@@ -374,9 +421,13 @@ class _Child(Generic[Found]):
     def _decoded(self, found: msgspec.Raw) -> Found:
         try:
             return self._found.decode(found)
-        except msgspec.DecodeError as error:
-            self.kill()
-            raise _Died(Code.CRASH, f"the extraction process gave a broken answer: {error}") from None
+        except _BROKEN as error:
+            raise self._broken(str(error)) from None
+
+    def _broken(self, why: str) -> _Died:
+        """The child said what no child of ours says: it is killed."""
+        self.kill()
+        return _Died(Code.CRASH, f"the extraction process gave a broken answer: {why}")
 
     def end(self) -> None:
         """Ask the idle child to leave, and make sure that it does."""
@@ -399,15 +450,19 @@ class _Child(Generic[Found]):
         try:
             self._send(framed, watch)
             size = int.from_bytes(self._receive(4, watch), "big")
+            if size > _ANSWER_BYTES:
+                raise self._broken(f"{size} bytes")
             return _ANSWERS.decode(self._receive(size, watch))
+        except _Spent:
+            self.kill()
+            raise _Died(Code.TIMEOUT, "the page took more CPU time than its limit", by_itself=True) from None
         except TimeoutError:
             self.kill()
             raise _Died(None, "no answer in time") from None
         except (BrokenPipeError, EOFError):
             raise self._death() from None
-        except msgspec.DecodeError as error:
-            self.kill()
-            raise _Died(Code.CRASH, f"the extraction process gave a broken answer: {error}") from None
+        except _BROKEN as error:
+            raise self._broken(str(error)) from None
 
     def _death(self) -> _Died:
         try:
@@ -426,7 +481,7 @@ class _Child(Generic[Found]):
         if code == -signal.SIGSYS:
             said = f"forbidden in the sandbox: a system call{said}"
             return _Died(Code.FORBIDDEN, said, by_itself=True)
-        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        name = _ended(code)
         outside = code == -signal.SIGKILL
         return _Died(Code.CRASH, f"the extraction process died: {name}{said}", from_outside=outside)
 
@@ -459,11 +514,13 @@ class _Child(Generic[Found]):
                 return
 
     def _listen(self) -> bool:
-        """Take what is on stderr; False when it ends."""
+        """Take what is on stderr, a bounded part of it; False when it ends."""
         with contextlib.suppress(BlockingIOError):
-            while chunk := os.read(self._errors, 65_536):
+            for _ in range(_READS):
+                chunk = os.read(self._errors, 65_536)
+                if not chunk:
+                    return False
                 self._words = (self._words + chunk)[-_LAST_WORDS:]
-            return False
         return True
 
 

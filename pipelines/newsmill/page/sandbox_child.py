@@ -72,7 +72,7 @@ class Answer(Record, frozen=True, kw_only=True):
 
     found: msgspec.Raw = msgspec.Raw()  # what the reading function gave, encoded
     not_article: NotArticle | None = None
-    code: str | None = None
+    code: Code | None = None
     message: str = ""
     bug: str | None = None  # traceback of an exception that should not be
     leave: bool = False  # the child ends after this answer: its memory has grown

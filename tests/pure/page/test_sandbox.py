@@ -121,6 +121,28 @@ def test_broken_answer_is_a_crash(sandbox: Sandbox) -> None:
     assert isinstance(outcome, Rejected) and outcome.code == "E_CRASH"
 
 
+@pytest.mark.parametrize(
+    "act", ["unknown-code", "no-text", "found-no-text", "nested-answer", "endless-answer", "real-time-signal"]
+)
+def test_page_is_a_crash_when_its_process_says_what_none_of_ours_says(sandbox: Sandbox, act: str) -> None:
+    outcome, after = (sandbox.map([raw(name)])[0] for name in (act, "after"))
+    assert isinstance(outcome, Rejected) and outcome.code == "E_CRASH", outcome
+    assert isinstance(after, Page) and after.title == "after"
+
+
+@pytest.mark.parametrize("act", ["timer-off", "timer-off-and-talk"])
+def test_page_takes_no_more_cpu_time_when_its_process_stops_its_own_timer(sandbox: Sandbox, act: str) -> None:
+    (outcome,) = sandbox.map([raw(act)])
+    assert isinstance(outcome, Rejected) and outcome.code == "E_TIMEOUT", outcome
+
+
+def test_answers_given_ahead_are_no_other_pages(sandbox: Sandbox) -> None:
+    sandbox.map([raw("ahead")])
+    for title in ("first", "second", "third", "fourth"):
+        (outcome,) = sandbox.map([raw(title)])
+        assert isinstance(outcome, Page) and outcome.title == title
+
+
 def test_child_sees_no_secrets(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEWSMILL__KAFKA__SASL_PASSWORD", "canary")
     fresh = Sandbox(page=LIMITS, input=InputConfig(), read="sandbox_readers:misbehave")

@@ -161,6 +161,8 @@ def _folder_problem(path: str) -> str | None:
         return "is empty: name a folder"
     if "\x00" in path:
         return "holds a zero byte"
+    if path == "~" or path.startswith("~/"):
+        return "begins with ~, which only a shell replaces: write the whole path"
     try:
         os.path.realpath(path).encode()
     except UnicodeEncodeError:

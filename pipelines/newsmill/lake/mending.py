@@ -46,7 +46,8 @@ def adopt(config: LakeConfig, *, moved: bool = False, own_catalog: bool = False)
         own_catalog: The copy's catalog shall be a file in it.
 
     Raises:
-        ConfigError: There is no lake, or the catalog of the lake it was copied from would be needed.
+        ConfigError: There is no lake, the catalog of the lake it was copied from would be needed, or it was
+            not moved: its old place still holds it.
         LakeError: It is at its place already, its tables don't fit each other, or somebody writes it.
     """
     store = storage.at(config.path)
@@ -55,6 +56,8 @@ def adopt(config: LakeConfig, *, moved: bool = False, own_catalog: bool = False)
     was_at = next(iter(found.values())).top if note is None else note.location
     if all(locations.same(top, store.uri("")) for top in (was_at, *(table.top for table in found.values()))):
         raise ConfigError(f"{identity.place(store)}: is at its place already: there is nothing to adopt")
+    if moved and note is not None:
+        _check_gone(note)
     properties, namespace = _wanted(config, note, moved=moved, own_catalog=own_catalog)
     held = lease.acquire(store, config.lease_s)
     try:
@@ -67,6 +70,18 @@ def adopt(config: LakeConfig, *, moved: bool = False, own_catalog: bool = False)
         return _registered(store, tables, properties, namespace, note if moved else None, records, was_at)
     finally:
         held.release()
+
+
+def _check_gone(note: identity.Identity) -> None:
+    """Raises ConfigError where a lake is still at the place it was moved from: two would have one id."""
+    try:
+        left = identity.read(storage.at(note.location))
+    except OSError:  # a place that can't be read is no lake that anybody uses from here
+        return
+    if left is not None and left.id == note.id:
+        raise ConfigError(
+            f"{note.location}: the lake is still there: leave --moved out, and the copy gets an id of its own"
+        )
 
 
 def recover(config: LakeConfig) -> Mended:

@@ -155,9 +155,12 @@ def _named(what: str) -> tuple[str, str]:
     try:
         if "://" in what:
             return "url", url_key(what)
-        return "domain", registrable_domain(f"https://{what}/")
+        domain = registrable_domain(f"https://{what}/")
     except Rejected as error:
         raise LakeError(f"{what}: {error.message}") from error
+    if "." not in domain:
+        raise LakeError(f"{what}: is no domain of a site, e.g. paper.example")
+    return "domain", domain
 
 
 def _bury(tables: Tables, kind: str, value: str, reason: str, now: Micros) -> None:

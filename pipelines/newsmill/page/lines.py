@@ -102,7 +102,9 @@ _RULES: Final[tuple[tuple[str, str], ...]] = (
     ),
 )
 _PATTERN: Final = re.compile(
-    r"[\W_]*(?:" + "|".join(f"(?P<{name.replace('-', '_')}>{pattern})" for name, pattern in _RULES) + ")",
+    r"[\W_]{0,20}(?:"
+    + "|".join(f"(?P<{name.replace('-', '_')}>{pattern})" for name, pattern in _RULES)
+    + ")",
     re.IGNORECASE,
 )
 _LONGEST: Final = 300

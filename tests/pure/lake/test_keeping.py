@@ -257,7 +257,7 @@ def test_takedown_finishes_a_batch_that_was_decided_and_cut_off(
     assert audit(config.path).findings == []
 
 
-@pytest.mark.parametrize("what", ["nonsense domain", "http://", "ftp://a.example/x"])
+@pytest.mark.parametrize("what", ["nonsense domain", "http://", "ftp://a.example/x", "meridianwire"])
 def test_takedown_of_what_is_neither_url_nor_domain_is_refused(
     filled: Lake, config: LakeConfig, what: str
 ) -> None:

@@ -108,6 +108,17 @@ def test_moved_lake_keeps_its_id_and_uuids(original: Path, tmp_path: Path) -> No
         mending.adopt(LakeConfig(path=str(place)))
 
 
+def test_copy_is_not_taken_for_the_moved_lake_when_this_is_still_at_its_old_place(
+    original: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(original, tmp_path / "copy"))
+    with pytest.raises(ConfigError, match="the lake is still there"):
+        mending.adopt(LakeConfig(path=str(copy)), moved=True)
+    mending.adopt(LakeConfig(path=str(copy)))
+    first, second = (identity.read(storage.at(str(place))) for place in (original, copy))
+    assert first is not None and second is not None and first.id != second.id
+
+
 def test_copy_of_a_lake_with_a_batch_under_way_goes_on_with_it(
     original: Path, tmp_path: Path, monkeypatch
 ) -> None:

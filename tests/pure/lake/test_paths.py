@@ -99,6 +99,7 @@ def test_lake_is_the_same_one_however_its_folder_is_named(form: str, tmp_path: P
     [
         ("", "empty"),
         ("a\x00b", "zero byte"),
+        ("~/lake", "only a shell"),
         ("a\udcffb", "UTF-8"),
         ("ftp://host/lake", "no storage is known"),
         ("S4://bucket/lake", "no storage is known"),

@@ -83,7 +83,7 @@ def cases(count: int) -> Iterator[tuple[str, list[tuple[bytes, list[Header]]]]]:
         [(b"{" + random.Random(n).randbytes(TEXT), []) for n in range(4 * count)],
     )
     yield (
-        "pages of 100 kB, 5,000 at once",
+        "prose, pages of 100 kB",
         [(page(n, prose(n, 100_000)), []) for n in range(200)] * 5,
     )
 

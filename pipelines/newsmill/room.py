@@ -19,7 +19,7 @@ from newsmill.errors import TooLarge
 BASE_MB: Final = 450
 """What the process takes without any batch: libraries, the knowledge base, the index of copies of a week."""
 COPIES: Final = 6.0
-"""How often a body is there as an object, at most: such that `benchmarks/memory.py` stays within the limit."""
+"""How often a body is there as an object, at most: `benchmarks/memory.py` stays within the limit by it."""
 BYTES: Final = 16.0
 """How often a body's compressed bytes are there, at most; by the same."""
 LEAST_MB: Final = 50

@@ -313,7 +313,7 @@ def test_batch_that_takes_more_memory_than_is_set_is_planned_again_with_fewer_re
     records = [
         SourceRecord(
             position=Position(topic="pages", partition=0, offset=offset),
-            value=bytes([0xFF, 0xFE, 0x00, 0xD8]) + random.Random(offset).randbytes(3_000_000),
+            value=b"\x1f\x8b\x08\x00 torn" + random.Random(offset).randbytes(3_000_000),
             headers=headers,
         )
         for offset in range(4)

@@ -144,6 +144,10 @@ class Patience:
         """It answered: the next failure begins anew."""
         self._leave(over=True)
 
+    def leave(self) -> None:
+        """Nobody waits here any longer, whether it came back or not."""
+        self._leave(over=False)
+
     def _lasts(self) -> float:
         return 0.0 if self._since is None else time.monotonic() - self._since
 

@@ -23,7 +23,7 @@ VARIES = (
     (r"\b[0-9a-f]{64}\b", "…"),
     (r"(cluster_id|kb|snapshot)(\W+)[0-9a-f]+", r"\1\2…"),
     (r"\d+(\.\d+)? s\b", "… s"),
-    (r"^( *pages a second +|seconds +|[!✓] machine +).*$", r"\1…"),
+    (r"^( *pages a second +|seconds +|[!✓] (?:machine|sandbox) +).*$", r"\1…"),
     (r"dt=[\d-]+/hour=\d+", "dt=…/hour=…"),
     (r"/\S*(?=/demo-lake|/nowhere)", "…"),
     (r"\d+(\.\d+)? (GB free at ).*", r"… \2…"),

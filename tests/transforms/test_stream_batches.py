@@ -410,7 +410,9 @@ def step(config: Config, so_far: PlannedSoFar, *, once: bool = False) -> tuple[l
     """One turn of the planner: its plans, and the tracker after it."""
     tracker = Tracked(so_far)
     watermark = read_stream._Watermarks().create_watermark_estimator(PlannedUpTo())
-    plans = list(read_stream._PlanFn(config, once).process(b"", tracker, watermark))
+    planner = read_stream._PlanFn(config, once)
+    plans = list(planner.process(b"", tracker, watermark))
+    planner.teardown()
     return [plan.value for plan in plans], tracker
 
 

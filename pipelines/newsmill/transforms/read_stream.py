@@ -229,6 +229,9 @@ class _PlanFn(beam.DoFn):
         self._once = once
         self._patience = Patience("planning", self._config.kafka.patience_s)
 
+    def teardown(self) -> None:
+        self._patience.leave()
+
     @beam.DoFn.unbounded_per_element()
     def process(
         self,

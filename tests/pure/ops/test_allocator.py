@@ -64,6 +64,14 @@ def test_memory_between_used_blocks_is_given_back_when_asked() -> None:
 
 
 def test_arrow_allocates_as_the_rest_does_when_the_command_runs() -> None:
-    program = "import newsmill.__main__, pyarrow; print(pyarrow.default_memory_pool().backend_name)"
+    program = """
+import contextlib, sys
+from newsmill.__main__ import main
+sys.argv[1:] = ["schema", "--help"]
+with contextlib.suppress(SystemExit):
+    main()
+import pyarrow
+print(pyarrow.default_memory_pool().backend_name)
+"""
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert told.stdout.split() == ["system"]
+    assert told.stdout.split()[-1] == "system"

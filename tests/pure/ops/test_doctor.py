@@ -94,7 +94,10 @@ def test_doctor_advises_fewer_processes_when_there_are_more_than_cores(config: C
     assert found.verdict is Verdict.WARNING and found.mend and "page.slots" in found.mend
 
 
-def test_doctor_says_what_the_extraction_process_did_when_it_has_too_little_time(config: Config) -> None:
+def test_doctor_says_what_the_extraction_process_did_when_it_has_too_little_time(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "_PAGE", b"<p>takes longer than a tick of the timer" * 20_000)
     hasty = config.model_copy(update={"page": PageConfig(slots=1, cpu_limit_s=0.000001)})
     found = finding(hasty, "extraction")
     assert found.verdict is Verdict.WRONG and "E_TIMEOUT" in found.found

@@ -9,7 +9,18 @@ import newsmill
 
 ROOT = Path(newsmill.__file__).parent
 NOUNS = ("page", "copies", "knowledge", "lake", "sources")
-GROUND = ("records", "errors", "config", "failpoints", "once", "patience", "room", "strings", "budget")
+GROUND = (
+    "records",
+    "errors",
+    "config",
+    "failpoints",
+    "folders",
+    "once",
+    "patience",
+    "room",
+    "strings",
+    "budget",
+)
 RUNNERS = (
     "pipeline",
     "direct",

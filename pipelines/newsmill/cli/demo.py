@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import glob
 import json
-import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.table import Table
 
+from newsmill import folders
 from newsmill.cli.ingest import ingest
 from newsmill.cli.output import Screen, say
 from newsmill.cli.run import run_direct
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from newsmill.direct import Summary
 
 TOPIC = "demo-pages"
+
+_MARK: Final = "demo.json"
+_MAKER: Final = "newsmill demo"
+_MADE: Final = (_MARK, "pages.warc.gz", "tables/lake.json", "tables/catalog.db*", "tables/_*")
+"""What the demo makes beside a broker's files and the tables."""
+
+_INSTEAD: Final = "choose another folder with --lake"
 QUERY = """SELECT lang, fate, count(*) AS articles, count(DISTINCT duplicate.cluster_id) AS stories
 FROM articles GROUP BY ALL ORDER BY lang, fate"""
 
@@ -82,13 +89,26 @@ def demo(
 
 
 def _fresh(lake: Path) -> None:
-    """An empty folder for the demo; refuses one that holds something else."""
+    """An empty folder for the demo; refuses one with files that no demo made, and deletes none of them."""
     if lake.exists() and any(lake.iterdir()):
-        if not (lake / "demo.json").is_file():
-            raise ConfigError(f"{lake} is not empty and was not made by the demo; choose another with --lake")
-        shutil.rmtree(lake)
+        if not _is_demo(lake / _MARK):
+            raise ConfigError(f"{lake} is not empty and was not made by the demo; {_INSTEAD}")
+        from newsmill.lake.schemas import TABLES
+        from newsmill.ops import devcluster
+
+        tables = [f"tables/{name}/{part}" for name in TABLES for part in ("data/*.parquet", "metadata/*")]
+        known = [*(f"kafka/{pattern}" for pattern in devcluster.MADE), *_MADE, *tables]
+        folders.remove(lake, known, instead=_INSTEAD)
     lake.mkdir(parents=True, exist_ok=True)
-    (lake / "demo.json").write_text(json.dumps({"made_by": "newsmill demo"}), encoding="utf-8")
+    (lake / _MARK).write_text(json.dumps({"made_by": _MAKER}), encoding="utf-8")
+
+
+def _is_demo(mark: Path) -> bool:
+    try:
+        found = json.loads(mark.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and found.get("made_by") == _MAKER
 
 
 def _pages(config: Config) -> Iterator[RawPage]:

@@ -29,6 +29,7 @@ import pyarrow as pa
 import xxhash
 
 from newsmill.errors import ConfigError
+from newsmill.folders import strangers
 from newsmill.knowledge.entries import COARSE, Entry, english_words
 from newsmill.knowledge.names import key, slug
 
@@ -37,6 +38,9 @@ COMPRESSION: Final = pa.Codec("zstd", compression_level=19)
 ROLES = ("name", "capitals", "demonym", "postal", "bare_county", "domestic")
 _STRENGTH = [ROLES.index(r) for r in ("demonym", "name", "capitals", "domestic", "postal", "bare_county")]
 FOREIGN = 0.02  # share of an old or foreign name of one place that is the chief name of another
+FILES = ("about.json", "edges.arrow", "entities.arrow", "names.arrow", "names.marisa")
+"""What a knowledge base is made of."""
+
 COMMON_WORD = 1  # flag of a name: a common English word in lower case
 
 Edges = dict[str, list[tuple[int, int, float]]]
@@ -90,13 +94,24 @@ def write(rows: list[Entry], found: Edges, folder: Path, *, sources: dict[str, s
 
 
 def _refuse_strangers(folder: Path) -> None:
-    """A folder that is replaced must be a knowledge base, or empty."""
-    if (
-        folder.exists()
-        and not (folder / "about.json").is_file()
-        and (not folder.is_dir() or any(folder.iterdir()))
-    ):
-        raise ConfigError(f"{folder}: is there and no knowledge base; name another folder")
+    """A folder that is replaced must be a knowledge base without anything beside it, or empty."""
+    if not folder.exists():
+        return
+    others = strangers(folder, FILES) if folder.is_dir() else [folder]
+    if not others and any(folder.iterdir()) and not _about(folder / "about.json"):
+        others = [folder]
+    if others:
+        named = "" if others == [folder] else f": {others[0]} is none of its files"
+        raise ConfigError(f"{folder}: is there and no knowledge base{named}; name another folder")
+
+
+def _about(file: Path) -> bool:
+    """Whether a file is what a knowledge base says of itself."""
+    try:
+        found = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and {"format", "version", "entities"} <= found.keys()
 
 
 def identity(entry: Entry) -> str:

@@ -27,6 +27,7 @@ from typing import Final
 from kafka.admin import KafkaAdminClient, ScramMechanism, UserScramCredentialUpsertion
 from pydantic import SecretStr
 
+from newsmill import folders
 from newsmill.config import KafkaConfig, SecurityProtocol
 from newsmill.errors import ConfigError, Transient
 from newsmill.sources.kafka import create_topic
@@ -38,6 +39,12 @@ MESSAGE_BYTES: Final = 11_000_000
 READY_S: Final = 60.0
 STOP_S: Final = 20.0
 HOST: Final = "127.0.0.1"
+
+_WRITTEN: Final = ("server.properties", "log4j2.xml", "broker.log", "state.json", "tls", "log")
+MADE: Final = tuple(pattern for name in _WRITTEN for pattern in (name, f"{name}/*"))
+"""Patterns of what is in a broker's folder; see `folders.strangers`."""
+_MARK: Final = "# made by newsmill dev"
+"""First line of the settings of a broker of this command."""
 
 _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -187,6 +194,8 @@ class DevKafka:
             return state
         if problems := missing():
             raise ConfigError(problems)
+        if not self._own() and (found := [n for n in _WRITTEN if (self.data / n).exists()]):
+            raise ConfigError(f"{self.data / found[0]} was not made by newsmill: choose another folder")
         classpath = f"{jars()}/*"
         self.data.mkdir(parents=True, exist_ok=True)
         port, controller, secure = self.port or _free_port(), _free_port(), _free_port()
@@ -240,9 +249,16 @@ class DevKafka:
         """
         if not self.data.exists():
             return
-        if self.running or not (self.data / "server.properties").is_file():
+        if self.running or not self._own():
             raise ConfigError(f"{self.data} is not the folder of a stopped broker: nothing was deleted")
-        shutil.rmtree(self.data)
+        folders.remove(self.data, MADE, instead="take out what is to stay, or delete the folder yourself")
+
+    def _own(self) -> bool:
+        """Whether the folder is one that this class made."""
+        try:
+            return (self.data / "server.properties").read_text(encoding="utf-8").startswith(_MARK)
+        except (OSError, UnicodeDecodeError):
+            return False
 
     def kafka(self, topic: str, *, user: str | None = None) -> KafkaConfig:
         """Settings for the running broker: the open listener, or TLS and SCRAM as a user."""
@@ -333,7 +349,9 @@ class DevKafka:
                 f"listener.name.secure.plain.sasl.jaas.config={module}.plain.PlainLoginModule required "
                 f"{plain};",
             ]
-        lines += [
+        lines = [
+            _MARK,
+            *lines,
             "process.roles=broker,controller",
             "node.id=1",
             f"controller.quorum.voters=1@{HOST}:{controller}",

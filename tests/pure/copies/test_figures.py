@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsmill.copies.batch import _rows
 from newsmill.copies.figures import Kind, compare
+from newsmill.copies.links import _rows
 from newsroom import cut, made, reworded, story, title_of
 
 

@@ -1,0 +1,125 @@
+"""Links: what the new texts of a batch are copies of."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from newsmill.copies.figures import PAD, Figures, Kind, compare, complete_to
+from newsmill.copies.postings import lookup, pack
+from newsmill.copies.sketches import Sketch
+from newsmill.copies.store import HOT, LINK, NODE, Store
+from newsmill.copies.stories import Link
+from newsmill.copies.versions import Versions, founder_of, identity_of
+
+CANDIDATES: Final = 64
+"""Most texts that one text is compared with. Keys that few texts have count for more: boilerplate, which
+many have, takes no story's place."""
+
+_SCALE: Final = 1 << 20
+
+
+class Links:
+    """The links of a batch's new texts, and those of the store as far as they were read."""
+
+    def __init__(self, store: Store, versions: Versions, min_containment: float) -> None:
+        self._store = store
+        self._versions = versions
+        self._min_containment = min_containment
+        self.rows = np.empty(0, dtype=NODE)  # of the new texts, what is compared
+        self.postings = np.empty(0, dtype=np.uint64)
+        self.found = np.empty(0, dtype=LINK)
+        self.near: dict[int, dict[int, Link]] = defaultdict(dict)
+        self.embedded: dict[int, list[int]] = defaultdict(list)
+
+    def compare(self) -> None:
+        """Compare the new texts with all that share a key, among themselves too."""
+        self.rows = _rows(self._versions.fresh)
+        own = [np.frombuffer(sketch.keys, dtype="<u4") for sketch in self._versions.fresh]
+        keys = np.concatenate(own) if own else np.empty(0, dtype=np.uint32)
+        owner = self._versions.first + np.repeat(np.arange(len(own)), [len(k) for k in own])
+        self.postings = np.sort(pack(keys, owner))
+        asked, found = self._store.keys.find(keys, self._versions.least)
+        order = np.argsort(keys, kind="stable")
+        inside, within = lookup(self.postings, keys[order], HOT)
+        query = np.concatenate([asked, order[inside]])
+        a, b = owner[query], np.concatenate([found, within])
+        rarity = _SCALE // np.bincount(query)[query]
+        older = b < a
+        a, b = _candidates(a[older], b[older], rarity[older])
+        figures = compare(self._gather(a), self._gather(b), self._min_containment)
+        self.found = _link_rows(a, b, figures)
+        self.add(self.found)
+
+    def _gather(self, numbers: NDArray[np.int64]) -> NDArray[np.void]:
+        new = numbers >= self._versions.first
+        rows = np.empty(len(numbers), dtype=NODE)
+        rows[new] = self.rows[numbers[new] - self._versions.first]
+        rows[~new] = self._store.texts(numbers[~new])
+        return rows
+
+    def add(self, links: NDArray[np.void]) -> None:
+        """Take rows of LINK into the graph."""
+        for a, b, jaccard, of_a, of_b, kind in links.tolist():
+            if kind == Kind.COPY:
+                self.near[a][b] = Link(jaccard / 255, of_a / 255, of_b / 255)
+                self.near[b][a] = Link(jaccard / 255, of_b / 255, of_a / 255)
+            else:
+                large, small = (a, b) if of_a < of_b else (b, a)
+                if small not in self.embedded[large]:
+                    self.embedded[large].append(small)
+
+    def overlap(self, text: int, x: int, y: int) -> float:
+        """Of the passages of a text that are in x and in y: the share of the smaller one that is in both."""
+        rows = self._gather(np.array([text, x, y], dtype=np.int64))
+        hashes = rows["hashes"][0]
+        bound = complete_to(rows).min()
+        of_x, of_y = (np.isin(hashes, rows["hashes"][i]) & (hashes < bound) for i in (1, 2))
+        return float((of_x & of_y).sum() / max(1, min(of_x.sum(), of_y.sum())))
+
+    def novel(self, node: int) -> float:
+        """Share of a text's hashes that are in none of the texts it is linked to."""
+        others = np.array(sorted(self.near[node]), dtype=np.int64)
+        rows = self._gather(np.array([node, *others.tolist()], dtype=np.int64))
+        mine = rows["hashes"][0]
+        mine = mine[mine < complete_to(rows).min()]
+        return round(1 - float(np.isin(mine, rows["hashes"][1:]).sum() / max(len(mine), 1)), 4)
+
+
+def _rows(fresh: Sequence[Sketch]) -> NDArray[np.void]:
+    """Rows of NODE with what is compared of new texts."""
+    rows = np.zeros(len(fresh), dtype=NODE)
+    rows["hashes"] = PAD
+    for row, sketch in zip(rows, fresh, strict=True):
+        for field in ("hashes", "sums", "title", "lead"):
+            values = np.frombuffer(getattr(sketch, field), dtype=row[field].dtype)
+            row[field][: len(values)] = values
+        row["shingles"], row["text"] = sketch.shingles, sketch.text_hash
+        row["identity"], row["founder"] = identity_of(sketch), founder_of(sketch)
+    return rows
+
+
+def _candidates(
+    a: NDArray[np.int64], b: NDArray[np.int64], rarity: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs, each once; of each a at most CANDIDATES: those with the most and rarest keys in common."""
+    pairs, place = np.unique(a.astype(np.uint64) << np.uint64(32) | b.astype(np.uint64), return_inverse=True)
+    weight = np.bincount(place, weights=rarity, minlength=len(pairs))
+    first = (pairs >> np.uint64(32)).astype(np.int64)
+    order = np.lexsort((pairs, -weight, first))
+    nth = np.arange(len(first)) - np.searchsorted(first, first)
+    kept = pairs[order[nth < CANDIDATES]]
+    return (kept >> np.uint64(32)).astype(np.int64), (kept & np.uint64(0xFFFFFFFF)).astype(np.int64)
+
+
+def _link_rows(a: NDArray[np.int64], b: NDArray[np.int64], figures: Figures) -> NDArray[np.void]:
+    kept = figures.kind != Kind.NOTHING
+    links = np.zeros(int(kept.sum()), dtype=LINK)
+    links["a"], links["b"], links["kind"] = a[kept], b[kept], figures.kind[kept]
+    for field, values in (("jaccard", figures.jaccard), ("of_a", figures.of_a), ("of_b", figures.of_b)):
+        links[field] = np.rint(values[kept] * 255)
+    return links

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import time
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -16,14 +18,14 @@ from functools import cache, partial
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from newsmill import strings
 from newsmill.config import Config
 from newsmill.copies.index import CopyIndex, Decision
 from newsmill.copies.origin import attribute
 from newsmill.copies.sketches import Sketch, sketch
-from newsmill.errors import ConfigError, Rejected
+from newsmill.errors import Code, Rejected
 from newsmill.knowledge.enricher import Enricher
 from newsmill.page.identity import draft
 from newsmill.page.language import detect
@@ -42,6 +44,9 @@ from newsmill.records import (
     SourceRecord,
 )
 
+UNREAD: Final = re.compile(r"E_[A-Z]+: line \d+: ")
+"""How the error of a line begins that is no page: the user's mistake, not the page's."""
+
 _TASK_LINES = 16
 
 
@@ -50,11 +55,12 @@ class Line:
     """One line of the input, checked."""
 
     number: int
-    id: str
+    id: str | None
     url: str | None = None
     html: bytes | None = None
     text: str | None = None
     title: str | None = None
+    error: str | None = None  # why there is nothing to annotate
 
 
 @dataclass(frozen=True)
@@ -70,24 +76,23 @@ class Annotated:
 
 
 def annotate(
-    lines: Iterable[str], config: Config, *, pages: Path | None = None, processes: int = 2
+    lines: Iterable[str | bytes], config: Config, *, pages: Path | None = None, processes: int = 2
 ) -> Iterator[dict[str, Any]]:
     """Annotate each line of a JSON Lines input; the order is kept.
 
     Args:
-        lines: `{id, url?, html? | html_path? | text?}`, one JSON object each.
+        lines: `{id, url?, title?, html? | html_path? | text?}`, one JSON object each; empty ones count for
+            nothing.
         config: Limits and enrichment; Kafka and the lake are not used.
         pages: Folder where the page of a line without html or text is `<id>.html.gz`.
         processes: How many worker processes.
 
     Yields:
-        One object a line, with the fields that DESIGN.md names. A page that can't be processed has
-        its code in `error`.
-
-    Raises:
-        ConfigError: A line is no JSON object, has no id, or names a file that can't be read.
+        One object a line. A line that can't be read and a page that can't be processed have their code
+        in `error`; of the former the number of the line is said, and the id where it has one.
     """
-    parsed = [_parse(number, text, pages) for number, text in enumerate(lines, 1) if text.strip()]
+    most = config.input.max_decompressed_bytes
+    parsed = [_parsed(number, text, pages, most) for number, text in enumerate(lines, 1) if text.strip()]
     work = partial(_annotate_task, config.model_dump_json(), time.time_ns() // 1_000)
     tasks = list(_batched(parsed, _TASK_LINES))
     if processes > 1 and len(tasks) > 1:
@@ -103,25 +108,46 @@ def annotate(
         yield _shown(item, decision, merged)
 
 
-def _parse(number: int, text: str, pages: Path | None) -> Line:
+def _parsed(number: int, text: str | bytes, pages: Path | None, most: int) -> Line:
+    """A line, or why it is none."""
+    fields: Any = None
     try:
         fields = json.loads(text)
-    except ValueError as error:
-        raise ConfigError(f"line {number}: no JSON: {error}") from None
+        return _line(number, fields, pages, most)
+    except Rejected as rejected:
+        error = rejected
+    except (ValueError, RecursionError) as no_json:
+        why = "nested too deep" if isinstance(no_json, RecursionError) else str(no_json)
+        error = Rejected(Code.SCHEMA, f"no JSON: {why}")
+    id = fields.get("id") if isinstance(fields, dict) else None
+    said = f"{error.code.value}: line {number}: {error.message}"
+    return Line(number=number, id=id if isinstance(id, str) else None, error=said)
+
+
+def _line(number: int, fields: Any, pages: Path | None, most: int) -> Line:
     if not isinstance(fields, dict) or not isinstance(fields.get("id"), str):
-        raise ConfigError(f"line {number}: must be an object with a text `id`")
+        raise Rejected(Code.SCHEMA, "must be an object with a text `id`")
+    for name in ("url", "title", "text", "html", "html_path"):
+        if not isinstance(fields.get(name), str | None):
+            raise Rejected(Code.SCHEMA, f"`{name}` must be a text")
     html: bytes | None = None
     try:
         if fields.get("html") is not None:
             html = strings.whole(fields["html"]).encode()
         elif fields.get("html_path") is not None:
-            html = _read(Path(fields["html_path"]))
+            html = _read(Path(fields["html_path"]), most)
         elif fields.get("text") is None:
             if pages is None:
-                raise ConfigError(f"line {number}: has neither html, html_path nor text; give --pages DIR")
-            html = _read(_page_file(pages, fields["id"], number))
+                raise Rejected(Code.SCHEMA, "has neither html, html_path nor text; give --pages DIR")
+            html = _read(_page_file(pages, fields["id"]), most)
+    except gzip.BadGzipFile as error:
+        raise Rejected(Code.DECOMPRESSION, f"its page: {error}") from None
     except OSError as error:
-        raise ConfigError(f"line {number}: {error.filename}: {error.strerror}") from None
+        raise Rejected(Code.SCHEMA, f"its page: {error.filename}: {error.strerror}") from None
+    except (EOFError, zlib.error) as error:
+        raise Rejected(Code.DECOMPRESSION, f"its page: {error}") from None
+    except ValueError as error:  # a zero byte in a path
+        raise Rejected(Code.SCHEMA, f"its page: {error}") from None
     return Line(
         number=number,
         id=fields["id"],
@@ -132,16 +158,20 @@ def _parse(number: int, text: str, pages: Path | None) -> Line:
     )
 
 
-def _page_file(pages: Path, id: str, number: int) -> Path:
+def _page_file(pages: Path, id: str) -> Path:
     file = pages / f"{id}.html.gz"
     if file.resolve().parent != pages.resolve():
-        raise ConfigError(f"line {number}: id {id!r} leads out of {pages}")
+        raise Rejected(Code.SCHEMA, f"id {id!r} leads out of {pages}")
     return file
 
 
-def _read(file: Path) -> bytes:
-    content = file.read_bytes()
-    return gzip.decompress(content) if file.suffix == ".gz" else content
+def _read(file: Path, most: int) -> bytes:
+    """The bytes of a page, unpacked."""
+    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as opened:
+        content = opened.read(most + 1)
+    if len(content) > most:
+        raise Rejected(Code.SIZE, f"{file}: more than {most:,} bytes")
+    return content
 
 
 def _batched(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
@@ -165,6 +195,8 @@ def _annotate_task(config_json: str, received_at: Micros, lines: list[Line]) -> 
 
 
 def _annotate_line(line: Line, enricher: Enricher, sandbox: Sandbox[Look], received_at: Micros) -> Annotated:
+    if line.error is not None:
+        return Annotated(line=line, error=line.error)
     position = Position(topic="annotate", partition=0, offset=line.number)
     url = line.url or f"https://unknown.invalid/{line.number}"
     raw = RawPage(position=position, url=url, body=line.html or b"", received_at=received_at)

@@ -18,7 +18,6 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
-    StringConstraints,
     field_validator,
 )
 
@@ -59,6 +58,27 @@ def _topic(text: str) -> str:
     return text
 
 
+def _name(text: str) -> str:
+    """A text without blanks."""
+    if not re.fullmatch(r"\S+", text):
+        raise ValueError("must not be empty, and hold no blanks")
+    return text
+
+
+def _namespace(text: str) -> str:
+    """A namespace of a catalog."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", text):
+        raise ValueError("must be letters, digits, underscores and hyphens, in parts joined by dots")
+    return text
+
+
+def _job_name(text: str) -> str:
+    """A name that Flink's operator takes for a job."""
+    if not re.fullmatch(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?", text):
+        raise ValueError("must be 1 to 40 small letters, digits and hyphens, a letter first, no hyphen last")
+    return text
+
+
 PositiveInt = Annotated[int, Field(gt=0, le=LARGEST)]
 Count = Annotated[int, Field(gt=0, le=32_768)]
 Seconds = Annotated[float, Field(gt=0, le=YEAR_S, allow_inf_nan=False)]
@@ -66,7 +86,9 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Endpoints = Annotated[str, AfterValidator(_endpoints)]
 Topic = Annotated[str, AfterValidator(_topic)]
-Name = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S+$")]
+Name = Annotated[str, AfterValidator(_name)]
+Namespace = Annotated[str, AfterValidator(_namespace)]
+JobName = Annotated[str, AfterValidator(_job_name)]
 
 
 class Section(BaseModel):
@@ -233,9 +255,8 @@ class LakeConfig(Section):
         "NEWSMILL__LAKE__CATALOG_SECRETS, never from the file",
     )
     catalog_secrets_file: Path | None = Field(None, description="YAML file with the same")
-    namespace: str = Field(
+    namespace: Namespace = Field(
         "newsmill",
-        pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$",
         description="namespace of the tables in the catalog; lakes that share a catalog need one each",
     )
     file_rows: PositiveInt = Field(200_000, description="most rows of one Parquet file")
@@ -302,7 +323,7 @@ class PortableConfig(Section):
         "pool asks for before it starts a worker, where it has one",
     )
     worker_pool_token_file: Path | None = None
-    job_name: str = Field("newsmill", pattern=r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$")
+    job_name: JobName = "newsmill"
     parallelism: Count = Field(1, description="flink: parallel instances of each step")
     workers: Count = Field(1, description="flink: workers of one TaskManager; usually its slots")
     max_parallelism: Count = Field(

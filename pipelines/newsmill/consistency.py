@@ -161,7 +161,7 @@ def _lake(config: Config) -> Iterator[Problem]:
     from newsmill.lake import locations
 
     if why := locations.problem(lake.path):
-        yield "lake.path", f"{lake.path!r} {why}"
+        yield "lake.path", f"{why}, got {locations.shown(lake.path)!r}"
         return
     if lake.catalog or lake.catalog_secrets or lake.catalog_secrets_file:
         from newsmill.lake import catalogs

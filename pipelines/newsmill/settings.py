@@ -10,16 +10,19 @@ import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import structlog
 from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_core import to_jsonable_python
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode
 
-from newsmill import consistency
+from newsmill import consistency, mistakes
 from newsmill.config import REPRESENTATIVE, Config
 from newsmill.errors import ConfigError
 
@@ -69,7 +72,9 @@ def load(
     origins: dict[Path_, str] = {}
     problems: list[str] = []
     if file is not None:
-        for path, value, line in _file_leaves(file):
+        document, repeated = _document(file)
+        problems += repeated
+        for path, value, line in _file_leaves(file, document):
             if path[:2] in _SECRETS and value not in (_SECTION, None):
                 path = path[:2]
                 name = ENV_PREFIX + "__".join(path).upper()
@@ -92,12 +97,13 @@ def load(
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
-        mistakes: list[dict[str, Any]] = [dict(e) for e in error.errors()]
-        problems += [_problem(e, origins) for e in mistakes]
-        for path in dict.fromkeys(_setting(mistake) for mistake in mistakes):
+        wrong: list[dict[str, Any]] = [dict(e) for e in error.errors()]
+        problems += [_problem(e, origins) for e in wrong]
+        for path in dict.fromkeys(_setting(mistake) for mistake in wrong):
             _remove(values, path)
         config = Config.model_validate(values)
     problems += [f"{_origin(key, origins)}: {key}: {why}" for key, why in consistency.problems(config)]
+    problems = mistakes.in_order(problems, partial(_line_in, file))
     for check in checks:
         problems += check(config)
     if problems:
@@ -114,18 +120,23 @@ def _warn_of_old_values(values: Mapping[str, Any], origins: Mapping[Path_, str])
         )
 
 
-def shown(loaded: Loaded) -> list[tuple[str, str, str]]:
-    """(key, value, origin) of every setting, secrets masked, in the order of the sections."""
+def shown(loaded: Loaded) -> list[tuple[str, Any, str]]:
+    """(key, value as JSON has it, origin) of every setting, secrets masked, in the order of the sections."""
     rows = []
     for path, value in _model_leaves(loaded.config, ()):
-        text = _MASK if path in _SECRETS and value else str(value)
-        rows.append((".".join(path), text, loaded.origins.get(path, "default")))
+        plain = _MASK if path in _SECRETS and value else to_jsonable_python(value)
+        rows.append((".".join(path), plain, loaded.origins.get(path, "default")))
     return rows
 
 
-def _file_leaves(file: Path) -> list[tuple[Path_, Any, int]]:
+def _document(file: Path) -> tuple[Any, list[str]]:
+    """A file's content, and what is said of keys that it gives twice."""
     try:
-        document = YAML(typ="rt").load(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        repeated = list(_repeated(file, YAML(typ="rt").compose(text)))
+        yaml = YAML(typ="rt")
+        yaml.allow_duplicate_keys = True
+        return yaml.load(text), repeated
     except OSError as error:
         raise ConfigError(f"{file}: can't be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -135,6 +146,29 @@ def _file_leaves(file: Path) -> list[tuple[Path_, Any, int]]:
         raise ConfigError(f"{file}:{line}: {error.problem}") from None
     except YAMLError as error:
         raise ConfigError(f"{file}: is no YAML: {str(error).splitlines()[0]}") from None
+
+
+def _repeated(file: Path, node: Any, path: Path_ = (), depth: int = 0) -> Iterator[str]:
+    """Keys that stand twice in one mapping, with their lines; no value, which may be a secret."""
+    if not isinstance(node, MappingNode) or depth > _DEEPEST:
+        return
+    lines: dict[str, int] = {}
+    for key, value in node.value:
+        name = str(getattr(key, "value", ""))
+        line = key.start_mark.line + 1
+        if name in lines and name != "<<":
+            yield f"{file}:{line}: {'.'.join((*path, name))}: is set twice, in line {lines[name]} too"
+        lines.setdefault(name, line)
+        yield from _repeated(file, value, (*path, name), depth + 1)
+
+
+def _line_in(file: Path | None, problem: str) -> int | None:
+    """The line that a problem of the file names first; None for other problems."""
+    found = re.match(r":(\d+): ", problem.removeprefix(str(file))) if file is not None else None
+    return int(found[1]) if found and problem.startswith(str(file)) else None
+
+
+def _file_leaves(file: Path, document: Any) -> list[tuple[Path_, Any, int]]:
     if document is None:
         return []
     if not isinstance(document, CommentedMap):
@@ -209,12 +243,7 @@ def _value(path: Path_, text: str) -> Any:
     return text
 
 
-def _annotation(path: Path_) -> Any:
-    model: Any = Config
-    for part in path[:-1]:
-        model = model.model_fields[part].annotation
-    return model.model_fields[path[-1]].annotation
-
+_annotation = partial(mistakes.annotated, Config)
 
 _SECTIONS: set[Path_] = {p[:n] for p in _paths(Config, ()) for n in range(1, len(p))}
 _MAPPINGS: set[Path_] = {p for p in _paths(Config, ()) if get_origin(_annotation(p)) is dict}
@@ -255,8 +284,8 @@ def _problem(error: dict[str, Any], origins: Mapping[Path_, str]) -> str:
         close = difflib.get_close_matches(path[-1], known, n=1)
         hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(known)}"
         return f"{where}: {key}: unknown key; {hint}"
-    said = error["msg"].removeprefix("Value error, ")
-    return f"{where}: {key}: {said[:1].lower()}{said[1:]}, got {_short(path, error['input'])}"
+    said = mistakes.said(key, error, _annotation(path))
+    return f"{where}: {key}: {said}, got {_short(path, error['input'])}"
 
 
 def _setting(error: dict[str, Any]) -> Path_:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from newsmill.annotation import annotate as run
+from newsmill.config import Config, InputConfig
+
 STORY = "\n".join(
     f"<p>The harbour master of Port Alder counted {n} ships on Monday, said Mayor Ann Example of Lisbon.</p>"
     for n in range(12)
@@ -63,23 +66,57 @@ def test_annotate_gives_a_line_each_in_order_whatever_the_input(tmp_path: Path) 
         ("{broken", "line 1: no JSON"),
         ('{"text": "no id"}', "line 1: must be an object with a text `id`"),
         ('{"id": "x"}', "line 1: has neither html, html_path nor text; give --pages DIR"),
-        ('{"id": "x", "html_path": "/none"}', "line 1: /none: No such file"),
+        ('{"id": "x", "html_path": "/none"}', "line 1: its page: /none: No such file"),
+        ('{"id": "x", "html_path": "a\\u0000b"}', "line 1: its page: "),
+        ('{"id": "x", "html": 7}', "line 1: `html` must be a text"),
+        ('{"id": "x", "url": 7, "text": "Rain."}', "line 1: `url` must be a text"),
+        ("[" * 100_000, "line 1: no JSON"),
+        ("\udcff", "line 1: no JSON"),
     ],
-    ids=["json", "id", "pages", "path"],
+    ids=["json", "id", "pages", "path", "zero", "html", "url", "nested", "charset"],
 )
-def test_annotate_names_the_line_when_the_input_is_wrong(line: str, said: str) -> None:
+def test_annotate_names_the_line_and_does_the_others_when_one_is_wrong(line: str, said: str) -> None:
+    text = f'{line}\n\n{{"id": "good", "text": "The port of Lisbon is open."}}\n'
+    rows = list(run(text.encode("utf-8", "surrogateescape").split(b"\n"), Config(), processes=1))
+    assert [row["fate"] for row in rows] == ["quarantined", "article"]
+    assert said in rows[0]["error"] and rows[0]["error"].startswith("E_SCHEMA: ")
+    assert rows[0]["id"] == ("x" if '"x"' in line else None)
+    assert rows[1]["id"] == "good" and rows[1]["error"] is None
+
+
+def test_annotate_ends_with_one_and_the_number_when_lines_are_wrong() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "newsmill", "annotate", "-"],
-        input=line,
+        input='{broken\n{"id": "good", "text": "The port of Lisbon is open."}\n',
         capture_output=True,
         text=True,
         timeout=100,
     )
-    assert done.returncode == 2
-    assert said in done.stderr
+    assert done.returncode == 1
+    assert len(done.stdout.splitlines()) == 2
+    assert done.stderr.splitlines()[-2:] == [
+        "2 lines annotated: 1 quarantined, 1 article",
+        "1 of them can't be read: see `error`",
+    ]
+
+
+@pytest.mark.parametrize(
+    "content", [gzip.compress(PAGE.encode())[:-20], b"no gzip", b"\x1f\x8b" + b"x" * 50]
+)
+def test_annotate_quarantines_a_stored_page_that_is_torn(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "torn.html.gz").write_bytes(content)
+    (row,) = run(['{"id": "torn"}'], Config(), pages=tmp_path, processes=1)
+    assert row["fate"] == "quarantined"
+
+
+def test_annotate_unpacks_no_more_of_a_page_than_is_allowed(tmp_path: Path) -> None:
+    (tmp_path / "bomb.html.gz").write_bytes(gzip.compress(b"a" * 5_000_000))
+    config = Config(input=InputConfig(max_decompressed_bytes=1_000_000))
+    (row,) = run(['{"id": "bomb"}'], config, pages=tmp_path, processes=1)
+    assert row["error"].startswith("E_SIZE: line 1: ")
 
 
 def test_annotate_refuses_an_id_that_leads_out_of_the_folder(tmp_path: Path) -> None:
     done = annotate([{"id": "../../etc/passwd"}], "--pages", str(tmp_path))
-    assert done.returncode == 2
-    assert "leads out of" in done.stderr
+    assert done.returncode == 1
+    assert "leads out of" in done.stdout

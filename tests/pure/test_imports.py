@@ -31,6 +31,7 @@ RUNNERS = (
     "following",
     "annotation",
     "settings",
+    "mistakes",
     "consistency",
     "explanation",
     "replay",

@@ -28,7 +28,7 @@ def test_settings_are_told_all_at_once_with_their_lines_when_several_are_wrong(t
     assert len(found) == 4
     file = tmp_path / "mill.yaml"
     assert f"{file}:2: kafka.topik: unknown key; did you mean topic?" in found
-    assert f"{file}:4: batch.max_records: input should be greater than 0, got -4" in found
+    assert f"{file}:4: batch.max_records: must be greater than 0, got -4" in found
     assert any(p.startswith(f"{file}:5: batch.max_bytes: ") for p in found)
     assert f"{file}:6: laek: unknown key; did you mean lake?" in found
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from newsmill.cli.options import ConfigFile, Sets, loaded
+from newsmill.cli.output import say
 
 
 def annotate(
@@ -30,18 +32,29 @@ def annotate(
     """Annotate pages or texts: one JSON line each, in the order of the input.
 
     Each line has id, fate, title, date, author, text, lang, links, entities, places, cluster, origin,
-    duplicate and error. Offsets count characters of `text`.
+    duplicate and error. Offsets count characters of `text`. A line that can't be read is quarantined, as
+    a page that can't be is, its error names the line, and the exit code is 1; the others are annotated.
     """
+    from newsmill.annotation import UNREAD
     from newsmill.annotation import annotate as run
     from newsmill.errors import ConfigError
 
     settings = loaded(config, sets).config
     if str(input) == "-":
-        lines = sys.stdin.read().split("\n")
+        lines = sys.stdin.buffer.read().split(b"\n")
     else:
         try:
-            lines = input.read_text(encoding="utf-8").split("\n")
+            lines = input.read_bytes().split(b"\n")
         except OSError as error:
             raise ConfigError(f"{input}: can't be read: {error.strerror}") from None
+    fates: Counter[str] = Counter()
+    unread = 0
     for row in run(lines, settings, pages=pages, processes=processes):
+        fates[row["fate"]] += 1
+        unread += bool(UNREAD.match(row["error"] or ""))
         sys.stdout.write(json.dumps(row) + "\n")
+    of = ", ".join(f"{count} {fate}" for fate, count in fates.most_common())
+    say(f"{fates.total()} lines annotated{f': {of}' if of else ''}", err=True)
+    if unread:
+        say(f"{unread} of them can't be read: see `error`", err=True)
+        raise typer.Exit(1)

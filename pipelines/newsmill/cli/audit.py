@@ -9,9 +9,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from newsmill.cli import failures
 from newsmill.cli.options import ConfigFile, Json, Sets, loaded
 from newsmill.cli.output import Screen, say
-from newsmill.errors import ConfigError
+from newsmill.errors import ConfigError, NewsmillError
 
 if TYPE_CHECKING:
     from newsmill.lake.audit import Report
@@ -36,25 +37,32 @@ def audit(
     as_json: Json = False,
     sets: Sets = None,
 ) -> None:
-    """Check the lake by a program that shares no code with the writer. Exit code 1 when a rule is broken.
+    """Check the lake by a program that shares no code with the writer.
 
-    May run while the lake is written. With --bootstrap every record of the topic must have its one fate.
+    Exit code 1 when a rule is broken, 2 when the lake or the broker can't be read. May run while the lake
+    is written. With --bootstrap every record of the topic must have its one fate.
     """
+    from kafka.errors import KafkaError
+
     from newsmill.lake import audit as checker
     from newsmill.lake import locations
 
     settings = loaded(config, sets, kafka__bootstrap=bootstrap, kafka__topic=topic).config
     for name in filter(None, (lake, same_as)):
         if problem := locations.problem(name):
-            raise ConfigError(f"{name}: {problem}")
-    report = checker.audit(
-        lake or settings.lake.path,
-        broker=settings.kafka if bootstrap or config else None,
-        since=since,
-        same_as=same_as,
-        max_waiting_s=max_waiting,
-        horizon_days=settings.copies.horizon_days,
-    )
+            raise ConfigError(f"{locations.shown(name)}: {problem}")
+    try:
+        report = checker.audit(
+            lake or settings.lake.path,
+            broker=settings.kafka if bootstrap or config else None,
+            since=since,
+            same_as=same_as,
+            max_waiting_s=max_waiting,
+            horizon_days=settings.copies.horizon_days,
+        )
+    except (NewsmillError, OSError, KafkaError) as error:
+        failures.told(error)
+        raise typer.Exit(failures.MISTAKEN) from None
     if as_json:
         say(json.dumps(report.as_dict()))
     else:

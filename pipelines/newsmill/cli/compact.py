@@ -29,13 +29,26 @@ def compact(
     from newsmill.lake.tables import Tables
 
     settings = loaded(config, sets, lake__path=lake).config
+    files = left = into = 0
     for merged in compaction.compact(
         Tables.open(settings.lake), target_bytes=target_mb * 1_000_000, dry_run=dry_run
     ):
+        done = dry_run or merged.into is not None
+        files, into = files + done * merged.files, into + done
+        left += not done
         if as_json:
             say(json.dumps(asdict(merged)))
         else:
             what = f"{merged.table}: {merged.files} files, {merged.rows:,} rows, {merged.bytes / 1e6:,.1f} MB"
-            done = f"→ {merged.into_bytes / 1e6:,.1f} MB in {merged.seconds:.1f} s"
-            left = "would be merged" if dry_run else "changed meanwhile, left"
-            say(f"{what} {done if merged.into else left}")
+            made = f"→ {merged.into_bytes / 1e6:,.1f} MB in {merged.seconds:.1f} s"
+            why = "would be merged" if dry_run else "changed meanwhile, left"
+            say(f"{what} {made if merged.into else why}")
+    if not as_json:
+        merge = "would be merged" if dry_run else "merged"
+        rest = f"; {left} groups changed meanwhile and were left" if left else ""
+        what = (
+            f"{files:,} files {merge} into {into:,}"
+            if files
+            else "nothing to merge: no hour before the newest has two small files"
+        )
+        say(f"{what}{rest}")

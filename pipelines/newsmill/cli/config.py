@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import typer
 from rich.table import Table
@@ -17,8 +18,16 @@ app = typer.Typer(help="Check and show the settings.", no_args_is_help=True)
 @app.command()
 def validate(config: ConfigFile = None, sets: Sets = None) -> None:
     """Check the settings; list every mistake with its place. Exit code 2 if there is any."""
-    loaded(config, sets, patient=True)
-    say("the configuration is right")
+    result = loaded(config, sets, patient=True)
+    rows = shown(result)
+    changed = [key for key, _, origin in rows if origin != "default"]
+    if config is not None and not any(origin.startswith(f"{config}:") for _, _, origin in rows):
+        say(f"{config}: sets nothing", err=True)
+    kafka = result.config.kafka
+    say(
+        f"the configuration is right: {len(changed)} of {len(rows)} settings are set, the others have their "
+        f"defaults; topic {kafka.topic} at {kafka.bootstrap}, lake {result.config.lake.path}"
+    )
 
 
 @app.command()
@@ -29,6 +38,13 @@ def show(config: ConfigFile = None, sets: Sets = None, as_json: Json = False) ->
         say(json.dumps({key: {"value": value, "origin": origin} for key, value, origin in rows}))
         return
     table = Table("setting", "value", "from", box=None)
-    for row in rows:
-        table.add_row(*row)
+    for key, value, origin in rows:
+        table.add_row(key, _text(value), origin)
     Screen(markup=False).print(table)
+
+
+def _text(value: Any) -> str:
+    """A value as a file has it; `-` where nothing is set."""
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import threading
 from dataclasses import asdict
@@ -47,7 +48,7 @@ def up(
     else:
         say(f"Kafka answers at {running.bootstrap} (process {running.pid}), topic {topic}")
         say(f"log: {running.log}")
-        say("stop it with: newsmill dev down" + (f" --data {data}" if data else ""))
+        say("stop it with: newsmill dev down" + (f" --data {shlex.quote(str(data))}" if data else ""))
 
 
 @app.command()

@@ -75,7 +75,7 @@ def told(error: BaseException) -> int:
             say(f"error: {problem}", err=True)
         return MISTAKEN
     if isinstance(error, NewsmillError):
-        return _own(type(error).__name__, str(error))
+        return _own(str(error))
     if isinstance(error, OSError):
         say(f"error: {_of_system(error)}", err=True)
         return FAILED
@@ -106,8 +106,8 @@ def short(text: str) -> str:
     return f"{before}{kind}{f': {said}' if said else ''}{f' (in the step {step})' if step else ''}"
 
 
-def _own(kind: str, message: str) -> int:
-    say(f"error: {kind}: {short(message)}", err=True)
+def _own(message: str) -> int:
+    say(f"error: {short(message)}", err=True)
     return FAILED
 
 
@@ -122,7 +122,7 @@ def _of_beam(text: str) -> int:
             say(f"error: {line}", err=True)
         return MISTAKEN
     if own is not None:
-        return _own(name, said + where)
+        return _own(said + where)
     number = re.match(r"\[Errno (\d+)\]", said)
     mend = _MENDS.get(int(number[1])) if number else None
     say(f"error: {name}: {said}{where}{f'; {mend}' if mend else ''}", err=True)

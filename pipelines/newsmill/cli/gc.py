@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict
 from typing import Annotated
 
@@ -32,7 +33,8 @@ def gc(
     from newsmill.lake.tables import Tables
 
     settings = loaded(config, sets, lake__path=lake).config
-    files = size = 0
+    files: Counter[str] = Counter()
+    size = 0
     for garbage in collection.collect(
         Tables.open(settings.lake),
         grace_s=grace_hours * 3600,
@@ -40,10 +42,15 @@ def gc(
         dry_run=dry_run,
         yes=yes,
     ):
-        files, size = files + 1, size + garbage.bytes
+        files[garbage.reason] += 1
+        size += garbage.bytes
         if as_json:
             say(json.dumps(asdict(garbage)))
         elif dry_run:
-            say(f"{garbage.path}  {garbage.bytes:,} bytes, {garbage.age_s / 3600:.1f} h old")
+            say(
+                f"{garbage.path}  {garbage.bytes:,} bytes, {garbage.age_s / 3600:.1f} h old, {garbage.reason}"
+            )
     if not as_json:
-        say(f"{files:,} files, {size / 1e6:,.1f} MB {'would go' if dry_run else 'removed'}")
+        of = ", ".join(f"{count:,} {reason}" for reason, count in sorted(files.items()))
+        what = f"{files.total():,} files, {size / 1e6:,.1f} MB {'would go' if dry_run else 'removed'}"
+        say(f"{what}{f': {of}' if of else ''}")

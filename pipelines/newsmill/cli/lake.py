@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,5 +72,5 @@ def _tell(mended: Mended, verb: str, *, as_json: bool) -> None:
         return
     say(
         f"{verb} {mended.location}: {mended.records:,} records; id {mended.id}, catalog {mended.catalog}, "
-        f"namespace {mended.namespace}; `newsmill audit {mended.location}` proves it"
+        f"namespace {mended.namespace}; `newsmill audit {shlex.quote(mended.location)}` proves it"
     )

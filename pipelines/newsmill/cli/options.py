@@ -57,6 +57,14 @@ def first(lake_or_what: str, what: str | None, old_lake: str | None) -> tuple[st
     return lake_or_what, what
 
 
+def no_lake(config: Config) -> list[str]:
+    """That there is no lake at the place of the settings, where there is none."""
+    from newsmill.lake import identity, storage
+
+    store = storage.at(config.lake.path)
+    return [] if identity.exists(store) else [f"{identity.place(store)}: no newsmill lake"]
+
+
 def loaded(
     file: Path | None, sets: list[str] | None, *checks: Check, patient: bool = False, **options: Any
 ) -> Loaded:

@@ -7,6 +7,7 @@ shown as `\\u001b`, which JSON reads as the same.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -19,6 +20,9 @@ from newsmill.strings import TURNING, UNPRINTABLE
 
 if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderableType
+
+_PIPE_COLUMNS: Final = 10_000
+"""Width of what is no terminal: no line is broken there."""
 
 _ACTING: Final = re.compile(f"[{UNPRINTABLE}{TURNING}\\r\\x0b\\x0c\\x1c-\\x1f\\x85\\u2028\\u2029]")
 
@@ -42,6 +46,8 @@ class Screen(Console):
 
     def __init__(self, *, err: bool = False, highlight: bool = True, markup: bool = True) -> None:
         super().__init__(stderr=err, highlight=highlight, markup=markup)
+        if not self.is_terminal and "COLUMNS" not in os.environ:
+            self.width = _PIPE_COLUMNS
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """What is drawn: all texts are plain, whatever they came from."""

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from newsmill.cli.options import ConfigFile, DryRun, Json, Sets, loaded
+from newsmill.cli.options import ConfigFile, DryRun, Json, Sets, loaded, no_lake
 from newsmill.cli.output import say
 from newsmill.errors import Code, ConfigError
 
@@ -41,9 +41,10 @@ def replay(
     """
     from newsmill import replay as replaying
 
-    if not (quarantine or code or since or until or domain or enricher):
-        raise ConfigError("say which records: --quarantine, --code, --from, --to, --domain or --enricher")
     settings = loaded(config, sets, lake__path=lake).config
+    if not (quarantine or code or since or until or domain or enricher):
+        missing = "say which records: --quarantine, --code, --from, --to, --domain or --enricher"
+        raise ConfigError([missing, *no_lake(settings)])
     selection = replaying.Selection(
         quarantine=quarantine,
         code=code.value if code else None,

@@ -108,8 +108,8 @@ def lake_problems(config: Config) -> list[str]:
     """Why the lake can't be written; nothing if it can."""
     from newsmill.lake import locations
 
-    if problem := locations.problem(config.lake.path):
-        return [f"lake.path: {config.lake.path}: {problem}"]
+    if locations.problem(config.lake.path):
+        return []  # told with the settings
     local = locations.local_path(config.lake.path)
     if local is None:
         return []

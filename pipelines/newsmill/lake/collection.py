@@ -15,6 +15,7 @@ import json
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from pyiceberg.exceptions import ValidationError as NotMetadata
 from pyiceberg.io import FileIO
@@ -37,6 +38,16 @@ BOUND_SHARE, BOUND_LEAST = 0.2, 20
 
 _OURS = (".parquet", ".avro", ".metadata.json", ".tmp", ".emptied")
 _METADATA = ".metadata.json"
+_UNFINISHED = ".tmp"
+
+
+class Reason(StrEnum):
+    """Why nobody can see a file."""
+
+    UNFINISHED = "unfinished"  # a writer ended while it wrote it
+    NEVER_COMMITTED = "never committed"  # whole, but of a batch or a merge that did not come to its end
+    REPLACED = "replaced"  # of snapshots that are forgotten: merged, replayed or emptied since
+    OLD_METADATA = "old metadata"  # describes such snapshots only
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,7 @@ class Garbage:
     path: str
     bytes: int
     age_s: float
+    reason: Reason
 
 
 @dataclass
@@ -54,6 +66,7 @@ class _Plan:
 
     garbage: list[Garbage] = field(default_factory=list)
     data_files: int = 0
+    once_visible: set[str] = field(default_factory=set)
 
 
 def collect(
@@ -82,7 +95,7 @@ def collect(
         raise ConfigError(f"grace time: must be at least {LEAST_GRACE_S:.0f} s, got {grace_s:.0f} s")
     planned = _plan(tables, grace_s, keep_snapshots)
     if not yes and not dry_run:
-        _check_bound(tables, planned)
+        _check_bound(planned)
     if dry_run:
         yield from planned.garbage
         return
@@ -98,10 +111,23 @@ def collect(
 def _plan(tables: Tables, grace_s: float, keep: int) -> _Plan:
     plan = _Plan()
     now = time.time()
-    for found in unseen(tables, plan, keep=keep):
-        if now - found.modified_s > grace_s:
-            plan.garbage.append(Garbage(found.path, found.bytes, now - found.modified_s))
+    old = [found for found in unseen(tables, plan, keep=keep) if now - found.modified_s > grace_s]
+    if any(found.path.endswith(".parquet") for found in old):
+        plan.once_visible = _once_visible(tables)
+    plan.garbage = [
+        Garbage(found.path, found.bytes, now - found.modified_s, _reason(found.path, plan.once_visible))
+        for found in old
+    ]
     return plan
+
+
+def _reason(path: str, once_visible: Collection[str]) -> Reason:
+    if path.startswith(f"{TEMPORARY}/") or path.endswith(_UNFINISHED):
+        return Reason.UNFINISHED
+    path = path.removesuffix(".emptied")
+    if not path.endswith(".parquet"):
+        return Reason.OLD_METADATA
+    return Reason.REPLACED if path in once_visible else Reason.NEVER_COMMITTED
 
 
 def unseen(tables: Tables, plan: _Plan | None = None, *, keep: int = KEPT_SNAPSHOTS) -> Iterator[Listed]:
@@ -225,12 +251,11 @@ def _what_is_left(tables: Tables, snapshot: Snapshot, io: FileIO) -> set[str]:
         return locations.readings(tables.store.uri(""), snapshot.manifest_list)
 
 
-def _check_bound(tables: Tables, planned: _Plan) -> None:
+def _check_bound(planned: _Plan) -> None:
     """Raise LakeError where more data files would go of unknown origin than the bound allows."""
     bound = max(BOUND_LEAST, int(BOUND_SHARE * planned.data_files))
     doomed = {garbage.path for garbage in planned.garbage if garbage.path.endswith(".parquet")}
-    if len(doomed) > bound:
-        doomed -= _once_visible(tables)
+    doomed -= planned.once_visible
     if len(doomed) > bound:
         raise LakeError(
             f"{len(doomed)} of {planned.data_files} data files are garbage of unknown origin, more than the "

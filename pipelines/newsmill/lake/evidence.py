@@ -10,6 +10,7 @@ import io
 import json
 import os
 import re
+import shlex
 import sqlite3
 from collections import Counter
 from contextlib import closing
@@ -176,7 +177,8 @@ def _note(root: str) -> dict[str, Any]:
         raise LakeError(f"{root}/{NOTE}: can't be read: {error}") from error
     _check_place(root, note["location"])
     if not note["catalog"] and not filesystem.get_file_info(f"{folder}/{CATALOG}").is_file:
-        raise LakeError(f"{root}: its catalog {CATALOG} is missing. `newsmill lake recover {root}` mends it")
+        mend = f"newsmill lake recover {shlex.quote(root)}"
+        raise LakeError(f"{root}: its catalog {CATALOG} is missing. `{mend}` mends it")
     return note
 
 
@@ -184,7 +186,7 @@ def _check_place(root: str, location: str) -> None:
     if _here(root, f"{location}/x") != f"{root}/x":
         raise LakeError(
             f"{root}: its tables say that they are at {location}: it is a copy, or was moved. "
-            f"`newsmill lake adopt {root}` makes it a lake of its own, at this place"
+            f"`newsmill lake adopt {shlex.quote(root)}` makes it a lake of its own, at this place"
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import uuid
 from collections.abc import Mapping
 from typing import Final
@@ -116,7 +117,7 @@ def check_place(store: Storage, location: str) -> None:
         here = place(store)
         raise LakeError(
             f"{here}: its tables say that they are at {location}: it is a copy, or was moved. "
-            f"`newsmill lake adopt {here}` makes it a lake of its own, at this place"
+            f"`newsmill lake adopt {shlex.quote(here)}` makes it a lake of its own, at this place"
         )
 
 
@@ -149,14 +150,16 @@ def check_catalog(
             f"{place(store)}: its catalog is {described(note.catalog)}, namespace {note.namespace}; "
             f"the settings name {described(told)}, namespace {wanted}. "
             f"Leave lake.catalog out to use the noted one; "
-            f"`newsmill lake recover {place(store)}` with these settings moves the lake to this catalog"
+            f"`newsmill lake recover {shlex.quote(place(store))}` with these settings moves the lake to "
+            "this catalog"
         )
 
 
 def lost(store: Storage, why: str) -> LakeError:
     """The error of a lake whose catalog does not know its newest state."""
     here = place(store)
-    return LakeError(f"{here}: {why}. `newsmill lake recover {here}` mends it; nothing was changed")
+    mend = f"newsmill lake recover {shlex.quote(here)}"
+    return LakeError(f"{here}: {why}. `{mend}` mends it; nothing was changed")
 
 
 def shown(properties: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:

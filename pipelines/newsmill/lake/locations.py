@@ -156,6 +156,16 @@ def problem(lake: str) -> str | None:
     return None
 
 
+def shown(lake: str) -> str:
+    """A folder or URI as it may be printed: without a password.
+
+    >>> shown("s3://key:secret@bucket/lake"), shown("/data/a:b@c")
+    ('s3://********@bucket/lake', '/data/a:b@c')
+    """
+    found = _SCHEME.match(lake)
+    return f"{found[1]}://{_PASSWORD.sub('********@', found[2], count=1)}" if found else lake
+
+
 def _folder_problem(path: str) -> str | None:
     if not path:
         return "is empty: name a folder"

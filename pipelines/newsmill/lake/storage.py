@@ -110,7 +110,7 @@ def at(root: str) -> Storage:
         ConfigError: Nothing can be there: an unknown scheme, a name that tables can't be noted in.
     """
     if problem := locations.problem(root):
-        raise ConfigError(f"lake.path: {root}: {problem}")
+        raise ConfigError(f"lake.path: {locations.shown(root)}: {problem}")
     path = locations.local_path(root)
     return ObjectStorage(root) if path is None else LocalStorage(Path(path))
 

@@ -10,6 +10,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shlex
 import shutil
 import socket
 import tempfile
@@ -217,7 +218,7 @@ def _lake(config: Config) -> Iterator[Finding]:
         yield from _new_lake(config)
         return
     except (LakeError, OSError) as error:
-        yield _wrong("lake", str(error), f"newsmill audit {config.lake.path} tells more")
+        yield _wrong("lake", str(error), f"newsmill audit {shlex.quote(config.lake.path)} tells more")
         return
     try:
         offsets = Lake.look(config.lake).committed()
@@ -280,7 +281,7 @@ def _disk(config: Config) -> Iterator[Finding]:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     found = f"{free / 1e9:.1f} GB free at {folder}"
-    mend = f"free space, or newsmill gc {config.lake.path}"
+    mend = f"free space, or newsmill gc {shlex.quote(config.lake.path)}"
     if free < FREE_BYTES_WRONG:
         yield _wrong("disk", found, mend)
     elif free < FREE_BYTES_WARNING:

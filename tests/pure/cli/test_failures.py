@@ -32,7 +32,7 @@ TRACE = """Traceback (most recent call last):
         ),
         (
             "newsmill.errors.LakeError: the lake is torn [while running 'Commit']",
-            "error: LakeError: the lake is torn (in the step Commit)",
+            "error: the lake is torn (in the step Commit)",
             1,
             False,
         ),
@@ -66,7 +66,7 @@ def test_error_out_of_beam_is_one_error_with_its_cause_and_step(
 
 def test_trace_inside_a_message_of_ours_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
     failures.told(Transient(f"the job failed: {TRACE.format(last='ValueError: no [while running xxx]')}"))
-    assert capsys.readouterr().err == "error: Transient: the job failed: ValueError: no [while running xxx]\n"
+    assert capsys.readouterr().err == "error: the job failed: ValueError: no [while running xxx]\n"
 
 
 @pytest.mark.parametrize(
@@ -109,4 +109,4 @@ def test_whole_trace_is_printed_when_it_is_asked_for(
     monkeypatch.setattr(failures, "_debug", True)
     failures.told(LakeError("torn"))
     failures.told(ConfigError(["one", "two"]))
-    assert "LakeError: torn\nerror: LakeError: torn" in capsys.readouterr().err
+    assert "LakeError: torn\nerror: torn" in capsys.readouterr().err

@@ -100,9 +100,7 @@ def test_annotate_ends_with_one_and_the_number_when_lines_are_wrong() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "content", [gzip.compress(PAGE.encode())[:-20], b"no gzip", b"\x1f\x8b" + b"x" * 50]
-)
+@pytest.mark.parametrize("content", [gzip.compress(PAGE.encode())[:-20], b"no gzip", b"\x1f\x8b" + b"x" * 50])
 def test_annotate_quarantines_a_stored_page_that_is_torn(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "torn.html.gz").write_bytes(content)
     (row,) = run(['{"id": "torn"}'], Config(), pages=tmp_path, processes=1)

@@ -14,6 +14,7 @@ from newsmill.knowledge.mentions import Found, gather
 from newsmill.knowledge.names import fold
 from newsmill.knowledge.places import Toponym, comma_pairs, resolve, site_votes
 from newsmill.knowledge.recognisers.recogniser import Recogniser
+from newsmill.knowledge.senses import settled
 from newsmill.knowledge.spans import Span
 
 _METONYM_AFTER = re.compile(
@@ -65,7 +66,7 @@ class Document:
 
     @cached_property
     def _gathered(self) -> list[Found]:
-        return gather(self.text, self.language, self.gazetteer, self.spans)
+        return settled(self.text, self.language, gather(self.text, self.language, self.gazetteer, self.spans))
 
     @property
     def marks(self) -> tuple[str, ...]:

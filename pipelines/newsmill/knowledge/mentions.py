@@ -42,6 +42,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 _LARGE = 500_000.0  # weight from which a place is believed in any language
 _LEAST, _LEAST_NOUN = 5_000.0, 20_000.0
 _CAPITAL_NOUNS = frozenset(("de", "lb"))
+_LEAST_INSIDE = 10_000.0  # weight from which a place that a body is named after is one of the text's
 _SHORT = 100_000.0  # weight from which a place of up to three letters is believed
 _MAJOR = 1_000_000.0  # weight from which a place that is also a common word is believed on sight
 
@@ -90,7 +91,12 @@ def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]
         for index in inside:
             match = matches[index]
             held = span.start <= match.start and match.end <= span.end
-            if held and span.coarse != "PER" and _is_place(match):
+            if (
+                held
+                and span.coarse != "PER"
+                and _is_place(match)
+                and match.candidates[0].weight >= _LEAST_INSIDE
+            ):
                 found.append(_from_match(text, match, None, inside=True))
             used.add(index)
     found += [_from_match(text, m, None) for i, m in enumerate(matches) if i not in used]
@@ -167,7 +173,7 @@ def _from_match(text: str, match: Match, coarse: str | None, *, inside: bool = F
     return Found(
         start=match.start, end=match.end, text=surface, folded=fold(surface),
         candidates=match.candidates, coarse=coarse, inside=inside, common=match.common,
-        initial=match.common and _begins_sentence(text, match.start),
+        initial=match.common and begins_sentence(text, match.start),
     )  # fmt: skip
 
 
@@ -204,9 +210,10 @@ def _is_other(text: str, match: Match, language: str) -> bool:
     if previous.lower() in _TITLES and " " not in text[match.start : match.end]:
         return True
     if match.common and best.weight < _MAJOR:
-        return _begins_sentence(text, match.start) or not text.startswith(", ", match.end)
+        return begins_sentence(text, match.start) or not text.startswith(", ", match.end)
     return match.end - match.start <= 3 and best.weight < _SHORT and text[match.end - 1].isalpha()
 
 
-def _begins_sentence(text: str, start: int) -> bool:
+def begins_sentence(text: str, start: int) -> bool:
+    """Whether a sentence, a line or a quotation begins at `text[start]`."""
     return bool(_SENTENCE_END.search(text, max(0, start - 4), start))

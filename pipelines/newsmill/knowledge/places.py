@@ -23,6 +23,14 @@ from newsmill.knowledge.gazetteer import Candidate, Gazetteer
 CUT = 0.35
 """The least score of a place: below it "Springfield" is none of the sixty."""
 
+_Key = tuple[str, str, str]
+"""Folded name, role, and the folded name of the place that it is said to lie in, or nothing."""
+
+CUT_LARGE = 0.2
+"""The same for a large place, which a text that says nothing more means."""
+
+_LARGE = 300_000.0  # weight
+
 _MOST = 40  # bearers of one name that are looked at
 _ROUNDS = 3
 _POPULATION = 0.55  # exponent of a bearer's weight
@@ -32,9 +40,7 @@ _SURE = 0.9  # prior from which a region of many countries, which no country spe
 _BOUND = 9.0  # "Athens, Texas"
 _CELL = 1.0  # degrees
 
-_GENERIC_DOMAIN = frozenset(
-    "news times press daily today post live online local media world standard county".split()
-)
+_SENTENCE_END = re.compile(r"[.!?]\s")
 
 
 @dataclass
@@ -45,6 +51,7 @@ class Toponym:
     end: int
     name: str  # folded
     candidates: tuple[Candidate, ...]
+    sentence: int = 0  # number of its sentence
     within: int | None = None  # index of the toponym after a comma that may contain this one
     chosen: Candidate | None = None
     score: float = 0.0
@@ -111,7 +118,8 @@ def resolve(
         country: The country of the site, ISO 3166-1 alpha-2.
         votes: Bearers of names that speak for a place without standing in the text.
     """
-    names = _by_name(toponyms)
+    keys = _keys(toponyms)
+    names = _by_name(toponyms, keys)
     everyone = [*names.values(), *(_Name(tuple(v), 2.0) for v in votes)]
     evidence = _Evidence()
     for name in everyone:
@@ -123,15 +131,12 @@ def resolve(
                 evidence.add(name, -1.0)
                 name.update(evidence)
                 evidence.add(name, 1.0)
-    for toponym in toponyms:
-        name = names[_name_key(toponym)]
+    for toponym, key in zip(toponyms, keys, strict=True):
+        name = names[key]
         best = max(range(len(name.belief)), key=lambda i: (name.belief[i], -i))
-        toponym.score = name.belief[best]
-        toponym.chosen = name.bearers[best] if toponym.score >= CUT else None
-
-
-def _name_key(toponym: Toponym) -> tuple[str, str]:
-    return toponym.name, toponym.candidates[0].role
+        toponym.score = name.sureness(best)
+        large = name.bearers[best].weight >= _LARGE
+        toponym.chosen = name.bearers[best] if toponym.score >= (CUT_LARGE if large else CUT) else None
 
 
 class _Name:
@@ -157,6 +162,15 @@ class _Name:
         self.where = [(b.country or "", _division(b), _cell(b)) for b in self.bearers]
         self.belief = _shares(self.own)
 
+    def tell_apart(self, other: _Name) -> None:
+        """Believe less in what the same name means where it is qualified, more in the first other."""
+        self.bonus = [
+            -_BOUND if bound > 0.0 else own for own, bound in zip(self.bonus, other.bonus, strict=True)
+        ]
+        first = next((i for i, bonus in enumerate(self.bonus) if bonus == 0.0), None)
+        if first is not None:
+            self.bonus[first] = _SITE
+
     def update(self, others: _Evidence) -> None:
         """Believe anew, given what the other names say."""
         countries, divisions, cells = others.countries, others.divisions, others.cells
@@ -169,6 +183,15 @@ class _Name:
                 score += _NEAR * math.log1p(max(0.0, cells.get(cell, 0.0)))
             scores.append(score)
         self.belief = _shares(scores)
+
+    def sureness(self, best: int) -> float:
+        """Belief in a bearer, and in those that are nearly the same: a city, its canton and its district."""
+        spot = self.bearers[best]
+        return sum(
+            belief
+            for bearer, belief in zip(self.bearers, self.belief, strict=True)
+            if bearer is spot or (_division(bearer) == _division(spot) and _is_beside(bearer, spot))
+        )
 
 
 class _Evidence:
@@ -209,22 +232,55 @@ def _division(bearer: Candidate) -> tuple[str, str] | None:
     return (bearer.country or "", bearer.admin1) if bearer.admin1 else None
 
 
+def _is_beside(one: Candidate, other: Candidate) -> bool:
+    """Whether two places are within half a degree."""
+    if one.lat is None or one.lon is None or other.lat is None or other.lon is None:
+        return False
+    return abs(one.lat - other.lat) < 0.5 and abs(one.lon - other.lon) < 0.5
+
+
 def _cell(bearer: Candidate) -> tuple[int, int] | None:
     if bearer.lat is None or bearer.lon is None or bearer.type not in ("city", "admin2", "airport"):
         return None
     return math.floor(bearer.lat / _CELL), math.floor(bearer.lon / _CELL)
 
 
-def _by_name(toponyms: Sequence[Toponym]) -> dict[tuple[str, str], _Name]:
-    names: dict[tuple[str, str], _Name] = {}
-    for toponym in toponyms:
-        name = names.get(_name_key(toponym))
+def _keys(toponyms: Sequence[Toponym]) -> list[_Key]:
+    """By toponym, what has one sense with it: its name, and the place that one of them is said to lie in.
+
+    A qualifier binds its own mention and those after it, up to the next one. Mentions before the first one
+    take its sense too, but for one in the same sentence, which it is told apart from.
+    """
+    within = [toponyms[t.within].name if t.within is not None else "" for t in toponyms]
+    first: dict[tuple[str, str], int] = {}
+    for index, toponym in enumerate(toponyms):
+        if within[index]:
+            first.setdefault((toponym.name, toponym.candidates[0].role), index)
+    last: dict[tuple[str, str], str] = {}
+    keys = []
+    for index, toponym in enumerate(toponyms):
+        name = toponym.name, toponym.candidates[0].role
+        if within[index]:
+            last[name] = within[index]
+        elif name in first and index < first[name]:
+            bound = toponyms[first[name]]
+            last[name] = "" if bound.sentence == toponym.sentence else within[first[name]]
+        keys.append((*name, last.get(name, "")))
+    return keys
+
+
+def _by_name(toponyms: Sequence[Toponym], keys: Sequence[_Key]) -> dict[_Key, _Name]:
+    names: dict[_Key, _Name] = {}
+    for toponym, key in zip(toponyms, keys, strict=True):
+        name = names.get(key)
         if name is None:
-            name = names[_name_key(toponym)] = _Name(toponym.candidates, 0.0)
+            name = names[key] = _Name(toponym.candidates, 0.0)
         name.count += 1.0
-    for toponym in toponyms:
+    for toponym, key in zip(toponyms, keys, strict=True):
         if toponym.within is not None:
-            _bind(names[_name_key(toponym)], names[_name_key(toponyms[toponym.within])])
+            _bind(names[key], names[keys[toponym.within]])
+            if other := names.get((*key[:2], "")):
+                other.tell_apart(names[key])
     return names
 
 
@@ -258,11 +314,16 @@ def _within(bearer: Candidate) -> set[tuple[str, str] | None]:
 
 
 def comma_pairs(text: str, toponyms: Sequence[Toponym]) -> None:
-    """Set `within` where a toponym is followed by a comma and another one: "Athens, Texas"."""
-    for index, toponym in enumerate(toponyms[:-1]):
+    """Set `sentence`, and `within` where a place that holds the toponym follows: "Athens, Texas"."""
+    sentence = position = 0
+    for index, toponym in enumerate(toponyms):
+        sentence += sum(1 for _ in _SENTENCE_END.finditer(text, position, toponym.start))
+        position = max(position, toponym.end)
+        toponym.sentence = sentence
+        if index + 1 == len(toponyms):
+            break
         after = toponyms[index + 1]
-        between = text[toponym.end : after.start]
-        if between in (", ", " ,", ",", " (", ", in ", " , "):
+        if text[toponym.end : after.start] in (", ", " ,", ",", " (", ", in ", " , ", " in "):
             areas = [a for a in map(_area, after.candidates[:_MOST]) if a is not None]
             if areas and any(not _within(c).isdisjoint(areas) for c in toponym.candidates[:_MOST]):
                 toponym.within = index + 1

@@ -16,6 +16,7 @@ from newsmill.knowledge.recognisers.words import Word
 _DATELINE = re.compile(r"[ ,.A-Za-z0-9/]{0,40}\(\s*[A-Z][\w ]{1,30}\)\s*[-–—]|\s*[-–—]\s")
 _BRACKETED_DATELINE = re.compile(r"\s*\)\s*[-–—]")
 _AGE = re.compile(r"\s*,\s*\d{1,2}\s*[,.)]")
+_APPOSED = re.compile(r",\s(?:a|an)\s((?:[\w-]{1,30}\s){0,2}[\w-]{1,30})")
 _OF = frozenset(("of", "for"))
 _CREDITED = frozenset(("REUTERS", "Reuters", "AP", "AFP", "Getty", "EPA", "Images", "Photo", "Press"))
 _OWNED = frozenset(
@@ -63,15 +64,17 @@ def _own_of_many(guess: Guess, words: Sequence[Word], *, english: bool, known: b
         guess.add("LOC", 4.0)
     if english and first.low in cues("place_heads"):
         guess.add("LOC", 2.0)
-    if last.low in cues("events"):
+    if last.low in cues("events") and words[-2].low not in cues("particles"):
         guess.add("MISC", 3.5)
     if any(text.text == "&" for text in words):
         guess.add("ORG", 3.0)
     if known:
         return
     common = [is_common(word.low) for word in words] if english else []
-    if first.low in first_names():
+    if first.low in first_names() or (english and first.low in cues("month_names")):
         guess.add("PER", 3.0)
+    elif "-" in first.low and first.low.partition("-")[0] in first_names():
+        guess.add("PER", 2.5)  # Jean-Luc
     elif len(words) <= 3 and last.low in first_names() and not (english and common[0]):
         guess.add("PER", 1.0)
     if last.low in surnames() and not (english and common[0]):
@@ -159,5 +162,10 @@ def _after(guess: Guess, after: Word, text: str) -> None:
         guess.add("ORG", 0.9)  # an unknown word that opens the sentence and owns something
     if gap == " " and after.low in _OWNED:
         guess.add("ORG", 2.0)
-    if gap.strip() == "," and _AGE.match(text, guess.end):
+    if gap.strip() != ",":
+        return
+    if _AGE.match(text, guess.end):
         guess.add("PER", 3.0)
+    apposed = _APPOSED.match(text, guess.end) if len(guess.words) > 1 else None
+    if apposed and not cues("roles").isdisjoint(apposed.group(1).lower().split()):
+        guess.add("PER", 2.0)  # China Delmonte, a singer

@@ -30,6 +30,12 @@ LEAST_ELSEWHERE = 2.0
 WELL_KNOWN = 0.7
 """Importance from which a name of the gazetteer is not mistaken for a person's."""
 
+_NO_PERSON = 0.55
+"""Importance from which a word is a name of the gazetteer, whatever it looks like."""
+
+_BODY = 3.0
+"""Evidence that a well-known body's full name has, whatever its last word is: Islamic State."""
+
 _OF_A_PLACE = frozenset(("of", "to", "in", "for"))
 
 Range = tuple[int, int]
@@ -85,6 +91,8 @@ class Rules:
             return []
         if high - low == 1:
             return [(low, high)] if _may_stand_alone(words[low]) else []
+        if english and words[low].low in cues("month_names") and self._is_well_known(words, low + 1, high):
+            return self._cut(words, low + 1, high, inside, english)  # June German exports
         known = self._names.lookup(_surface(words, low, high))
         if known and (known[0].coarse != "PER" or words[low].low not in cues("titles")):
             return [(low, high)]
@@ -145,7 +153,7 @@ class Rules:
         first, second = words[low], words[low + 1]
         if not first.starts or not is_common(first.low) or f"{first.low} {second.low}" in inside:
             return False
-        if first.low in first_names() or second.low in cues("companies"):
+        if first.low in first_names() or first.low in cues("month_names") or second.low in cues("companies"):
             return False
         return self._known(words, low + 1, high) or second.low in first_names()
 
@@ -153,7 +161,7 @@ class Rules:
         """Whether a word is in capitals only because it opens a sentence, or is no name at all."""
         if "'" in word.low and word.low.partition("'")[0] in cues("function_words"):
             return True  # I'd, we're
-        if word.low in cues("function_words"):
+        if word.low in cues("function_words") and (alone or word.low not in cues("month_names")):
             return word.starts or word.low != "the" or alone
         if not word.starts or (word.text.isupper() and len(word.text) > 3) or word.low in cues("peoples"):
             return False
@@ -163,13 +171,22 @@ class Rules:
             and word.low.split("-")[0] in common_words()
         ):
             return True
-        return alone and is_common(word.low) and word.low not in inside and self._importance(word.text) < 0.8
+        if not alone or word.low in inside:
+            return False
+        if is_common(word.low):
+            return self._importance(word.text) < 0.8
+        return _is_plural(word.low) and self._importance(word.text) < _NO_PERSON
 
     def _known(self, words: Sequence[Word], low: int, high: int) -> bool:
         return bool(self._names.lookup(_surface(words, low, high)))
 
     def _importance(self, surface: str) -> float:
         return max((found.importance for found in self._names.lookup(surface)), default=0.0)
+
+    def _is_well_known(self, words: Sequence[Word], low: int, high: int) -> bool:
+        """Whether the words are the name of a well-known place, body or people."""
+        found = self._names.lookup(_surface(words, low, high))
+        return any(c.importance > WELL_KNOWN and c.coarse != "PER" for c in found)
 
     def _is_people(self, surface: str, *, english: bool) -> bool:
         """Whether a name is that of a nationality, faith or people: MISC."""
@@ -213,12 +230,17 @@ class Rules:
             places = ("LOC",) if len(guess.words) == 1 else ("LOC", "ORG")
             known = known or (found.coarse in places and found.importance > WELL_KNOWN and found.prior > 0.3)
         for coarse, weight in strength.items():
-            guess.add(coarse, weight)
+            guess.add(coarse, weight + (_BODY if known and coarse == "ORG" and len(guess.words) > 1 else 0.0))
         return known
 
 
 def _surface(words: Sequence[Word], low: int, high: int) -> str:
     return " ".join(word.text for word in words[low:high])
+
+
+def _is_plural(low: str) -> bool:
+    """Whether an English word has the ending of people who do something: `truckers`."""
+    return len(low) > 5 and low.isalpha() and any(map(low.endswith, cues("plural_endings")))
 
 
 def _may_stand_alone(word: Word) -> bool:

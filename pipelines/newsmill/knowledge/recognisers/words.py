@@ -126,7 +126,7 @@ def runs(words: Sequence[Word], text: str, language: str) -> list[tuple[int, int
     found = []
     at, count = 0, len(words)
     while at < count:
-        if not _may_begin(words[at]):
+        if not _may_begin(words[at]) and not _is_named_month(words, text, at):
             at += 1
             continue
         first, end = at, at + 1
@@ -149,6 +149,21 @@ def runs(words: Sequence[Word], text: str, language: str) -> list[tuple[int, int
 
 def _may_begin(word: Word) -> bool:
     return word.capital and word.low not in cues("calendar") and word.low not in cues("stop_names")
+
+
+def _is_named_month(words: Sequence[Word], text: str, at: int) -> bool:
+    """Whether a month is a first name: `April Rowe`, but not `In April Rowe`."""
+    word = words[at]
+    if word.low not in cues("month_names") or not word.capital or at + 1 == len(words):
+        return False
+    after = words[at + 1]
+    if not _may_begin(after) or not after.text[0].isalpha() or (word.starts and is_common(after.low)):
+        return False
+    if text[word.end : after.start] != " ":
+        return False
+    return (
+        not at or words[at - 1].low not in cues("month_leads") or "\n" in text[words[at - 1].end : word.start]
+    )
 
 
 def joined(text: str, left: Word, right: Word) -> bool:

@@ -1,0 +1,202 @@
+"""Names whose sense the words beside them tell: a person, a firm, a team or a thing in a place's stead.
+
+What is told of one mention holds for the other mentions of the name in the text, but for those that stand
+where only a place can ("in Chad").
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+
+import msgspec
+
+from newsmill.knowledge.gazetteer import Candidate
+from newsmill.knowledge.mentions import Found, begins_sentence
+from newsmill.knowledge.recognisers.cues import cues, first_names
+
+_NEXT = re.compile(r"['’]s\s{1,3}([^\W\d_]+)")
+_SCORE = re.compile(
+    r"\s{1,3}(?:beat|beats|defeated|defeats|edged|routed|topped|downed|stunned|thrashed|outlasted|upset|blanked|crushed|"
+    r"lost to|fell to|drew with|tied)\s[^.\n]{0,40}?\b\d{1,3}\s?[-–]\s?\d{1,3}\b"
+)
+_BOUND = re.compile(r"\s?,\s?")
+_LOWER = re.compile(r"(?<![^\W\d_])[a-zß-öø-ÿ]{3,}(?![^\W\d_])")
+_PREVIOUS = re.compile(r"([^\W\d_]+)[ \u00a0]$")
+_RENOWNED = 0.75
+"""Importance from which a place's name is a person's only if it is a first name."""
+
+_MAJOR = 1_000_000.0
+"""Weight from which a place is no firm, however its name goes on."""
+
+_CAPITAL_NOUNS = frozenset(("de", "lb"))
+_TYPES_WITH_ARTICLE = frozenset(("country", "region", "admin1", "continent", "water", "landform"))
+
+
+def settled(text: str, language: str, found: Sequence[Found]) -> list[Found]:
+    """The mentions, with the type that their neighbours tell; those that are no names are left out."""
+    kept = [f for f in found if not _is_noun(text, language, f)]
+    if language != "en":
+        return _persons(text, kept, language)
+    kept = [_with_apostrophe(f) for f in _things(text, kept)]
+    kept = _bound(text, kept)
+    kept = _firms(text, kept)
+    kept = _teams(text, kept)
+    return _persons(text, kept, language)
+
+
+def _is_noun(text: str, language: str, found: Found) -> bool:
+    """Whether a town's name stands behind an article, where nouns have capitals: `der Kanton`."""
+    return (
+        language in _CAPITAL_NOUNS
+        and found.candidates[:1] != ()
+        and found.candidates[0].coarse == "LOC"
+        and found.candidates[0].type not in _TYPES_WITH_ARTICLE
+        and _previous(text, found) in cues("german_articles")
+    )
+
+
+def _things(text: str, found: Sequence[Found]) -> list[Found]:
+    """Without the places whose name only begins sentences, in a text that has it in small letters too."""
+    doubtful = {
+        f.folded for f in found if _is_place(f) and " " not in f.folded and begins_sentence(text, f.start)
+    }
+    doubtful -= {f.folded for f in found if not begins_sentence(text, f.start)}
+    if not doubtful:
+        return list(found)
+    small = set(_LOWER.findall(text))
+    things = {n for n in doubtful if n in small or f"{n}s" in small}
+    return [f for f in found if f.folded not in things]
+
+
+def _with_apostrophe(found: Found) -> Found:
+    """`Wendy's`: a body that is known by this name."""
+    if not found.text.endswith(("'s", "’s")) or not any(c.coarse == "ORG" for c in found.candidates):
+        return found
+    return msgspec.structs.replace(found, coarse="ORG")
+
+
+def _bound(text: str, found: Sequence[Found]) -> list[Found]:
+    """`Dayton, Ohio`: what lies in the place after its comma is a place, whatever else bears the name."""
+    settled_ = list(found)
+    for index, (inner, outer) in enumerate(pairwise(found)):
+        if (
+            inner.coarse not in (None, "LOC")
+            and " " not in inner.folded
+            and _BOUND.fullmatch(text, inner.end, outer.start)
+            and _lies_in(inner.candidates, outer.candidates[:1])
+        ):
+            settled_[index] = msgspec.structs.replace(inner, coarse="LOC")
+    return settled_
+
+
+def _lies_in(inner: Iterable[Candidate], outer: Sequence[Candidate]) -> bool:
+    return any(
+        o.type == "admin1" and c.coarse == "LOC" and (c.country, c.admin1) == (o.country, o.admin1)
+        for o in outer
+        for c in inner
+    )
+
+
+def _firms(text: str, found: Sequence[Found]) -> list[Found]:
+    """`Kellogg's will close`: a name that keeps its `'s` before a verb is a firm's."""
+    firms = {f.folded for f in found if _goes_on(text, f)}
+    if not firms:
+        return list(found)
+    return [_as_firm(text, f) if f.folded in firms and not _is_located(text, f) else f for f in found]
+
+
+def _goes_on(text: str, found: Found) -> bool:
+    after = _NEXT.match(text, found.end)
+    return (
+        after is not None
+        and after.group(1) in cues("finite_verbs")
+        and found.coarse != "PER"
+        and all(c.weight < _MAJOR for c in found.candidates[:1])
+    )
+
+
+def _as_firm(text: str, found: Found) -> Found:
+    end = found.end + 2 if _NEXT.match(text, found.end) else found.end
+    bodies = tuple(c for c in found.candidates if c.coarse == "ORG")
+    return msgspec.structs.replace(
+        found, end=end, text=text[found.start : end], coarse="ORG", candidates=bodies, inside=False
+    )
+
+
+def _teams(text: str, found: Sequence[Found]) -> list[Found]:
+    """`Georgetown beat Villanova 71-64`: towns that win and lose are teams."""
+    teams: set[str] = set()
+    for index, mention in enumerate(found):
+        score = _SCORE.match(text, mention.end)
+        if score is not None:
+            beaten = [f.folded for f in found[index + 1 : index + 3] if f.start < score.end() and _is_town(f)]
+            teams |= {mention.folded, *beaten[:1]}
+    return (
+        _retyped(found, teams, "ORG", lambda f: _is_town(f) and _previous(text, f) != "in")
+        if teams
+        else list(found)
+    )
+
+
+def _persons(text: str, found: Sequence[Found], language: str) -> list[Found]:
+    """`Chad's lawyer`, in a text about Chad Whitmore."""
+    named: dict[str, bool] = {}  # whether it is a family name
+    for mention in found:
+        words = mention.folded.split()
+        if mention.coarse == "PER" and len(words) > 1:
+            named.setdefault(words[0], False)
+            named[words[-1]] = True
+    if not named:
+        return list(found)
+    alone: dict[str, list[Found]] = defaultdict(list)
+    for mention in found:
+        if mention.folded in named and mention.coarse != "PER" and _is_place(mention):
+            alone[mention.folded].append(mention)
+    persons = {
+        name
+        for name, mentions in alone.items()
+        if _may_be_person(mentions[0], is_family_name=named[name])
+        and (language != "en" or not any(_is_located(text, m) for m in mentions))
+    }
+    return _retyped(found, persons, "PER", _is_place) if persons else list(found)
+
+
+def _may_be_person(found: Found, *, is_family_name: bool) -> bool:
+    importance = max(c.importance for c in found.candidates)
+    if importance > _RENOWNED:
+        return not is_family_name and found.folded in first_names()
+    return True
+
+
+def _retyped(
+    found: Sequence[Found], names: set[str], coarse: str, may: Callable[[Found], bool]
+) -> list[Found]:
+    return [
+        msgspec.structs.replace(
+            f, coarse=coarse, candidates=tuple(c for c in f.candidates if c.coarse == coarse)
+        )
+        if f.folded in names and may(f)
+        else f
+        for f in found
+    ]
+
+
+def _is_place(found: Found) -> bool:
+    return any(c.coarse == "LOC" for c in found.candidates) and found.candidates[0].role != "demonym"
+
+
+def _is_town(found: Found) -> bool:
+    return bool(found.candidates) and found.candidates[0].type in ("city", "admin2")
+
+
+def _is_located(text: str, found: Found) -> bool:
+    """Whether a name stands where a place does: `in Chad`."""
+    return _previous(text, found) in cues("locatives")
+
+
+def _previous(text: str, found: Found) -> str:
+    before = _PREVIOUS.search(text, max(0, found.start - 20), found.start)
+    return before.group(1).lower() if before else ""

@@ -9,6 +9,7 @@ from newsmill.page.sandbox import extraction
 from newsmill.records import Fate, Position, RawPage, SourceRecord
 from newsmill.transforms.chunks import Decoded, DecodedChunk
 from newsmill.transforms.extract import GROUP_BYTES, ExtractPages, _groups
+from processes import children
 
 AT = 1_700_000_000_000_000
 STORY = " ".join(f"The harbour master of Port Alder counted ship number {n} before noon." for n in range(40))
@@ -73,15 +74,8 @@ def test_extract_goes_on_with_the_next_page_when_its_process_is_killed(run_eager
 
 
 def _children_of_sandbox() -> list[int]:
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/stat") as stat, open(f"/proc/{entry}/cmdline") as command:
-                    if stat.read().split()[3] == str(os.getpid()) and "sandbox_child" in command.read():
-                        found.append(int(entry))
-            except (FileNotFoundError, ProcessLookupError):
-                continue
+    zygotes = children(os.getpid(), "sandbox_child")
+    found = [int(fork) for zygote in zygotes for fork in children(int(zygote), "sandbox_child")]
     assert found
     return found
 

@@ -1,8 +1,10 @@
-"""The inside of the sandbox: a process that reads pages one by one until its input ends.
+"""The inside of the sandbox: a process that reads pages one by one until its input ends, and its zygote.
 
-It can't do more than that, whoever controls it: the kernel holds it to the few system calls that reading
-needs (`seccomp`). It opens no file and no socket, starts no process, and dies with its parent. An audit hook
-names what Python code tries; it is alone where the kernel or the architecture has no filter.
+The zygote imports and loads what reading needs, and never sees a page; its forks read them. A fork can't do
+more than that, whoever controls it: the kernel holds it to the few system calls that reading needs
+(`seccomp`). It opens no file and no socket, starts no process, and dies with its zygote, which dies with its
+parent. An audit hook names what Python code tries; it is alone where the kernel or the architecture has no
+filter.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import importlib
 import os
 import resource
 import signal
+import socket
 import sys
 import traceback
 from collections.abc import Callable
@@ -26,7 +29,11 @@ import msgspec
 from newsmill.config import InputConfig, PageConfig
 from newsmill.errors import Code, Rejected
 from newsmill.page import seccomp
+from newsmill.page.forking import Forking, Pipes
+from newsmill.page.sandbox_messages import FORBIDDEN_STATUS, Answer, Setup, cpu_limit_s, frame
 from newsmill.records import NotArticle, RawPage, Record
+
+Read = Callable[..., Record]
 
 _FORBIDDEN: Final = frozenset(
     """
@@ -39,85 +46,65 @@ _FORBIDDEN: Final = frozenset(
 _COLLECTED_AFTER: Final = 50_000
 """Objects made before Python looks for cycles: a page makes tens of thousands, nearly all without one."""
 
-FORBIDDEN_STATUS: Final = 77
-"""How the process ends that tried what is forbidden; the last line that it wrote to stderr names the act."""
-
-_LEAST_CPU_S: Final = 1.0
-_CPU_S_PER_MB: Final = 3.0
-"""CPU time that a page may take: this and this for each megabyte, at most `page.cpu_limit_s`. Reading is
-linear: of 2,400 evaluation pages none takes more than a fifth of it. So a page that hangs costs little."""
-
-_MOST_RATIO: Final = 10
-"""A compressed page counts with the size that it may have at most."""
-
 _LEAVE_AT: Final = 8
 """A process that its pages left with more than this part of the memory limit is replaced."""
+
+_SETUP_BYTES: Final = 1_000_000
+
+_OF_THE_PARENT: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends a group of processes, e.g. Ctrl-C: the parent decides what is still read."""
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NO_NEW_PRIVS: Final = 38
 
 
-class Setup(Record, frozen=True, kw_only=True):
-    """The first message to a child."""
-
-    read: str
-    page: str  # PageConfig as JSON
-    input: str  # InputConfig as JSON
-    cpu_limit_s: float
-    memory_limit_mb: int
-
-
-class Answer(Record, frozen=True, kw_only=True):
-    """What a child says to one page: exactly one of found, not_article, code, bug; none to the setup."""
-
-    found: msgspec.Raw = msgspec.Raw()  # what the reading function gave, encoded
-    not_article: NotArticle | None = None
-    code: Code | None = None
-    message: str = ""
-    bug: str | None = None  # traceback of an exception that should not be
-    leave: bool = False  # the child ends after this answer: its memory has grown
-    confined_by: tuple[str, ...] = ()  # to the setup: the parts of the kernel that hold the child
-
-
-def frame(message: bytes) -> bytes:
-    """The message with its length before it: 4 bytes, big-endian."""
-    return len(message).to_bytes(4, "big") + message
-
-
 def main() -> None:
-    """Serve the parent at the other end of stdin and stdout."""
+    """Prepare what reading needs; then fork for the parent at the other end of stdin, who is served there."""
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    for number in _OF_THE_PARENT:
+        signal.signal(number, signal.SIG_IGN)
+    requests = socket.socket(fileno=os.dup(0))
     devnull = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1):
         os.dup2(devnull, fd)
-
-    def answer(value: Answer) -> None:
-        outgoing.write(frame(msgspec.msgpack.encode(value)))
-        outgoing.flush()
+    os.close(devnull)
 
     gc.disable()  # imports and models leave hundreds of thousands of objects, and hardly a cycle
-    setup = msgspec.msgpack.decode(_receive(incoming), type=Setup)
+    setup = msgspec.msgpack.decode(requests.recv(_SETUP_BYTES), type=Setup)
     name, _, function = setup.read.partition(":")
     module = importlib.import_module(name)
-    read: Callable[..., Record] = getattr(module, function)
+    read: Read = getattr(module, function)
     page = PageConfig.model_validate_json(setup.page)
     input = InputConfig.model_validate_json(setup.input)
     if hasattr(module, "prepare"):
         module.prepare(page=page, input=input)
     gc.freeze()
+    pipes = Forking(requests, libc).serve()
     gc.set_threshold(_COLLECTED_AFTER)
     gc.enable()
+    _read_pages(pipes, setup, libc, partial(read, page=page, input=input))
+    sys.stderr.flush()
+    os._exit(0)  # to take all down would copy what is shared
+
+
+def _read_pages(pipes: Pipes, setup: Setup, libc: ctypes.CDLL, read: Read) -> None:
+    """Confine this process, and answer to pages until there are no more."""
+    incoming, outgoing = os.fdopen(pipes.incoming, "rb"), os.fdopen(pipes.outgoing, "wb")
+
+    def answer(value: Answer) -> None:
+        outgoing.write(frame(msgspec.msgpack.encode(value)))
+        outgoing.flush()
+
     decoder = msgspec.msgpack.Decoder(RawPage)
     with open("/proc/self/statm", "rb", buffering=0) as statm:
         memory = _Memory(statm.fileno(), setup.memory_limit_mb)
         answer(Answer(confined_by=_confine(libc, memory.most)))
         while message := _receive(incoming):
             raw = decoder.decode(message)
-            signal.setitimer(signal.ITIMER_PROF, max(1e-6, min(setup.cpu_limit_s, _cpu_s(raw))))
-            said = _answer(partial(read, raw, page=page, input=input))
+            signal.setitimer(signal.ITIMER_PROF, max(1e-6, cpu_limit_s(raw, setup.cpu_limit_s)))
+            said = _answer(partial(read, raw))
             signal.setitimer(signal.ITIMER_PROF, 0)
             answer(msgspec.structs.replace(said, leave=memory.has_grown()))
 
@@ -137,12 +124,6 @@ class _Memory:
 
     def _now(self) -> int:
         return int(os.pread(self._statm, 100, 0).split()[0]) * resource.getpagesize()
-
-
-def _cpu_s(raw: RawPage) -> float:
-    compressed = raw.content_encoding is not None or raw.body[:2] == b"\x1f\x8b"
-    size = len(raw.body) * (_MOST_RATIO if compressed else 1)
-    return _LEAST_CPU_S + _CPU_S_PER_MB * size / 1e6
 
 
 class _Told:

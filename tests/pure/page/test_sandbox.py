@@ -20,7 +20,7 @@ from newsmill.demo import PAGES
 from newsmill.errors import Rejected
 from newsmill.page.analysis import read_page
 from newsmill.page.sandbox import Sandbox
-from newsmill.records import NotArticle, Page, Position, RawPage
+from newsmill.records import NotArticle, Page, Position, RawPage, Reading
 from processes import children
 
 LIMITS = PageConfig(wall_limit_s=3, cpu_limit_s=1, memory_limit_mb=300, slots=2)
@@ -32,11 +32,21 @@ def raw(act: str, body: bytes = b"", offset: int = 0) -> RawPage:
     )
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
+def _cpu_s(pid: str) -> float:
+    fields = Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def readers() -> None:
+    """What the extraction processes of this module read with is found by them."""
     os.environ["PYTHONPATH"] = os.pathsep.join(
         filter(None, [str(Path(sandbox_readers.__file__).parent), os.environ.get("PYTHONPATH")])
     )
+
+
+@pytest.fixture(scope="module")
+def sandbox(readers: None) -> Iterator[Sandbox]:
     with Sandbox(page=LIMITS, input=InputConfig(), read="sandbox_readers:misbehave") as opened:
         yield opened
 
@@ -232,7 +242,7 @@ def test_children_that_were_started_before_the_first_page_read_it() -> None:
         assert _children() - others == started
 
 
-def test_children_that_prepare_themselves_do_not_keep_their_parent() -> None:
+def test_zygote_that_prepares_itself_does_not_keep_its_parent() -> None:
     program = (
         "import os, processes\n"
         "from newsmill.config import InputConfig, PageConfig\n"
@@ -249,21 +259,122 @@ def test_children_that_prepare_themselves_do_not_keep_their_parent() -> None:
         stdout=subprocess.PIPE,
     )
     prepared = [Path("/proc", pid) for pid in ended.stdout.decode().split()]
-    assert len(prepared) == 2
+    assert len(prepared) == 1
     deadline = time.monotonic() + 60
     while any(child.exists() for child in prepared) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not any(child.exists() for child in prepared)
 
 
-def test_page_is_read_when_children_are_killed_while_they_prepare_themselves(sandbox: Sandbox) -> None:
-    others = _children()
+def test_page_is_read_when_the_zygote_is_killed_while_it_prepares_itself(sandbox: Sandbox) -> None:
+    others = _zygotes()
     with Sandbox(page=LIMITS, input=InputConfig(), read="sandbox_readers:misbehave") as opened:
         opened.start()
-        for pid in _children() - others:
+        for pid in _zygotes() - others:
             os.kill(int(pid), signal.SIGKILL)
         outcomes = opened.map([raw(str(n)) for n in range(4)])
     assert [outcome.title for outcome in outcomes if isinstance(outcome, Page)] == ["0", "1", "2", "3"]
+
+
+def test_dead_child_is_replaced_by_a_fork_that_costs_a_tenth_of_what_the_first_one_did() -> None:
+    with Sandbox(
+        page=LIMITS, input=InputConfig(), read="newsmill.page.reading:read", gives=Reading
+    ) as opened:
+        others, before = _zygotes(), _children()
+        opened.map([raw("first", b"<p>x</p>")])
+        (zygote,) = _zygotes() - others
+        prepared = _cpu_s(zygote)
+        for _ in range(5):
+            for pid in _children() - before:
+                os.kill(int(pid), signal.SIGKILL)
+            opened.map([raw("again", b"<p>x</p>")])
+        assert (_cpu_s(zygote) - prepared) / 5 < prepared / 10
+        (fork,) = _children() - before
+        assert _cpu_s(fork) < prepared / 10
+
+
+def test_zygote_of_the_pipeline_has_one_thread() -> None:
+    with Sandbox(
+        page=LIMITS, input=InputConfig(), read="newsmill.page.reading:read", gives=Reading
+    ) as opened:
+        others = _zygotes()
+        opened.map([raw("first", b"<p>x</p>")])
+        (zygote,) = _zygotes() - others
+        assert "Threads:\t1\n" in Path("/proc", zygote, "status").read_text()
+
+
+def test_zygote_can_not_be_traced() -> None:
+    program = (
+        "import ctypes, socket\n"
+        "from newsmill.page.forking import Forking\n"
+        "libc = ctypes.CDLL(None)\n"
+        "before = libc.prctl(3)\n"
+        "Forking(socket.socket(), libc)\n"
+        "print(before, libc.prctl(3))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.PIPE)
+    assert ended.stdout.split() == [b"1", b"0"]
+
+
+def test_child_has_nothing_open_but_its_own_pipes(sandbox: Sandbox) -> None:
+    with Sandbox(page=LIMITS, input=InputConfig(), read="sandbox_readers:misbehave") as opened:
+        before = _children()
+        opened.map([raw("sleep"), raw("sleep")])
+        found = [_opened(pid) for pid in _children() - before]
+    assert found == [["/dev/null", "/dev/null", "pipe", "pipe", "pipe", "statm"]] * 2
+
+
+def _opened(pid: str) -> list[str]:
+    """What a process has open; pipes without their numbers."""
+    names = [os.readlink(link) for link in Path("/proc", pid, "fd").iterdir()]
+    return sorted("statm" if name.endswith("/statm") else name.partition(":")[0] for name in names)
+
+
+def test_pages_are_read_though_the_zygote_dies_between_them(sandbox: Sandbox) -> None:
+    with Sandbox(page=LIMITS, input=InputConfig(), read="sandbox_readers:misbehave") as opened:
+        others = _zygotes()
+        opened.map([raw("0"), raw("1")])
+        (zygote,) = _zygotes() - others
+        os.kill(int(zygote), signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while zygote in _zygotes() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        outcomes = opened.map([raw("2"), raw("3")])
+        assert [outcome.title for outcome in outcomes if isinstance(outcome, Page)] == ["2", "3"]
+        (new,) = _zygotes() - others
+        assert new != zygote
+
+
+def test_page_is_read_though_the_zygote_dies_meanwhile(sandbox: Sandbox) -> None:
+    with (
+        Sandbox(page=LIMITS, input=InputConfig(), read="sandbox_readers:misbehave") as opened,
+        ThreadPoolExecutor() as threads,
+    ):
+        others = _zygotes()
+        opened.map([raw("0"), raw("1")])
+        reading = threads.submit(opened.map, [raw("nap")])
+        time.sleep(0.5)
+        for zygote in _zygotes() - others:
+            os.kill(int(zygote), signal.SIGKILL)
+        (outcome,) = reading.result()
+    assert isinstance(outcome, Page)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_page_is_read_though_its_group_of_processes_is_told_to_end(sandbox: Sandbox, number: int) -> None:
+    with (
+        Sandbox(page=LIMITS, input=InputConfig(), read="sandbox_readers:misbehave") as opened,
+        ThreadPoolExecutor() as threads,
+    ):
+        before, others = _children(), _zygotes()
+        opened.map([raw("0"), raw("1")])
+        reading = threads.submit(opened.map, [raw("nap"), raw("pid")])
+        time.sleep(0.5)
+        told = (_children() - before) | (_zygotes() - others)
+        for pid in told:
+            os.kill(int(pid), number)
+        nap, pid = reading.result()
+        assert isinstance(nap, Page) and isinstance(pid, NotArticle) and pid.reason in told
 
 
 def test_child_that_can_not_be_prepared_stops_the_job() -> None:
@@ -273,9 +384,13 @@ def test_child_that_can_not_be_prepared_stops_the_job() -> None:
             opened.map([raw("pid")])
 
 
-def _children() -> set[str]:
-    """Process ids of this process's extraction processes."""
+def _zygotes() -> set[str]:
     return children(os.getpid(), "newsmill.page.sandbox_child")
+
+
+def _children() -> set[str]:
+    """Process ids of this process's extraction processes: the forks of its zygotes."""
+    return {fork for zygote in _zygotes() for fork in children(int(zygote), "newsmill.page.sandbox_child")}
 
 
 def test_sandbox_gives_what_the_function_gives() -> None:

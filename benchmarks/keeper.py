@@ -21,17 +21,25 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Final
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+EACH: Final = 20
+"""Sequences of one process: each leaves some memory behind."""
 
-def sequence(seed: int, steps: int) -> tuple[int, list[str], dict[str, int], list[str]]:
-    """Run one sequence: its seed, its steps, its figures, what was wrong."""
+Told = tuple[int, list[str], dict[str, int], list[str]]
+"""A sequence's seed, its steps, its figures, what was wrong."""
+
+
+def sequence(seed: int, steps: int) -> Told:
+    """Run one sequence."""
     from keeping import STEPS, WEIGHTS, House
 
     folder = Path(tempfile.mkdtemp(prefix="keeper-"))
@@ -45,6 +53,17 @@ def sequence(seed: int, steps: int) -> tuple[int, list[str], dict[str, int], lis
         return seed, chosen, dict(house.figures), house.problems
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sequences(seeds: list[int], steps: int, jobs: int) -> Iterator[Told]:
+    """What each sequence told, in order; the processes are made anew now and then.
+
+    Not by `max_tasks_per_child`: a pool may then wait for ever (CPython 115634).
+    """
+    for first in range(0, len(seeds), each := jobs * EACH):
+        some = seeds[first : first + each]
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+            yield from pool.map(sequence, some, [steps] * len(some))
 
 
 def main() -> int:
@@ -62,17 +81,14 @@ def main() -> int:
     wrong: list[str] = []
     seeds = [arguments.seed * 100_000 + number for number in range(arguments.sequences)]
     done = 0
-    fresh = ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn"), max_tasks_per_child=20)
-    with fresh as pool:
-        told_all = pool.map(sequence, seeds, [arguments.steps] * len(seeds))
-        try:
-            for seed, steps, told, problems in told_all:
-                done += 1
-                figures.update(told)
-                wrong += [f"seed {seed} ({', '.join(steps)}): {problem}" for problem in problems]
-                print(f"seed {seed}: {'; '.join(problems) or 'right'}", flush=True)
-        except BrokenProcessPool as error:
-            wrong.append(f"a process died near seed {seeds[done]}: {error}")
+    try:
+        for seed, steps, told, problems in _sequences(seeds, arguments.steps, arguments.jobs):
+            done += 1
+            figures.update(told)
+            wrong += [f"seed {seed} ({', '.join(steps)}): {problem}" for problem in problems]
+            print(f"seed {seed}: {'; '.join(problems) or 'right'}", flush=True)
+    except BrokenProcessPool as error:
+        wrong.append(f"a process died near seed {seeds[done]}: {error}")
     commit = subprocess.run(["git", "describe", "--always"], capture_output=True, text=True).stdout.strip()
     board = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

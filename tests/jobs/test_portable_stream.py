@@ -217,7 +217,7 @@ def direct_command(kafka: KafkaConfig, lake: Path, batch: int) -> list[str]:
 
 def committed(lake: Path) -> int:
     """Offsets in the lake."""
-    if not (lake / "catalog.db").exists():
+    if not (lake / "lake.json").exists():
         return 0
     return sum(Lake.look(LakeConfig(path=str(lake))).committed().values())
 

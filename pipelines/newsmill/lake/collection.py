@@ -26,9 +26,9 @@ from pyiceberg.table.snapshots import Snapshot
 from newsmill.errors import ConfigError, LakeError
 from newsmill.lake import files, hints, locations, replacing
 from newsmill.lake.lake import pending_batch
-from newsmill.lake.schemas import TABLES
+from newsmill.lake.schemas import LEDGER, TABLES
 from newsmill.lake.storage import TEMPORARY, Listed
-from newsmill.lake.tables import KEPT_SNAPSHOTS, LEDGER, Tables, forgotten
+from newsmill.lake.tables import KEPT_SNAPSHOTS, Tables, forgotten
 
 LEAST_GRACE_S = 3600.0
 """A shorter grace time could take files that a slow worker just wrote."""

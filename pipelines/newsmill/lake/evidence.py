@@ -166,7 +166,7 @@ def _filesystem(root: str) -> Any:
 def _note(root: str) -> dict[str, Any]:
     """What the lake notes of itself; empty for one of before there were notes."""
     filesystem, folder = place(root)
-    known = (NOTE, *(f"{name}/metadata/version-hint.text" for name in TABLES))
+    known = (NOTE, "fate/metadata/version-hint.text")  # `fate` is the last table that is made
     if not any(filesystem.get_file_info(f"{folder}/{path}").is_file for path in known):
         raise ConfigError(f"{root}: no newsmill lake")
     if not filesystem.get_file_info(f"{folder}/{NOTE}").is_file:

@@ -19,7 +19,7 @@ import msgspec
 
 from newsmill.errors import ConfigError, LakeError
 from newsmill.lake import hints, locations
-from newsmill.lake.schemas import TABLES
+from newsmill.lake.schemas import LEDGER, TABLES
 from newsmill.lake.storage import LocalStorage, Storage
 from newsmill.records import Record
 
@@ -92,9 +92,11 @@ def write(store: Storage, note: Identity) -> None:
 
 
 def exists(store: Storage) -> bool:
-    """Whether there is a lake: a note, or a table that readers find."""
-    hints = (f"{name}/metadata/version-hint.text" for name in TABLES)
-    return store.size(NOTE) is not None or any(store.size(hint) is not None for hint in hints)
+    """Whether there is a lake: a note, or in an older lake the ledger, which is the last table to be made.
+
+    So a lake whose making was cut short, or goes on, is none yet: the next writer ends its making.
+    """
+    return store.size(NOTE) is not None or hints.read(store, LEDGER) != ""
 
 
 def check_exists(store: Storage) -> None:

@@ -39,7 +39,8 @@ from newsmill.lake import attempts, content, erasure, lease, replacing, schemas
 from newsmill.lake import files as data_files
 from newsmill.lake.content import CONTENT
 from newsmill.lake.files import DataFile
-from newsmill.lake.tables import KEPT_SNAPSHOTS, LEDGER, Tables, append, set_properties
+from newsmill.lake.schemas import LEDGER
+from newsmill.lake.tables import KEPT_SNAPSHOTS, Tables, append, set_properties
 from newsmill.records import Gap, Micros, OffsetRange, Record
 
 EPOCH = "newsmill.epoch"

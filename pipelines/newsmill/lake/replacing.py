@@ -20,8 +20,8 @@ from pyiceberg.table import Table, Transaction
 from newsmill.lake import files as data_files
 from newsmill.lake import rewriting, texts
 from newsmill.lake.files import DataFile
-from newsmill.lake.schemas import TABLES
-from newsmill.lake.tables import LEDGER, LiveFile, Tables, append, replace, set_properties
+from newsmill.lake.schemas import LEDGER, TABLES
+from newsmill.lake.tables import LiveFile, Tables, append, replace, set_properties
 from newsmill.records import Micros, Record
 
 NOTED = "newsmill.replacing"

@@ -508,6 +508,9 @@ _TAKEDOWNS = TableSchema(
     ),
 )
 
+LEDGER = "fate"
+"""The table whose properties hold the lake's state, and which is committed last."""
+
 TABLES: dict[str, TableSchema] = {
     table.name: table for table in (_ARTICLES, _CLUSTER_EVENTS, _FATE, _QUARANTINE, _TAKEDOWNS)
 }

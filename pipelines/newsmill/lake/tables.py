@@ -48,11 +48,8 @@ from newsmill.config import LakeConfig
 from newsmill.errors import LakeError
 from newsmill.lake import catalogs, hints, identity, lease, locations, storage, trouble
 from newsmill.lake.identity import Identity
-from newsmill.lake.schemas import SCHEMA_VERSION, SINCE, TABLES, TableSchema
+from newsmill.lake.schemas import LEDGER, SCHEMA_VERSION, SINCE, TABLES, TableSchema
 from newsmill.lake.storage import Storage
-
-LEDGER = "fate"
-"""The table whose properties hold the lake's state, and which is committed last."""
 
 KEPT_SNAPSHOTS = 50
 """Snapshots of a table that are kept; older ones are dropped, so that a commit's cost stays flat."""

@@ -24,9 +24,9 @@ from newsmill.lake import collection, content, erasure, files, replacing, rewrit
 from newsmill.lake.content import CONTENT, Tombstone
 from newsmill.lake.files import DataFile
 from newsmill.lake.lake import INGESTED_AT, Lake, pending_batch, tombstones
-from newsmill.lake.schemas import TABLES
+from newsmill.lake.schemas import LEDGER, TABLES
 from newsmill.lake.schemas import takedowns as takedown_rows
-from newsmill.lake.tables import LEDGER, LiveFile, Tables, append
+from newsmill.lake.tables import LiveFile, Tables, append
 from newsmill.page.urls import registrable_domain, url_key
 from newsmill.records import Micros
 

@@ -23,9 +23,8 @@ from newsmill.errors import LakeError
 from newsmill.lake import hints, identity, locations, replacing
 from newsmill.lake.lake import PENDING, SEQUENCE, Batch
 from newsmill.lake.replacing import Replacement
-from newsmill.lake.schemas import TABLES
+from newsmill.lake.schemas import LEDGER, TABLES
 from newsmill.lake.storage import Storage
-from newsmill.lake.tables import LEDGER
 
 _SUFFIX: Final = ".metadata.json"
 _DELETED: Final = 2  # status of a manifest entry, Iceberg specification, "Manifest Entry Fields"

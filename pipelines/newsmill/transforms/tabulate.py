@@ -9,7 +9,7 @@ import apache_beam as beam
 import pyarrow as pa
 
 from newsmill.lake import schemas
-from newsmill.lake.tables import LEDGER
+from newsmill.lake.schemas import LEDGER
 from newsmill.records import FateRow, Micros
 from newsmill.transforms.chunks import ArticleChunk, Ends, EventChunk, Finished, RowChunk
 from newsmill.transforms.outcome import busy

@@ -18,6 +18,7 @@ from newsmill.explanation import explain
 from newsmill.lake import collection, compaction, identity, reader, storage
 from newsmill.lake.audit import audit
 from newsmill.lake.lake import Lake
+from newsmill.lake.schemas import LEDGER, TableSchema
 from newsmill.lake.tables import Tables
 from newsmill.lake.takedown import take_down
 
@@ -173,6 +174,29 @@ def test_two_processes_make_one_lake_when_they_open_it_at_the_same_time(tmp_path
     for thread in threads:
         thread.join()
     assert len(ids) == 6 and all(found == ids[0] for found in ids)
+
+
+def test_lake_is_none_yet_when_its_making_was_cut_short_and_the_next_writer_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, create = LakeConfig(path=str(tmp_path / "lake")), Tables._create
+
+    def cut(tables: Tables, table: TableSchema) -> object:
+        if table.name == LEDGER:
+            raise KeyboardInterrupt
+        return create(tables, table)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Tables, "_create", cut)
+        with pytest.raises(KeyboardInterrupt):
+            Tables.make(config)
+    before = content(tmp_path)
+    for command in (*READERS.values(), *KEEPERS.values()):
+        with pytest.raises(ConfigError, match="no newsmill lake"):
+            command(config)
+    assert content(tmp_path) == before
+    Tables.make(config).close()
+    Tables.look(config).close()
 
 
 def test_external_catalog_is_found_by_the_note_when_the_settings_do_not_name_it(tmp_path: Path) -> None:

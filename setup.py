@@ -14,7 +14,7 @@ setup(
     license_files=[
         "LICENSE",
         "pipelines/newsmill/knowledge/data/NOTICE.md",
-        "pipelines/newsmill/ops/world/LICENSE",
+        "pipelines/newsmill/report/world/LICENSE",
     ],
     python_requires=">=3.11,<3.14",
     package_dir={"": "pipelines"},

@@ -29,7 +29,7 @@ import duckdb
 from duckdb_extensions import import_extension
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from newsmill.ops.devcluster import DevKafka
+from newsmill.dev.local_kafka import DevKafka
 
 TOPIC: Final = "chaos"
 PARTITIONS: Final = 3

@@ -10,7 +10,7 @@ import json
 import random
 import statistics
 
-from newsmill.ops.drift import DriftEvent, DriftWatch, Pages, Signal, log_chars
+from newsmill.observe.drift import DriftEvent, DriftWatch, Pages, Signal, log_chars
 
 
 class Site:

@@ -39,11 +39,11 @@ from kafka import KafkaProducer
 from measuring import measure, write_section
 from newsmill.config import CopiesConfig, KafkaConfig, LakeConfig
 from newsmill.copies.index import CopyIndex
-from newsmill.lake.audit import audit
-from newsmill.lake.lake import Lake
-from newsmill.ops.devcluster import MESSAGE_BYTES, DevKafka
-from newsmill.ops.prism import DevPrism
-from newsmill.transforms.deduplicate import seeds
+from newsmill.dev.local_kafka import MESSAGE_BYTES, DevKafka
+from newsmill.dev.prism import DevPrism
+from newsmill.flow.bounded.mark_copies import seeds
+from newsmill.lake.verification.audit import audit
+from newsmill.lake.writer import Lake
 from throughput import pages
 
 PARTITIONS = 4
@@ -157,7 +157,7 @@ def services(folder: Path) -> Iterator[tuple[DevPrism, subprocess.Popen[str], st
         prism = stack.enter_context(DevPrism(log=folder / "prism.log"))
         out = stack.enter_context((folder / "pool.log").open("wb"))
         pool = subprocess.Popen(
-            [sys.executable, "-m", "newsmill.ops.worker_pool", "--address", "127.0.0.1:0"],
+            [sys.executable, "-m", "newsmill.workers.worker_pool", "--address", "127.0.0.1:0"],
             stdout=subprocess.PIPE,
             stderr=out,
             text=True,
@@ -241,9 +241,9 @@ def compare(kafka: DevKafka, folder: Path, count: int, write: Path | None) -> No
 
 
 ROLES = {
-    "newsmill.ops.worker": "worker",
+    "newsmill.workers.worker": "worker",
     "newsmill.page.sandbox_child": "extraction process",
-    "newsmill.ops.worker_pool": "pool",
+    "newsmill.workers.worker_pool": "pool",
     "newsmill": "command",
 }
 

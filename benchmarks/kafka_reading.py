@@ -19,7 +19,7 @@ from pathlib import Path
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from newsmill.config import BatchConfig, KafkaConfig, OnDataLoss
-from newsmill.ops.devcluster import DevKafka
+from newsmill.dev.local_kafka import DevKafka
 from newsmill.sources import kafka
 
 PAGE_BYTES = 170_000

@@ -25,9 +25,9 @@ from trafilatura import bare_extraction
 
 from newsmill.config import PageConfig
 from newsmill.page import analysis, decoding, evidence, metadata, structured
-from newsmill.page.document import Element, parse
 from newsmill.page.known import Vote, known
 from newsmill.page.passages import Passage, fold, in_heading, length, passages
+from newsmill.page.tree import Element, parse
 
 FOLDS: Final = 5
 SETS: Final = ("scrapinghub", "fundus_eval", "trafilatura", "fundus_pages", "readability")

@@ -34,11 +34,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import synthetic
 from newsmill.config import LakeConfig
-from newsmill.lake import compaction, files
-from newsmill.lake.audit import audit
-from newsmill.lake.lake import ORDER, Lake
+from newsmill.lake import files
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.tables import LiveFile, Tables
+from newsmill.lake.upkeep import compaction
+from newsmill.lake.verification.audit import audit
+from newsmill.lake.writer import ORDER, Lake
 
 TOLD: list[dict[str, object]] = []
 COMPACTED_HOURS = 3

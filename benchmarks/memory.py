@@ -22,8 +22,8 @@ from kafka import KafkaProducer
 
 from measuring import measure, write_section
 from newsmill.config import BatchConfig
-from newsmill.ops import devcluster
-from newsmill.ops.devcluster import DevKafka
+from newsmill.dev import local_kafka
+from newsmill.dev.local_kafka import DevKafka
 
 TEXT: Final = 9_900_000
 """Bytes of text of one page: what is left of the 10 MB that a record may have."""
@@ -92,7 +92,7 @@ def send(kafka: DevKafka, topic: str, values: list[tuple[bytes, list[Header]]]) 
     producer = KafkaProducer(
         bootstrap_servers=kafka.kafka(topic).bootstrap,
         acks="all",
-        max_request_size=devcluster.MESSAGE_BYTES,
+        max_request_size=local_kafka.MESSAGE_BYTES,
     )
     for number, (value, headers) in enumerate(values):
         url = f"https://site{number % 7}.example/{number}".encode()

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from newsmill.ops.report import render
-from newsmill.ops.survey import survey
+from newsmill.report.page import render
+from newsmill.report.survey import survey
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import press_week

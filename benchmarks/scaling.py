@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 from measuring import PAGE, Run, measure, write_section
-from newsmill.ops.devcluster import DevKafka
+from newsmill.dev.local_kafka import DevKafka
 from newsmill.sources.warc import write_warc
 from throughput import pages, send, shared_folder
 

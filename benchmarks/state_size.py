@@ -17,13 +17,13 @@ from newsmill.config import CopiesConfig, EnrichConfig, InputConfig, KeepBody, O
 from newsmill.copies.index import CopyIndex
 from newsmill.copies.sketches import Sketch
 from newsmill.errors import Rejected
+from newsmill.flow.bounded.mark_copies import mark
+from newsmill.flow.elements.chunks import ArticleChunk, Extracted, SketchedChunk
+from newsmill.flow.steps.enrich import finish
+from newsmill.flow.steps.identify import identify
 from newsmill.knowledge.enricher import Enricher
 from newsmill.page.reading import read
 from newsmill.records import Fate, NotArticle, Position, SourceRecord
-from newsmill.transforms.chunks import ArticleChunk, Extracted, SketchedChunk
-from newsmill.transforms.deduplicate import mark
-from newsmill.transforms.enrich import finish
-from newsmill.transforms.identify import identify
 from throughput import pages
 
 AT = 1_700_000_000_000_000

@@ -33,7 +33,7 @@ from fastwarc.warc import ArchiveIterator
 
 from extraction import read_one, score
 from measuring import PAGE, WORKERS, Run, measure, spread, write_section
-from newsmill.ops.devcluster import DevKafka
+from newsmill.dev.local_kafka import DevKafka
 from newsmill.records import Position, RawPage
 from newsmill.sources.warc import write_warc
 

@@ -17,8 +17,8 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from newsmill.config import KafkaConfig
-from newsmill.ops import devcluster
-from newsmill.ops.devcluster import DevKafka
+from newsmill.dev import local_kafka
+from newsmill.dev.local_kafka import DevKafka
 
 USER, PASSWORD = "reader", "sesame, open"
 
@@ -62,7 +62,7 @@ class Broker:
         return KafkaProducer(
             bootstrap_servers=self.bootstrap,
             acks="all",
-            max_request_size=devcluster.MESSAGE_BYTES,
+            max_request_size=local_kafka.MESSAGE_BYTES,
             **options,
         )
 
@@ -101,13 +101,13 @@ class SecondBroker:
             line.split("=", 1) for line in (self._first.data / "server.properties").read_text().splitlines()
         )
         with socket.socket() as free:
-            free.bind((devcluster.HOST, 0))
+            free.bind((local_kafka.HOST, 0))
             self._port = free.getsockname()[1]
         own = {
             "process.roles": "broker",
             "node.id": "2",
-            "listeners": f"PLAINTEXT://{devcluster.HOST}:{self._port}",
-            "advertised.listeners": f"PLAINTEXT://{devcluster.HOST}:{self._port}",
+            "listeners": f"PLAINTEXT://{local_kafka.HOST}:{self._port}",
+            "advertised.listeners": f"PLAINTEXT://{local_kafka.HOST}:{self._port}",
             "log.dirs": str(self._folder / "log"),
         }
         self._folder.mkdir()
@@ -127,7 +127,7 @@ class SecondBroker:
         self._process = self._java("kafka.Kafka")
         while True:
             with socket.socket() as probe:
-                if probe.connect_ex((devcluster.HOST, self._port)) == 0:
+                if probe.connect_ex((local_kafka.HOST, self._port)) == 0:
                     return
             assert self._process.poll() is None, "the second broker does not start"
             time.sleep(0.1)
@@ -170,7 +170,7 @@ class SecondBroker:
         return subprocess.Popen(
             [
                 *("setpriv", "--pdeathsig", "KILL", "java", "-Xmx256m", "-XX:+UseSerialGC", log),
-                *("-cp", f"{devcluster.jars()}/*", program, *arguments, str(self._properties)),
+                *("-cp", f"{local_kafka.jars()}/*", program, *arguments, str(self._properties)),
             ],
             stdout=(self._folder / "broker.log").open("ab"),
             stderr=subprocess.STDOUT,

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from broker import PASSWORD, USER, Broker
-from newsmill.ops import devcluster
-from newsmill.ops.devcluster import DevKafka
+from newsmill.dev import local_kafka
+from newsmill.dev.local_kafka import DevKafka
 from newsmill.sources.brokers import close_idle
 
 
@@ -29,7 +29,7 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def java() -> None:
     """What a broker of one's own needs; skips where it is missing."""
-    if problems := devcluster.missing():
+    if problems := local_kafka.missing():
         pytest.skip("; ".join(problems))
 
 

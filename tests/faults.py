@@ -1,8 +1,8 @@
 """Breaking a lake's writer, and looking whether readers ever saw it: the harness of the fault tests.
 
 Writers are real processes that are really killed. They are forked from a server that has everything
-imported, so that hundreds of kills take minutes. The lake is checked by `newsmill.lake.audit`, which shares
-no code with the writer, and by readers that loop meanwhile.
+imported, so that hundreds of kills take minutes. The lake is checked by
+`newsmill.lake.verification.audit`, which shares no code with the writer, and by readers that loop meanwhile.
 
 A kill keeps what the kernel has in its cache, a power cut does not. So the writer notes what it asked the
 kernel to sync, and `cut_power` takes away what it did not: content of files, and names in folders.
@@ -52,7 +52,12 @@ _START, _HOUR = 1_790_000_000_000_000, 3_600_000_000
 
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(
-    ["newsmill.lake.compaction", "newsmill.lake.audit", "pyiceberg.catalog.sql", "duckdb_extensions"]
+    [
+        "newsmill.lake.upkeep.compaction",
+        "newsmill.lake.verification.audit",
+        "pyiceberg.catalog.sql",
+        "duckdb_extensions",
+    ]
 )
 
 
@@ -134,9 +139,9 @@ def mill(work: Work) -> None:
     """What a writer does: as the direct runner, without Kafka and Beam."""
     import importlib
 
-    from newsmill import failpoints
     from newsmill.config import LakeConfig
-    from newsmill.lake.lake import Lake
+    from newsmill.lake.writer import Lake
+    from newsmill.runtime import failpoints
 
     importlib.reload(failpoints)
     if work.mutant:
@@ -218,7 +223,7 @@ def _without_fsync() -> None:
 
 
 def _without_fence() -> None:
-    from newsmill.lake.lake import Lake
+    from newsmill.lake.writer import Lake
 
     Lake._check_epoch = lambda self, table: None
 
@@ -232,7 +237,7 @@ def _without_compare_and_swap() -> None:
 def _with_the_ledger_first() -> None:
     from functools import partial
 
-    from newsmill.lake import lake
+    from newsmill.lake import writer as lake
 
     publish = lake.Lake._publish
 
@@ -251,7 +256,7 @@ def _of(batch: Any, tables: set[str]) -> tuple[Any, ...]:
 
 
 def _without_idempotent_batches() -> None:
-    from newsmill.lake import lake
+    from newsmill.lake import writer as lake
 
     appended = lake._append_once
 
@@ -265,7 +270,7 @@ def _without_idempotent_batches() -> None:
 
 
 def _without_decision() -> None:
-    from newsmill.lake.lake import Lake
+    from newsmill.lake.writer import Lake
 
     Lake.commit = lambda self, batch, files: self._publish(msgspec.structs.replace(batch, files=tuple(files)))
 
@@ -391,8 +396,8 @@ def verdict(work: Work, *, whole: bool) -> list[str]:
         whole: It must be done; else the lake may be at any point of it.
     """
     from newsmill.errors import ConfigError, LakeError
-    from newsmill.lake.audit import audit
-    from newsmill.lake.evidence import content, gather
+    from newsmill.lake.verification.audit import audit
+    from newsmill.lake.verification.evidence import content, gather
 
     if not (work.root / "catalog.db").exists():
         return ["there is no lake"] if whole else []
@@ -548,18 +553,18 @@ def beside_upkeep(work: Work) -> list[str]:
 
 def _upkeep(root: Path) -> None:
     from newsmill.config import LakeConfig
-    from newsmill.lake import collection, compaction
     from newsmill.lake.tables import Tables
+    from newsmill.lake.upkeep import compaction, garbage_collection
 
     while True:
         tables = Tables.open(LakeConfig(path=str(root)))
         list(compaction.compact(tables, target_bytes=1_000_000))
-        list(collection.collect(tables, grace_s=3600, keep_snapshots=20))
+        list(garbage_collection.collect(tables, grace_s=3600, keep_snapshots=20))
 
 
 def _committed(work: Work) -> tuple[int, ...]:
     from newsmill.errors import ConfigError, LakeError
-    from newsmill.lake.evidence import gather
+    from newsmill.lake.verification.evidence import gather
 
     try:
         return tuple(gather(str(work.root)).committed.values())

@@ -29,10 +29,11 @@ from pyiceberg.io.pyarrow import parquet_files_to_data_files
 import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError
-from newsmill.lake import collection, compaction, files, identity, mending, schemas
-from newsmill.lake.lake import Batch, Lake
+from newsmill.lake import files, identity, schemas
 from newsmill.lake.tables import Tables
-from newsmill.lake.takedown import take_down
+from newsmill.lake.upkeep import compaction, garbage_collection, mending
+from newsmill.lake.upkeep.takedown import take_down
+from newsmill.lake.writer import Batch, Lake
 from newsmill.records import Fate, FateRow, OffsetRange, Position
 
 START, HOUR, AGE_S = 1_790_000_000_000_000, 3_600_000_000, 3 * 86_400
@@ -105,8 +106,10 @@ class House:
         """Remove garbage; the dry run must name just what goes, and the age of files is no protection."""
         keep = self.chance.choice((1, 2, 50))
         wanted = {"grace_s": 3600.0, "keep_snapshots": keep, "yes": True}
-        planned = [g.path for g in collection.collect(Tables.open(self.config), dry_run=True, **wanted)]
-        gone = [g.path for g in collection.collect(Tables.open(self.config), **wanted)]
+        planned = [
+            g.path for g in garbage_collection.collect(Tables.open(self.config), dry_run=True, **wanted)
+        ]
+        gone = [g.path for g in garbage_collection.collect(Tables.open(self.config), **wanted)]
         self.figures["files removed"] += len(gone)
         if planned != gone:
             self.problems.append(f"gc: the dry run named {len(planned)} files, {len(gone)} went")
@@ -170,7 +173,7 @@ class House:
         self._refused(self.lake)
         mending.adopt(self.config)
         self._age()
-        list(collection.collect(Tables.open(self.config), grace_s=3600, keep_snapshots=1, yes=True))
+        list(garbage_collection.collect(Tables.open(self.config), grace_s=3600, keep_snapshots=1, yes=True))
         if _bytes(original) != before:
             self.problems.append("copy: the lake that it was made from was changed")
         shutil.rmtree(original)
@@ -274,7 +277,7 @@ class House:
 
 _KEEPERS: dict[str, Callable[[LakeConfig], object]] = {
     "run": lambda config: Lake.open(config).release(),
-    "gc": lambda config: list(collection.collect(Tables.open(config), grace_s=3600, yes=True)),
+    "gc": lambda config: list(garbage_collection.collect(Tables.open(config), grace_s=3600, yes=True)),
     "compact": lambda config: list(compaction.compact(Tables.open(config))),
     "takedown": lambda config: take_down(config, "site1.example", reason="x", now=START),
 }

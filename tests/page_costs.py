@@ -10,14 +10,14 @@ from typing import Any
 from newsmill.config import CopiesConfig, EnrichConfig, InputConfig, KeepBody, OnReserved, PageConfig
 from newsmill.copies.index import CopyIndex
 from newsmill.errors import Rejected
+from newsmill.flow.bounded.mark_copies import mark
+from newsmill.flow.elements.chunks import ArticleChunk, Extracted, SketchedChunk
+from newsmill.flow.steps.enrich import finish
+from newsmill.flow.steps.identify import identify
+from newsmill.flow.steps.tabulate import tabulate
 from newsmill.knowledge.enricher import Enricher
 from newsmill.page import reading
 from newsmill.records import NotArticle, Position, RawPage, SourceRecord
-from newsmill.transforms.chunks import ArticleChunk, Extracted, SketchedChunk
-from newsmill.transforms.deduplicate import mark
-from newsmill.transforms.enrich import finish
-from newsmill.transforms.identify import identify
-from newsmill.transforms.tabulate import tabulate
 
 POSITION = Position(topic="shapes", partition=0, offset=0)
 INPUT = InputConfig(max_value_bytes=40_000_000, max_decompressed_bytes=40_000_000)

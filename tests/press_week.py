@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from newsmill.config import LakeConfig
 from newsmill.lake import files
-from newsmill.lake.lake import Lake
 from newsmill.lake.schemas import TABLES
+from newsmill.lake.writer import Lake
 from newsmill.records import OffsetRange
 
 START = int(datetime(2026, 11, 9, tzinfo=UTC).timestamp()) * 1_000_000

@@ -18,8 +18,7 @@ import pyarrow.compute as pc
 
 from newsmill.lake import files, schemas
 from newsmill.lake.files import DataFile
-from newsmill.lake.lake import Batch, Lake
-from newsmill.page.urls import url_key
+from newsmill.lake.writer import Batch, Lake
 from newsmill.records import (
     Article,
     ClusterEvent,
@@ -38,6 +37,7 @@ from newsmill.records import (
     Position,
     SourceRecord,
 )
+from newsmill.urls import url_key
 
 TOPIC = "made-up"
 GROUP = 20

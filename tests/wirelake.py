@@ -11,9 +11,13 @@ import pyarrow as pa
 from newsmill.config import CopiesConfig, EnrichConfig, KeepBody, LakeConfig, OnReserved
 from newsmill.copies.index import CopyIndex
 from newsmill.errors import TakenDownMeanwhile
+from newsmill.flow.bounded.mark_copies import mark, seeds
+from newsmill.flow.elements.chunks import ArticleChunk, Ends, Extracted, Finished, SketchedChunk
+from newsmill.flow.steps.enrich import finish
+from newsmill.flow.steps.identify import identify
+from newsmill.flow.steps.tabulate import tabulate
 from newsmill.lake import files
-from newsmill.lake.lake import Batch, Lake
-from newsmill.page.urls import registrable_domain, url_key
+from newsmill.lake.writer import Batch, Lake
 from newsmill.records import (
     Enrichment,
     Entity,
@@ -28,11 +32,7 @@ from newsmill.records import (
     RawPage,
     SourceRecord,
 )
-from newsmill.transforms.chunks import ArticleChunk, Ends, Extracted, Finished, SketchedChunk
-from newsmill.transforms.deduplicate import mark, seeds
-from newsmill.transforms.enrich import finish
-from newsmill.transforms.identify import identify
-from newsmill.transforms.tabulate import tabulate
+from newsmill.urls import registrable_domain, url_key
 from newsroom import reworded, story
 
 TOPIC = "wire"

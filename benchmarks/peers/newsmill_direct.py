@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from newsmill.config import Config, EnrichConfig, KafkaConfig, LakeConfig, PageConfig
-from newsmill.ops import allocator
 from newsmill.records import Fate
+from newsmill.runtime import allocator
 
 if TYPE_CHECKING:
-    from newsmill.direct import Summary
+    from newsmill.runners.direct import Summary
 
 
 def main(pages: str, output: str, processes: int) -> Summary:

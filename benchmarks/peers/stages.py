@@ -19,6 +19,7 @@ from newsmill.copies.index import CopyIndex
 from newsmill.copies.origin import attribute
 from newsmill.copies.sketches import sketch
 from newsmill.errors import Rejected
+from newsmill.flow.elements.chunks import Marked, MarkedChunk, RecordCoder
 from newsmill.knowledge.enricher import Enricher
 from newsmill.lake import files, schemas
 from newsmill.page.analysis import read_page
@@ -28,7 +29,6 @@ from newsmill.page.reading import prepare
 from newsmill.records import Article, NotArticle, RawPage
 from newsmill.sources import envelopes
 from newsmill.sources import files as page_files
-from newsmill.transforms.chunks import Marked, MarkedChunk, RecordCoder
 
 AT = 1_700_000_000_000_000
 CONFIG = Config()

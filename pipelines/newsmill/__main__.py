@@ -7,7 +7,7 @@ import sys
 def main() -> None:
     """Run the command. Ctrl-C ends it with exit code 130, also while it is imported."""
     try:
-        from newsmill.ops.allocator import ARROW
+        from newsmill.runtime.allocator import ARROW
 
         os.environ.update(ARROW | os.environ)  # before the command is imported, and Arrow with it
 

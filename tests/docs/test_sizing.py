@@ -6,7 +6,7 @@ import math
 import re
 from pathlib import Path
 
-from newsmill.transforms.batches import AHEAD
+from newsmill.flow.elements.batches import AHEAD
 
 GUIDE = (Path(__file__).parents[2] / "docs/guide/sizing.md").read_text()
 UNITS = {"": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9, "million": 1e6}

@@ -14,7 +14,7 @@ from hostile_pages import html
 from newsmill.config import InputConfig, PageConfig
 from newsmill.errors import Code, Rejected
 from newsmill.page import decoding
-from newsmill.page.document import parse
+from newsmill.page.tree import parse
 
 LIMITS = InputConfig(max_decompressed_bytes=200_000)
 PACKERS = {

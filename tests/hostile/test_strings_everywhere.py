@@ -30,18 +30,18 @@ from newsmill.config import (
 )
 from newsmill.copies.index import CopyIndex
 from newsmill.errors import Rejected, Stage
+from newsmill.flow.bounded.mark_copies import mark
+from newsmill.flow.elements.chunks import ArticleChunk, Ends, Extracted, SketchedChunk
+from newsmill.flow.elements.stage_result import EndsOfChunk
+from newsmill.flow.steps.enrich import enricher, finish
+from newsmill.flow.steps.identify import identify
+from newsmill.flow.steps.tabulate import tabulate
 from newsmill.lake import files
-from newsmill.lake.lake import Lake
+from newsmill.lake.writer import Lake
 from newsmill.page import reading
-from newsmill.page.urls import url_key
 from newsmill.records import Fate, NotArticle, OffsetRange, Position, SourceRecord
 from newsmill.sources.envelopes import decode
-from newsmill.transforms.chunks import ArticleChunk, Ends, Extracted, SketchedChunk
-from newsmill.transforms.deduplicate import mark
-from newsmill.transforms.enrich import enricher, finish
-from newsmill.transforms.identify import identify
-from newsmill.transforms.outcome import EndsOfChunk
-from newsmill.transforms.tabulate import tabulate
+from newsmill.urls import url_key
 
 AT = 1_790_000_000_000_000
 TEXT = (

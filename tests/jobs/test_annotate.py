@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from newsmill.annotation import annotate as run
 from newsmill.config import Config, InputConfig
+from newsmill.jobs.annotate import annotate as run
 
 STORY = "\n".join(
     f"<p>The harbour master of Port Alder counted {n} ships on Monday, said Mayor Ann Example of Lisbon.</p>"

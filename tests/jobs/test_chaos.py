@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from newsmill.ops import devcluster
+from newsmill.dev import local_kafka
 
 CHAOS = Path(__file__).parents[2] / "benchmarks" / "chaos.py"
 
@@ -16,7 +16,7 @@ CHAOS = Path(__file__).parents[2] / "benchmarks" / "chaos.py"
 @pytest.mark.kafka
 @pytest.mark.timeout(1500)
 def test_topic_and_tables_agree_after_kills_beside_housekeeping_and_a_second_writer() -> None:
-    if problems := devcluster.missing():
+    if problems := local_kafka.missing():
         pytest.skip("; ".join(problems))
     ended = subprocess.run(
         [sys.executable, str(CHAOS), "--kills", "4", "--seed", "3"],

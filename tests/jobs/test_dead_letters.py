@@ -11,11 +11,11 @@ from kafka import KafkaConsumer, TopicPartition
 from broker import Broker
 from newsmill.cli.run import broker_problems, portable_problems
 from newsmill.config import Config, KafkaConfig, LakeConfig
-from newsmill.direct import DirectMill
 from newsmill.errors import Transient
-from newsmill.feeds import KafkaSource
-from newsmill.lake.audit import audit
-from newsmill.lake.lake import Lake
+from newsmill.lake.verification.audit import audit
+from newsmill.lake.writer import Lake
+from newsmill.runners.batch_sources import KafkaSource
+from newsmill.runners.direct import DirectMill
 from newsmill.sources import dead_letters
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]

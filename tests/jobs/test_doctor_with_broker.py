@@ -6,7 +6,7 @@ import pytest
 
 from broker import Broker
 from newsmill.config import Config, EnrichConfig, LakeConfig, PageConfig
-from newsmill.ops.doctor import Verdict, examine, wrong
+from newsmill.observe.doctor import Verdict, examine, wrong
 
 pytestmark = pytest.mark.kafka
 

@@ -11,7 +11,7 @@ import pytest
 
 import synthetic
 from newsmill.config import LakeConfig
-from newsmill.lake.lake import Lake
+from newsmill.lake.writer import Lake
 
 
 def newsmill(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -20,12 +20,12 @@ from pathlib import Path
 import pytest
 
 from broker import Broker, SecondBroker
-from newsmill import patience
 from newsmill.config import KafkaConfig, LakeConfig
-from newsmill.lake.audit import audit
-from newsmill.lake.lake import Lake
-from newsmill.ops import devcluster
-from newsmill.ops.devcluster import DevKafka
+from newsmill.dev import local_kafka
+from newsmill.dev.local_kafka import DevKafka
+from newsmill.lake.verification.audit import audit
+from newsmill.lake.writer import Lake
+from newsmill.runtime import retry
 from newsmill.sources.brokers import close_idle
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
@@ -113,7 +113,7 @@ def free_port() -> int:
 @pytest.fixture
 def dev(tmp_path: Path) -> Iterator[DevKafka]:
     """A broker of its own at a fixed port, since it is killed and started again."""
-    if problems := devcluster.missing():
+    if problems := local_kafka.missing():
         pytest.skip("; ".join(problems))
     with DevKafka(data=tmp_path / "broker", port=free_port()) as dev:
         yield dev
@@ -206,9 +206,9 @@ def test_locked_catalog_is_waited_for_and_told_of_each_minute(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Ten minutes, of half a second each."""
-    monkeypatch.setattr(patience, "EVERY_S", 0.5)
-    monkeypatch.setattr(patience, "QUIET_S", 0.1)
-    monkeypatch.setattr(patience, "LONGEST_S", 0.1)
+    monkeypatch.setattr(retry, "EVERY_S", 0.5)
+    monkeypatch.setattr(retry, "QUIET_S", 0.1)
+    monkeypatch.setattr(retry, "LONGEST_S", 0.1)
     catalog = f"sqlite:///{tmp_path}/lake/catalog.db?timeout=0.05"
     config = LakeConfig(path=str(tmp_path / "lake"), catalog={"type": "sql", "uri": catalog})
     (tmp_path / "lake").mkdir()
@@ -237,7 +237,7 @@ def test_locked_catalog_is_waited_for_and_told_of_each_minute(
     assert first.startswith("waiting for the catalog or store of file://") and "locked" in first
     assert last.startswith("the catalog or store of") and BACK in last
     assert len(minutes) in (10, 11) and all(line.startswith("still waiting for") for line in minutes)
-    assert patience.troubles() == []
+    assert retry.troubles() == []
 
 
 def test_catalog_locked_under_a_run_is_waited_for(kafka: Broker, tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ import pytest
 from broker import Broker
 from newsmill.config import KafkaConfig, LakeConfig
 from newsmill.errors import NewsmillError
-from newsmill.lake.audit import audit
-from newsmill.lake.lake import Lake
+from newsmill.lake.verification.audit import audit
+from newsmill.lake.writer import Lake
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1500)]
 MOST_RESTARTS = 30

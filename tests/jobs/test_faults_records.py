@@ -19,18 +19,18 @@ import pytest
 import sandbox_readers
 from broker import Broker
 from newsmill.config import BatchConfig, Config, EnrichConfig, InputConfig, LakeConfig, OnDataLoss, PageConfig
-from newsmill.direct import DirectMill
 from newsmill.errors import DataLoss
-from newsmill.feeds import Committed, KafkaSource, Source
+from newsmill.flow.elements.chunks import RecordChunk
+from newsmill.flow.steps import extract
 from newsmill.lake import reader
-from newsmill.lake.audit import audit
-from newsmill.lake.lake import Batch, Lake
+from newsmill.lake.verification.audit import audit
+from newsmill.lake.writer import Batch, Lake
 from newsmill.page.sandbox import Sandbox
 from newsmill.records import OffsetRange, Position, SourceRecord
-from newsmill.room import BASE_MB, LEAST_MB
+from newsmill.runners.batch_sources import Committed, KafkaSource, Source
+from newsmill.runners.direct import DirectMill
+from newsmill.runtime.batch_memory import BASE_MB, LEAST_MB
 from newsmill.sources.kafka import Plan
-from newsmill.transforms import extract
-from newsmill.transforms.chunks import RecordChunk
 
 AT = 1_790_000_000_000_000
 MINUTE, YEAR = 60_000_000, 365 * 86_400_000_000
@@ -209,11 +209,11 @@ def at_the_poison(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 STAGES = {
-    "decode": "newsmill.transforms.decode.decode",
-    "identify": "newsmill.transforms.identify.draft",
-    "deduplicate": "newsmill.transforms.deduplicate.mark",
-    "enrich": "newsmill.transforms.enrich.finish",
-    "tabulate": "newsmill.transforms.tabulate.tabulate",
+    "decode": "newsmill.flow.steps.decode.decode",
+    "identify": "newsmill.flow.steps.identify.draft",
+    "deduplicate": "newsmill.flow.bounded.mark_copies.mark",
+    "enrich": "newsmill.flow.steps.enrich.finish",
+    "tabulate": "newsmill.flow.steps.tabulate.tabulate",
     "write": "newsmill.lake.files.write_all",
 }
 """What each stage calls for a page, or for the rows of one."""
@@ -291,7 +291,7 @@ def test_page_that_breaks_its_budget_after_extraction_is_quarantined_and_the_bat
         while draft.position.offset == 1 and time.thread_time() - start < 1.2:
             pass
 
-    monkeypatch.setattr("newsmill.transforms.identify.attribute", spend)
+    monkeypatch.setattr("newsmill.flow.steps.identify.attribute", spend)
     pages = SETTINGS.page.model_copy(update={"cpu_limit_s": 1.0})
     config = SETTINGS.model_copy(update={"lake": LakeConfig(path=str(tmp_path)), "page": pages})
     given = [record(n, f"https://paper.example/{n}", page(n)) for n in range(3)]

@@ -16,8 +16,8 @@ import pytest
 import faults
 from broker import Broker
 from newsmill.config import KafkaConfig
-from newsmill.lake.audit import audit
-from newsmill.ops.devcluster import DevKafka
+from newsmill.dev.local_kafka import DevKafka
+from newsmill.lake.verification.audit import audit
 from newsmill.sources.brokers import close_idle
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]

@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 from broker import Broker
 from newsmill.cli import dev, ingest
 from newsmill.config import BatchConfig, InputConfig, KafkaConfig, OnDataLoss
+from newsmill.dev import local_kafka
+from newsmill.dev.local_kafka import DevKafka
 from newsmill.errors import ConfigError
-from newsmill.ops import devcluster
-from newsmill.ops.devcluster import DevKafka
 from newsmill.records import RawPage, SourceRecord
 from newsmill.sources import files
 from newsmill.sources import kafka as source
@@ -146,7 +146,7 @@ def test_dev_commands_start_show_and_stop_a_broker(java: None, tmp_path: Path) -
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv (util-linux) is missing")
 def test_broker_of_a_process_that_was_killed_ends_too(java: None, tmp_path: Path) -> None:
     code = (
-        "import sys, pathlib; from newsmill.ops.devcluster import DevKafka\n"
+        "import sys, pathlib; from newsmill.dev.local_kafka import DevKafka\n"
         "with DevKafka(data=pathlib.Path(sys.argv[1])): print('up', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "dev")]
@@ -174,7 +174,7 @@ def test_missing_java_and_maven_are_told_with_how_to_mend_it(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    java, maven = devcluster.missing()
+    java, maven = local_kafka.missing()
     assert "openjdk-17-jre-headless" in java
     assert "apt install maven" in maven
     with pytest.raises(ConfigError):
@@ -188,7 +188,7 @@ def test_java_that_is_too_old_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
     java.write_text(f"#!{shell}\necho 'openjdk version \"11.0.2\"' >&2\n", encoding="utf-8")
     java.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert devcluster.missing()[0].startswith("Java 11 is too old")
+    assert local_kafka.missing()[0].startswith("Java 11 is too old")
 
 
 def test_warc_is_split_in_pages(kafka: Broker, tmp_path: Path) -> None:

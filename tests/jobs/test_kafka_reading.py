@@ -12,8 +12,8 @@ from kafka import KafkaConsumer, TopicPartition
 
 from broker import Broker
 from newsmill.config import BatchConfig, InputConfig, KafkaConfig, OnDataLoss
+from newsmill.dev.local_kafka import DevKafka
 from newsmill.errors import ConfigError, DataLoss, Rejected, Transient
-from newsmill.ops.devcluster import DevKafka
 from newsmill.records import SourceRecord
 from newsmill.sources import brokers
 from newsmill.sources import kafka as source

@@ -25,8 +25,8 @@ from typing import Any
 import pytest
 
 from newsmill.config import KafkaConfig, LakeConfig
-from newsmill.lake.audit import audit
-from newsmill.lake.lake import Lake
+from newsmill.lake.verification.audit import audit
+from newsmill.lake.writer import Lake
 
 JAR = os.environ.get("NEWSMILL_FLINK_JOB_SERVER_JAR", "")
 LIB = os.environ.get("NEWSMILL_FLINK_LIB", "")
@@ -180,7 +180,7 @@ def test_nothing_is_lost_or_twice_when_a_task_manager_is_killed(
         stack.callback(server.wait)
         stack.callback(server.kill)
         pool = subprocess.Popen(
-            [sys.executable, "-m", "newsmill.ops.worker_pool", "--address", "127.0.0.1:0"],
+            [sys.executable, "-m", "newsmill.workers.worker_pool", "--address", "127.0.0.1:0"],
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from newsmill import following
 from newsmill.config import Config, LakeConfig
-from newsmill.direct import Summary
 from newsmill.errors import Transient
-from newsmill.following import Follower
 from newsmill.lake import files, schemas
 from newsmill.lake.files import DataFile
-from newsmill.lake.lake import Lake
+from newsmill.lake.writer import Lake
 from newsmill.records import Fate, FateRow, OffsetRange, Position
+from newsmill.runners import following
+from newsmill.runners.direct import Summary
+from newsmill.runners.following import Follower
 
 AT = 1_700_000_000_000_000
 TOPIC = "pages"

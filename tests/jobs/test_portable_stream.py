@@ -24,11 +24,11 @@ import pytest
 from kafka.admin import NewPartitions
 
 from newsmill.config import KafkaConfig, LakeConfig
-from newsmill.lake.audit import Report, audit
-from newsmill.lake.lake import Lake
-from newsmill.ops import prism
-from newsmill.ops.prism import DevPrism
-from newsmill.transforms.batches import AHEAD
+from newsmill.dev import prism
+from newsmill.dev.prism import DevPrism
+from newsmill.flow.elements.batches import AHEAD
+from newsmill.lake.verification.audit import Report, audit
+from newsmill.lake.writer import Lake
 
 RECORDS = 240
 """Records of the tests that compare runners, a kill at a time."""
@@ -139,7 +139,7 @@ class Job:
         self.service = self._stack.enter_context(DevPrism(log=self.folder / "prism.log"))
         armed = {"NEWSMILL_TEST": "1", "NEWSMILL_FAILPOINT": self.failpoint} if self.failpoint else {}
         self.pool = self._start(
-            [sys.executable, "-m", "newsmill.ops.worker_pool", "--address", "127.0.0.1:0"],
+            [sys.executable, "-m", "newsmill.workers.worker_pool", "--address", "127.0.0.1:0"],
             "pool.log",
             env={**os.environ, **armed},
             stdout=subprocess.PIPE,
@@ -174,7 +174,7 @@ class Job:
             for task in children.parents[1].iterdir()
             for pid in (task / "children").read_text().split()
         ]
-        return [p for p in found if b"newsmill.ops.worker" in Path(f"/proc/{p}/cmdline").read_bytes()]
+        return [p for p in found if b"newsmill.workers.worker" in Path(f"/proc/{p}/cmdline").read_bytes()]
 
     def ended(self, *, within_s: float = 240) -> int:
         """The command's exit code, once it ends."""

@@ -20,12 +20,13 @@ import pytest
 from apache_beam.options.pipeline_options import PortableOptions
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc, endpoints_pb2
 
+from newsmill.config.loading import load, shown
+from newsmill.dev import prism
 from newsmill.errors import ConfigError
-from newsmill.ops import prism, worker_pool
-from newsmill.ops.pool_token import VARIABLE
-from newsmill.ops.worker_pool import Address, WorkerPool, address
-from newsmill.portable import options
-from newsmill.settings import load, shown
+from newsmill.runners.portable import options
+from newsmill.workers import worker_pool
+from newsmill.workers.pool_token import VARIABLE
+from newsmill.workers.worker_pool import Address, WorkerPool, address
 
 LISTEN = "0A"
 LOOPBACKS = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
@@ -53,7 +54,7 @@ def listening(pid: int) -> set[tuple[str, int]]:
 def process() -> Iterator[tuple[subprocess.Popen[str], Address]]:
     """A pool as its own process, as it is deployed."""
     with subprocess.Popen(
-        [sys.executable, "-m", "newsmill.ops.worker_pool", "--address", "127.0.0.1:0"],
+        [sys.executable, "-m", "newsmill.workers.worker_pool", "--address", "127.0.0.1:0"],
         stdout=subprocess.PIPE,
         text=True,
     ) as running:
@@ -204,7 +205,7 @@ def test_workers_end_when_the_pool_is_killed(process: tuple[subprocess.Popen[str
         int(child.name)
         for child in Path("/proc").iterdir()
         if child.name.isdigit()
-        and (child / "cmdline").read_bytes().split(b"\0")[1:3] == [b"-m", b"newsmill.ops.worker"]
+        and (child / "cmdline").read_bytes().split(b"\0")[1:3] == [b"-m", b"newsmill.workers.worker"]
         and f"PPid:\t{running.pid}\n" in (child / "status").read_text()
     ]
     handle = os.pidfd_open(worker)

@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 import pytest
 
 from newsmill.config import Config, InputConfig, LakeConfig
-from newsmill.direct import DirectMill
-from newsmill.feeds import FileSource
 from newsmill.lake import reader
-from newsmill.lake.lake import Lake
+from newsmill.lake.writer import Lake
+from newsmill.runners.batch_sources import FileSource
+from newsmill.runners.direct import DirectMill
 
 AT = 1_700_000_000_000_000
 WORDS = [

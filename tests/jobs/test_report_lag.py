@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from broker import Broker
 from newsmill.cli import app
 from newsmill.config import LakeConfig
-from newsmill.lake.lake import Lake
+from newsmill.lake.writer import Lake
 
 pytestmark = pytest.mark.kafka
 

@@ -17,9 +17,9 @@ import press_week
 from newsmill.cli import app
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError
-from newsmill.lake.lake import Lake
-from newsmill.ops.report import render
-from newsmill.ops.survey import Survey, survey
+from newsmill.lake.writer import Lake
+from newsmill.report.page import render
+from newsmill.report.survey import Survey, survey
 
 NOW = datetime(2026, 11, 16, tzinfo=UTC)
 RECORDS = 12_000

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from newsmill.config import BatchConfig, Config, LakeConfig, PageConfig
-from newsmill.direct import DirectMill
-from newsmill.feeds import FileSource
 from newsmill.lake import reader
-from newsmill.lake.lake import Lake
+from newsmill.lake.writer import Lake
+from newsmill.runners.batch_sources import FileSource
+from newsmill.runners.direct import DirectMill
 
 STANDING = "The Harbour Gazette has been written in this town by its own people since the year 1881."
 WORDS = "harbour council bridge tariff storm ferry election budget glacier orchard museum strike".split()

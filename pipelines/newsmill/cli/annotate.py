@@ -35,9 +35,9 @@ def annotate(
     duplicate and error. Offsets count characters of `text`. A line that can't be read is quarantined, as
     a page that can't be is, its error names the line, and the exit code is 1; the others are annotated.
     """
-    from newsmill.annotation import UNREAD
-    from newsmill.annotation import annotate as run
     from newsmill.errors import ConfigError
+    from newsmill.jobs.annotate import UNREAD
+    from newsmill.jobs.annotate import annotate as run
 
     settings = loaded(config, sets).config
     if str(input) == "-":

@@ -15,7 +15,7 @@ from newsmill.cli.output import Screen, say
 from newsmill.errors import ConfigError, NewsmillError
 
 if TYPE_CHECKING:
-    from newsmill.lake.audit import Report
+    from newsmill.lake.verification.audit import Report
 
 
 def audit(
@@ -44,8 +44,8 @@ def audit(
     """
     from kafka.errors import KafkaError
 
-    from newsmill.lake import audit as checker
     from newsmill.lake import locations
+    from newsmill.lake.verification import audit as checker
 
     settings = loaded(config, sets, kafka__bootstrap=bootstrap, kafka__topic=topic).config
     for name in filter(None, (lake, same_as)):

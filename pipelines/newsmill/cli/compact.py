@@ -25,8 +25,8 @@ def compact(
     May run beside `newsmill run`. Row counts, offsets and content are compared before readers get the
     new files. The small ones stay for readers of older snapshots, until `newsmill gc`.
     """
-    from newsmill.lake import compaction
     from newsmill.lake.tables import Tables
+    from newsmill.lake.upkeep import compaction
 
     settings = loaded(config, sets, lake__path=lake).config
     files = left = into = 0

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from newsmill.cli.options import ConfigFile, Json, Sets, loaded
 from newsmill.cli.output import Screen, say
-from newsmill.settings import shown
+from newsmill.config.loading import shown
 
 app = typer.Typer(help="Check and show the settings.", no_args_is_help=True)
 

@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.table import Table
 
-from newsmill import folders
 from newsmill.cli.ingest import ingest
 from newsmill.cli.output import Screen, say
 from newsmill.cli.run import run_direct
 from newsmill.config import Config, LakeConfig
 from newsmill.errors import ConfigError
-from newsmill.ops import allocator
 from newsmill.records import RawPage
+from newsmill.runtime import allocator, folders
 
 if TYPE_CHECKING:
-    from newsmill.direct import Summary
+    from newsmill.runners.direct import Summary
 
 TOPIC = "demo-pages"
 
@@ -53,7 +52,7 @@ def demo(
     code 1 if a page comes to another fate than expected.
     """
     from newsmill.demo import PAGES, differences
-    from newsmill.ops import devcluster
+    from newsmill.dev import local_kafka
     from newsmill.sources.warc import write_warc
 
     console = Screen(err=True)
@@ -61,7 +60,7 @@ def demo(
     allocator.settle()
     config = Config(lake=LakeConfig(path=str(lake / "tables")))
     start = time.monotonic()
-    missing = devcluster.missing() if kafka else ["--no-kafka was given"]
+    missing = local_kafka.missing() if kafka else ["--no-kafka was given"]
     with ExitStack() as stack:
         if missing:
             console.print(f"[yellow]no Kafka:[/] {missing[0]}")
@@ -72,7 +71,7 @@ def demo(
             again = run_direct(config, once=True, files=[warc])
         else:
             console.print("starting Kafka on this machine (the first time Maven fetches 43 MB)")
-            broker = stack.enter_context(devcluster.DevKafka(data=lake / "kafka"))
+            broker = stack.enter_context(local_kafka.DevKafka(data=lake / "kafka"))
             broker.make_topic(TOPIC, partitions=3)
             config = config.model_copy(update={"kafka": broker.kafka(TOPIC)})
             ingest([PAGES], topic=TOPIC, bootstrap=config.kafka.bootstrap)
@@ -93,11 +92,11 @@ def _fresh(lake: Path) -> None:
     if lake.exists() and any(lake.iterdir()):
         if not _is_demo(lake / _MARK):
             raise ConfigError(f"{lake} is not empty and was not made by the demo; {_INSTEAD}")
+        from newsmill.dev import local_kafka
         from newsmill.lake.schemas import TABLES
-        from newsmill.ops import devcluster
 
         tables = [f"tables/{name}/{part}" for name in TABLES for part in ("data/*.parquet", "metadata/*")]
-        known = [*(f"kafka/{pattern}" for pattern in devcluster.MADE), *_MADE, *tables]
+        known = [*(f"kafka/{pattern}" for pattern in local_kafka.MADE), *_MADE, *tables]
         folders.remove(lake, known, instead=_INSTEAD)
     lake.mkdir(parents=True, exist_ok=True)
     (lake / _MARK).write_text(json.dumps({"made_by": _MAKER}), encoding="utf-8")

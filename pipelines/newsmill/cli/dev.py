@@ -16,7 +16,7 @@ import typer
 from newsmill.cli.options import Json
 from newsmill.cli.output import say
 from newsmill.config import KafkaConfig
-from newsmill.ops.devcluster import DevKafka
+from newsmill.dev.local_kafka import DevKafka
 
 app = typer.Typer(
     help="Run a real Kafka on this machine, without containers (needs Java 17; Maven for the first start).",
@@ -88,9 +88,9 @@ def portable(
     Needs Go for the first start. The job service listens on every address: not for a machine that others
     can reach.
     """
-    from newsmill.ops.pool_token import pool_token
-    from newsmill.ops.prism import DevPrism
-    from newsmill.ops.worker_pool import Address, WorkerPool
+    from newsmill.dev.prism import DevPrism
+    from newsmill.workers.pool_token import pool_token
+    from newsmill.workers.worker_pool import Address, WorkerPool
 
     folder = data or _default_data()
     folder.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ def doctor(config: ConfigFile = None, sets: Sets = None, as_json: Json = False) 
 
     Each finding says how to mend it. Exit code 1 if something is wrong, so that a run would fail.
     """
-    from newsmill.ops.doctor import examine, wrong
+    from newsmill.observe.doctor import examine, wrong
 
     settings = loaded(config, sets).config
     console = Screen()

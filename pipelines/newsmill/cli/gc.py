@@ -29,13 +29,13 @@ def gc(
     sets: Sets = None,
 ) -> None:
     """Forget old snapshots, and remove what no snapshot names: leftovers of crashes and of `compact`."""
-    from newsmill.lake import collection
     from newsmill.lake.tables import Tables
+    from newsmill.lake.upkeep import garbage_collection
 
     settings = loaded(config, sets, lake__path=lake).config
     files: Counter[str] = Counter()
     size = 0
-    for garbage in collection.collect(
+    for garbage in garbage_collection.collect(
         Tables.open(settings.lake),
         grace_s=grace_hours * 3600,
         keep_snapshots=keep_snapshots,

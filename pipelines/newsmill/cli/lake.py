@@ -13,7 +13,7 @@ from newsmill.cli.options import ConfigFile, Json, Sets, loaded
 from newsmill.cli.output import say
 
 if TYPE_CHECKING:
-    from newsmill.lake.mending import Mended
+    from newsmill.lake.upkeep.mending import Mended
 
 app = typer.Typer(
     help="Adopt a copied or moved lake; recover one whose catalog is lost.", no_args_is_help=True
@@ -42,7 +42,7 @@ def adopt(
     changes no data file. A copy of a lake with an external catalog needs a namespace of its own
     (--set lake.namespace=…), another catalog, or --own-catalog.
     """
-    from newsmill.lake import mending
+    from newsmill.lake.upkeep import mending
 
     settings = loaded(config, sets, lake__path=lake).config
     _tell(mending.adopt(settings.lake, moved=moved, own_catalog=own_catalog), "adopted", as_json=as_json)
@@ -60,7 +60,7 @@ def recover(
     Checks that the tables fit each other and the ledger, and changes nothing where they do not. Stop the run
     first. With lake.catalog in the settings the lake moves to that catalog.
     """
-    from newsmill.lake import mending
+    from newsmill.lake.upkeep import mending
 
     settings = loaded(config, sets, lake__path=lake).config
     _tell(mending.recover(settings.lake), "recovered", as_json=as_json)

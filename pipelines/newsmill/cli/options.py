@@ -11,8 +11,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from newsmill.config import Config
+from newsmill.config.loading import Loaded, load
 from newsmill.errors import ConfigError
-from newsmill.settings import Loaded, load
 
 ConfigFile = Annotated[
     Path | None,

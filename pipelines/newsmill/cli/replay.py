@@ -39,7 +39,7 @@ def replay(
     Quarantined records come from the lake, others from the topic. Stop the run first. Exit code 1 if a
     record is neither in the lake nor in the topic any more.
     """
-    from newsmill import replay as replaying
+    from newsmill.jobs import replay as replaying
 
     settings = loaded(config, sets, lake__path=lake).config
     if not (quarantine or code or since or until or domain or enricher):

@@ -30,8 +30,8 @@ def report(
     changes nothing, so it may be made while the mill runs. With --config or --set the broker of these
     settings is asked how many records wait.
     """
-    from newsmill.ops.report import render
-    from newsmill.ops.survey import survey
+    from newsmill.report.page import render
+    from newsmill.report.survey import survey
 
     behind = _behind(lake, config, sets) if config or sets else None
     page = render(survey(lake, days=days, behind=behind), now=datetime.now(UTC)).encode()
@@ -40,7 +40,7 @@ def report(
 
 
 def _behind(lake: str, config: Path | None, sets: list[str] | None) -> Mapping[tuple[str, int], int]:
-    from newsmill.lake.lake import Lake
+    from newsmill.lake.writer import Lake
     from newsmill.sources import kafka
 
     settings = loaded(config, sets, lake__path=lake).config

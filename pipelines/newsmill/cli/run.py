@@ -30,17 +30,16 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from newsmill import patience
 from newsmill.cli.options import Check, ConfigFile, DryRun, Json, Sets, loaded
 from newsmill.cli.output import Screen, say
 from newsmill.config import Config, OnDataLoss
 from newsmill.errors import Stopped
-from newsmill.ops import allocator
+from newsmill.runtime import allocator, retry
 
 if TYPE_CHECKING:
-    from newsmill.direct import Summary
     from newsmill.lake.files import DataFile
-    from newsmill.ops.metrics import RunMetrics
+    from newsmill.observe.metrics import RunMetrics
+    from newsmill.runners.direct import Summary
 
 
 LAST_S = 5.0
@@ -139,14 +138,14 @@ def metrics_problems(config: Config) -> list[str]:
 
 def portable_problems(config: Config, *, flink: bool) -> list[str]:
     """Why the endless job can't be submitted; nothing if it can."""
-    from newsmill import portable
+    from newsmill.runners import portable
 
     return portable.problems(config, flink=flink)
 
 
 def run_portable(config: Config, *, flink: bool, once: bool) -> Summary:
     """Submit the endless job and wait for its end; SIGTERM or Ctrl-C cancels it. What it committed."""
-    from newsmill import portable
+    from newsmill.runners import portable
 
     stop = _stop_on_signals()
     stages: Counter[str] = Counter()
@@ -172,9 +171,9 @@ def run_direct(config: Config, *, once: bool, files: Sequence[Path] = ()) -> Sum
 
     extraction(config.page.model_dump_json(), config.input.model_dump_json()).start()  # beside the imports
 
-    from newsmill.direct import DirectMill
-    from newsmill.feeds import FileSource, KafkaSource
-    from newsmill.lake.lake import Lake
+    from newsmill.lake.writer import Lake
+    from newsmill.runners.batch_sources import FileSource, KafkaSource
+    from newsmill.runners.direct import DirectMill
 
     mills: list[DirectMill] = []
 
@@ -209,8 +208,8 @@ def _stopped_at_once() -> Iterator[None]:
 
 def _served(config: Config, stack: ExitStack) -> RunMetrics:
     """The metrics of this run, served where the configuration says so."""
-    from newsmill.ops.metrics import RunMetrics
-    from newsmill.ops.server import MetricsServer
+    from newsmill.observe.metrics import RunMetrics
+    from newsmill.observe.server import MetricsServer
 
     metrics = RunMetrics()
     if config.metrics.port is not None:
@@ -227,7 +226,7 @@ def _stop_on_signals(last: Callable[[], None] = lambda: None) -> threading.Event
     does, and wait for ever for a lock that this holds: that of the log, or of the event.
     """
     stop = threading.Event()
-    patience.stop_by(stop)
+    retry.stop_by(stop)
     told, tell = socket.socketpair()
     tell.setblocking(False)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -255,7 +254,7 @@ class RunProgress:
     """A live bar on a terminal, a log line a batch elsewhere."""
 
     def __init__(self) -> None:
-        from newsmill.direct import Summary
+        from newsmill.runners.direct import Summary
 
         self.totals = Summary()
         self._log = structlog.get_logger()
@@ -309,7 +308,7 @@ class RunProgress:
 
 def _show_plan(config: Config, *, as_json: bool) -> None:
     from newsmill.lake import identity, storage
-    from newsmill.lake.lake import Lake
+    from newsmill.lake.writer import Lake
     from newsmill.sources import kafka
 
     committed: Mapping[tuple[str, int], int] = {}

@@ -31,7 +31,7 @@ def takedown(
     forgotten: readers that still use one may see an error. Copies at other URLs are other pages: they keep
     the text. Exit code 1 where the lake has nothing of it; what comes later is withheld all the same.
     """
-    from newsmill.lake.takedown import take_down
+    from newsmill.lake.upkeep.takedown import take_down
 
     lake, what = first(lake_or_what, what, old_lake)
     settings = loaded(config, sets, lake__path=lake).config

@@ -12,8 +12,8 @@ from newsmill.config import CopiesConfig
 from newsmill.copies.batch import Batch, Decision, Resolution
 from newsmill.copies.sketches import Sketch
 from newsmill.copies.store import Delta, Store
-from newsmill.page.urls import article_id
 from newsmill.records import Record
+from newsmill.urls import article_id
 
 __all__ = ["CopyIndex", "Decision", "Resolution", "SeedRow"]
 

@@ -16,8 +16,8 @@ import regex
 
 from newsmill.copies.credits import Publisher, credited, fold, is_own, mentioned, names, read
 from newsmill.errors import Rejected
-from newsmill.page.urls import registrable_domain
 from newsmill.records import Draft, Origin
+from newsmill.urls import registrable_domain
 
 CONFIDENCE: Final = {
     "dateline": 0.95,

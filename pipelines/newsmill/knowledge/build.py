@@ -29,9 +29,9 @@ import pyarrow as pa
 import xxhash
 
 from newsmill.errors import ConfigError
-from newsmill.folders import strangers
 from newsmill.knowledge.entries import COARSE, Entry, english_words
 from newsmill.knowledge.names import key, slug
+from newsmill.runtime.folders import strangers
 
 FORMAT = 1  # raise it with each change of the files' layout
 COMPRESSION: Final = pa.Codec("zstd", compression_level=19)

@@ -6,7 +6,6 @@ import math
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from newsmill.budget import Budget
 from newsmill.config import EnrichConfig
 from newsmill.errors import ConfigError
 from newsmill.knowledge.bounds import STEPS_CUT
@@ -17,6 +16,7 @@ from newsmill.knowledge.recognisers import Recogniser, Rules
 from newsmill.knowledge.recognisers.statistical import Statistical
 from newsmill.knowledge.steps import Step, steps
 from newsmill.records import Draft, Enrichment
+from newsmill.runtime.budget import Budget
 
 
 class Enricher:

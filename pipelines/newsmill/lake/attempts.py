@@ -18,7 +18,7 @@ from newsmill.lake.tables import set_properties
 from newsmill.records import Record
 
 if TYPE_CHECKING:
-    from newsmill.lake.lake import Batch
+    from newsmill.lake.writer import Batch
 
 SUSPECTS: Final = "newsmill.suspects"
 
@@ -59,7 +59,7 @@ def suspects(ledger: Table) -> Suspects | None:
 def cut(batch: Batch, known: Suspects | None) -> Suspects:
     """What to note of a batch whose tries were in vain: its range, to be read by halves.
 
-    >>> from newsmill.lake.lake import Batch
+    >>> from newsmill.lake.writer import Batch
     >>> from newsmill.records import OffsetRange
     >>> part = OffsetRange(topic="t", partition=0, start=0, end=9, records=9, bytes=0)
     >>> cut(Batch(batch_id="b", sequence=1, ingested_at=1, slices=(part,)), None).records

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from newsmill.errors import Rejected
 from newsmill.lake.schemas import TABLES
 from newsmill.page.claims import claimed_urls
-from newsmill.page.urls import registrable_domain, url_key
+from newsmill.urls import registrable_domain, url_key
 
 KEPT: Final = frozenset(
     {

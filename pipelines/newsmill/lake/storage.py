@@ -21,9 +21,9 @@ import pyarrow as pa
 import pyarrow.fs
 from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
 
-from newsmill import failpoints
 from newsmill.errors import ConfigError, LakeError
 from newsmill.lake import locations
+from newsmill.runtime import failpoints
 
 TEMPORARY = "_temp"
 """Folder of unfinished files inside the lake; readers skip names that start with an underscore."""

@@ -43,13 +43,13 @@ from pyiceberg.table.update.snapshot import ExpireSnapshots
 from pyiceberg.transforms import HourTransform
 from sqlalchemy.exc import IntegrityError
 
-from newsmill import failpoints
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError
 from newsmill.lake import catalogs, hints, identity, lease, locations, storage, trouble
 from newsmill.lake.identity import Identity
 from newsmill.lake.schemas import LEDGER, SCHEMA_VERSION, SINCE, TABLES, TableSchema
 from newsmill.lake.storage import Storage
+from newsmill.runtime import failpoints
 
 KEPT_SNAPSHOTS = 50
 """Snapshots of a table that are kept; older ones are dropped, so that a commit's cost stays flat."""

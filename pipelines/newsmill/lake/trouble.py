@@ -18,7 +18,7 @@ from pyiceberg.exceptions import (
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from newsmill.errors import ConfigError, LakeError
-from newsmill.patience import Patience
+from newsmill.runtime.retry import Patience
 
 VANISHED_S: Final = 10.0
 """How long a file that the catalog names may be missing: another process removes old metadata meanwhile."""

@@ -19,11 +19,11 @@ from newsmill import strings
 from newsmill.config import InputConfig, PageConfig
 from newsmill.errors import Code, Rejected
 from newsmill.page import classify, decoding, metadata, overrides, preparation, states, structured
-from newsmill.page.document import Element, parse
 from newsmill.page.known import known
 from newsmill.page.metadata import Facts
 from newsmill.page.passages import Passage, fold, length, passages
 from newsmill.page.selection import Selection, select
+from newsmill.page.tree import Element, parse
 from newsmill.page.weighing import Weights
 from newsmill.records import Extraction, NotArticle, Page, RawPage, Removal
 

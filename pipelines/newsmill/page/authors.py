@@ -13,9 +13,9 @@ from lxml import etree
 
 from newsmill.page import bylines, structured
 from newsmill.page.bylines import pen_name, split
-from newsmill.page.document import Element
 from newsmill.page.passages import Passage, in_heading
 from newsmill.page.structured import Node
+from newsmill.page.tree import Element
 
 MOST: Final = 12
 """Most authors of a page."""

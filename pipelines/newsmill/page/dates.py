@@ -16,8 +16,8 @@ from typing import Final
 from htmldate import extractors, find_date
 
 from newsmill.page import structured
-from newsmill.page.document import Element
 from newsmill.page.structured import Node
+from newsmill.page.tree import Element
 from newsmill.records import Micros
 
 EARLIEST: Final = date(1990, 1, 1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 
 from newsmill import strings
-from newsmill.page.urls import article_id, registrable_domain, trusted_canonical, url_key
 from newsmill.records import Draft, Language, Micros, Page, RawPage, SourceRecord
+from newsmill.urls import article_id, registrable_domain, trusted_canonical, url_key
 
 
 def draft(record: SourceRecord, raw: RawPage, page: Page, language: Language, ingested_at: Micros) -> Draft:

@@ -9,11 +9,11 @@ from urllib.parse import urljoin, urlsplit
 
 from newsmill.errors import Rejected
 from newsmill.page import authors, dates, rights, structured, titles
-from newsmill.page.document import Element
 from newsmill.page.passages import HEADINGS, Passage, fold, in_heading
 from newsmill.page.structured import Node
-from newsmill.page.urls import registrable_domain
+from newsmill.page.tree import Element
 from newsmill.records import RawPage, Rights
+from newsmill.urls import registrable_domain
 
 _MOST: Final = 30
 _MOST_CLAIMS: Final = 200  # tags or links of images that are looked at

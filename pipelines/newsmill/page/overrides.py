@@ -20,8 +20,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from newsmill.errors import ConfigError, Rejected
-from newsmill.page.document import Element
-from newsmill.page.urls import registrable_domain
+from newsmill.page.tree import Element
+from newsmill.urls import registrable_domain
 
 _SELECTOR: Final = re.compile(r"([a-z][a-z0-9]*)?(?:([.#])([A-Za-z0-9_-]+))?")
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from lxml import etree
 
-from newsmill.page.document import Element
+from newsmill.page.tree import Element
 
 _SKIPPED: Final = frozenset(
     """

@@ -11,8 +11,8 @@ import importlib
 import pkgutil
 from typing import Final
 
-from newsmill.page.urls import registrable_domain
 from newsmill.records import Position, RawPage
+from newsmill.urls import registrable_domain
 
 _OF_OTHER_SYSTEMS: Final = frozenset(("mbcs", "oem"))
 """Codecs that only Windows has."""

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from newsmill.page import structured
-from newsmill.page.document import Element
 from newsmill.page.structured import Node
+from newsmill.page.tree import Element
 from newsmill.records import Rights
 
 _NO_AI: Final = re.compile(r"\b(?:noai|notrain|noml|noaitraining|no-ai|noaiinput)\b", re.IGNORECASE)

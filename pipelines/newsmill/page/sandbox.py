@@ -22,11 +22,11 @@ import msgspec
 
 from newsmill.config import InputConfig, PageConfig
 from newsmill.errors import Code, Rejected
-from newsmill.once import once
 from newsmill.page.sandbox_messages import Setup
 from newsmill.page.sandbox_process import Died, Found, NotStarted, Process
 from newsmill.page.zygote import Zygote
 from newsmill.records import NotArticle, Page, RawPage, Reading, Record
+from newsmill.runtime.once import once
 
 SWITCH_S: Final = 0.000_5
 """How long a thread may compute while another waits to fetch a page's answer: an extraction process rests

@@ -79,7 +79,7 @@ _ANSWERS: Final = msgspec.msgpack.Decoder(Answer)
 class Process(Generic[Found]):
     """One extraction process and its pipes; it is made while nobody waits for it.
 
-    Processes are made in threads, decoders are not: see `transforms.chunks.register`.
+    Processes are made in threads, decoders are not: see `flow.elements.chunks.register`.
 
     Args:
         zygote: Of which it is a fork.

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from newsmill.page.document import Element
 from newsmill.page.lines import is_sentence
+from newsmill.page.tree import Element
 
 _LONGEST: Final = 3_000_000
 _MOST_VALUES: Final = 50_000

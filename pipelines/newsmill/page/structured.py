@@ -16,7 +16,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from newsmill import strings
-from newsmill.page.document import Element
+from newsmill.page.tree import Element
 
 Node = dict[str, Any]
 

@@ -23,7 +23,7 @@ from kafka.net.selector import NetworkSelector
 
 from newsmill.config import KafkaConfig, SecurityProtocol
 from newsmill.errors import ConfigError
-from newsmill.patience import Patience
+from newsmill.runtime.retry import Patience
 from newsmill.sources import header_names
 
 header_names.install()

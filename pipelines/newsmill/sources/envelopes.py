@@ -31,10 +31,9 @@ import fastavro
 import msgspec
 from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
 
-from newsmill import strings
+from newsmill import strings, urls
 from newsmill.config import EnvelopeFormat, InputConfig
 from newsmill.errors import Code, ConfigError, Rejected
-from newsmill.page import urls
 from newsmill.page.decoding import gunzip
 from newsmill.records import Micros, NotArticle, Position, RawPage, SourceRecord
 from newsmill.sources import fields

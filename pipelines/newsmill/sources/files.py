@@ -20,10 +20,10 @@ from fastwarc.warc import ArchiveIterator
 from resiliparse.parse.html import HTMLTree
 
 from newsmill.errors import ConfigError, Rejected
-from newsmill.page.urls import article_id, url_key
 from newsmill.records import Position, RawPage, Record, SourceRecord
 from newsmill.sources import envelopes
 from newsmill.sources.fields import NAMES
+from newsmill.urls import article_id, url_key
 
 _HTML = re.compile(r"\.x?html?(\.gz)?$", re.IGNORECASE)
 _WARC = re.compile(r"\.warc(\.gz)?$", re.IGNORECASE)

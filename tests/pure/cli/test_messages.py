@@ -13,7 +13,7 @@ import pytest
 import synthetic
 from newsmill.cli import main
 from newsmill.config import LakeConfig
-from newsmill.lake.lake import Lake
+from newsmill.lake.writer import Lake
 
 Said = tuple[int, str, str]
 

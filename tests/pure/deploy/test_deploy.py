@@ -19,8 +19,8 @@ import typer
 import yaml
 
 from newsmill.cli import app
-from newsmill.ops import worker_pool
-from newsmill.settings import load
+from newsmill.config.loading import load
+from newsmill.workers import worker_pool
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 KUBERNETES = "1.34"
@@ -134,7 +134,7 @@ def test_kustomization_names_the_files_that_are_there() -> None:
 def test_every_option_is_one_that_newsmill_accepts(
     where: str, program: list[str], arguments: list[str]
 ) -> None:
-    if program == ["python", "-m", "newsmill.ops.worker_pool"]:
+    if program == ["python", "-m", "newsmill.workers.worker_pool"]:
         given = worker_pool.parser().parse_args(arguments)
         assert worker_pool.address(given.address).loopback, f"{where}: {given.address}"
         return

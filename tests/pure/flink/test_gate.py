@@ -19,8 +19,8 @@ from apache_beam.portability import common_urns
 from apache_beam.portability.api import beam_job_api_pb2, beam_runner_api_pb2
 from apache_beam.runners.portability.portable_runner import JobServiceHandle, PortableRunner
 
-from newsmill import portable
 from newsmill.config import Config, KafkaConfig, LakeConfig, PortableConfig
+from newsmill.runners import portable
 
 FLINK: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("beam_2_77.yaml").read_text())
 PICKLE = "beam:coder:pickled_python:v1"
@@ -204,7 +204,7 @@ def test_a_state_backend_is_named_only_with_its_path() -> None:
 
 def test_planner_rests_a_second_at_least_when_flink_cuts_what_the_worker_leaves_of_its_delay() -> None:
     """The worker subtracts what has passed since; Flink keeps whole seconds of the rest."""
-    from newsmill.transforms.read_stream import POLL_S
+    from newsmill.flow.streaming.read_stream import POLL_S
 
     passed = 0.01
     assert int(POLL_S - passed) >= 1
@@ -225,9 +225,11 @@ def test_source_ends_when_the_job_is_caught_up_and_only_then() -> None:
 
 def test_no_step_uses_a_file_sink_or_a_metric_that_flink_drops() -> None:
     """Beam's own file sinks are not exactly-once; distributions and gauges don't reach Prometheus."""
-    import newsmill.transforms as transforms
+    from newsmill import flow
 
-    for file in Path(transforms.__file__).parent.glob("*.py"):
+    files = list(Path(flow.__file__).parent.rglob("*.py"))
+    assert len(files) > 20
+    for file in files:
         text = file.read_text()
         assert "fileio" not in text, file
         assert "WriteToParquet" not in text, file

@@ -10,7 +10,7 @@ import pytest
 
 import synthetic
 from newsmill.config import LakeConfig
-from newsmill.lake.lake import Lake
+from newsmill.lake.writer import Lake
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError
-from newsmill.lake.lake import Lake
+from newsmill.lake.writer import Lake
 
 NOW = 1_790_000_000_000_000
 

@@ -16,11 +16,12 @@ from pyiceberg.table import Table, Transaction
 import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError
-from newsmill.lake import audit as module
-from newsmill.lake import evidence, replacing, rewriting, schemas
-from newsmill.lake.audit import audit
-from newsmill.lake.lake import Lake
+from newsmill.lake import replacing, rewriting, schemas
 from newsmill.lake.tables import append, replace, set_properties
+from newsmill.lake.verification import audit as module
+from newsmill.lake.verification import evidence
+from newsmill.lake.verification.audit import audit
+from newsmill.lake.writer import Lake
 
 
 @pytest.mark.parametrize("checker", [module, evidence])
@@ -31,7 +32,12 @@ def test_checker_shares_no_code_with_the_writer(checker) -> None:
     named |= {f"newsmill.lake.{a.name}" for n in froms if n.module == "newsmill.lake" for a in n.names}
     named |= {alias.name for n in ast.walk(tree) if isinstance(n, ast.Import) for alias in n.names}
     ours = {name for name in named if name and name.split(".")[0] in ("newsmill", "pyiceberg")}
-    assert ours <= {"newsmill.config", "newsmill.errors", "newsmill.lake.evidence", "newsmill.lake.erased"}
+    assert ours <= {
+        "newsmill.config",
+        "newsmill.errors",
+        "newsmill.lake.verification.evidence",
+        "newsmill.lake.verification.erased",
+    }
 
 
 def test_right_lake_has_no_findings(filled: Lake, config: LakeConfig) -> None:

@@ -20,10 +20,11 @@ import wirelake
 from newsmill.cli.takedown import takedown
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError, TakenDownMeanwhile
-from newsmill.lake import compaction, erasure, files, schemas
-from newsmill.lake.audit import audit
+from newsmill.lake import erasure, files, schemas
 from newsmill.lake.tables import append
-from newsmill.lake.takedown import take_down
+from newsmill.lake.upkeep import compaction
+from newsmill.lake.upkeep.takedown import take_down
+from newsmill.lake.verification.audit import audit
 from newsmill.records import Failure, OffsetRange, Position, SourceRecord
 from newsroom import story
 from wirelake import AT, TOPIC, Press, Sent, press_day
@@ -168,7 +169,7 @@ def test_a_takedown_between_the_last_look_and_the_decision_is_not_overlooked(
             monkeypatch.undo()
             take_down(press.config, "secret.example", now=LATER)
 
-    monkeypatch.setattr("newsmill.failpoints.reach", taken)
+    monkeypatch.setattr("newsmill.runtime.failpoints.reach", taken)
     with pytest.raises(TakenDownMeanwhile):
         press.lake.commit(begun, made)
     assert found(press) == []

@@ -10,10 +10,11 @@ import pytest
 
 import synthetic
 from newsmill.config import LakeConfig
-from newsmill.lake import collection, hints
-from newsmill.lake.audit import audit
-from newsmill.lake.lake import Lake
+from newsmill.lake import hints
 from newsmill.lake.schemas import TABLES
+from newsmill.lake.upkeep import garbage_collection
+from newsmill.lake.verification.audit import audit
+from newsmill.lake.writer import Lake
 
 
 def by_path(folder: Path) -> Path:
@@ -66,7 +67,7 @@ def test_metadata_under_its_second_name_is_kept_as_long_as_the_first_and_no_long
     assert len(list(folder.glob("v*.metadata.json"))) == 5
     for file in folder.glob("*"):
         os.utime(file, (0, 0))
-    gone = [found.path for found in collection.collect(lake.tables, grace_s=3600)]
+    gone = [found.path for found in garbage_collection.collect(lake.tables, grace_s=3600)]
     assert not [path for path in gone if path.startswith("fate/metadata/v")]
     assert by_path(Path(config.path, "fate")).exists()
 
@@ -77,6 +78,6 @@ def test_second_names_that_no_metadata_stands_for_any_more_are_garbage(
     left = Path(config.path, "fate", "metadata", "v9999.metadata.json")
     left.write_bytes(b"{}")
     os.utime(left, (0, 0))
-    assert [found.path for found in collection.collect(filled.tables, grace_s=3600)] == [
+    assert [found.path for found in garbage_collection.collect(filled.tables, grace_s=3600)] == [
         "fate/metadata/v9999.metadata.json"
     ]

@@ -14,21 +14,24 @@ import pytest
 import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError
-from newsmill.explanation import explain
-from newsmill.lake import collection, compaction, identity, reader, storage
-from newsmill.lake.audit import audit
-from newsmill.lake.lake import Lake
+from newsmill.jobs.explain import explain
+from newsmill.lake import identity, reader, storage
 from newsmill.lake.schemas import LEDGER, TableSchema
 from newsmill.lake.tables import Tables
-from newsmill.lake.takedown import take_down
+from newsmill.lake.upkeep import compaction, garbage_collection
+from newsmill.lake.upkeep.takedown import take_down
+from newsmill.lake.verification.audit import audit
+from newsmill.lake.writer import Lake
 
 NOW = 1_790_000_000_000_000
 Opening = Callable[[LakeConfig], object]
 
 KEEPERS: dict[str, Opening] = {
     "compact": lambda config: list(compaction.compact(Tables.open(config))),
-    "gc": lambda config: list(collection.collect(Tables.open(config), grace_s=3600, yes=True)),
-    "gc dry": lambda config: list(collection.collect(Tables.open(config), grace_s=3600, dry_run=True)),
+    "gc": lambda config: list(garbage_collection.collect(Tables.open(config), grace_s=3600, yes=True)),
+    "gc dry": lambda config: list(
+        garbage_collection.collect(Tables.open(config), grace_s=3600, dry_run=True)
+    ),
     "takedown": lambda config: take_down(config, "site1.example", reason="x", now=NOW),
     "replay": lambda config: Lake.open(config, make=False),
 }

@@ -15,10 +15,11 @@ from pyiceberg.table import Table, Transaction
 import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError
-from newsmill.lake import collection, compaction, replacing, rewriting, schemas, tables
-from newsmill.lake.audit import audit
-from newsmill.lake.lake import Lake
-from newsmill.lake.takedown import take_down
+from newsmill.lake import replacing, rewriting, schemas, tables
+from newsmill.lake.upkeep import compaction, garbage_collection
+from newsmill.lake.upkeep.takedown import take_down
+from newsmill.lake.verification.audit import audit
+from newsmill.lake.writer import Lake
 
 HOUR = 3_600_000_000
 LATER = 1_790_000_000_000_000 + 2 * HOUR
@@ -141,8 +142,8 @@ def test_gc_removes_what_no_snapshot_names_and_nothing_else(closed_hour: Lake, c
     mine = Path(config.path, "articles", "notes.txt")
     mine.write_text("not ours")
     aged(config)
-    dry = list(collection.collect(closed_hour.tables, grace_s=86_400, keep_snapshots=1, dry_run=True))
-    gone = list(collection.collect(closed_hour.tables, grace_s=86_400, keep_snapshots=1))
+    dry = list(garbage_collection.collect(closed_hour.tables, grace_s=86_400, keep_snapshots=1, dry_run=True))
+    gone = list(garbage_collection.collect(closed_hour.tables, grace_s=86_400, keep_snapshots=1))
     assert [g.path for g in dry] == [g.path for g in gone]
     assert len([g for g in gone if g.path.endswith(".parquet")]) == 1 + 2 * 4
     assert mine.exists() and not stray.exists()
@@ -153,9 +154,9 @@ def test_gc_removes_what_no_snapshot_names_and_nothing_else(closed_hour: Lake, c
 def test_gc_leaves_young_files_and_those_of_the_batch_under_way(filled: Lake, config: LakeConfig) -> None:
     batch = filled.begin(list(synthetic.slices(0, 80, 120)), now=LATER)
     written = synthetic.write(config.path, batch)
-    assert list(collection.collect(filled.tables, grace_s=3600)) == []
+    assert list(garbage_collection.collect(filled.tables, grace_s=3600)) == []
     aged(config)
-    list(collection.collect(filled.tables, grace_s=3600))
+    list(garbage_collection.collect(filled.tables, grace_s=3600))
     filled.commit(batch, written)
     assert audit(config.path).findings == []
 
@@ -169,13 +170,13 @@ def test_gc_leaves_the_files_of_a_replay_that_was_decided_and_cut_off(
     noted = replacing.Replacement(at=LATER, files=(written,))
     closed_hour.tables.change("fate", lambda t, tx: replacing.note(noted, t, tx))
     aged(config)
-    gone = list(collection.collect(closed_hour.tables, grace_s=3600))
+    gone = list(garbage_collection.collect(closed_hour.tables, grace_s=3600))
     assert written.path.rsplit("/", 1)[1] not in {Path(g.path).name for g in gone}
 
 
 def test_gc_refuses_a_short_grace_time(filled: Lake) -> None:
     with pytest.raises(ConfigError, match="at least 3600"):
-        list(collection.collect(filled.tables, grace_s=10))
+        list(garbage_collection.collect(filled.tables, grace_s=10))
 
 
 def test_gc_removes_nothing_when_a_manifest_can_not_be_read(filled: Lake, config: LakeConfig) -> None:
@@ -184,7 +185,7 @@ def test_gc_removes_nothing_when_a_manifest_can_not_be_read(filled: Lake, config
     newest.write_bytes(newest.read_bytes()[:20])
     before = len(list(Path(config.path, "articles").rglob("*")))
     with pytest.raises(LakeError, match="nothing was removed"):
-        list(collection.collect(filled.tables, grace_s=3600, keep_snapshots=100))
+        list(garbage_collection.collect(filled.tables, grace_s=3600, keep_snapshots=100))
     assert len(list(Path(config.path, "articles").rglob("*"))) == before
 
 
@@ -249,7 +250,7 @@ def test_takedown_finishes_a_batch_that_was_decided_and_cut_off(
     filled.commit(batch, synthetic.write(config.path, batch))
     monkeypatch.undo()
     filled.release()
-    monkeypatch.setattr("newsmill.lake.takedown.DECIDED_WAIT_S", 0.0)
+    monkeypatch.setattr("newsmill.lake.upkeep.takedown.DECIDED_WAIT_S", 0.0)
     take_down(config, "site4.example", reason="case 9", now=LATER + 5)
     lake = Lake.open(config)
     assert lake.committed()[synthetic.TOPIC, 0] == 120
@@ -268,14 +269,14 @@ def test_takedown_of_what_is_neither_url_nor_domain_is_refused(
 def test_gc_asks_before_it_removes_many_files_of_unknown_origin(filled: Lake, config: LakeConfig) -> None:
     folder = Path(config.path, "articles", "data", "dt=2026-01-01", "hour=00")
     folder.mkdir(parents=True)
-    for number in range(collection.BOUND_LEAST + 1):
+    for number in range(garbage_collection.BOUND_LEAST + 1):
         (folder / f"{number}.parquet").write_bytes(b"x")
     aged(config)
-    dry = list(collection.collect(filled.tables, grace_s=3600, dry_run=True))
+    dry = list(garbage_collection.collect(filled.tables, grace_s=3600, dry_run=True))
     with pytest.raises(LakeError, match=r"unknown origin.*--yes"):
-        list(collection.collect(filled.tables, grace_s=3600))
-    assert len(list(folder.iterdir())) == collection.BOUND_LEAST + 1
-    gone = list(collection.collect(filled.tables, grace_s=3600, yes=True))
+        list(garbage_collection.collect(filled.tables, grace_s=3600))
+    assert len(list(folder.iterdir())) == garbage_collection.BOUND_LEAST + 1
+    gone = list(garbage_collection.collect(filled.tables, grace_s=3600, yes=True))
     assert [g.path for g in dry] == [g.path for g in gone] and not any(folder.iterdir())
 
 
@@ -285,7 +286,7 @@ def test_gc_removes_nothing_when_a_visible_file_is_not_there(filled: Lake, confi
     Path(config.path, "articles", "data", "stray.parquet").write_bytes(b"x")
     aged(config)
     with pytest.raises(LakeError, match="visible and not there"):
-        list(collection.collect(filled.tables, grace_s=3600, yes=True))
+        list(garbage_collection.collect(filled.tables, grace_s=3600, yes=True))
     assert Path(config.path, "articles", "data", "stray.parquet").exists()
 
 
@@ -300,7 +301,9 @@ def test_gc_leaves_what_metadata_names_that_is_newer_than_the_current_one(
     live = filled.tables.store.path(listed(filled, "articles")[0].uri)
     filled.tables.change("articles", lambda t, tx: drop_all(filled, t, tx))
     aged(config)
-    gone = [g.path for g in collection.collect(filled.tables, grace_s=3600, keep_snapshots=1, yes=True)]
+    gone = [
+        g.path for g in garbage_collection.collect(filled.tables, grace_s=3600, keep_snapshots=1, yes=True)
+    ]
     assert live not in gone and newer.exists() and Path(config.path, live).exists()
 
 

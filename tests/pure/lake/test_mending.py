@@ -15,10 +15,11 @@ import pytest
 import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError
-from newsmill.lake import collection, compaction, identity, mending, reader, schemas, storage, whole
-from newsmill.lake.audit import audit
-from newsmill.lake.lake import Lake
+from newsmill.lake import identity, reader, schemas, storage
 from newsmill.lake.tables import Tables
+from newsmill.lake.upkeep import compaction, garbage_collection, mending, whole
+from newsmill.lake.verification.audit import audit
+from newsmill.lake.writer import Lake
 
 NOW = 1_790_000_000_000_000
 HOUR = 3_600_000_000
@@ -52,7 +53,7 @@ def goes_on(path: Path | str, start: int = 80) -> int:
         if file.is_file():
             os.utime(file, (time.time() - 9 * 86_400,) * 2)
     before = rows(path)
-    list(collection.collect(Tables.open(LakeConfig(path=str(path))), grace_s=3600, keep_snapshots=1))
+    list(garbage_collection.collect(Tables.open(LakeConfig(path=str(path))), grace_s=3600, keep_snapshots=1))
     assert rows(path) == before
     report = audit(str(path))
     assert report.findings == []
@@ -213,7 +214,7 @@ def test_catalog_lost_with_the_writer_at_any_place_of_a_commit_is_recovered_with
     lake = Lake.open(config)
     batch = lake.begin(list(synthetic.slices(0, 80, 120)), now=NOW + HOUR)
     written = synthetic.write(config.path, batch)
-    monkeypatch.setattr("newsmill.failpoints.reach", reach)
+    monkeypatch.setattr("newsmill.runtime.failpoints.reach", reach)
     with pytest.raises(Died):
         lake.commit(batch, written)
     monkeypatch.undo()

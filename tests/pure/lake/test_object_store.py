@@ -16,11 +16,12 @@ from moto.server import ThreadedMotoServer
 import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, Fenced, LakeError
-from newsmill.lake import collection, compaction, mending, storage
-from newsmill.lake.audit import audit
-from newsmill.lake.lake import Lake
+from newsmill.lake import storage
 from newsmill.lake.storage import ObjectStorage
-from newsmill.lake.takedown import take_down
+from newsmill.lake.upkeep import compaction, garbage_collection, mending
+from newsmill.lake.upkeep.takedown import take_down
+from newsmill.lake.verification.audit import audit
+from newsmill.lake.writer import Lake
 
 NOW = 1_790_000_000_000_000
 HOUR = 3_600_000_000
@@ -71,7 +72,7 @@ def test_lake_in_an_object_store_is_written_kept_and_audited_as_a_local_one(conf
     assert lake.committed() == {(synthetic.TOPIC, 0): 60}
     assert audit(config.path).findings == []
     assert len(list(compaction.compact(lake.tables))) == 4
-    assert list(collection.collect(lake.tables, grace_s=3600)) == []
+    assert list(garbage_collection.collect(lake.tables, grace_s=3600)) == []
     done = take_down(config, "site1.example", reason="case", now=NOW + 3 * HOUR)
     assert done.articles == synthetic.ARTICLES_A_GROUP
     report = audit(config.path)
@@ -169,7 +170,7 @@ def test_store_that_goes_away_in_a_batch_is_waited_for(
     again = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
 
     def told() -> list[str]:
-        return [r.getMessage() for r in caplog.records if r.name == "newsmill.patience"]
+        return [r.getMessage() for r in caplog.records if r.name == "newsmill.runtime.retry"]
 
     def mend() -> None:
         while not told():

@@ -15,14 +15,15 @@ from pyiceberg.table import StaticTable
 
 import synthetic
 from newsmill.config import LakeConfig
-from newsmill.direct import summary_of
 from newsmill.errors import ConfigError, LakeError
-from newsmill.explanation import explain
-from newsmill.lake import collection, compaction, locations, reader
-from newsmill.lake.audit import audit
-from newsmill.lake.lake import Lake
-from newsmill.lake.takedown import take_down
-from newsmill.ops.survey import survey
+from newsmill.jobs.explain import explain
+from newsmill.lake import locations, reader
+from newsmill.lake.upkeep import compaction, garbage_collection
+from newsmill.lake.upkeep.takedown import take_down
+from newsmill.lake.verification.audit import audit
+from newsmill.lake.writer import Lake
+from newsmill.report.survey import survey
+from newsmill.runners.direct import summary_of
 
 NOW, HOUR = 1_790_000_000_000_000, 3_600_000_000
 NAMES = (
@@ -51,7 +52,7 @@ def test_lake_is_written_read_and_kept_in_a_folder_of_any_name(name: str, tmp_pa
     assert survey(config.path).totals["records"] == 3 * synthetic.RECORDS_A_GROUP
     assert len(list(compaction.compact(lake.tables))) == 4
     take_down(config, "site1.example", reason="case", now=NOW + 3 * HOUR)
-    assert list(collection.collect(lake.tables, grace_s=3600)) == []
+    assert list(garbage_collection.collect(lake.tables, grace_s=3600)) == []
     lake.release()
     assert Lake.look(config).committed() == {(synthetic.TOPIC, 0): 60}
     report = audit(config.path)

@@ -17,7 +17,7 @@ import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError
 from newsmill.lake import files, schemas
-from newsmill.lake.lake import Lake
+from newsmill.lake.writer import Lake
 
 COLUMNS = ("article_id", "revision", "offset", "lang", "body", "ingested_at")
 

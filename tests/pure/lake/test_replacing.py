@@ -8,10 +8,11 @@ import pytest
 import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError
-from newsmill.lake import compaction, files, replacing, schemas
-from newsmill.lake.audit import audit
+from newsmill.lake import files, replacing, schemas
 from newsmill.lake.files import DataFile
-from newsmill.lake.lake import Batch, Lake
+from newsmill.lake.upkeep import compaction
+from newsmill.lake.verification.audit import audit
+from newsmill.lake.writer import Batch, Lake
 from newsmill.records import Fate, FateRow, OffsetRange, Position
 
 AT = 1_790_000_000_000_000

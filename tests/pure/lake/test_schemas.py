@@ -12,8 +12,8 @@ from open_data_contract_standard.model import OpenDataContractStandard
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError
 from newsmill.lake import contract, files, schemas
-from newsmill.lake.lake import Lake
 from newsmill.lake.schemas import TABLES
+from newsmill.lake.writer import Lake
 from newsmill.records import Fate, FateRow, Position
 
 OUTPUT = Path(__file__).parents[3] / "schemas" / "output"

@@ -11,9 +11,9 @@ import pytest
 from newsmill.config import InputConfig, PageConfig
 from newsmill.demo import PAGES
 from newsmill.page.analysis import read_page_any
-from newsmill.page.document import parse
 from newsmill.page.lines import line_rule
 from newsmill.page.passages import passages
+from newsmill.page.tree import parse
 from newsmill.records import Page, Position, RawPage
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from newsmill.config import PageConfig
 from newsmill.page import structured
-from newsmill.page.document import parse
+from newsmill.page.tree import parse
 from story_pages import STORY, TITLE, paragraphs, story
 
 ARTICLE = (

@@ -10,10 +10,10 @@ import pytest
 
 from newsmill.config import InputConfig
 from newsmill.errors import ConfigError
-from newsmill.page.urls import article_id, url_key
 from newsmill.records import Position, RawPage, SourceRecord
 from newsmill.sources import files
 from newsmill.sources.envelopes import decode, micros
+from newsmill.urls import article_id, url_key
 
 
 def put(folder: Path, name: str, content: str | bytes = "<p>x", **sidecar: object) -> Path:

@@ -1,0 +1,41 @@
+"""Settings: what can be set (`model`), how it is loaded (`loading`) and checked (`consistency`)."""
+
+from newsmill.config.model import (
+    REPRESENTATIVE,
+    BatchConfig,
+    Config,
+    CopiesConfig,
+    EnrichConfig,
+    EnvelopeFormat,
+    InputConfig,
+    KafkaConfig,
+    KeepBody,
+    LakeConfig,
+    MetricsConfig,
+    OnDataLoss,
+    OnReserved,
+    PageConfig,
+    PortableConfig,
+    RightsConfig,
+    SecurityProtocol,
+)
+
+__all__ = [
+    "REPRESENTATIVE",
+    "BatchConfig",
+    "Config",
+    "CopiesConfig",
+    "EnrichConfig",
+    "EnvelopeFormat",
+    "InputConfig",
+    "KafkaConfig",
+    "KeepBody",
+    "LakeConfig",
+    "MetricsConfig",
+    "OnDataLoss",
+    "OnReserved",
+    "PageConfig",
+    "PortableConfig",
+    "RightsConfig",
+    "SecurityProtocol",
+]

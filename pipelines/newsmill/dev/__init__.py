@@ -1,0 +1,1 @@
+"""A broker and a runner for development."""

@@ -1,0 +1,1 @@
+"""The pipeline of one bounded batch, and the transforms that only it has."""

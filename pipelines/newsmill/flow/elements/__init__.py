@@ -1,0 +1,1 @@
+"""What flows between transforms, how it is coded, and what a stage gives back."""

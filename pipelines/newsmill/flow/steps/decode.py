@@ -1,0 +1,96 @@
+"""DecodeEnvelopes: records in, crawled pages out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.pvalue import TaggedOutput
+
+from newsmill.config import InputConfig
+from newsmill.errors import Rejected, Stage
+from newsmill.flow.elements.chunks import Decoded, DecodedChunk, Ends, RecordChunk
+from newsmill.flow.elements.stage_result import EndsOfChunk, Outcome, busy
+from newsmill.page.claims import claimed_urls
+from newsmill.records import Fate, NotArticle, Record, SourceRecord
+from newsmill.sources.envelopes import decode
+from newsmill.urls import registrable_domain, url_key
+
+
+class Withheld(Record, frozen=True, kw_only=True):
+    """What was taken down: URL keys and registrable domains whose pages are not kept any more."""
+
+    url_keys: frozenset[str] = frozenset()
+    domains: frozenset[str] = frozenset()
+
+
+class DecodeEnvelopes(beam.PTransform):
+    """Decode the envelope of each record.
+
+    A record becomes one page, or ends: `not_article` (tombstone, empty value), `withheld` (taken
+    down), or `quarantined`.
+
+    Rejects: E_SCHEMA, E_SIZE, E_URL, E_DECOMP.
+
+    Args:
+        config: Envelope format and byte limits.
+        withheld: What was taken down.
+    """
+
+    def __init__(self, *, config: InputConfig, withheld: Withheld) -> None:
+        super().__init__()
+        self._config = config
+        self._withheld = withheld
+
+    def expand(self, chunks: beam.PCollection[RecordChunk]) -> Outcome:
+        """Chunks of records to chunks of pages."""
+        fn = _DecodeFn(self._config, self._withheld)
+        oks, ends = chunks | "Decode" >> beam.ParDo(fn).with_outputs("ends", main="oks")
+        return Outcome(oks, ends)
+
+
+@beam.typehints.with_output_types(DecodedChunk, ends=Ends)
+class _DecodeFn(beam.DoFn):
+    def __init__(self, config: InputConfig, withheld: Withheld) -> None:
+        self._config = config
+        self._withheld = withheld
+
+    def process(self, chunk: RecordChunk) -> Iterator[Any]:
+        ends, pages = EndsOfChunk(chunk.ingested_at), []
+        with busy(DecodeEnvelopes):
+            for record in chunk.records:
+                try:
+                    raw = decode(record, self._config)
+                    if isinstance(raw, NotArticle):
+                        ends.end(record, Fate.NOT_ARTICLE, reason=raw.reason, stage=Stage.DECODE.value)
+                        continue
+                    key = url_key(raw.url)
+                except Rejected as error:
+                    if (url := self._taken_down(record)) is not None:
+                        ends.end(record, Fate.WITHHELD, reason="taken_down", url=url)
+                    else:
+                        ends.reject(record, Stage.DECODE, error)
+                    continue
+                domain = registrable_domain(key)
+                if key in self._withheld.url_keys or domain in self._withheld.domains:
+                    ends.end(record, Fate.WITHHELD, reason="taken_down", url=raw.url, domain=domain)
+                    continue
+                pages.append(Decoded(record=record, raw=raw))
+        if pages:
+            yield DecodedChunk(ingested_at=chunk.ingested_at, pages=tuple(pages))
+        if ends:
+            yield TaggedOutput("ends", ends.chunk())
+
+    def _taken_down(self, record: SourceRecord) -> str | None:
+        """The URL by which a broken record names a page that was taken down: its content must not stay."""
+        withheld = self._withheld
+        if not (withheld.url_keys or withheld.domains):
+            return None
+        for url in claimed_urls(record.value, record.key, record.headers):
+            try:
+                if url_key(url) in withheld.url_keys or registrable_domain(url) in withheld.domains:
+                    return url
+            except Rejected:
+                continue
+        return None

@@ -1,0 +1,1 @@
+"""The endless pipeline, and the transforms that only it has."""

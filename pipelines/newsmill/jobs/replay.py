@@ -1,0 +1,366 @@
+"""Doing records again through the current code, and enriching rows again.
+
+A replayed record keeps the time at which it was first seen, and has one fate before and after. A record
+that had a row of `articles` keeps what was decided of it (fate, revision, cluster), unless it is no
+article any more; what the page says, its language and its enrichment are new. A record that had none
+goes through the copies index like any other. Redeliveries are left alone: their page is another record's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+import apache_beam as beam
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from newsmill.config import Config, KeepBody
+from newsmill.copies.index import CopyIndex, Decision, Resolution
+from newsmill.copies.sketches import Sketch
+from newsmill.errors import ConfigError, DataLoss
+from newsmill.flow.bounded.collect_files import CollectFiles
+from newsmill.flow.bounded.mark_copies import seeds
+from newsmill.flow.bounded.pipeline import mill
+from newsmill.flow.elements.chunks import CHUNK_RECORDS, RecordChunk
+from newsmill.flow.steps.decode import Withheld
+from newsmill.knowledge.enricher import Enricher
+from newsmill.lake import reader, rewriting, schemas
+from newsmill.lake.files import DataFile, hour
+from newsmill.lake.schemas import TABLES
+from newsmill.lake.tables import LiveFile, Tables
+from newsmill.lake.writer import Batch, Lake
+from newsmill.records import Duplicate, Fate, Micros, OffsetRange, Position, SourceRecord
+from newsmill.runtime.registry import lend, withdraw
+from newsmill.sources import kafka
+
+_REPLAYED = ("article", "copy", "revision", "not_article", "withheld", "quarantined")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which records; conditions that are set must all hold."""
+
+    quarantine: bool = False  # only quarantined ones
+    code: str | None = None
+    since: datetime | None = None  # first seen at or after
+    until: datetime | None = None  # first seen before
+    domain: str | None = None
+
+    def holds(self) -> pc.Expression:
+        """As a filter of `fate`."""
+        fates = [Fate.QUARANTINED.value] if self.quarantine or self.code else list(_REPLAYED)
+        condition = pc.field("fate").isin(fates)
+        if self.code is not None:
+            condition &= pc.field("reason") == self.code
+        if self.domain is not None:
+            condition &= pc.field("domain") == self.domain
+        return condition & self.seen()
+
+    def seen(self) -> pc.Expression:
+        """The times, as a filter of any table."""
+        condition = pc.field("ingested_at") >= (self.since or datetime(1970, 1, 1, tzinfo=UTC))
+        return condition if self.until is None else condition & (pc.field("ingested_at") < self.until)
+
+
+@dataclass
+class Report:
+    """What a replay did, or would do."""
+
+    records: int = 0
+    moved: Counter[tuple[str, str]] = field(default_factory=Counter)  # (old fate, new fate)
+    lost: list[Position] = field(default_factory=list)  # neither in the lake nor in the broker
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "records": self.records,
+            "moved": {f"{old} → {new}": n for (old, new), n in sorted(self.moved.items())},
+            "lost": [[p.topic, p.partition, p.offset] for p in self.lost],
+        }
+
+
+def replay(config: Config, selection: Selection, *, now: Micros, dry_run: bool = False) -> Report:
+    """Do the selected records again, batch by batch of their first time. Done twice, it changes nothing more.
+
+    Args:
+        config: All settings; the topic is only asked for records whose payload the lake does not have.
+        selection: Which.
+        now: Time of the cluster events that come of it.
+        dry_run: Only count.
+
+    Raises:
+        ConfigError: There is no lake.
+        LakeError: Another process is writing it, or a batch is pending.
+    """
+    ledger = reader.rows(config.lake.path, "fate")
+    rows = ledger.to_table(
+        columns=["topic", "partition", "offset", "fate", "ingested_at"], filter=selection.holds()
+    )
+    rows = rows.set_column(4, "ingested_at", rows["ingested_at"].cast(pa.int64()))
+    selected = sorted(rows.to_pylist(), key=lambda row: (row["ingested_at"], _place(row)))
+    report = Report()
+    if dry_run or not selected:
+        report.records = len(selected)
+        report.moved = Counter((row["fate"], "?") for row in selected)
+        return report
+    lake = Lake.open(config.lake, make=False)
+    try:
+        index = _Index(config, lake, now=max(now, lake.last_ingested_at + 1))
+        for at, group in groupby(selected, key=lambda row: row["ingested_at"]):
+            old = {_place(row): row["fate"] for row in group}
+            _replay_batch(config, lake, index, at, old, report)
+    finally:
+        lake.release()
+    return report
+
+
+def _replay_batch(
+    config: Config, lake: Lake, index: _Index, at: Micros, old: Mapping[Position, str], report: Report
+) -> None:
+    """Do the records of one first batch again."""
+    found = dict(_kept_payloads(config.lake.path, old))
+    found |= dict(_from_topic(config, [place for place in old if place not in found], report.lost))
+    if not found:
+        return
+    records = [found[place] for place in sorted(found)]
+    index.remember(_decided(config.lake.path, found))
+    batch = Batch(
+        batch_id=f"replay-{at}", sequence=0, ingested_at=index.now, slices=tuple(_slices(sorted(found)))
+    )
+    files: list[DataFile] = []
+    index.resolve(batch.batch_id, [])  # a batch without any draft is staged too
+    lend("replay:files", files)
+    lend("replay:index", index)
+    try:
+        urls, domains = lake.withheld()
+        with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+            chunks = [
+                RecordChunk(ingested_at=at, records=tuple(records[start : start + CHUNK_RECORDS]))
+                for start in range(0, len(records), CHUNK_RECORDS)
+            ]
+            made = pipeline | "Records" >> beam.Create(chunks)
+            mill(
+                made,
+                config,
+                batch_id=batch.batch_id,
+                index="replay:index",
+                withheld=Withheld(url_keys=urls, domains=domains),
+            ) | "CollectFiles" >> CollectFiles(into="replay:files")
+    finally:
+        withdraw("replay:files")
+        withdraw("replay:index")
+    lake.replace(batch, files)
+    index.keep(batch.batch_id)
+    report.records += len(records)
+    report.moved.update(_moves(lake, files, old))
+
+
+class _Index:
+    """The copies index, but records that have a row keep what was decided of them."""
+
+    def __init__(self, config: Config, lake: Lake, *, now: Micros) -> None:
+        self.now = now
+        self._index = CopyIndex(config.copies)
+        self._index.seed(seeds(lake.recent(days=config.copies.horizon_days)))
+        self._decided: Mapping[Position, Decision] = {}
+        self._keep = config.copies.keep_body is not KeepBody.NONE  # the texts relied on may be replaced too
+
+    def remember(self, decided: Mapping[Position, Decision]) -> None:
+        """The decisions of the records that come next."""
+        self._decided = decided
+
+    def resolve(self, batch_id: str, sketches: Sequence[Sketch]) -> Resolution:
+        """As CopyIndex.resolve; events happen now, not when the record was first seen."""
+        new = [sketch for sketch in sketches if sketch.position not in self._decided]
+        resolution = self._index.resolve(batch_id, new)
+        decisions = {**resolution.decisions, **self._decided}
+        return Resolution(
+            decisions={p: msgspec.structs.replace(d, keep_body=self._keep) for p, d in decisions.items()},
+            events=tuple(msgspec.structs.replace(event, at=self.now) for event in resolution.events),
+        )
+
+    def keep(self, batch_id: str) -> None:
+        """The batch is committed."""
+        self._index.commit(batch_id)
+        self.now += 1
+
+
+def _place(row: Mapping[str, Any]) -> Position:
+    return Position(topic=row["topic"], partition=row["partition"], offset=row["offset"])
+
+
+def _among(places: Iterable[Position]) -> pc.Expression:
+    """A filter that holds for at least these records."""
+    offsets = [place.offset for place in places]
+    return pc.field("offset").isin(offsets)
+
+
+def _kept_payloads(lake: str, places: Mapping[Position, str]) -> Iterator[tuple[Position, SourceRecord]]:
+    """Quarantined records whose payload the lake has whole."""
+    rows = reader.rows(lake, "quarantine").to_table(
+        columns=["topic", "partition", "offset", "payload", "payload_bytes", "key", "headers", "recorded_at"],
+        filter=_among(places),
+    )
+    rows = rows.set_column(7, "recorded_at", rows["recorded_at"].cast(pa.int64()))
+    for row in rows.to_pylist():
+        place = _place(row)
+        if place in places and row["payload"] is not None and len(row["payload"]) == row["payload_bytes"]:
+            yield (
+                place,
+                SourceRecord(
+                    position=place,
+                    value=row["payload"],
+                    key=row["key"],
+                    headers=tuple((header["name"], header["value"]) for header in row["headers"] or ()),
+                    timestamp=row["recorded_at"],
+                ),
+            )
+
+
+def _from_topic(
+    config: Config, places: Sequence[Position], lost: list[Position]
+) -> Iterator[tuple[Position, SourceRecord]]:
+    """Records that the broker still has; the others are noted as lost."""
+    for part in _slices(sorted(places)):
+        wanted = [
+            Position(topic=part.topic, partition=part.partition, offset=o)
+            for o in range(part.start, part.end)
+        ]
+        if part.topic != config.kafka.topic:
+            lost.extend(wanted)
+            continue
+        try:
+            found = {record.position: record for record in kafka.read(config.kafka, part)}
+        except DataLoss:
+            lost.extend(wanted)
+            continue
+        yield from ((place, found[place]) for place in wanted if place in found)
+        lost.extend(place for place in wanted if place not in found)
+
+
+def _slices(places: Sequence[Position]) -> Iterator[OffsetRange]:
+    """Ranges of offsets without a hole, from ordered positions."""
+    start = 0
+    for end in range(1, len(places) + 1):
+        first, last = places[start], places[end - 1]
+        follows = end < len(places) and places[end] == msgspec.structs.replace(last, offset=last.offset + 1)
+        if not follows:
+            yield OffsetRange(
+                topic=first.topic,
+                partition=first.partition,
+                start=first.offset,
+                end=last.offset + 1,
+                records=end - start,
+                bytes=0,
+            )
+            start = end
+
+
+def _decided(lake: str, places: Mapping[Position, SourceRecord]) -> dict[Position, Decision]:
+    """What was decided of those records that have a row of `articles`."""
+    rows = reader.rows(lake, "articles").to_table(
+        columns=["topic", "partition", "offset", "fate", "revision", "duplicate"], filter=_among(places)
+    )
+    return {
+        _place(row): Decision(
+            fate=Fate(row["fate"]),
+            revision=row["revision"],
+            duplicate=msgspec.convert(row["duplicate"], Duplicate),
+        )
+        for row in rows.to_pylist()
+        if _place(row) in places
+    }
+
+
+def _moves(lake: Lake, files: Iterable[DataFile], old: Mapping[Position, str]) -> Iterator[tuple[str, str]]:
+    for file in files:
+        if file.table == "fate":
+            for row in lake.columns(file, ["topic", "partition", "offset", "fate"]).to_pylist():
+                yield old[_place(row)], row["fate"]
+
+
+def enrich_again(config: Config, name: str, selection: Selection, *, dry_run: bool = False) -> int:
+    """Fill the columns of one enricher anew, for rows that have their body; how many rows.
+
+    May run beside the writer: each file is replaced by one with the same rows.
+
+    Args:
+        config: The lake and the enrichment settings.
+        name: The enricher, e.g. `entities`.
+        selection: Times and domain.
+        dry_run: Only count.
+
+    Raises:
+        ConfigError: There is no enricher of that name, or no lake.
+    """
+    reader.rows(config.lake.path, "articles")
+    enricher = Enricher.open(config.enrich)
+    if name not in enricher.names:
+        raise ConfigError(f"there is no enricher {name}; there are: {', '.join(enricher.names)}")
+    tables, schema, count = Tables.open(config.lake), TABLES["articles"], 0
+    since, until = (
+        None if t is None else hour(round(t.timestamp() * 1e6)) for t in (selection.since, selection.until)
+    )
+    again = True
+    while again:
+        again = False
+        for live in tables.files(tables.load("articles")):
+            if (since is not None and live.hour < since) or (until is not None and live.hour > until):
+                continue
+            rows = rewriting.read(tables, schema, [live])
+            fresh = partial(_enriched, enricher, name, config.enrich.copies)
+            changed, new = _changed(rows, selection, fresh)
+            if changed and not dry_run:
+                written, _ = rewriting.write(tables, schema, new)
+                if written.path != live.uri and not _swapped(tables, live, written):
+                    again = True
+                    continue
+            count += changed
+    return count
+
+
+def _swapped(tables: Tables, live: LiveFile, written: DataFile) -> bool:
+    return rewriting.swap(tables, "articles", [live], [written], "enrich")
+
+
+def _changed(rows: pa.Table, selection: Selection, fresh: Any) -> tuple[int, pa.Table]:
+    """How many rows are selected, and the rows with these filled anew."""
+    numbered = rows.append_column("row", pa.array(range(rows.num_rows), pa.int64()))
+    condition = selection.seen() & pc.field("body").is_valid()
+    if selection.domain is not None:
+        condition &= pc.field("domain") == selection.domain
+    wanted = set(numbered.filter(condition)["row"].to_pylist())
+    if not wanted:
+        return 0, rows
+    columns: dict[str, list[Any]] = {}
+    for number, row in enumerate(rows.to_pylist()):
+        values = fresh(row) if number in wanted else {}
+        for column in ("entities", "places", "countries", "topics", "versions"):
+            columns.setdefault(column, []).append(values.get(column, row[column]))
+    for column, filled in columns.items():
+        index = rows.schema.get_field_index(column)
+        kind = rows.schema.field(index)
+        rows = rows.set_column(index, kind, pa.array(filled, kind.type))
+    return len(wanted), rows
+
+
+def _enriched(enricher: Enricher, name: str, copies: bool, row: Mapping[str, Any]) -> dict[str, Any]:
+    made = enricher.enrich_text(
+        row["body"],
+        language=row["lang"],
+        title=row["title"],
+        url=row["url"],
+        statistical=copies or not row["duplicate"]["is_duplicate"],
+        only={name},
+    )
+    filled = schemas.enrichment_columns(made)
+    filled = {column: value for column, value in filled.items() if column in enricher.columns_of(name)}
+    return {**filled, "versions": sorted({**dict(row["versions"] or ()), **made.versions}.items())}

@@ -1,0 +1,1 @@
+"""Keeping a lake: compaction, garbage, takedowns, mending and moving."""

@@ -1,0 +1,280 @@
+"""Removing files that nobody can see any more: leftovers of crashes, and of snapshots that are forgotten.
+
+A file goes only when it is proven to be garbage: older than the grace time, of no batch under way, and named
+by no metadata that counts. These count: the table's current metadata with the snapshots that are kept, tags
+and branches; the metadata that `version-hint.text` names; and any metadata that is newer than the current one
+or not numbered, whoever wrote it. Earlier metadata does not count: what it shows and the current one does not
+was dropped on purpose.
+
+Nothing goes where a visible file can't be found below the lake: then the names, not the files, are wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pyiceberg.exceptions import ValidationError as NotMetadata
+from pyiceberg.io import FileIO
+from pyiceberg.table import Table
+from pyiceberg.table.metadata import TableMetadata, TableMetadataUtil
+from pyiceberg.table.snapshots import Snapshot
+
+from newsmill.errors import ConfigError, LakeError
+from newsmill.lake import files, hints, locations, replacing
+from newsmill.lake.schemas import LEDGER, TABLES
+from newsmill.lake.storage import TEMPORARY, Listed
+from newsmill.lake.tables import KEPT_SNAPSHOTS, Tables, forgotten
+from newsmill.lake.writer import pending_batch
+
+LEAST_GRACE_S = 3600.0
+"""A shorter grace time could take files that a slow worker just wrote."""
+
+BOUND_SHARE, BOUND_LEAST = 0.2, 20
+"""Data files of unknown origin that are removed without being asked for: a share of all, or so many."""
+
+_OURS = (".parquet", ".avro", ".metadata.json", ".tmp", ".emptied")
+_METADATA = ".metadata.json"
+_UNFINISHED = ".tmp"
+
+
+class Reason(StrEnum):
+    """Why nobody can see a file."""
+
+    UNFINISHED = "unfinished"  # a writer ended while it wrote it
+    NEVER_COMMITTED = "never committed"  # whole, but of a batch or a merge that did not come to its end
+    REPLACED = "replaced"  # of snapshots that are forgotten: merged, replayed or emptied since
+    OLD_METADATA = "old metadata"  # describes such snapshots only
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """A file that was, or would be, removed."""
+
+    path: str
+    bytes: int
+    age_s: float
+    reason: Reason
+
+
+@dataclass
+class _Plan:
+    """What is garbage now, and how much there is of all."""
+
+    garbage: list[Garbage] = field(default_factory=list)
+    data_files: int = 0
+    once_visible: set[str] = field(default_factory=set)
+
+
+def collect(
+    tables: Tables,
+    *,
+    grace_s: float,
+    keep_snapshots: int = KEPT_SNAPSHOTS,
+    dry_run: bool = False,
+    yes: bool = False,
+) -> Iterator[Garbage]:
+    """Forget old snapshots, then remove what no snapshot names.
+
+    Args:
+        tables: The lake.
+        grace_s: Younger files stay. At least an hour.
+        keep_snapshots: Snapshots of each table that stay readable; tags and branches always do.
+        dry_run: Only say what would go: the same list.
+        yes: Remove more data files of unknown origin than the bound.
+
+    Raises:
+        ConfigError: The grace time is too short.
+        LakeError: A manifest can't be read, a visible file is not there, or there is more than the bound of
+            data files that no snapshot ever named. Nothing was removed.
+    """
+    if grace_s < LEAST_GRACE_S:
+        raise ConfigError(f"grace time: must be at least {LEAST_GRACE_S:.0f} s, got {grace_s:.0f} s")
+    planned = _plan(tables, grace_s, keep_snapshots)
+    if not yes and not dry_run:
+        _check_bound(planned)
+    if dry_run:
+        yield from planned.garbage
+        return
+    for name in TABLES:
+        tables.expire(name, keep=keep_snapshots)
+    still = {garbage.path for garbage in _plan(tables, grace_s, keep_snapshots).garbage}
+    for garbage in planned.garbage:
+        if garbage.path in still:
+            tables.store.delete(garbage.path)
+            yield garbage
+
+
+def _plan(tables: Tables, grace_s: float, keep: int) -> _Plan:
+    plan = _Plan()
+    now = time.time()
+    old = [found for found in unseen(tables, plan, keep=keep) if now - found.modified_s > grace_s]
+    if any(found.path.endswith(".parquet") for found in old):
+        plan.once_visible = _once_visible(tables)
+    plan.garbage = [
+        Garbage(found.path, found.bytes, now - found.modified_s, _reason(found.path, plan.once_visible))
+        for found in old
+    ]
+    return plan
+
+
+def _reason(path: str, once_visible: Collection[str]) -> Reason:
+    if path.startswith(f"{TEMPORARY}/") or path.endswith(_UNFINISHED):
+        return Reason.UNFINISHED
+    path = path.removesuffix(".emptied")
+    if not path.endswith(".parquet"):
+        return Reason.OLD_METADATA
+    return Reason.REPLACED if path in once_visible else Reason.NEVER_COMMITTED
+
+
+def unseen(tables: Tables, plan: _Plan | None = None, *, keep: int = KEPT_SNAPSHOTS) -> Iterator[Listed]:
+    """All files of ours that nothing which counts names, and that no batch under way may need."""
+    yield from (found for found in tables.store.walk(TEMPORARY) if found.path.endswith(_OURS))
+    for name in TABLES:
+        # Listed before the snapshots are read: what is written after that is not on the list.
+        there = [found for found in tables.store.walk(name) if found.path.endswith(_OURS)]
+        if plan is not None:
+            plan.data_files += sum(found.path.endswith(".parquet") for found in there)
+        ledger, table = tables.load(LEDGER), tables.load(name)
+        named = named_files(tables, table, forgetting=forgotten(table, keep)) | _decided(tables, ledger)
+        _check_visible(tables, table, {found.path for found in there})
+        named |= _named_by_others(tables, table, there)
+        batch = pending_batch(ledger)
+        growing = None if batch is None else files.folder(name, batch.ingested_at) + "/"
+        for found in there:
+            waits = growing is not None and found.path.startswith(growing)
+            if not waits and found.path not in named:
+                yield found
+
+
+def named_files(tables: Tables, table: Table, *, forgetting: Collection[int] = ()) -> set[str]:
+    """Paths of all files that the kept snapshots of a table need.
+
+    Args:
+        tables: The lake.
+        table: As loaded.
+        forgetting: Ids of snapshots that do not count.
+
+    Raises:
+        LakeError: A snapshot's manifests can't be read: what they name is unknown; or a file is elsewhere.
+    """
+    versions = {table.metadata_location, *(entry.metadata_file for entry in table.metadata.metadata_log)}
+    versions |= {hints.second_name(version) for version in versions}
+    kept = [s for s in table.metadata.snapshots if s.snapshot_id not in forgetting]
+    return _paths(tables, versions | _named_by(kept, table.io))
+
+
+def _named_by(snapshots: Sequence[Snapshot], io: FileIO) -> set[str]:
+    """Addresses of all files that snapshots need."""
+    named: set[str] = set()
+    read: set[str] = set()
+    for snapshot in snapshots:
+        named.add(snapshot.manifest_list)
+        try:
+            for manifest in snapshot.manifests(io):
+                if manifest.manifest_path not in read:
+                    read.add(manifest.manifest_path)
+                    entries = manifest.fetch_manifest_entry(io, discard_deleted=True)
+                    named.update(entry.data_file.file_path for entry in entries)
+        except (OSError, ValueError, EOFError) as error:
+            raise LakeError(f"{snapshot.manifest_list}: {error}; nothing was removed") from error
+    return named | read
+
+
+def _paths(tables: Tables, addresses: set[str]) -> set[str]:
+    """The paths that addresses may mean, in any spelling."""
+    root = tables.store.uri("")
+    found: set[str] = set()
+    for address in addresses:
+        paths = locations.readings(root, address)
+        if not paths:
+            raise LakeError(f"{address} is not inside the lake {root}: nothing was removed")
+        found |= paths
+    return found
+
+
+def _check_visible(tables: Tables, table: Table, listed: set[str]) -> None:
+    """Check that each file that readers see is where the files are looked for."""
+    for live in tables.files(table):
+        path = tables.store.path(live.uri)
+        if path not in listed and tables.store.size(path) is None:
+            raise LakeError(
+                f"{live.uri}: is visible and not there; run `newsmill audit`. Nothing was removed"
+            )
+
+
+def _decided(tables: Tables, ledger: Table) -> set[str]:
+    """Files that the ledger notes: a batch or a replay that the next writer will finish."""
+    batch, replacement = pending_batch(ledger), replacing.noted(ledger)
+    noted = [*(batch.files if batch else ()), *(replacement.files if replacement else ())]
+    return _paths(tables, {file.path for file in noted})
+
+
+def _named_by_others(tables: Tables, table: Table, there: Sequence[Listed]) -> set[str]:
+    """What metadata names that is not the current one's past: newer, not numbered, or hinted at."""
+    hint = hints.metadata(tables.store, table.name()[-1])
+    newest = tables.store.path(table.metadata_location)
+    found: set[str] = set()
+    for listed in there:
+        if not listed.path.endswith(_METADATA) or listed.path in (newest, hints.second_name(newest)):
+            continue
+        number = hints.number(listed.path.rsplit("/", 1)[1])
+        if listed.path == hint or not 0 <= number <= hints.number(newest.rsplit("/", 1)[1]):
+            snapshots = _snapshots(tables, listed.path)
+            if snapshots is None:
+                continue
+            found.add(listed.path)
+            for snapshot in snapshots:
+                found |= _what_is_left(tables, snapshot, table.io)
+    return found
+
+
+def _snapshots(tables: Tables, path: str) -> Sequence[Snapshot] | None:
+    """The snapshots of a metadata file; None where it is torn, or no metadata."""
+    metadata: TableMetadata
+    try:
+        with tables.store.open(path) as file:
+            metadata = TableMetadataUtil.parse_obj(json.loads(bytes(file.read())))
+    except (OSError, ValueError, NotMetadata):  # pydantic's error is a ValueError, the library's is not
+        return None
+    return metadata.snapshots
+
+
+def _what_is_left(tables: Tables, snapshot: Snapshot, io: FileIO) -> set[str]:
+    """Paths that a snapshot names, as far as its manifests are there yet."""
+    try:
+        return _paths(tables, _named_by([snapshot], io))
+    except LakeError:
+        return locations.readings(tables.store.uri(""), snapshot.manifest_list)
+
+
+def _check_bound(planned: _Plan) -> None:
+    """Raise LakeError where more data files would go of unknown origin than the bound allows."""
+    bound = max(BOUND_LEAST, int(BOUND_SHARE * planned.data_files))
+    doomed = {garbage.path for garbage in planned.garbage if garbage.path.endswith(".parquet")}
+    doomed -= planned.once_visible
+    if len(doomed) > bound:
+        raise LakeError(
+            f"{len(doomed)} of {planned.data_files} data files are garbage of unknown origin, more than the "
+            f"{bound} that go without a question: look at them with --dry-run, then repeat with --yes. "
+            "Nothing was removed"
+        )
+
+
+def _once_visible(tables: Tables) -> set[str]:
+    """Paths of the files that a snapshot named, as far back as metadata is kept."""
+    found: set[str] = set()
+    for name in TABLES:
+        table = tables.load(name)
+        seen: set[int] = set()
+        log = [tables.store.path(entry.metadata_file) for entry in table.metadata.metadata_log]
+        there = [path for path in log if tables.store.size(path) is not None]
+        earlier = [snapshot for path in there for snapshot in _snapshots(tables, path) or ()]
+        for snapshot in (*table.metadata.snapshots, *earlier):
+            if snapshot.snapshot_id not in seen:
+                seen.add(snapshot.snapshot_id)
+                found |= _what_is_left(tables, snapshot, table.io)
+    return found

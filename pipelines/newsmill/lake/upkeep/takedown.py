@@ -1,0 +1,243 @@
+"""Taking content out for good: of one URL, or of a whole domain.
+
+The tombstone comes first, so that no later batch brings the content back. Then every visible file that
+holds it is replaced by one without, older snapshots are forgotten, and the old files are removed at
+once. Rows stay, with what identifies them, so that each record keeps its one fate. Copies at other URLs
+are other pages: they stay, and get the text that they rely on before it goes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyiceberg.table import Table, Transaction
+from pyiceberg.table.refs import MAIN_BRANCH
+
+from newsmill.config import LakeConfig
+from newsmill.errors import LakeError, Rejected
+from newsmill.lake import content, erasure, files, replacing, rewriting, texts
+from newsmill.lake.content import CONTENT, Tombstone
+from newsmill.lake.files import DataFile
+from newsmill.lake.schemas import LEDGER, TABLES
+from newsmill.lake.schemas import takedowns as takedown_rows
+from newsmill.lake.tables import LiveFile, Tables, append
+from newsmill.lake.upkeep import garbage_collection
+from newsmill.lake.writer import INGESTED_AT, Lake, pending_batch, tombstones
+from newsmill.records import Micros
+from newsmill.urls import registrable_domain, url_key
+
+REASON = "taken down"
+"""Reason that is noted where none is given."""
+
+DECIDED_WAIT_S = 60.0
+"""How long a batch that is decided may take to become visible."""
+
+
+@dataclass(frozen=True)
+class TakenDown:
+    """What a takedown did, or would do."""
+
+    kind: str  # url | domain
+    value: str
+    articles: int  # emptied now
+    quarantined: int
+    already: int  # rows of articles that were empty before, by this or another takedown
+    texts_handed_on: int  # to copies at other addresses
+    files_rewritten: int
+    files_removed: int
+
+    @property
+    def matched(self) -> bool:
+        """Whether the lake has, or had, anything of it."""
+        return bool(self.articles or self.quarantined or self.already)
+
+
+def take_down(
+    config: LakeConfig, what: str, *, reason: str = REASON, now: Micros, dry_run: bool = False
+) -> TakenDown:
+    """Take down a URL or a domain. May run beside the writer, and again: it then finds nothing more.
+
+    After it no file of the lake's folder holds the content; of a batch that is being written, none does once
+    it is committed. What comes of the URL or domain later is withheld, also where nothing matches now.
+
+    Args:
+        config: The lake.
+        what: A URL with its scheme, or a domain name.
+        reason: Noted in the tombstone and in the rows.
+        now: Time of the takedown.
+        dry_run: Only count.
+
+    Raises:
+        LakeError: It is neither a URL nor a domain, a writer does not finish its batch, or a tag or branch
+            shows the content.
+    """
+    kind, value = _named(what)
+    tables = Tables.open(config)
+    if not dry_run:
+        _bury(tables, kind, value, reason, now)
+        _wait_for_decided(tables, config)
+    mine = Tombstone(kind, value, reason, datetime.fromtimestamp(now / 1e6, UTC))
+    handed_on = texts.hand_on(
+        tables,
+        lambda rows: content.of_any("articles", rows, [mine]),
+        CONTENT["articles"].told_by,
+        why="takedown",
+        dry_run=dry_run,
+    )
+    articles = _replace(tables, "articles", mine, dry_run)
+    quarantined = _replace(tables, "quarantine", mine, dry_run)
+    replaced = len(articles.old) + len(quarantined.old)
+    taken_down = [*erasure.tombstones(tables), mine]
+    if dry_run:
+        removed = replaced + sum(1 for _ in erasure.unseen_with_content(tables, taken_down))
+    else:
+        _forget_snapshots(tables, taken_down)
+        committed_at = int(tables.load(LEDGER).properties.get(INGESTED_AT, 0))
+        removed = erasure.erase(tables, taken_down, committed_at=committed_at)
+    return TakenDown(
+        kind=kind,
+        value=value,
+        articles=articles.rows,
+        quarantined=quarantined.rows,
+        already=articles.already,
+        texts_handed_on=handed_on,
+        files_rewritten=replaced,
+        files_removed=removed,
+    )
+
+
+def without_taken_down(lake: Lake, written: Sequence[DataFile]) -> tuple[DataFile, ...]:
+    """The files of a batch that is not decided yet, without what was taken down since its pages were read.
+
+    Rows stay and are emptied, as if the takedown had come a moment after the commit. The same tombstones
+    give the same files.
+
+    Raises:
+        LakeError: A file is gone.
+    """
+    if not any(lake.withheld()):
+        return tuple(written)
+    taken_down = erasure.tombstones(lake.tables)
+    without: list[DataFile] = []
+    for name in {file.table: None for file in written}:
+        mine = [erasure.followed(lake.tables, file) for file in written if file.table == name]
+        without += _without(lake, name, mine, taken_down) if name in CONTENT else mine
+    return tuple(without)
+
+
+def _without(
+    lake: Lake, name: str, mine: Sequence[DataFile], taken_down: Sequence[Tombstone]
+) -> list[DataFile]:
+    seen = [lake.columns(file, CONTENT[name].told_by) for file in mine]
+    if not any(pc.any(content.of_any(name, rows, taken_down)).as_py() for rows in seen):
+        return list(mine)
+    parts = [rewriting.rows_of(lake.tables, TABLES[name], file) for file in mine]
+    rows = pa.concat_tables(parts)
+    if name == "articles":
+        rows = texts.handed_on_inside(rows, content.of_any(name, rows, taken_down))
+    emptied = []
+    for file, part in zip(mine, parts, strict=True):
+        kept, rows = rows.slice(0, len(part)), rows.slice(len(part))
+        kept = content.emptied(name, kept, taken_down)
+        same = kept.sort_by(_PLACE_ORDER).equals(part.sort_by(_PLACE_ORDER))
+        emptied.append(file if same else rewriting.write(lake.tables, TABLES[name], kept)[0])
+    return emptied
+
+
+_PLACE_ORDER = [(name, "ascending") for name in rewriting.PLACE]
+
+
+def _named(what: str) -> tuple[str, str]:
+    try:
+        if "://" in what:
+            return "url", url_key(what)
+        domain = registrable_domain(f"https://{what}/")
+    except Rejected as error:
+        raise LakeError(f"{what}: {error.message}") from error
+    if "." not in domain:
+        raise LakeError(f"{what}: is no domain of a site, e.g. paper.example")
+    return "domain", domain
+
+
+def _bury(tables: Tables, kind: str, value: str, reason: str, now: Micros) -> None:
+    urls, domains = tombstones(tables.load("takedowns"))
+    if value in (urls if kind == "url" else domains):
+        return
+    rows = takedown_rows([(kind, value, reason)], ingested_at=now)
+    file = files.publish(tables.store, TABLES["takedowns"], rows, ingested_at=now)
+
+    def noted(table: Table, transaction: Transaction) -> bool:
+        append(table, transaction, [file.path], {"newsmill.operation": "takedown"})
+        return True
+
+    def touched(table: Table, transaction: Transaction) -> bool:
+        append(table, transaction, [], {"newsmill.operation": "takedown"})
+        return True
+
+    tables.change("takedowns", noted)
+    tables.change(LEDGER, touched)  # who is about to decide a batch must look at the tombstones again
+
+
+def _wait_for_decided(tables: Tables, config: LakeConfig) -> None:
+    """What was decided before the tombstone becomes visible yet; later batches see the tombstone."""
+    deadline = time.monotonic() + DECIDED_WAIT_S
+    while _decided(tables.load(LEDGER)):
+        if time.monotonic() > deadline:
+            Lake.open(config, make=False).release()  # its writer is gone: this finishes its batch
+            return
+        time.sleep(0.2)
+
+
+def _decided(ledger: Table) -> bool:
+    """Whether a batch or a replay is decided and not finished."""
+    batch = pending_batch(ledger)
+    return (batch is not None and bool(batch.files)) or replacing.noted(ledger) is not None
+
+
+@dataclass(frozen=True)
+class _Emptied:
+    rows: int
+    already: int
+    old: Sequence[LiveFile]
+
+
+def _replace(tables: Tables, name: str, mine: Tombstone, dry_run: bool) -> _Emptied:
+    """Replace each visible file that holds hits, also when `compact` moves the rows meanwhile."""
+    rows, old = 0, []
+    again = True
+    while again:
+        again, already = False, 0
+        for live in tables.files(tables.load(name)):
+            held = rewriting.read(tables, TABLES[name], [live])
+            already += content.empty_before(name, held, mine)
+            hits = content.of_any(name, held, [mine])
+            if not pc.any(hits).as_py():
+                continue
+            done = dry_run
+            if not dry_run:
+                without, _ = rewriting.write(tables, TABLES[name], content.emptied(name, held, [mine]))
+                done = rewriting.swap(tables, name, [live], [without], "takedown")
+            if done:
+                rows += pc.sum(hits).as_py()
+                old.append(live)
+            else:
+                again = True
+    return _Emptied(rows, already, old)
+
+
+def _forget_snapshots(tables: Tables, taken_down: Sequence[Tombstone]) -> None:
+    """Forget all snapshots but the newest. What tags and branches show must hold no such content."""
+    for name in CONTENT:
+        tables.expire(name, keep=1)
+    for name, found in erasure.unseen_with_content(tables, taken_down):
+        table = tables.load(name)
+        if len(table.refs()) > 1 and found.path in garbage_collection.named_files(tables, table):
+            raise LakeError(
+                f"{found.path} holds the content, and a tag or branch of {name} shows it: drop that one of "
+                f"{', '.join(sorted(set(table.refs()) - {MAIN_BRANCH}))}, and take down again"
+            )

@@ -1,0 +1,578 @@
+"""The checker: proves from the files alone that nothing is lost, twice, torn or half visible.
+
+It shares no code with the writer (see `evidence`), counts with DuckDB (see `rules.sql`), and asks the
+broker through a plain consumer. A rule that is broken gives a finding with the offsets or files that
+break it.
+
+| rule | what must hold |
+|---|---|
+| C1 | each offset that the broker shows below the committed one has a fate; no other offset has one |
+| C2 | one fate for each offset, of the closed set; gaps overlap nothing |
+| C3 | position is unique, (article_id, revision) too inside the horizon; rows and fates tell the same |
+| C4 | each visible file is there and whole: size, hash, pages, rows, columns, folder |
+| C5 | files that no snapshot names are counted: `gc` removes them |
+| C6 | the chain of snapshots has no fork or hole, no file was added twice, hints point to whole metadata |
+| C7 | copies and clusters point to visible articles; merges end; no circles |
+| C8 | quarantined payloads have the hash that was noted, and that the broker's record has |
+| C9 | no record waits for its fate longer than allowed |
+| C10 | each row that relies on another row's text finds one that has it |
+| C12 | another lake made from the same records says the same of each of them |
+| W1 | nothing that was taken down is readable |
+| W2 | no file of the folder, visible or not, holds what was taken down; no manifest tells bounds of it |
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.fs
+import pyarrow.parquet as pq
+from kafka import KafkaConsumer, TopicPartition
+
+from newsmill.config import KafkaConfig
+from newsmill.errors import Code, LakeError
+from newsmill.lake.verification.erased import check as check_erased
+from newsmill.lake.verification.evidence import (
+    LakeEvidence,
+    TableEvidence,
+    VisibleFile,
+    content,
+    gather,
+    place,
+)
+
+REPLAY_WAIT_S = 60.0
+"""How long a replay may take to change its tables."""
+
+_SHOWN = 20
+"""Most examples of one finding."""
+
+_HASH = re.compile("[0-9a-f]{64}")
+"""Name of a data file that newsmill wrote."""
+
+_UNREADABLE = "can't be read"
+
+_WHOLE_BYTES = 64_000_000
+"""Larger payloads may be quarantined as their head."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One way in which one rule is broken."""
+
+    rule: str
+    what: str
+    count: int
+    examples: tuple[str, ...]
+
+
+@dataclass
+class Report:
+    """What was looked at, and all that is wrong."""
+
+    lake: str
+    records: int = 0
+    fates: dict[str, int] = field(default_factory=dict)
+    gaps: int = 0
+    committed: dict[str, int] = field(default_factory=dict)
+    snapshots: dict[str, int | None] = field(default_factory=dict)
+    files: dict[str, int] = field(default_factory=dict)
+    files_read: int = 0
+    bytes_read: int = 0
+    orphans: int = 0
+    orphan_bytes: int = 0
+    pending: bool = False
+    broker_records: int | None = None
+    oldest_waiting_s: float | None = None
+    checked: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def right(self) -> bool:
+        """Whether every rule that was checked holds."""
+        return not self.findings
+
+    def find(self, rule: str, what: str, broken: Iterable[Any]) -> None:
+        """Check a rule: it holds when nothing breaks it."""
+        if rule not in self.checked:
+            self.checked.append(rule)
+        if breaks := list(broken):
+            examples = tuple(
+                "/".join(map(str, b)) if isinstance(b, tuple) else str(b) for b in breaks[:_SHOWN]
+            )
+            self.findings.append(Finding(rule, what, len(breaks), examples))
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, for JSON."""
+        return {**vars(self), "right": self.right, "findings": [vars(f) for f in self.findings]}
+
+
+def audit(
+    lake: str,
+    *,
+    broker: KafkaConfig | None = None,
+    since: int | None = None,
+    same_as: str | None = None,
+    max_waiting_s: float | None = None,
+    horizon_days: int = 7,
+) -> Report:
+    """Check a lake; also one that is being written.
+
+    Args:
+        lake: Folder or URI.
+        broker: The topic that was read; the rules that need the truth of the broker are skipped without.
+        since: A snapshot id of `fate`: only rows of files that are newer are checked, against each other
+            and against all rows that they have to do with; older files are not read whole for C4 and C8.
+            The rules over metadata, and those with a broker or another lake, are checked in full.
+        same_as: Another lake made from the same records, for C12.
+        max_waiting_s: With a broker: a record without a fate for longer breaks C9.
+        horizon_days: How long a URL is known again (`copies.horizon_days`): revisions are unique inside it.
+
+    Raises:
+        LakeError: It is no lake.
+    """
+    start = time.monotonic()
+    evidence = _settled(lake)
+    tables = evidence.tables
+    report = Report(
+        lake=lake,
+        committed={f"{t}/{p}": o for (t, p), o in sorted(evidence.committed.items())},
+        snapshots={name: table.current for name, table in tables.items()},
+        files={name: len(table.files) for name, table in tables.items()},
+        pending="newsmill.pending" in tables["fate"].properties,
+    )
+    report.find("C3", "a replay was cut off: the next `run` or `replay` finishes it", _replaying(evidence))
+    since_ms = _time_of(tables["fate"], since)
+    for table in tables.values():
+        _check_chain(evidence.root, table, report)
+        table.files = _check_files(table, report, since_ms)
+    _check_orphans(evidence, report)
+    with duckdb.connect() as connection:
+        _show(connection, evidence)
+        _choose(connection, evidence, since_ms)
+        _count(connection, report)
+        connection.register("horizon", pa.table({"days": pa.array([horizon_days], pa.int32())}))
+        for rule, what, query in _rules():
+            report.find(rule, what, connection.execute(query).fetchall())
+        _check_payloads(tables["quarantine"], report, since_ms)
+        fallen = "new_takedowns" if since_ms else "takedowns"
+        taken_down = connection.execute(f"SELECT kind, value FROM {fallen}").fetchall()
+        check_erased(evidence, taken_down, report)
+        if broker is not None:
+            _check_against_broker(connection, evidence, report, broker, max_waiting_s)
+        if same_as is not None:
+            _check_same(connection, gather(same_as), report)
+    report.seconds = round(time.monotonic() - start, 3)
+    return report
+
+
+def _settled(lake: str) -> LakeEvidence:
+    """The lake while no replay changes it: that takes rows of many tables out one after another."""
+    deadline = time.monotonic() + REPLAY_WAIT_S
+    while _replaying(evidence := gather(lake)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return evidence
+
+
+def _replaying(evidence: LakeEvidence) -> list[str]:
+    return [name for name in evidence.tables["fate"].properties if name == "newsmill.replacing"]
+
+
+def _time_of(ledger: TableEvidence, since: int | None) -> int:
+    if since is None:
+        return 0
+    for snapshot in ledger.snapshots:
+        if snapshot["snapshot-id"] == since:
+            return int(snapshot["timestamp-ms"])
+    newest = ", ".join(str(s["snapshot-id"]) for s in ledger.snapshots[-3:])
+    raise LakeError(f"fate has no snapshot {since}, or not any more; the newest are {newest}")
+
+
+def _check_chain(root: str, table: TableEvidence, report: Report) -> None:
+    snapshots = table.snapshots
+
+    def find(what: str, broken: Iterable[Any]) -> None:
+        report.find("C6", f"{table.name}: {what}", broken)
+
+    find("manifests that can't be read", table.broken)
+    find("snapshots of the same number", _more_than_once(s["sequence-number"] for s in snapshots))
+    find("forks", _more_than_once(p for s in snapshots if (p := s.get("parent-snapshot-id"))))
+    ids = {s["snapshot-id"] for s in snapshots}
+    find(
+        "snapshots whose parent is gone",
+        [i for s in snapshots[1:] if (i := s["parent-snapshot-id"]) not in ids],
+    )
+    newest = snapshots[-1]["snapshot-id"] if snapshots else None
+    find("the current snapshot is not the newest", [table.current] if table.current != newest else [])
+    find("files added twice", [uri for uri, times in table.added.items() if times > 1])
+    find("files visible twice", _more_than_once(file.uri for file in table.files))
+    find("batches committed twice", _more_than_once(_batches(snapshots)))
+    if snapshots and not table.broken:
+        told, held = int(snapshots[-1]["summary"]["total-records"]), sum(file.rows for file in table.files)
+        find(f"summary tells {told} rows, files hold {held}", [newest] if told != held else [])
+    find("version-hint.text points to no whole metadata of this table", _hint_problems(root, table))
+
+
+def _batches(snapshots: list[dict[str, Any]]) -> Iterator[str]:
+    for snapshot in snapshots:
+        if "newsmill.sequence" in snapshot["summary"]:
+            yield snapshot["summary"]["newsmill.sequence"]
+
+
+def _more_than_once(values: Iterable[Any]) -> list[Any]:
+    return [value for value, times in Counter(values).items() if times > 1]
+
+
+def _hint_problems(root: str, table: TableEvidence) -> list[str]:
+    folder = f"{root}/{table.name}/metadata"
+    try:
+        version = content(f"{folder}/version-hint.text").decode()
+        hinted = json.loads(content(f"{folder}/{'v' * version.isdecimal()}{version}.metadata.json"))
+    except (OSError, ValueError) as error:
+        return [str(error)]
+    named = table.location.rsplit("/", 1)[1]
+    if _changes(version) > _changes(named):
+        return [f"{version}, and the catalog is older: {named}"]
+    return [] if hinted["table-uuid"] == table.metadata["table-uuid"] else [version]
+
+
+def _changes(version: str) -> int:
+    """How many changes led to a metadata version: its name begins with that."""
+    first = version.removeprefix("v").split("-", 1)[0].split(".", 1)[0]
+    return int(first) if first.isdecimal() else -1
+
+
+def _check_files(table: TableEvidence, report: Report, since_ms: int) -> list[VisibleFile]:
+    """The files that can be read; the rules over rows leave the others out."""
+    ids = {column["name"]: column["id"] for column in table.columns}
+    readable, wrong = [], []
+    for file in table.files:
+        problems = []
+        if not since_ms or file.added_ms > since_ms:
+            report.files_read += 1
+            report.bytes_read += file.bytes
+            problems = _file_problems(table.name, file, ids)
+        wrong += [(file.uri, problem) for problem in problems]
+        if not any(problem.startswith(_UNREADABLE) for problem in problems):
+            readable.append(file)
+    report.find("C4", f"{table.name}: files that are not what was committed", wrong)
+    return readable
+
+
+def _file_problems(table: str, file: VisibleFile, ids: dict[str, int]) -> list[str]:
+    try:
+        data = content(file.uri)
+    except FileNotFoundError:
+        return [f"{_UNREADABLE}: is missing"]
+    problems = []
+    if len(data) != file.bytes:
+        problems.append(f"has {len(data)} bytes, not {file.bytes}")
+    name = file.uri.rsplit("/", 1)[1].removesuffix(".parquet")
+    ours = _HASH.fullmatch(name) is not None  # else another engine wrote it: its pages have checksums at best
+    if ours and hashlib.sha256(data).hexdigest() != name:
+        problems.append("its content has another hash than its name")
+    rows, hours = 0, set()
+    try:
+        parquet = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+        for batch in parquet.iter_batches():
+            rows += batch.num_rows
+            hours.update(
+                pc.unique(pc.divide(batch["ingested_at"].cast(pa.int64()), 3_600_000_000)).to_pylist()
+            )
+    except (pa.ArrowInvalid, OSError) as error:
+        return [*problems, f"{_UNREADABLE}: {error}"]
+    if not rows == parquet.metadata.num_rows == file.rows:
+        problems.append(f"holds {rows} rows, its footer says {parquet.metadata.num_rows}, not {file.rows}")
+    for column in parquet.schema_arrow:
+        id = int((column.metadata or {}).get(b"PARQUET:field_id", -1))
+        if ids.get(column.name) != id:
+            problems.append(f"column {column.name} has id {id}, not {ids.get(column.name)}")
+    folder = datetime.fromtimestamp(file.hour * 3600, UTC).strftime("dt=%Y-%m-%d/hour=%H")
+    astray = ours and not file.uri.rsplit("/", 1)[0].endswith(f"/{table}/data/{folder}")
+    if hours != {file.hour} or astray:
+        problems.append("its folder, its partition and its rows are not of one hour")
+    return problems
+
+
+def _check_orphans(evidence: LakeEvidence, report: Report) -> None:
+    """C5: counted, no finding: files of a batch under way are among them."""
+    filesystem, root = place(evidence.root)
+    report.checked.append("C5")
+    for name, table in evidence.tables.items():
+        named = {place(uri)[1] for uri in table.named}
+        selector = pyarrow.fs.FileSelector(f"{root}/{name}", recursive=True, allow_not_found=True)
+        for found in filesystem.get_file_info(selector):
+            ours = found.is_file and found.path.endswith((".parquet", ".avro", ".json"))
+            if ours and found.path not in named:
+                report.orphans += 1
+                report.orphan_bytes += found.size
+
+
+def _show(connection: duckdb.DuckDBPyConnection, evidence: LakeEvidence, prefix: str = "") -> None:
+    """Make the visible rows known to DuckDB, up to the ledger: beyond it, a commit is under way."""
+    known = [{"topic": t, "partition": p, "next": o} for (t, p), o in evidence.committed.items()]
+    schema = pa.schema([("topic", pa.string()), ("partition", pa.int32()), ("next", pa.int64())])
+    connection.register(f"{prefix}committed", pa.Table.from_pylist(known, schema=schema))
+    for name, table in evidence.tables.items():
+        _view(connection, name, f"{prefix}{name}", _rows(table), f"{prefix}committed")
+
+
+def _rows(table: TableEvidence, after_ms: int = -1) -> ds.Dataset:
+    """The rows of a table's files, or of those that were added after a time."""
+    paths = [place(file.uri)[1] for file in table.files if file.added_ms > after_ms]
+    if not paths:
+        return ds.dataset(table.arrow.empty_table())
+    filesystem, _ = place(table.files[0].uri)
+    there = [path for path in paths if filesystem.get_file_info(path).is_file]
+    return ds.dataset(there, schema=table.arrow, format="parquet", filesystem=filesystem)
+
+
+def _view(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    view: str,
+    rows: ds.Dataset,
+    committed: str = "committed",
+) -> None:
+    """Make rows known by a name, up to the ledger's offsets."""
+    connection.register(f"{view}_files", rows)
+    upto = f'JOIN {committed} USING (topic, partition) WHERE "offset" < next'
+    if table in ("fate", "takedowns"):
+        upto = ""
+    connection.execute(f"CREATE VIEW {view} AS SELECT {view}_files.* FROM {view}_files {upto}")
+
+
+_EVERY_ROW = """
+    CREATE VIEW new_fate AS FROM fate; CREATE VIEW near_fate AS FROM fate;
+    CREATE VIEW new_articles AS FROM articles; CREATE VIEW near_articles AS FROM articles;
+    CREATE VIEW new_quarantine AS FROM quarantine; CREATE VIEW near_quarantine AS FROM quarantine;
+    CREATE VIEW new_cluster_events AS FROM cluster_events;
+    CREATE VIEW articles_by_id AS FROM articles; CREATE VIEW events_by_cluster AS FROM cluster_events;
+    CREATE VIEW articles_to_be_empty AS FROM articles;
+    CREATE VIEW gaps AS FROM fate WHERE fate = 'gap';"""
+
+_NAMED_BY_NEW_ROWS = """
+    CREATE TABLE ids AS
+      SELECT article_id AS id FROM new_articles UNION SELECT duplicate.matched_id FROM new_articles
+      UNION SELECT representative_id FROM new_cluster_events;
+    CREATE TABLE articles_by_id AS
+      SELECT topic, partition, "offset", article_id, revision, ingested_at
+      FROM articles SEMI JOIN ids ON id = article_id;
+    CREATE TABLE events_by_cluster AS
+      SELECT DISTINCT cluster_id FROM cluster_events
+      SEMI JOIN new_articles a ON a.duplicate.cluster_id = cluster_events.cluster_id;
+    CREATE TABLE gaps AS SELECT topic, partition, "offset", offset_end FROM fate WHERE fate = 'gap';"""
+
+
+def _choose(connection: duckdb.DuckDBPyConnection, evidence: LakeEvidence, since_ms: int) -> None:
+    """Name the rows that the rules check, and those that they check them against (see rules.sql)."""
+    if not since_ms:
+        connection.execute(_EVERY_ROW)
+        return
+    around: dict[tuple[str, int], list[int]] = {}
+    for name in ("fate", "articles", "quarantine", "cluster_events", "takedowns"):
+        _view(connection, name, f"new_{name}", _rows(evidence.tables[name], since_ms))
+    for name, last in (
+        ("fate", 'coalesce(offset_end - 1, "offset")'),
+        ("articles", '"offset"'),
+        ("quarantine", '"offset"'),
+    ):
+        query = f'SELECT topic, partition, min("offset"), max({last}) FROM new_{name} GROUP BY ALL'
+        for topic, partition, lowest, highest in connection.execute(query).fetchall():
+            known = around.setdefault((topic, partition), [lowest, highest])
+            known[:] = [min(known[0], lowest), max(known[1], highest)]
+    near = ds.scalar(False)
+    for (topic, partition), (lowest, highest) in around.items():
+        here = (ds.field("topic") == topic) & (ds.field("partition") == partition)
+        near |= here & (ds.field("offset") >= lowest) & (ds.field("offset") <= highest)
+    for name in ("fate", "articles", "quarantine"):
+        _view(connection, name, f"near_{name}", _rows(evidence.tables[name]).filter(near))
+    connection.execute(_NAMED_BY_NEW_ROWS)
+    (fallen,) = connection.execute("SELECT count(*) FROM new_takedowns").fetchone() or (0,)
+    which = "articles" if fallen else "new_articles"
+    connection.execute(f"CREATE VIEW articles_to_be_empty AS FROM {which}")
+
+
+def _count(connection: duckdb.DuckDBPyConnection, report: Report) -> None:
+    counts = dict(connection.execute("SELECT fate, count(*) FROM fate GROUP BY 1 ORDER BY 1").fetchall())
+    report.gaps = counts.pop("gap", 0)
+    report.fates = counts
+    report.records = sum(counts.values())
+
+
+def _rules() -> Iterator[tuple[str, str, str]]:
+    """(rule, what is wrong, query) of each query in rules.sql."""
+    for block in (
+        files("newsmill.lake.verification")
+        .joinpath("rules.sql")
+        .read_text(encoding="utf-8")
+        .split("\n\n")[1:]
+    ):
+        title, query = block.removeprefix("-- ").split("\n", 1)
+        rule, what = title.split(": ", 1)
+        yield rule, what, query
+
+
+def _check_payloads(quarantine: TableEvidence, report: Report, since_ms: int) -> None:
+    codes = {code.value for code in Code}
+    wrong, unknown = [], []
+    columns = ["topic", "partition", "offset", "payload", "payload_bytes", "payload_sha256", "code", "stage"]
+    for file in quarantine.files:
+        if since_ms and file.added_ms <= since_ms:
+            continue
+        filesystem, path = place(file.uri)
+        try:
+            batches = list(
+                pq.ParquetFile(filesystem.open_input_file(path)).iter_batches(100, columns=columns)
+            )
+        except (OSError, pa.ArrowInvalid):
+            continue  # C4 has told
+        for row in (row for batch in batches for row in batch.to_pylist()):
+            where = (row["topic"], row["partition"], row["offset"])
+            payload, size = row["payload"], row["payload_bytes"]
+            told = (size, row["payload_sha256"])
+            if payload is not None and size <= _WHOLE_BYTES and _measured(payload) != told:
+                wrong.append(where)
+            if row["code"] not in codes or not row["stage"]:
+                unknown.append(where)
+    report.find("C8", "payloads that are not what was noted", wrong)
+    report.find("C8", "codes that do not exist", unknown)
+
+
+def _measured(payload: bytes) -> tuple[int, str]:
+    return len(payload), hashlib.sha256(payload).hexdigest()
+
+
+def _check_against_broker(
+    connection: duckdb.DuckDBPyConnection,
+    evidence: LakeEvidence,
+    report: Report,
+    broker: KafkaConfig,
+    max_waiting_s: float | None,
+) -> None:
+    query = 'SELECT partition, "offset", payload_sha256 FROM quarantine WHERE topic = ?'
+    noted = {(p, o): sha for p, o, sha in connection.execute(query, [broker.topic]).fetchall()}
+    seen: dict[str, list[int]] = {"partition": [], "offset": []}
+    firsts: dict[str, list[int]] = {"partition": [], "first": []}
+    waiting, foreign = [], []
+    for partition, first, records in _broker_records(broker):
+        firsts["partition"].append(partition)
+        firsts["first"].append(first)
+        next_offset = evidence.committed.get((broker.topic, partition), 0)
+        for record in records:
+            if record.offset >= next_offset:
+                waiting.append(time.time() - record.timestamp / 1000)
+                break
+            seen["partition"].append(partition)
+            seen["offset"].append(record.offset)
+            told = noted.get((partition, record.offset))
+            if told and record.value is not None and hashlib.sha256(record.value).hexdigest() != told:
+                foreign.append((broker.topic, partition, record.offset))
+    report.broker_records = len(seen["offset"])
+    report.oldest_waiting_s = round(max(waiting), 3) if waiting else None
+    connection.register(
+        "broker",
+        pa.table(
+            {
+                "partition": pa.array(seen["partition"], pa.int32()),
+                "offset": pa.array(seen["offset"], pa.int64()),
+            }
+        ),
+    )
+    connection.register(
+        "firsts",
+        pa.table(
+            {
+                "partition": pa.array(firsts["partition"], pa.int32()),
+                "first": pa.array(firsts["first"], pa.int64()),
+            }
+        ),
+    )
+    topic = broker.topic
+    lost = """
+        SELECT ?, b.partition, b."offset" FROM broker b
+        ANTI JOIN (SELECT * FROM fate WHERE topic = ? AND fate <> 'gap') f USING (partition, "offset")
+        ANTI JOIN (SELECT * FROM fate WHERE topic = ? AND fate = 'gap') g
+        ON g.partition = b.partition AND b."offset" >= g."offset" AND b."offset" < g.offset_end"""
+    extra = """
+        SELECT f.topic, f.partition, f."offset" FROM fate f
+        JOIN firsts s ON s.partition = f.partition AND f."offset" >= s.first
+        ANTI JOIN broker b ON b.partition = f.partition AND b."offset" = f."offset"
+        WHERE f.topic = ? AND f.fate <> 'gap'"""
+    report.find(
+        "C1", "records of the broker without a fate", connection.execute(lost, [topic] * 3).fetchall()
+    )
+    report.find(
+        "C1", "fates of records that the broker does not have", connection.execute(extra, [topic]).fetchall()
+    )
+    report.find("C8", "payloads that are not the broker's", foreign)
+    late = [f"{w:.0f} s" for w in waiting if max_waiting_s is not None and w > max_waiting_s]
+    report.find("C9", f"a record waits for its fate for more than {max_waiting_s} s", late)
+
+
+def _broker_records(broker: KafkaConfig) -> Iterator[tuple[int, int, Iterator[Any]]]:
+    """(partition, first offset, its records to the end as it is now) of each partition, read plainly."""
+    password = broker.sasl_password.get_secret_value() if broker.sasl_password else None
+    if password is None and broker.sasl_password_file is not None:
+        password = broker.sasl_password_file.read_text(encoding="utf-8").strip()
+    secured = {
+        "ssl_cafile": broker.ssl_ca_file,
+        "ssl_certfile": broker.ssl_cert_file,
+        "ssl_keyfile": broker.ssl_key_file,
+        "sasl_mechanism": broker.sasl_mechanism,
+        "sasl_plain_username": broker.sasl_username,
+        "sasl_plain_password": password,
+    }
+    consumer = KafkaConsumer(
+        bootstrap_servers=broker.bootstrap.split(","),
+        security_protocol=broker.security_protocol.value,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        isolation_level="read_committed",
+        **{key: str(value) for key, value in secured.items() if value is not None},
+    )
+    try:
+        for partition in sorted(consumer.partitions_for_topic(broker.topic) or ()):
+            where = TopicPartition(broker.topic, partition)
+            consumer.assign([where])
+            first = consumer.beginning_offsets([where])[where]
+            end = consumer.end_offsets([where])[where]
+            consumer.seek(where, first)
+            yield partition, first, _until(consumer, where, end)
+    finally:
+        consumer.close()
+
+
+def _until(consumer: Any, where: TopicPartition, end: int) -> Iterator[Any]:
+    while consumer.position(where) < end:
+        for records in consumer.poll(timeout_ms=1000).values():
+            yield from (record for record in records if record.offset < end)
+
+
+def _check_same(connection: duckdb.DuckDBPyConnection, other: LakeEvidence, report: Report) -> None:
+    _show(connection, other, "other_")
+    where = 'topic, partition, "offset"'
+    fates = f"{where}, fate, reason, article_id, revision"
+    rows = (
+        f"{where}, fate, article_id, revision, content_hash, url_key, title, body_hash, lang, duplicate, "
+        "origin, entities, places, countries, topics"
+    )
+    for table, columns in (("fate", fates), ("articles", rows)):
+        for here, there, which in (("", "other_", "this"), ("other_", "", "the other")):
+            query = f"""SELECT {where} FROM
+                (SELECT {columns} FROM {here}{table} EXCEPT SELECT {columns} FROM {there}{table})"""
+            report.find("C12", f"{table}: rows only in {which} lake", connection.execute(query).fetchall())

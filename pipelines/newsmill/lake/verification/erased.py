@@ -1,0 +1,127 @@
+"""The checker's rule W2: no file of a lake's folder holds what was taken down, seen by readers or not.
+
+All files are looked at: each Parquet file anywhere in the folder by its rows, each manifest by the bounds
+that it tells; what is unfinished or torn is told, since it can't be proved empty. Nothing here is shared
+with the writer.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Iterator
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import fastavro
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.fs
+import pyarrow.parquet as pq
+
+from newsmill.lake.verification.evidence import LakeEvidence, content, place
+
+_TEXTS = (
+    "title",
+    "description",
+    "body",
+    "byline",
+    "section",
+    "copy_sketch",
+    "body_hash",
+    "origin",
+    "extraction",
+)
+_LISTS = ("authors", "entities", "places", "tags", "images", "topics", "countries")
+
+
+class Report(Protocol):
+    """Where findings go; see `audit.Report`."""
+
+    def find(self, rule: str, what: str, broken: Any) -> None:
+        """Check a rule: it holds when nothing breaks it."""
+
+
+def check(evidence: LakeEvidence, taken_down: Collection[tuple[str, str]], report: Report) -> None:
+    """Look at all files; cheap where nothing was taken down."""
+    held: list[tuple[str, int]] = []
+    unknown: list[str] = []
+    bounds: list[str] = []
+    urls = {value for kind, value in taken_down if kind == "url"}
+    domains = {value for kind, value in taken_down if kind == "domain"}
+    for uri in _files(evidence.root) if taken_down else ():
+        try:
+            if uri.endswith(".parquet"):
+                if count := _held(content(uri), urls, domains):
+                    held.append((uri, count))
+            elif uri.endswith(".avro"):
+                ids = _content_ids(evidence, uri)
+                if any(_bounded(entry, ids) for entry in fastavro.reader(io.BytesIO(content(uri)))):
+                    bounds.append(uri)
+            elif uri.endswith(".tmp"):
+                unknown.append(uri)
+        except FileNotFoundError:
+            continue  # removed, or given its name, meanwhile
+        except (OSError, ValueError, EOFError):
+            unknown.append(uri)
+    again = "take it down again"
+    report.find("W2", f"files with rows whose content was taken down: {again}", held)
+    report.find("W2", "manifests that tell bounds of content", bounds)
+    report.find("W2", f"unfinished or torn files, of which nothing is known: {again}", unknown)
+
+
+def _files(root: str) -> Iterator[str]:
+    filesystem, path = place(root)
+    for found in filesystem.get_file_info(pyarrow.fs.FileSelector(path, recursive=True)):
+        if found.is_file:
+            yield root + found.path[len(path) :]
+
+
+def _held(data: bytes, urls: set[str], domains: set[str]) -> int:
+    """Rows that hold content of what was taken down."""
+    parquet = pq.ParquetFile(pa.BufferReader(data))
+    names = parquet.schema_arrow.names
+    if "url_key" in names and "body" in names:
+        return sum(_articles(batch, urls, domains) for batch in parquet.iter_batches())
+    if "payload" in names and "url" in names:
+        batches = parquet.iter_batches(columns=["url", "payload"])
+        return sum(_payloads(batch, urls, domains) for batch in batches)
+    return 0
+
+
+def _articles(rows: pa.RecordBatch, urls: set[str], domains: set[str]) -> int:
+    mine = pc.or_(
+        pc.is_in(rows["url_key"], pa.array(sorted(urls), pa.string())),
+        pc.is_in(rows["domain"], pa.array(sorted(domains), pa.string())),
+    )
+    rows = pa.Table.from_batches([rows]).filter(mine)
+    full = pa.array([False] * len(rows), pa.bool_())
+    for name in (name for name in _TEXTS if name in rows.column_names):
+        full = pc.or_(full, pc.is_valid(rows[name]))
+    for name in (name for name in _LISTS if name in rows.column_names):
+        full = pc.or_(full, pc.greater(pc.coalesce(pc.list_value_length(rows[name]), 0), 0))
+    return pc.sum(full).as_py() or 0
+
+
+def _payloads(rows: pa.RecordBatch, urls: set[str], domains: set[str]) -> int:
+    bare = {url.split("://", 1)[-1] for url in urls}
+    count = 0
+    for url, payload in zip(rows["url"].to_pylist(), rows["payload"].is_valid().to_pylist(), strict=True):
+        if payload and url is not None:
+            host = urlsplit(url).hostname or ""
+            count += any(host == name or host.endswith(f".{name}") for name in domains) or any(
+                url.split("://", 1)[-1].removeprefix("www.") == name for name in bare
+            )
+    return count
+
+
+def _content_ids(evidence: LakeEvidence, manifest: str) -> set[int]:
+    """Field ids of the content of the table whose manifest it is."""
+    names = {*_TEXTS, *_LISTS, "payload", "message", "stack"}
+    tables = [t for name, t in evidence.tables.items() if f"/{name}/metadata/" in manifest]
+    return {column["id"] for table in tables for column in table.columns if column["name"] in names}
+
+
+def _bounded(entry: Any, ids: set[int]) -> bool:
+    file = entry.get("data_file") if isinstance(entry, dict) else None
+    told = [*(file.get("lower_bounds") or ()), *(file.get("upper_bounds") or ())] if file else []
+    return any(bound["key"] in ids for bound in told)

@@ -1,0 +1,668 @@
+"""The lake as its one writer sees it: batches begun, committed once, and finished after a crash.
+
+How a batch becomes visible, and why no crash can show half of it, or show it twice:
+
+1. `begin` notes the batch in the ledger's properties: number, offset ranges, time. A restart offers it
+   again (`pending`), so the same ranges are done again with the same time.
+2. Workers write data files. Nobody sees them.
+3. `commit` checks the files, then notes them in the ledger as well: from here on the batch is decided.
+   Whoever opens the lake next finishes it with exactly these files.
+4. The files are appended to each table, unless the table already has this batch's number.
+5. The ledger (`fate`) is last: in one swap it gets its rows, the new offsets, and forgets the batch.
+
+Who writes is fenced by an epoch in the ledger. Opening the lake raises it by a commit of its own, so any
+change that was staged under an older epoch fails its compare-and-swap, however late it comes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyiceberg.table import Table, Transaction
+
+from newsmill.config import LakeConfig
+from newsmill.errors import Fenced, LakeError, TakenDownMeanwhile
+from newsmill.lake import attempts, content, erasure, lease, replacing, schemas
+from newsmill.lake import files as data_files
+from newsmill.lake.content import CONTENT
+from newsmill.lake.files import DataFile
+from newsmill.lake.schemas import LEDGER
+from newsmill.lake.tables import KEPT_SNAPSHOTS, Tables, append, set_properties
+from newsmill.records import Gap, Micros, OffsetRange, Record
+from newsmill.runtime import failpoints
+
+EPOCH = "newsmill.epoch"
+OWNER = "newsmill.owner"
+COMMITTED = "newsmill.committed"
+TOPIC_IDS = "newsmill.topic-ids"
+PENDING = "newsmill.pending"
+SEQUENCE = "newsmill.sequence"
+BATCH = "newsmill.batch"
+INGESTED_AT = "newsmill.ingested-at"
+RANGES = "newsmill.ranges"
+
+ORDER = ("articles", "cluster_events", "quarantine", LEDGER)
+"""Tables of a batch in the order in which they are committed."""
+
+_ROW_FATES = ("article", "copy", "revision")
+
+
+class Batch(Record, frozen=True, kw_only=True):
+    """A micro-batch that was begun. `files` are known once it is decided."""
+
+    batch_id: str
+    sequence: int
+    ingested_at: Micros
+    slices: tuple[OffsetRange, ...]
+    gaps: tuple[Gap, ...] = ()
+    files: tuple[DataFile, ...] = ()
+    attempts: int = 0  # tries that were begun, and not ended in order
+    why: str | None = None  # what ended the last one, where the process lived to tell
+
+    @property
+    def records(self) -> int:
+        """How many records it reads."""
+        return sum(part.records for part in self.slices)
+
+
+class Seed(Record, frozen=True, kw_only=True):
+    """A row of `articles` as the copies index needs it again."""
+
+    article_id: str
+    revision: int
+    content_hash: str
+    topic: str
+    partition: int
+    offset: int
+    url_key: str
+    domain: str
+    published_at: Micros | None
+    ingested_at: Micros
+    duplicate: dict[str, Any]
+    copy_sketch: bytes | None
+
+
+class Commit(Record, frozen=True, kw_only=True):
+    """A batch that is visible."""
+
+    batch_id: str
+    sequence: int
+    snapshot_id: int  # of the ledger
+    rows: dict[str, int]
+
+
+class Lake:
+    """The lake, owned by this process until `release`."""
+
+    def __init__(self, tables: Tables, held: lease.Lease) -> None:
+        self.tables = tables
+        self._lease = held
+        self._epoch = 0
+        self._takedowns_seen: int | None = None
+
+    @classmethod
+    def open(cls, config: LakeConfig, *, make: bool = True) -> Lake:
+        """Open a lake for writing; finish a commit that was cut off.
+
+        Args:
+            config: Where.
+            make: Make it where there is none.
+
+        Raises:
+            LakeError: Another process is writing it, or it is not the lake that its note tells of.
+            ConfigError: An object store without a catalog, or no lake that may be made.
+        """
+        tables = Tables.make(config) if make else Tables.open(config)
+        lake = cls(tables, tables.patiently(lambda: lease.acquire(tables.store, config.lease_s)))
+        try:
+            lake._take_over()
+            batch = lake.pending()
+            if batch is not None and batch.files:
+                lake._publish(batch)
+            replacement = replacing.noted(lake._ledger())
+            if replacement is not None:
+                lake._publish_replacement(replacement)
+            for name in ORDER:
+                tables.point(tables.load(name))
+        except BaseException:
+            lake._lease.release()
+            raise
+        return lake
+
+    @classmethod
+    def look(cls, config: LakeConfig) -> Lake:
+        """The lake for reading only, beside whoever writes it: each change is refused as Fenced.
+
+        Raises:
+            ConfigError: There is no lake.
+            LakeError: It is not the lake that its note tells of.
+        """
+        lake = cls(Tables.look(config), lease.Reading())
+        lake._epoch = -1
+        return lake
+
+    @property
+    def last_ingested_at(self) -> Micros:
+        """Time of the last committed batch; 0 before the first. Each further batch has a later one."""
+        return int(self._ledger().properties.get(INGESTED_AT, 0))
+
+    def release(self) -> None:
+        """Give the lake back, so that another process may open it at once."""
+        self._lease.release()
+        self.tables.close()
+
+    def heartbeat(self) -> None:
+        """Raises Fenced when another process has taken over. A thread keeps the lease up meanwhile."""
+        self.tables.patiently(self._lease.check)
+
+    def committed(self) -> dict[tuple[str, int], int]:
+        """The next offset of each (topic, partition) that was ever committed."""
+        return _offsets(self._ledger().properties)
+
+    def topic_ids(self) -> dict[str, str]:
+        """The broker's id of each topic, as of its last batch; none of what lakes of before did not note."""
+        return _topic_ids(self._ledger().properties)
+
+    @property
+    def version(self) -> str | None:
+        """Id of the last committed batch."""
+        return self._ledger().properties.get(BATCH)
+
+    def pending(self) -> Batch | None:
+        """The batch that was begun and not committed. It must be done again, or abandoned."""
+        return pending_batch(self._ledger())
+
+    def begin(self, slices: Sequence[OffsetRange], *, gaps: Sequence[Gap] = (), now: Micros) -> Batch:
+        """Begin a batch.
+
+        Args:
+            slices: What it reads. Those of a partition follow each other, from the committed offset on.
+            gaps: Offsets that are lost; they become rows of the ledger.
+            now: Time of the batch. Moved forward where the clock went back: batches never share a time.
+
+        Raises:
+            LakeError: A batch is pending, or the ranges don't start at the committed offsets.
+            Fenced: Another process has taken over.
+        """
+        ranges: list[OffsetRange | Gap] = [*slices, *gaps]
+        batch_id = _batch_id(ranges)
+        begun: list[Batch] = []
+
+        def stage(table: Table, transaction: Transaction) -> bool:
+            properties = table.properties
+            if (noted := pending_batch(table)) is not None:
+                if begun and noted == begun[-1]:  # the catalog did not get to say that it took it
+                    return False
+                raise LakeError("a batch is pending: do it again or abandon it")
+            _check_adjacent(ranges, _offsets(properties))
+            batch = Batch(
+                batch_id=batch_id,
+                sequence=int(properties.get(SEQUENCE, 0)) + 1,
+                ingested_at=max(now, int(properties.get(INGESTED_AT, 0)) + 1),
+                slices=tuple(slices),
+                gaps=tuple(gaps),
+                attempts=1,
+            )
+            begun.append(batch)
+            set_properties(table, transaction, {PENDING: msgspec.json.encode(batch).decode()})
+            return True
+
+        self._change_ledger(stage)
+        failpoints.reach("begin.noted")
+        return begun[-1]
+
+    def attempt(self, batch: Batch) -> Batch:
+        """Count another try of a pending batch, before it is begun."""
+        return self._renoted(batch, lambda noted: msgspec.structs.replace(noted, attempts=noted.attempts + 1))
+
+    def forgive(self, batch: Batch) -> None:
+        """Take back the count of a try that ended in order: told to stop, or for no fault of its records."""
+        self._renoted(
+            batch, lambda noted: msgspec.structs.replace(noted, attempts=max(0, noted.attempts - 1))
+        )
+
+    def blame(self, batch: Batch, why: str) -> None:
+        """Note why a try failed that counts."""
+        self._renoted(batch, lambda noted: msgspec.structs.replace(noted, why=why))
+
+    def suspects(self) -> attempts.Suspects | None:
+        """The range in which some record kills the process; none where there is none, or it is behind."""
+        ledger = self._ledger()
+        found = attempts.suspects(ledger)
+        return None if found is None or found.passed(_offsets(ledger.properties)) else found
+
+    def suspect(self, batch: Batch) -> attempts.Suspects:
+        """Forget a pending batch whose tries were in vain, and note its range: to be read by halves.
+
+        Raises:
+            LakeError: The batch is decided already.
+        """
+        found = attempts.cut(batch, self.suspects())
+
+        def stage(table: Table, transaction: Transaction) -> bool:
+            if self._noted(table, batch).files:
+                raise LakeError(f"batch {batch.batch_id} is decided: it can't be cut")
+            attempts.note(table, transaction, found, forget=PENDING)
+            return True
+
+        self._change_ledger(stage)
+        return found
+
+    def trust(self) -> None:
+        """Forget the suspect range: what killed the process is quarantined."""
+
+        def stage(table: Table, transaction: Transaction) -> bool:
+            if attempts.SUSPECTS not in table.properties:
+                return False
+            set_properties(table, transaction, {}, remove=[attempts.SUSPECTS])
+            return True
+
+        self._change_ledger(stage)
+
+    def _renoted(self, batch: Batch, change: Callable[[Batch], Batch]) -> Batch:
+        changed: list[Batch] = []
+
+        def stage(table: Table, transaction: Transaction) -> bool:
+            changed.append(change(self._noted(table, batch)))
+            set_properties(table, transaction, {PENDING: msgspec.json.encode(changed[-1]).decode()})
+            return True
+
+        self._change_ledger(stage)
+        return changed[-1]
+
+    def abandon(self, batch: Batch) -> None:
+        """Forget a pending batch, e.g. because the broker lost its offsets. Its files go with `gc`.
+
+        Raises:
+            LakeError: The batch is decided already.
+        """
+
+        def stage(table: Table, transaction: Transaction) -> bool:
+            noted = self._noted(table, batch)
+            if noted.files:
+                raise LakeError(f"batch {batch.batch_id} is decided: it can't be abandoned")
+            set_properties(table, transaction, {}, remove=[PENDING])
+            return True
+
+        self._change_ledger(stage)
+
+    def commit(self, batch: Batch, files: Sequence[DataFile]) -> Commit:
+        """Make a batch's files visible, all of them, once.
+
+        Args:
+            batch: The pending batch.
+            files: All files that were written for it.
+
+        Raises:
+            LakeError: The files don't fit the batch: an offset without a fate or with two, a fate without
+                its row, a torn file. Nothing is committed.
+            TakenDownMeanwhile: Something of the batch was taken down meanwhile: do it again.
+            Fenced: Another process has taken over.
+        """
+        files = [*files, *self._gap_files(batch)]
+        self._check_withheld(files)
+        for file in files:
+            _check_whole(self.tables, file)
+        check_coverage(batch, files, self.columns)
+        failpoints.reach("commit.checked")
+        decided = msgspec.structs.replace(batch, files=tuple(files))
+        staged = False
+
+        def stage(table: Table, transaction: Transaction) -> bool:
+            nonlocal staged
+            noted = self._noted(table, batch)
+            if noted.files:
+                if staged and noted == decided:
+                    return False
+                raise LakeError(f"batch {batch.batch_id} is decided already")
+            staged = True
+            self._check_withheld(files)  # a takedown changes the ledger: it is staged again then
+            set_properties(table, transaction, {PENDING: msgspec.json.encode(decided).decode()})
+            return True
+
+        self._change_ledger(stage)
+        failpoints.reach("commit.decided")
+        return self._publish(decided)
+
+    def replace(self, batch: Batch, files: Sequence[DataFile]) -> None:
+        """Put new rows of records in place of those that they had, all of them, once.
+
+        Args:
+            batch: Its slices are exactly these records; `ingested_at` is the time of the replay. It was
+                never begun.
+            files: All files that were written for them; their rows keep the time of their first batch.
+
+        Raises:
+            LakeError: A batch is pending, or the files don't hold one fate a record; nothing is changed.
+            TakenDownMeanwhile: Something of it was taken down meanwhile: do it again.
+            Fenced: Another process has taken over.
+        """
+        self._check_withheld(files)
+        for file in files:
+            _check_whole(self.tables, file)
+        check_coverage(batch, files, self.columns)
+        replacement = replacing.Replacement(at=batch.ingested_at, files=tuple(files))
+        replacing.hand_on(self.tables, replacement)
+
+        def stage(table: Table, transaction: Transaction) -> bool:
+            if PENDING in table.properties:
+                raise LakeError("a batch is pending: let `newsmill run --once` finish it first")
+            self._check_withheld(files)
+            return replacing.note(replacement, table, transaction)
+
+        self._change_ledger(stage)
+        failpoints.reach("replace.decided")
+        self._publish_replacement(replacement)
+
+    def _publish_replacement(self, replacement: replacing.Replacement) -> None:
+        last = max(replacement.at, self.last_ingested_at)
+        replacing.publish(self.tables, replacement, self._change_ledger, {INGESTED_AT: str(last)})
+
+    def recent(self, *, days: float) -> Iterator[Seed]:
+        """What the copies index is filled with at a start: rows of the last days before the newest batch."""
+        for rows in self.articles(days=days, columns=Seed.__struct_fields__):
+            times = {n: rows[n].cast(pa.int64()) for n in ("published_at", "ingested_at")}
+            plain = rows.drop_columns(list(times))
+            for row, published, ingested in zip(plain.to_pylist(), *times.values(), strict=True):
+                yield Seed(**row, published_at=published.as_py(), ingested_at=ingested.as_py())
+
+    def articles(self, *, days: float, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Rows of `articles` of the last days before the newest batch, some at a time, in order of commit."""
+        newest = int(self._ledger().properties.get(INGESTED_AT, 0))
+        since = data_files.hour(newest - int(days * 86_400_000_000))
+        table = self.tables.load("articles")
+        for live in sorted(self.tables.files(table), key=lambda live: (live.sequence, live.uri)):
+            if live.hour >= since:
+                with self.tables.store.open(self.tables.store.path(live.uri)) as opened:
+                    for group in pq.ParquetFile(opened).iter_batches(columns=list(columns)):
+                        yield pa.Table.from_batches([group])
+
+    def withheld(self) -> tuple[frozenset[str], frozenset[str]]:
+        """(URL keys, registrable domains) that were taken down."""
+        table = self.tables.load("takedowns")
+        self._takedowns_seen = table.metadata.current_snapshot_id
+        return self.tables.patiently(lambda: tombstones(table))
+
+    def _check_withheld(self, files: Sequence[DataFile]) -> None:
+        """Refuse a batch that holds, or relies on, what was taken down since `withheld` was asked.
+
+        Files with such content are replaced (see `erasure`): they are not decided, so no reader sees them.
+        """
+        table = self.tables.load("takedowns")
+        if table.metadata.current_snapshot_id == self._takedowns_seen:
+            return
+        taken_down = erasure.tombstones(self.tables)
+        doomed, relied, held = [], set[str](), set[str]()
+        for file in files:
+            if self.tables.store.size(self.tables.store.path(file.path)) is None:
+                doomed.append(file)
+            elif file.table in CONTENT:
+                rows = self.columns(file, CONTENT[file.table].told_by)
+                if pc.any(content.of_any(file.table, rows, taken_down)).as_py():
+                    doomed.append(file)
+            if file.table == "articles" and file not in doomed:
+                rows = self.columns(file, ["body_hash", "body"])
+                has = pc.is_valid(rows["body"])
+                held |= set(rows.filter(has)["body_hash"].to_pylist())
+                relied |= set(rows.filter(pc.invert(has))["body_hash"].drop_null().to_pylist())
+        erasure.empty(self.tables, doomed, taken_down)
+        if doomed or relied - held:
+            raise TakenDownMeanwhile(
+                "a page of the batch, or a text that it relies on, was taken down meanwhile: do it again"
+            )
+
+    def _gap_files(self, batch: Batch) -> list[DataFile]:
+        if not batch.gaps:
+            return []
+        lost = [(gap.topic, gap.partition, gap.start, gap.end) for gap in batch.gaps]
+        rows = schemas.gaps(lost, reason="lost_by_retention", ingested_at=batch.ingested_at)
+        root = self.tables.store.uri("").rstrip("/")
+        return [data_files.write(root, LEDGER, rows, ingested_at=batch.ingested_at)]
+
+    def _publish(self, batch: Batch) -> Commit:
+        """Append the files of a decided batch to each table that does not have them; the ledger last."""
+        rows: dict[str, int] = {}
+        changed: list[Table] = []
+        for name in ORDER:
+            mine = [file for file in batch.files if file.table == name]
+            rows[name] = sum(file.rows for file in mine)
+            if name != LEDGER and mine:
+                changed.append(self.tables.change(name, partial(_append_once, batch, mine)))
+                failpoints.reach(f"commit.appended.{name}")
+
+        def last(table: Table, transaction: Transaction) -> bool:
+            if int(table.properties.get(SEQUENCE, 0)) >= batch.sequence:
+                return False
+            offsets = _offsets(table.properties)
+            for topic, partition, _, end in _spans(batch):
+                offsets[topic, partition] = end
+            noted = {COMMITTED: _offsets_json(offsets), INGESTED_AT: str(batch.ingested_at)}
+            read = {part.topic: part.topic_id for part in batch.slices if part.topic_id}
+            if read:
+                noted[TOPIC_IDS] = json.dumps(_topic_ids(table.properties) | read)
+            set_properties(table, transaction, noted, remove=[PENDING])
+            mine = [file for file in batch.files if file.table == LEDGER]
+            return _append_once(batch, mine, table, transaction)
+
+        ledger = self._change_ledger(last)
+        failpoints.reach("commit.done")
+        for table in (*changed, ledger):
+            if len(table.metadata.snapshots) >= 2 * KEPT_SNAPSHOTS:
+                self.tables.expire(table.name()[-1], keep=KEPT_SNAPSHOTS)
+        return Commit(
+            batch_id=batch.batch_id,
+            sequence=batch.sequence,
+            snapshot_id=ledger.metadata.current_snapshot_id or 0,
+            rows=rows,
+        )
+
+    def _take_over(self) -> None:
+        """Raise the epoch by a snapshot, so that whatever was staged under the old one fails."""
+
+        def stage(table: Table, transaction: Transaction) -> bool:
+            self._epoch = int(table.properties.get(EPOCH, 0)) + 1
+            owner = f"{socket.gethostname()}:{os.getpid()}"
+            set_properties(table, transaction, {EPOCH: str(self._epoch), OWNER: owner})
+            append(table, transaction, [], {EPOCH: str(self._epoch)})
+            return True
+
+        self.tables.change(LEDGER, stage)
+
+    def _change_ledger(self, stage: Callable[[Table, Transaction], bool]) -> Table:
+        """Change the ledger, if it is still ours."""
+
+        def fenced(table: Table, transaction: Transaction) -> bool:
+            self._check_epoch(table)
+            return stage(table, transaction)
+
+        return self.tables.change(LEDGER, fenced)
+
+    def _check_epoch(self, table: Table) -> None:
+        if int(table.properties.get(EPOCH, 0)) != self._epoch:
+            owner = table.properties.get(OWNER)
+            raise Fenced(f"{owner} has taken over this lake; this process must not commit any more")
+
+    def _noted(self, table: Table, batch: Batch) -> Batch:
+        found = pending_batch(table)
+        if found is None or found.sequence != batch.sequence or found.batch_id != batch.batch_id:
+            raise LakeError(f"batch {batch.batch_id} is not pending")
+        return found
+
+    def _ledger(self) -> Table:
+        return self.tables.load(LEDGER)
+
+    def columns(self, file: DataFile, columns: Sequence[str]) -> pa.Table:
+        """Some columns of a file that was written here, checked against its page checksums."""
+
+        def read() -> pa.Table:
+            with self.tables.store.open(self.tables.store.path(file.path)) as opened:
+                return pq.ParquetFile(opened, page_checksum_verification=True).read(columns=list(columns))
+
+        return self.tables.patiently(read)
+
+
+def pending_batch(ledger: Table) -> Batch | None:
+    """The batch that a state of the ledger notes as begun and not committed."""
+    noted = ledger.properties.get(PENDING)
+    return None if noted is None else _BATCHES.decode(noted)
+
+
+_BATCHES: Final = msgspec.json.Decoder(Batch)
+"""Made at import: msgspec crashes where two threads meet a type first (see `flow.elements.coder`)."""
+
+
+def tombstones(takedowns: Table) -> tuple[frozenset[str], frozenset[str]]:
+    """(URL keys, registrable domains) that were taken down."""
+    rows = takedowns.scan(selected_fields=("kind", "value")).to_arrow().to_pylist()
+    keys = frozenset(row["value"] for row in rows if row["kind"] == "url")
+    return keys, frozenset(row["value"] for row in rows if row["kind"] == "domain")
+
+
+def check_coverage(
+    batch: Batch, files: Sequence[DataFile], columns: Callable[[DataFile, Sequence[str]], pa.Table]
+) -> None:
+    """Check that a batch's files hold one fate for each of its offsets, and the rows that the fates say.
+
+    Args:
+        batch: With its slices.
+        files: All files of the batch.
+        columns: Reads columns of a file.
+
+    Raises:
+        LakeError: With the first offsets that are wrong.
+    """
+    place = ("topic", "partition", "offset")
+    fates = _read(files, LEDGER, (*place, "fate"), columns)
+    told = fates.filter(pc.not_equal(fates["fate"], schemas.GAP))
+    problems: list[str] = []
+    for topic, partition, offsets in _by_partition(told):
+        repeated = offsets[1:][offsets[1:] == offsets[:-1]]
+        if repeated.size:
+            problems.append(f"{topic}/{partition}: more than one fate: {_some(repeated)}")
+        mine = [s for s in batch.slices if (s.topic, s.partition) == (topic, partition)]
+        inside = np.zeros(offsets.size, dtype=bool)
+        for part in mine:
+            inside[np.searchsorted(offsets, part.start) : np.searchsorted(offsets, part.end)] = True
+        if not inside.all():
+            problems.append(f"{topic}/{partition}: fates outside the batch: {_some(offsets[~inside])}")
+    for part in batch.slices:
+        here = told.filter(
+            (pc.field("topic") == part.topic)
+            & (pc.field("partition") == part.partition)
+            & (pc.field("offset") >= part.start)
+            & (pc.field("offset") < part.end)
+        )
+        offsets = np.sort(here["offset"].to_numpy())
+        crc = zlib.crc32(offsets.astype("<i8").tobytes())
+        if offsets.size != part.records or part.offsets_crc not in (None, crc):
+            problems.append(
+                f"{part.topic}/{part.partition}: {part.records} records in [{part.start}, {part.end}), "
+                f"{offsets.size} fates"
+            )
+    for table, fate in (("articles", _ROW_FATES), ("quarantine", ("quarantined",))):
+        wanted = told.filter(pc.is_in(told["fate"], pa.array(fate))).select(place)
+        found = _read(files, table, place, columns)
+        for text, one, other in (
+            ("fate without a row in", wanted, found),
+            ("row without a fate in", found, wanted),
+        ):
+            odd = one.join(other, keys=list(place), join_type="left anti")
+            if odd.num_rows or (one is found and found.num_rows != wanted.num_rows):
+                problems.append(f"{text} {table}: {odd.num_rows} offsets, e.g. {odd.slice(0, 5).to_pylist()}")
+    if problems:
+        raise LakeError(f"batch {batch.batch_id} is not whole: " + "; ".join(problems))
+
+
+def _read(
+    files: Sequence[DataFile],
+    table: str,
+    names: Sequence[str],
+    columns: Callable[[DataFile, Sequence[str]], pa.Table],
+) -> pa.Table:
+    empty = schemas.TABLES[table].arrow.empty_table().select(list(names))
+    parts = [columns(file, names).cast(empty.schema) for file in files if file.table == table]
+    return pa.concat_tables([empty, *parts])
+
+
+def _by_partition(rows: pa.Table) -> Iterator[tuple[str, int, np.ndarray]]:
+    for group in rows.group_by(["topic", "partition"]).aggregate([("offset", "list")]).to_pylist():
+        yield group["topic"], group["partition"], np.sort(np.array(group["offset_list"], dtype=np.int64))
+
+
+def _some(offsets: np.ndarray) -> str:
+    return ", ".join(map(str, offsets[:5])) + (" …" if offsets.size > 5 else "")
+
+
+def _check_whole(tables: Tables, file: DataFile) -> None:
+    size = tables.patiently(lambda: tables.store.size(tables.store.path(file.path)))
+    if size != file.bytes:
+        raise LakeError(
+            f"{file.path}: {'is missing' if size is None else f'has {size} bytes, not {file.bytes}'}"
+        )
+
+
+def _append_once(batch: Batch, files: Sequence[DataFile], table: Table, transaction: Transaction) -> bool:
+    """Stage the append of a batch's files, unless the table already has them."""
+    if int(table.properties.get(SEQUENCE, 0)) >= batch.sequence:
+        return False
+    noted = {SEQUENCE: str(batch.sequence), BATCH: batch.batch_id}
+    set_properties(table, transaction, noted)
+    append(table, transaction, [file.path for file in files], noted | {RANGES: json.dumps(_spans(batch))})
+    return True
+
+
+def _spans(batch: Batch) -> list[tuple[str, int, int, int]]:
+    """(topic, partition, first offset, offset after the last) of all that a batch covers, joined."""
+    ranges: list[OffsetRange | Gap] = [*batch.slices, *batch.gaps]
+    joined: list[tuple[str, int, int, int]] = []
+    for topic, partition, start, end in sorted((r.topic, r.partition, r.start, r.end) for r in ranges):
+        if joined and joined[-1][:2] == (topic, partition) and joined[-1][3] == start:
+            start = joined.pop()[2]
+        joined.append((topic, partition, start, end))
+    return joined
+
+
+def _batch_id(ranges: Sequence[OffsetRange | Gap]) -> str:
+    text = json.dumps(sorted((r.topic, r.partition, r.start, r.end) for r in ranges))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _check_adjacent(ranges: Sequence[OffsetRange | Gap], committed: Mapping[tuple[str, int], int]) -> None:
+    """Raise LakeError unless the ranges of each partition follow each other from its committed offset."""
+    following = dict(committed)
+    for part in sorted(ranges, key=lambda r: (r.topic, r.partition, r.start)):
+        key = (part.topic, part.partition)
+        if part.start != following.get(key, part.start) or part.end < part.start:
+            raise LakeError(
+                f"{part.topic}/{part.partition}: a batch from {part.start} can't follow {following[key]}"
+            )
+        following[key] = part.end
+
+
+def _offsets(properties: Mapping[str, str]) -> dict[tuple[str, int], int]:
+    noted = json.loads(properties.get(COMMITTED, "{}"))
+    return {(topic, int(p)): offset for topic, parts in noted.items() for p, offset in parts.items()}
+
+
+def _topic_ids(properties: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = json.loads(properties.get(TOPIC_IDS, "{}"))
+    return found
+
+
+def _offsets_json(offsets: Mapping[tuple[str, int], int]) -> str:
+    nested: dict[str, dict[str, int]] = {}
+    for (topic, partition), offset in sorted(offsets.items()):
+        nested.setdefault(topic, {})[str(partition)] = offset
+    return json.dumps(nested)

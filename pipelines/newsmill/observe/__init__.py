@@ -1,0 +1,1 @@
+"""Metrics, health, drift, and a check of the installation."""

@@ -1,1 +1,0 @@
-"""What the mill tells its keepers: metrics, health, report, doctor."""

@@ -1,0 +1,424 @@
+"""The direct runner: micro-batches from the lake's committed offsets to the end of the source.
+
+Each batch is one bounded Beam pipeline in this process, on as many threads as there are extraction
+processes and one more. The lake is the only truth of progress: a batch that was not committed, for
+whatever reason, is done again with the same offsets and the same time, and gives the same files.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Protocol
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.worker import sdk_worker
+from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment, python_sdk_capabilities
+
+from newsmill.config import Config, OnDataLoss
+from newsmill.copies.index import CopyIndex
+from newsmill.errors import (
+    Code,
+    DataLoss,
+    NewsmillError,
+    OffsetsChanged,
+    Rejected,
+    Stage,
+    TakenDownMeanwhile,
+    TooLarge,
+    Transient,
+)
+from newsmill.flow.bounded.collect_files import CollectFiles
+from newsmill.flow.bounded.mark_copies import seeds
+from newsmill.flow.bounded.pipeline import mill
+from newsmill.flow.elements.stage_result import BROKE, ROOM, EndsOfChunk
+from newsmill.flow.steps.decode import Withheld
+from newsmill.flow.steps.tabulate import tabulate
+from newsmill.lake import files as data_files
+from newsmill.lake.attempts import MOST_ATTEMPTS
+from newsmill.lake.files import DataFile
+from newsmill.lake.writer import Batch, Lake
+from newsmill.page.blocks import RULE as STANDING_TEXT
+from newsmill.page.blocks import BlockLearner
+from newsmill.page.sandbox import extraction
+from newsmill.records import Extraction, Micros, Page
+from newsmill.runners.batch_sources import Source
+from newsmill.runners.watchdog import watched
+from newsmill.runtime.batch_memory import Room
+from newsmill.runtime.registry import borrowed, lend, withdraw
+from newsmill.sources import dead_letters
+
+sdk_worker.print = lambda *_, **__: None
+"""Beam's worker prints the trace of each error before it sends it back: who gets it back tells it once."""
+
+BLOCK_DAYS = 1.0
+"""How many days of articles teach the standing text of sites at a start."""
+
+WHY_CHARS = 1_000
+"""Longest text of an error that is noted with a batch."""
+
+IDLE_S = 1.0
+"""How long to wait before asking again for new records."""
+
+_log = logging.getLogger(__name__)
+
+Committed = Mapping[tuple[str, int], int]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What one batch did, or several: summaries add up."""
+
+    batches: int = 0
+    records: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    commit_seconds: float = 0.0
+    files: int = 0
+    file_bytes: int = 0
+    waiting: int = 0  # records behind the last batch
+    lost: int = 0  # offsets that the broker no longer had
+    fates: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)  # (fate, reason or code)
+    copies: Counter[str] = field(default_factory=Counter)
+    languages: Counter[str] = field(default_factory=Counter)
+    stage_us: Counter[str] = field(default_factory=Counter)  # busy time of the transforms
+
+    def __add__(self, other: Summary) -> Summary:
+        sums = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
+        return Summary(**{**sums, "waiting": other.waiting})
+
+    def as_dict(self) -> dict[str, Any]:
+        """All figures, for JSON."""
+        return {
+            "batches": self.batches,
+            "records": self.records,
+            "bytes": self.bytes,
+            "files": self.files,
+            "seconds": round(self.seconds, 3),
+            "commit_seconds": round(self.commit_seconds, 3),
+            "pages_per_second": round(self.records / self.seconds, 1) if self.seconds else None,
+            "waiting": self.waiting,
+            "lost": self.lost,
+            "fates": dict(self.fates.most_common()),
+            "reasons": {f"{fate}/{reason}": n for (fate, reason), n in self.reasons.most_common()},
+            "copies": dict(self.copies.most_common()),
+            "languages": dict(self.languages.most_common()),
+            "stage_seconds": {stage: round(us / 1e6, 3) for stage, us in self.stage_us.most_common()},
+        }
+
+
+class Watch(Protocol):
+    """Who is told how the run goes; see `observe.metrics.RunMetrics`."""
+
+    def alive(self) -> None:
+        """The loop is running."""
+
+    def lag(self, behind: Mapping[tuple[str, int], int]) -> None:
+        """Offsets between the lake and the end of each (topic, partition)."""
+
+    def batch_committed(self, summary: Summary, files: Sequence[DataFile]) -> object:
+        """A batch became visible."""
+
+
+class DirectMill:
+    """Runs batches until the source is read to its end, or until told to stop.
+
+    Args:
+        config: All settings.
+        source: Where records come from.
+        lake: Open, owned by this process.
+        clock: Gives the time of new batches, in microseconds UTC.
+    """
+
+    def __init__(self, config: Config, source: Source, lake: Lake, *, clock: Callable[[], Micros]) -> None:
+        self._config = config
+        self._source = source
+        self._lake = lake
+        self._clock = clock
+        self._index = CopyIndex(config.copies)
+        self._index.seed(seeds(lake.recent(days=config.copies.horizon_days)))
+        self._name = f"copies:{config.lake.path}"
+        self._behind: dict[tuple[str, int], int] = {}
+        self._under_way: Batch | None = None
+        self._most = sys.maxsize  # records of a batch that have room, by those of the last one
+        self._learner = BlockLearner() if config.page.learn_blocks else None
+        if self._learner is not None:
+            self._learner.learn(_standing(lake.articles(days=BLOCK_DAYS, columns=_STANDING)))
+
+    def run(self, *, once: bool, stop: threading.Event, watches: Sequence[Watch]) -> None:
+        """Loop over batches.
+
+        Args:
+            once: Stop when caught up.
+            stop: Set from outside: finish the batch under way, then return.
+            watches: Told of each committed batch, and of the lag.
+
+        Raises:
+            DataLoss: Offsets are gone from the broker and the configuration says to fail.
+            Fenced: Another process has taken over the lake.
+            Transient: Broker, catalog or store are away for longer than is set.
+            Stopped: Told to stop while waiting for one of them; the batch under way is left for the next run.
+        """
+        self._watches = watches
+        lend(self._name, self._index)
+        try:
+            while not stop.is_set():
+                batch = self._resumed() or self._next(once, stop)
+                if batch is not None:
+                    self._try(batch)
+                elif once:
+                    return
+        finally:
+            withdraw(self._name)
+
+    def _resumed(self) -> Batch | None:
+        """The batch that was cut off; none when there is none, or its records may be skipped as lost."""
+        batch = self._lake.pending()
+        if batch is None:
+            return None
+        try:
+            self._source.check_present(batch)
+        except DataLoss:
+            if self._config.on_data_loss is OnDataLoss.FAIL:
+                raise
+            self._lake.abandon(batch)
+            return None
+        if batch.attempts < MOST_ATTEMPTS or batch.records <= 1:
+            return self._lake.attempt(batch)
+        suspects = self._lake.suspect(batch)
+        _log.warning(
+            "%d tries of a batch of %d records ended without a word: some record of it kills this process; "
+            "it is looked for in batches of %d",
+            batch.attempts,
+            batch.records,
+            suspects.records,
+        )
+        return None
+
+    def _try(self, batch: Batch) -> None:
+        """Run a batch; where it fails, note whether its records are to blame."""
+        withdraw(BROKE)
+        self._under_way = batch
+        try:
+            self._run(batch)
+        except BaseException:
+            broke = borrowed(BROKE)
+            if broke is None or isinstance(broke, NewsmillError | OSError):
+                self.forgive()
+            else:
+                with suppress(NewsmillError):
+                    self._lake.blame(batch, f"{type(broke).__name__}: {broke}"[:WHY_CHARS])
+            raise
+        finally:
+            self._under_way = None
+
+    def forgive(self) -> None:
+        """The batch under way ends for no fault of its records: this try does not count. From any thread."""
+        batch = self._under_way
+        if batch is not None:
+            with suppress(NewsmillError):
+                self._lake.forgive(batch)
+
+    def _poison(self, batch: Batch) -> list[DataFile]:
+        """Quarantine the one record of a batch that was tried too often."""
+        ends = EndsOfChunk(batch.ingested_at)
+        for record in self._source.records(batch):
+            known = batch.why or "the process was killed, ran out of memory, or stood still"
+            _log.error("record %s is quarantined: %s", record.position, known)
+            message = (
+                f"tried {batch.attempts - 1} times alone in its batch, each try ended the process: {known}"
+            )
+            ends.reject(record, Stage.BATCH, Rejected(Code.POISON, message))
+        lake = self._config.lake
+        return [
+            file
+            for table, at, rows in tabulate(ends.chunk())
+            for file in data_files.write_all(lake.path, table, rows, ingested_at=at, file_rows=lake.file_rows)
+        ]
+
+    def _next(self, once: bool, stop: threading.Event) -> Batch | None:
+        """Begin the next batch; none when nothing waits or it was told to stop."""
+        waited = time.monotonic()
+        suspects = self._lake.suspects()
+        while not once and suspects is None:
+            waiting = self._waiting()
+            if waiting >= min(self._most, self._config.batch.max_records):
+                break
+            if waiting and time.monotonic() - waited >= self._config.batch.max_wait_s:
+                break
+            self._lake.heartbeat()
+            if stop.wait(IDLE_S):
+                return None
+        most = min(self._most, suspects.records if suspects else self._most)
+        plan = self._source.plan(self._lake.committed(), self._lake.topic_ids(), records=most)
+        if not plan.slices and not plan.gaps:
+            return None
+        return self._lake.begin(plan.slices, gaps=plan.gaps, now=self._clock())
+
+    def _waiting(self, *, waits: bool = True) -> int:
+        """How many records wait; as when last asked, where the source is away and not to be waited for."""
+        for watch in self._watches:
+            watch.alive()
+        with suppress(Transient) if not waits else nullcontext():
+            self._behind = self._source.lag(self._lake.committed(), waits=waits)
+        for watch in self._watches:
+            watch.alive()
+            watch.lag(self._behind)
+        return sum(self._behind.values())
+
+    def _run(self, batch: Batch) -> None:
+        """Run a batch and commit it, unless it must be done again: a page was taken down meanwhile."""
+        start = time.monotonic()
+        extraction(self._config.page.model_dump_json(), self._config.input.model_dump_json()).start()
+        files: list[DataFile] = []
+        poison = batch.attempts > MOST_ATTEMPTS and batch.records == 1
+        self._index.resolve(batch.batch_id, [])  # a batch without any draft is staged too
+        into = f"files:{batch.batch_id}"
+        lend(into, files)
+        room = Room(self._config.batch.memory_mb)
+        lend(ROOM, room)
+        try:
+            if poison:
+                files += self._poison(batch)
+            stages = Counter[str]() if poison else self._pipeline(batch, into)
+            self._source.quarantined(
+                row
+                for file in files
+                if file.table == "quarantine"
+                for row in self._lake.columns(file, dead_letters.COLUMNS).to_pylist()
+            )
+        except (OffsetsChanged, TooLarge) as changed:
+            self._index.abandon(batch.batch_id)
+            self._lake.abandon(batch)
+            if isinstance(changed, TooLarge):
+                self._most = max(1, min(room.fits(), batch.records // 2))
+            _log.warning("the batch is planned again: %s", changed)
+            return
+        except BaseException:
+            self._index.abandon(batch.batch_id)
+            raise
+        finally:
+            withdraw(into)
+            withdraw(ROOM)
+        self._most = room.fits()
+        written = time.monotonic()
+        try:
+            self._lake.commit(batch, files)
+        except TakenDownMeanwhile:
+            self.forgive()
+            self._index.abandon(batch.batch_id)
+            _log.info("a page of the batch was taken down meanwhile: it is done again without it")
+            return
+        self._index.commit(batch.batch_id)
+        if poison:
+            self._lake.trust()
+        if self._learner is not None:
+            articles = (self._lake.columns(f, _STANDING) for f in files if f.table == "articles")
+            self._learner.learn(_standing(articles))
+        self._source.done(self._lake.committed())
+        now = time.monotonic()
+        summary = replace(
+            summary_of(files),
+            seconds=now - start,
+            commit_seconds=now - written,
+            stage_us=stages,
+            waiting=self._waiting(waits=False),
+            lost=sum(gap.end - gap.start for gap in batch.gaps),
+        )
+        for watch in self._watches:
+            watch.batch_committed(summary, files)
+
+    def _pipeline(self, batch: Batch, into: str) -> Counter[str]:
+        urls, domains = self._lake.withheld()
+        withheld = Withheld(url_keys=urls, domains=domains)
+        self._index.forget_bodies(urls, domains)
+        pipeline = threaded(self._config.page.slots + 1)
+        records = self._source.read(pipeline, batch)
+        blocks = None
+        if self._learner is not None:
+            blocks = f"blocks:{self._config.lake.path}"
+            lend(blocks, self._learner.snapshot())
+        written = mill(
+            records,
+            self._config,
+            batch_id=batch.batch_id,
+            index=self._name,
+            withheld=withheld,
+            blocks=blocks,
+        )
+        written | "CollectFiles" >> CollectFiles(into=into)
+        try:
+            with watched(self._config.batch.stall_s):
+                result = pipeline.run()
+                result.wait_until_finish()
+        except RuntimeError as error:  # Beam tells of an error in a transform by its text
+            room: Room = borrowed(ROOM)
+            broke = room.refused or borrowed(BROKE)
+            if isinstance(broke, Transient):
+                raise broke from error
+            raise
+        counters = result.metrics().query()["counters"]
+        busy = {c.key.metric.namespace: c.result for c in counters if c.key.metric.name == "busy_us"}
+        return Counter(busy)
+
+
+def threaded(threads: int) -> beam.Pipeline:
+    """An empty pipeline that runs on threads of this process.
+
+    Its streams between threads are flushed by size only. Beam 2.77's own `multi_threading` also flushes
+    them once a second, from a thread that takes no lock: an element that is being written is cut in two,
+    and the reader of the halves loses elements, or loops for ever and takes all memory
+    (`TimeBasedBufferingClosableOutputStream` in its runners/worker/data_plane.py). -1 turns that off,
+    since 0 means the default there; and the mode is left open, since it would bring its own environment.
+
+    Args:
+        threads: How many run at once.
+    """
+    environment = EmbeddedPythonGrpcEnvironment(
+        data_buffer_time_limit_ms=-1, capabilities=python_sdk_capabilities()
+    )
+    options = PipelineOptions(direct_num_workers=threads)
+    options.view_as(DirectOptions).direct_running_mode = None
+    return beam.Pipeline(runner=FnApiRunner(default_environment=environment), options=options)
+
+
+_STANDING = ("domain", "article_id", "body", "extraction")
+
+
+def _standing(tables: Iterable[pa.Table]) -> Iterator[tuple[str, str, Page]]:
+    """Articles as the learner of standing text wants them: with what was cut as such."""
+    for table in tables:
+        for row in table.to_pylist():
+            cut = [r["text"] for r in row["extraction"]["removed"] or () if r["rule"] == STANDING_TEXT]
+            body = "\n".join([row["body"] or "", *cut])
+            page = Page(title=None, body=body, extraction=Extraction(method="lake", reason="learning"))
+            yield row["domain"], row["article_id"], page
+
+
+def summary_of(files: Sequence[DataFile]) -> Summary:
+    """What the files say of their batch."""
+    total = Summary(batches=1, files=len(files), file_bytes=sum(file.bytes for file in files))
+    for file in files:
+        if file.table == "fate":
+            rows = data_files.read(file, ["fate", "reason", "bytes"]).to_pylist()
+            total.fates.update(row["fate"] for row in rows)
+            total.reasons.update((row["fate"], row["reason"]) for row in rows if row["reason"])
+            size = sum(row["bytes"] or 0 for row in rows)
+            total = replace(total, records=total.records + len(rows), bytes=total.bytes + size)
+        elif file.table == "articles":
+            rows = data_files.read(file, ["lang", "duplicate"]).to_pylist()
+            total.languages.update(row["lang"] for row in rows)
+            total.copies.update(
+                row["duplicate"]["copy_type"] for row in rows if row["duplicate"]["is_duplicate"]
+            )
+    return total

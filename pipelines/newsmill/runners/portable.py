@@ -1,0 +1,204 @@
+"""Submitting the endless job to a portable runner, and waiting for its end."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+import apache_beam as beam
+import grpc
+import structlog
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.portable_runner import PortableRunner
+from apache_beam.runners.runner import PipelineResult, PipelineState
+
+from newsmill.config import Config, PortableConfig
+from newsmill.errors import NewsmillError
+from newsmill.flow.steps.decode import Withheld
+from newsmill.flow.streaming.pipeline import stream
+from newsmill.lake.tables import Tables
+from newsmill.lake.writer import Lake
+from newsmill.runners.direct import Watch
+from newsmill.runners.following import Follower
+from newsmill.sources import kafka
+from newsmill.workers.pool_token import TOKEN, pool_token
+
+PLUGIN: Final = "newsmill.flow.streaming.pipeline"
+"""Imported by every worker before anything else: it registers the coders."""
+NO_SPLITS: Final = "prism_disable_sdf_split"
+"""Prism 2.77 splits slow bundles of stateful steps too, and then runs one key in two bundles at once, so
+that state is lost (`splitBundle` in its engine/elementmanager.go frees the keys of the residual)."""
+ENDLESS_S: Final = 10 * 365 * 86_400
+"""Beam ends the stream of the job's states after this time, 5 minutes where it is not set, and the command
+that waits for the job with it."""
+QUIET: Final = {"kafka": "WARNING", "pyiceberg": "WARNING"}
+BUNDLE_ELEMENTS: Final = 8
+"""Elements of one bundle on Flink: an element is a chunk or a batch, and a checkpoint waits for its end."""
+IDLE_SOURCE_MS: Final = 1_000
+"""How long Flink keeps a source that has nothing more to give, in a job that ends when it is caught up."""
+ANSWER_S: Final = 5.0
+POLL_S: Final = 0.2
+
+
+def options(config: Config, *, flink: bool, once: bool) -> PipelineOptions:
+    """Beam's options for the job.
+
+    Args:
+        config: All settings.
+        flink: Whether the job service is Flink's; its own options mean nothing to others.
+        once: Whether the job ends when it is caught up.
+    """
+    portable = config.portable
+    flags = [
+        f"--job_endpoint={portable.job_endpoint}",
+        f"--job_server_timeout={ENDLESS_S}",
+        f"--job_name={portable.job_name}",
+        "--streaming",
+        "--environment_type=EXTERNAL",
+        f"--environment_config={_environment(portable)}",
+        f"--beam_plugin={PLUGIN}",
+        f"--sdk_harness_log_level_overrides={json.dumps(QUIET)}",
+    ]
+    if portable.artifact_endpoint is not None:
+        flags.append(f"--artifact_endpoint={portable.artifact_endpoint}")
+    return PipelineOptions(
+        [*flags, *(_flink_flags(config, once=once) if flink else (f"--experiments={NO_SPLITS}",))]
+    )
+
+
+def _environment(portable: PortableConfig) -> str:
+    """Where workers come from, and the token that the runner shows there."""
+    token = pool_token(portable.worker_pool_token, portable.worker_pool_token_file)
+    if token is None:
+        return portable.worker_pool
+    return json.dumps({"url": portable.worker_pool, "params": {TOKEN: token}})
+
+
+def _flink_flags(config: Config, *, once: bool) -> list[str]:
+    """Flink's own options.
+
+    Without `finish_bundle_before_checkpointing` the output of a bundle that a checkpoint cuts waits in a
+    buffer for the operator's next element or watermark. Without `shutdown_sources_after_idle_ms` the
+    source of the planner stays alive for checkpoints, and a job that is caught up never ends.
+    """
+    portable = config.portable
+    flags = [
+        f"--parallelism={portable.parallelism}",
+        f"--sdk_worker_parallelism={portable.workers}",
+        f"--max_parallelism={portable.max_parallelism}",
+        f"--checkpointing_interval={round(portable.checkpoint_interval_s * 1000)}",
+        "--externalized_checkpoints_enabled",
+        "--retain_externalized_checkpoints_on_cancellation",
+        f"--max_bundle_size={BUNDLE_ELEMENTS}",
+        "--finish_bundle_before_checkpointing",
+    ]
+    if once:
+        flags.append(f"--shutdown_sources_after_idle_ms={IDLE_SOURCE_MS}")
+    if portable.state_dir is not None:
+        flags += ["--state_backend=rocksdb", f"--state_backend_storage_path={portable.state_dir}"]
+    if portable.restarts >= 0:
+        flags.append(f"--number_of_execution_retries={portable.restarts}")
+    if portable.savepoint is not None:
+        flags.append(f"--savepoint_path={portable.savepoint}")
+    return flags
+
+
+def pipeline(config: Config, *, flink: bool, once: bool) -> beam.Pipeline:
+    """The endless job, assembled but not submitted."""
+    Tables.make(config.lake).close()  # workers open a lake that is there
+    urls, domains = Lake.look(config.lake).withheld()
+    made = beam.Pipeline(runner=PortableRunner(), options=options(config, flink=flink, once=once))
+    stream(made, config, withheld=Withheld(url_keys=urls, domains=domains), once=once)
+    return made
+
+
+class JobFailed(NewsmillError):
+    """The job did not end as asked. What it committed stays; a new run goes on from there."""
+
+
+def problems(config: Config, *, flink: bool) -> list[str]:
+    """Why the job can't be submitted: what does not answer, and settings that it can't follow.
+
+    Flink's worker pool is seen by its TaskManagers only, so it is not asked for.
+    """
+    found = []
+    for key in ("job_endpoint",) if flink else ("job_endpoint", "worker_pool"):
+        at: str = getattr(config.portable, key)
+        host, _, port = at.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
+        except (OSError, ValueError) as error:
+            found.append(f"portable.{key}: {at} does not answer: {error}")
+    if config.kafka.dead_letter_topic is not None:
+        found.append("kafka.dead_letter_topic: only the direct runner sends to one: leave it out here")
+    return found
+
+
+def run(
+    config: Config, *, flink: bool, once: bool, stop: threading.Event, watches: Sequence[Watch] = ()
+) -> Counter[str]:
+    """Submit the job and wait until it ends or `stop` is set, which cancels it: nothing is lost.
+
+    Args:
+        config: All settings.
+        flink: Whether the job service is Flink's.
+        once: End when caught up with the end of the topic.
+        stop: Set from outside.
+        watches: Told of what the job commits, and of the lag.
+
+    Returns:
+        Microseconds that the transforms were busy, by their name; empty where the job was cancelled.
+
+    Raises:
+        JobFailed: The job failed, or its job service went away.
+    """
+    log = structlog.get_logger()
+    ended = threading.Event()
+    wanted = _ends(config) if once else {}
+    try:
+        result = pipeline(config, flink=flink, once=once).run()
+        log.info("job submitted", service=config.portable.job_endpoint)
+        threading.Thread(target=_cancel, args=(result, stop, ended), name="cancel", daemon=True).start()
+        following = threading.Thread(
+            target=Follower(config, watches).follow, args=(ended,), name="follow", daemon=True
+        )
+        following.start()
+        try:
+            state = result.wait_until_finish()
+        finally:
+            ended.set()
+            following.join()
+    except (RuntimeError, grpc.RpcError) as error:
+        if stop.is_set():
+            log.info("job cancelled")
+            return Counter()
+        raise JobFailed(f"the job on {config.portable.job_endpoint} failed: {error}") from error
+    finally:
+        ended.set()
+    log.info("job ended", state=state)
+    if state not in (PipelineState.DONE, PipelineState.DRAINED, PipelineState.CANCELLED):
+        raise JobFailed(f"the job on {config.portable.job_endpoint} ended in state {state}")
+    committed = Lake.look(config.lake).committed()
+    lost = {p: end for p, end in wanted.items() if committed.get(p, 0) < end and not stop.is_set()}
+    if lost:
+        raise JobFailed(f"the job ended, but the lake does not reach the offsets {lost}: run again")
+    counters = result.metrics().query()["counters"]
+    return Counter({c.key.metric.namespace: c.result for c in counters if c.key.metric.name == "busy_us"})
+
+
+def _ends(config: Config) -> dict[tuple[str, int], int]:
+    """Where the topic ends now, by (topic, partition)."""
+    behind = kafka.lag(config.kafka, {})
+    ends = kafka.lag(config.kafka, dict.fromkeys(behind, 0))
+    return {partition: end for partition, end in ends.items() if behind[partition]}
+
+
+def _cancel(result: PipelineResult, stop: threading.Event, ended: threading.Event) -> None:
+    while not ended.is_set():
+        if stop.wait(POLL_S):
+            result.cancel()
+            return

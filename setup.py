@@ -29,6 +29,7 @@ setup(
         "kafka-python[crc32c,lz4,zstd,snappy]>=3.0.12,<4",
         "trafilatura>=2.3.1,<3",
         "htmldate>=1.11",
+        "justext>=3.0.1",
         "lxml_html_clean>=0.4",  # for jusText: pip before 23.1 misses its lxml[html_clean]
         "resiliparse>=2.0.1",
         "fastwarc>=2.0.1",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,12 @@ import marisa_trie
 import pyarrow as pa
 
 from newsmill.errors import ConfigError
+from newsmill.knowledge import forms
 from newsmill.knowledge.bounds import LONGEST_NAME
 from newsmill.knowledge.build import COMMON_WORD, FORMAT, ROLES, importance
 from newsmill.knowledge.entries import Entry
 from newsmill.knowledge.names import fold, is_spaceless, key
+from newsmill.knowledge.recognisers.words import ELIDING
 from newsmill.records import Record
 
 _FILES = ("names.marisa", "names.arrow", "edges.arrow", "entities.arrow")
@@ -31,6 +33,15 @@ _LEADING = re.compile(
     r"(?:the|president|king|queen|senator|chairman|ambassador|general|secretary|ayatollah|mullah|pope|dr)\.?\s+",
     re.I,
 )
+_TOWN = 100_000.0  # weight from which a name is what it says, and no form of another
+_LEAST_INFLECTED = 15_000.0  # weight of what a form may stand for
+_INSTEAD = 20.0  # times the weight of a town's name that is a form of a larger one's
+_RENOWNED = 1_000_000.0  # weight from which a body's name is looked for in other cases
+_MOST_WORDS = 3  # of a name in another case
+_LONGEST_WORD = 40
+_FORM = re.compile(r"[^\W\d_]{2,}(?:[-‐‑–][^\W\d_]+)*")
+_SHORT_NAME = re.compile(r" ?[^\W\d_](?:[^\W\d_]|\.(?=\w)|(?<=\.\w)\.|-(?=\w))*")
+_ELIDED_START = re.compile(r"(?<!\w)(?:[^\W_a-zà-öø-ÿа-я]|[a-z](?=[A-Z]))")
 _WORD_START = re.compile(r"(?<![\w'’])(?:[^\W_a-zà-öø-ÿа-я]|[a-z](?=[A-Z]))")
 
 
@@ -184,8 +195,15 @@ class Gazetteer:
         prefixes, get = self._trie.prefixes, self._trie.get
         found: list[Match] = []
         position = 0
-        for start in _starts(text):
+        inflected = language in forms.languages()
+        press = forms.press_names(language)
+        for start in _starts(text, _ELIDED_START if language in ELIDING else _WORD_START):
             if start < position:
+                continue
+            direct = len(found)
+            if press and (short := self._press_name(text, folded, start, press)) is not None:
+                found.append(short)
+                position = short.end
                 continue
             for name in reversed(prefixes(folded[start : start + _LONGEST])):
                 end = start + len(name)
@@ -199,7 +217,73 @@ class Gazetteer:
                     found.append(Match(start=begin, end=end, candidates=candidates, common=common))
                     position = end
                     break
+            if inflected:
+                known = found[direct] if len(found) > direct else None
+                match = self._inflected(text, folded, start, language, known, press)
+                if match is not None:
+                    found[direct:] = [match]
+                    position = match.end
         return found
+
+    def _press_name(self, text: str, folded: str, start: int, press: Mapping[str, str]) -> Match | None:
+        """The short name of the language that begins at `start`."""
+        end = start
+        for _ in range(2):
+            word = _SHORT_NAME.match(text, end)
+            if word is None or word.end() - start > _LONGEST_WORD:
+                return None
+            end = word.end()
+            stands_for = press.get(text[start:end]) or press.get(folded[start:end])
+            if stands_for is not None:
+                return Match(start=start, end=end, candidates=self.lookup(stands_for))
+        return None
+
+    def _inflected(
+        self,
+        text: str,
+        folded: str,
+        start: int,
+        language: str,
+        known: Match | None,
+        press: Mapping[str, str],
+    ) -> Match | None:
+        """The name in another case that begins at `start`, where it is likelier than the one `known`."""
+        if known is not None and (
+            known.candidates[0].weight >= _TOWN or " " in folded[known.start : known.end]
+        ):
+            return None
+        least = _LEAST_INFLECTED if known is None else _INSTEAD * known.candidates[0].weight
+        begun = [("", start)]
+        best: Match | None = None
+        for _ in range(_MOST_WORDS):
+            word = _FORM.match(text, begun[0][1])
+            if word is None or word.end() - word.start() > _LONGEST_WORD:
+                break
+            end, low = word.end(), folded[word.start() : word.end()]
+            joined = text[end : end + 1] == " "
+            names = [
+                before + form for before, _ in begun for form in (low, *forms.first_cases(low, language))
+            ]
+            for name in names:
+                number = self._trie.get(press.get(name, "").lower() or name)
+                if number is None or (name == folded[start:end] and known is not None):
+                    continue
+                found = tuple(
+                    c for c in self._candidates(number) if c.coarse != "ORG" or c.weight >= _RENOWNED
+                )
+                if not found or found[0].role not in ("name", "domestic") or found[0].weight < least:
+                    continue
+                if best is None or best.end < end or best.candidates[0].weight < found[0].weight:
+                    bare = language == "ko" and folded.startswith(name, start)
+                    best = Match(start=start, end=start + len(name) if bare else end, candidates=found)
+            begun = [(f"{name} ", end + 1) for name in names if joined and self._begins(f"{name} ")]
+            if not begun:
+                break
+        return best
+
+    def _begins(self, letters: str) -> bool:
+        """Whether a name begins with these letters."""
+        return next(self._trie.iterkeys(letters), None) is not None
 
     def _bare_start(self, text: str, start: int, end: int, best: Candidate) -> int:
         """Where a name begins without its article or title, when it is known without it too."""
@@ -275,10 +359,10 @@ def _view(batch: pa.RecordBatch, column: str) -> Any:
     return memoryview(array.buffers()[1]).cast("B")[:size].cast(letter)  # type: ignore[call-overload]
 
 
-def _starts(text: str) -> Iterator[int]:
+def _starts(text: str, begins: re.Pattern[str]) -> Iterator[int]:
     """Where a name can begin: at a word that starts with a capital, or in a script without case."""
     end = 0
-    for match in _WORD_START.finditer(text):
+    for match in begins.finditer(text):
         start = match.start()
         if start < end:
             continue  # in a run that was gone through: marks and signs part its words, not the run

@@ -84,7 +84,7 @@ def test_countries_are_ordered_by_evidence(enricher: Enricher) -> None:
         (
             "it",
             "Il ministro è partito da Ciampino per gli Stati Uniti. Una visita a Usa e Ha.",
-            "Ciampino Stati Uniti",
+            "Ciampino Stati Uniti Usa",
         ),
         ("cs", "Soud v Brno uvedl, že to není jasné.", "Brno"),
         ("ru", "Самолёт вылетел в Стамбул утром.", "Стамбул"),

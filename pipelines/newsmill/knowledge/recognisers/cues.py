@@ -6,9 +6,25 @@ import gzip
 from functools import cache
 from importlib.resources import files
 
+import justext
 from ruamel.yaml import YAML
 
+from newsmill.knowledge.forms import first_cases
 from newsmill.knowledge.names import fold
+
+_STOPLISTS = dict(
+    pair.split(":")
+    for pair in """
+    af:Afrikaans sq:Albanian hy:Armenian az:Azerbaijani eu:Basque be:Belarusian bs:Bosnian bg:Bulgarian
+    ca:Catalan hr:Croatian cs:Czech da:Danish nl:Dutch et:Estonian fi:Finnish fr:French gl:Galician
+    ka:Georgian de:German el:Greek hu:Hungarian is:Icelandic id:Indonesian ga:Irish it:Italian kk:Kazakh
+    ky:Kyrgyz lv:Latvian lt:Lithuanian lb:Luxembourgish mk:Macedonian ms:Malay mt:Maltese
+    nb:Norwegian_Bokmal nn:Norwegian_Nynorsk pl:Polish pt:Portuguese ro:Romanian ru:Russian sr:Serbian
+    sk:Slovak sl:Slovenian es:Spanish sw:Swahili sv:Swedish tl:Tagalog tr:Turkish uk:Ukrainian uz:Uzbek
+    vi:Vietnamese cy:Welsh yo:Yoruba
+    """.split()
+)
+"""jusText's lists of frequent words, by ISO 639-1."""
 
 
 @cache
@@ -41,6 +57,44 @@ def is_common(word: str) -> bool:
     if word in known or (word.endswith("s") and word[:-1] in known):
         return True
     return "-" in word and all(part.isdigit() or part in known for part in word.split("-"))
+
+
+def words_of(kind: str, language: str) -> frozenset[str]:
+    """Folded words that tell what a name is in one language (`data/words.tsv`): role, head, end or speaks."""
+    return _words().get((kind, language), frozenset())
+
+
+@cache
+def _words() -> dict[tuple[str, str], frozenset[str]]:
+    lines = files(__package__).joinpath("data/words.tsv").read_text(encoding="utf-8").splitlines()
+    rows = (line.split("\t") for line in lines if not line.startswith("#"))
+    return {(kind, language): frozenset(fold(words).split()) for language, kind, words in rows}
+
+
+@cache
+def frequent_words(language: str) -> frozenset[str]:
+    """Frequent words of a language in lower case, by jusText; none where it has no list."""
+    name = _STOPLISTS.get(language)
+    return frozenset(justext.get_stoplist(name)) if name else frozenset()
+
+
+def is_of(word: str, kind: str, language: str) -> bool:
+    """Whether a folded word, or what it is a form of, is one of `words_of`."""
+    words = words_of(kind, language)
+    return bool(words) and (word in words or any(form in words for form in first_cases(word, language)))
+
+
+def ends_as_surname(word: str, language: str) -> bool:
+    """Whether a folded word ends as surnames do (`data/surname_endings.tsv`)."""
+    endings = _surname_endings().get(language, ())
+    return len(word) > 4 and word.endswith(endings)
+
+
+@cache
+def _surname_endings() -> dict[str, tuple[str, ...]]:
+    lines = files(__package__).joinpath("data/surname_endings.tsv").read_text(encoding="utf-8").splitlines()
+    rows = (line.split("\t") for line in lines if not line.startswith("#"))
+    return {language: tuple(map(fold, endings.split())) for language, endings in rows}
 
 
 def _packed(package: str, name: str) -> frozenset[str]:

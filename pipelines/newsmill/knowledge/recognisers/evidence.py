@@ -9,13 +9,28 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from newsmill.knowledge.recognisers.cues import cues, first_names, is_common, surnames
+from newsmill.knowledge.forms import first_cases
+from newsmill.knowledge.recognisers.cues import (
+    cues,
+    ends_as_surname,
+    first_names,
+    is_common,
+    is_of,
+    surnames,
+    words_of,
+)
 from newsmill.knowledge.recognisers.document import Guess
 from newsmill.knowledge.recognisers.words import Word
 
 _DATELINE = re.compile(r"[ ,.A-Za-z0-9/]{0,40}\(\s*[A-Z][\w ]{1,30}\)\s*[-–—]|\s*[-–—]\s")
 _BRACKETED_DATELINE = re.compile(r"\s*\)\s*[-–—]")
 _AGE = re.compile(r"\s*,\s*\d{1,2}\s*[,.)]")
+CAPITAL_NOUNS = frozenset(("de", "lb"))
+"""Languages whose nouns have capitals, so that two of them in a row are no name."""
+
+LAST_LATIN = "\u024f"
+"""The last Latin letter: what is neither person nor place is mostly written in Latin letters."""
+
 _APPOSED = re.compile(r",\s(?:a|an)\s((?:[\w-]{1,30}\s){0,2}[\w-]{1,30})")
 _OF = frozenset(("of", "for"))
 _CREDITED = frozenset(("REUTERS", "Reuters", "AP", "AFP", "Getty", "EPA", "Images", "Photo", "Press"))
@@ -28,17 +43,20 @@ _LED = frozenset(
 _NAME_PREFIXES = ("Mc", "Mac", "De", "Le", "La", "Van", "Di", "Du", "O'", "O’")
 
 
-def own(guess: Guess, words: Sequence[Word], *, english: bool, known: bool) -> None:
+def own(guess: Guess, words: Sequence[Word], language: str, *, known: bool) -> None:
     """Add the evidence in the words of the name itself.
 
     Args:
         guess: What is added to.
         words: The words of the name.
-        english: Common words count as such.
+        language: ISO 639-1; in English common words count as such.
         known: It is a well-known place or people, so that likeness to a person's name is chance.
     """
+    english = language == "en"
     if len(words) > 1:
         _own_of_many(guess, words, english=english, known=known)
+        if not english:
+            _own_elsewhere(guess, words, language, known=known)
     else:
         _own_of_one(guess, words[0], english=english, known=known)
     first, last = words[0], words[-1]
@@ -87,6 +105,32 @@ def _own_of_many(guess: Guess, words: Sequence[Word], *, english: bool, known: b
         guess.add("ORG", 1.2)
 
 
+def _own_elsewhere(guess: Guess, words: Sequence[Word], language: str, *, known: bool) -> None:
+    """What a name's cases and its surname's ending tell outside English."""
+    first, last = words[0].low, words[-1].low
+    if is_of(first, "head", language):
+        guess.add("ORG", 3.5)
+        return
+    if any(last.endswith(end) for end in words_of("end", language)):
+        guess.add("ORG", 3.0)
+        return
+    if known:
+        return
+    if first not in first_names() and any(form in first_names() for form in first_cases(first, language)):
+        guess.add("PER", 3.0)
+    if len(words) > 3 or not all(
+        word.text[0].isupper() and word.text.isalpha() for word in (words[0], words[-1])
+    ):
+        return
+    if ends_as_surname(last, language) or any(form in surnames() for form in first_cases(last, language)):
+        guess.add("PER", 2.0)
+    elif (
+        language not in CAPITAL_NOUNS and len(words) > 1 and not guess.evidence["ORG"] + guess.evidence["LOC"]
+    ):
+        told = 2.0 if first[0] > LAST_LATIN and not words[0].starts else 1.0
+        guess.add("PER", told)
+
+
 def _own_of_one(guess: Guess, word: Word, *, english: bool, known: bool) -> None:
     text = word.text
     common = english and is_common(word.low)
@@ -116,25 +160,34 @@ def _own_of_one(guess: Guess, word: Word, *, english: bool, known: bool) -> None
         guess.add("MISC", 1.5)
 
 
-def beside(guess: Guess, before: Word | None, after: Word | None, text: str, *, english: bool) -> None:
+def beside(
+    guess: Guess, before: Word | None, after: Word | None, text: str, language: str, *, known: bool
+) -> None:
     """Add the evidence in the words before and after, None where the line begins or ends."""
+    english = language == "en"
     if before is not None:
-        _before(guess, before, text[before.end : guess.start], english=english)
-    if after is not None and english:
-        _after(guess, after, text)
+        gap = text[before.end : guess.start]
+        _before(guess, before, gap, english=english, known=known)
+        if not english and not known and not gap.strip() and is_of(before.low, "role", language):
+            guess.add("PER", 2.5)
+    if after is not None:
+        if english:
+            _after(guess, after, text)
+        elif not known and after.low in words_of("speaks", language) and after.start - guess.end < 3:
+            guess.add("PER", 1.0)
     if before is None and guess.words[0].isupper() and _DATELINE.match(text, guess.end):
         guess.add("LOC", 6.0)
     if text.endswith(("(", "( "), 0, guess.start) and _BRACKETED_DATELINE.match(text, guess.end):
         guess.add("ORG", 6.0)
 
 
-def _before(guess: Guess, before: Word, gap: str, *, english: bool) -> None:
+def _before(guess: Guess, before: Word, gap: str, *, english: bool, known: bool) -> None:
     word = before.low
     if gap.strip(" ."):
         if gap.strip() == "/" and before.text in _CREDITED:
             guess.add("PER", 5.0)
     elif word in cues("titles") and before.capital:
-        guess.add("PER", 4.0)
+        guess.add("PER", 4.0 if english or not known else 1.0)
     elif not english:
         return
     elif word in cues("roles"):

@@ -13,9 +13,17 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from newsmill.knowledge.bounds import MOST_CHARACTERS
+from newsmill.knowledge.forms import first_cases, press_names
 from newsmill.knowledge.names import fold
 from newsmill.knowledge.recognisers import evidence
-from newsmill.knowledge.recognisers.cues import common_words, cues, first_names, is_common
+from newsmill.knowledge.recognisers.cues import (
+    common_words,
+    cues,
+    first_names,
+    frequent_words,
+    is_common,
+    words_of,
+)
 from newsmill.knowledge.recognisers.document import Guess, resolve
 from newsmill.knowledge.recognisers.recogniser import Names
 from newsmill.knowledge.recognisers.words import Word, runs, split
@@ -68,19 +76,22 @@ class Rules:
         """Names with the evidence for each type, before the document pass."""
         words = split(text[:MOST_CHARACTERS], language)
         inside = _inside(words)
-        english = language == "en"
         return [
             self._guess(words, low, high, text, language)
             for first, last in runs(words, text, language)
-            for low, high in self._cut(words, first, last, inside, english)
+            for low, high in self._cut(words, first, last, inside, language)
         ]
 
     def _cut(
-        self, words: Sequence[Word], low: int, high: int, inside: frozenset[str], english: bool
+        self, words: Sequence[Word], low: int, high: int, inside: frozenset[str], language: str
     ) -> list[Range]:
         """A run of words as names. Titles, offices and the openings of sentences are left out."""
+        english = language == "en"
         while high > low and not words[high - 1].capital and not words[high - 1].text[0].isdigit():
             high -= 1  # a particle whose second part was cut off
+        if not english:
+            while high - low > 1 and self._is_lead(words[low], language):
+                low += 1
         while low < high and self._opens(words[low], inside, alone=high - low == 1):
             if words[low].low == "first" and high - low > 2 and words[high - 1].low in _BODIES:
                 break  # First National Bank
@@ -92,7 +103,7 @@ class Rules:
         if high - low == 1:
             return [(low, high)] if _may_stand_alone(words[low]) else []
         if english and words[low].low in cues("month_names") and self._is_well_known(words, low + 1, high):
-            return self._cut(words, low + 1, high, inside, english)  # June German exports
+            return self._cut(words, low + 1, high, inside, language)  # June German exports
         known = self._names.lookup(_surface(words, low, high))
         if known and (known[0].coarse != "PER" or words[low].low not in cues("titles")):
             return [(low, high)]
@@ -102,31 +113,31 @@ class Rules:
                     before = at
                     while before > low and words[before - 1].low in cues("office_parts"):
                         before -= 1
-                    return self._cut(words, low, before, inside, english) + self._cut(
-                        words, at + 1, high, inside, english
+                    return self._cut(words, low, before, inside, language) + self._cut(
+                        words, at + 1, high, inside, language
                     )
             if words[low].low in cues("titles"):
-                return self._cut(words, low + 1, high, inside, english)
+                return self._cut(words, low + 1, high, inside, language)
         split = self._parts(words, low, high)
         if split:
             return [
-                *self._cut(words, low, split, inside, english),
-                *self._cut(words, split, high, inside, english),
+                *self._cut(words, low, split, inside, language),
+                *self._cut(words, split, high, inside, language),
             ]
         for at in range(low, high - 1):
             if "-" in words[at].text and words[at].text.rpartition("-")[2].islower():
                 return [
                     (low, at + 1),
-                    *self._cut(words, at + 1, high, inside, english),
+                    *self._cut(words, at + 1, high, inside, language),
                 ]  # Berlin-based | Robinhood
         if words[high - 1].low in _ENDS or any(words[at].text == "of" for at in range(low, high)):
             return [(low, high)] if not self._starts_common(words, low, high, inside) else [(low + 1, high)]
         if self._is_people(words[low].text, english=english) and not words[low].text.isupper():
-            return [(low, low + 1), *self._cut(words, low + 1, high, inside, english)]
+            return [(low, low + 1), *self._cut(words, low + 1, high, inside, language)]
         if english and words[high - 1].low in cues("peoples"):
-            return [*self._cut(words, low, high - 1, inside, english), (high - 1, high)]
+            return [*self._cut(words, low, high - 1, inside, language), (high - 1, high)]
         if self._starts_common(words, low, high, inside):
-            return self._cut(words, low + 1, high, inside, english)
+            return self._cut(words, low + 1, high, inside, language)
         return [(low, high)]
 
     def _parts(self, words: Sequence[Word], low: int, high: int) -> int | None:
@@ -188,6 +199,26 @@ class Rules:
         found = self._names.lookup(_surface(words, low, high))
         return any(c.importance > WELL_KNOWN and c.coarse != "PER" for c in found)
 
+    def _is_lead(self, word: Word, language: str) -> bool:
+        """Whether a word before a name is a role, or a frequent word that opens the sentence."""
+        if word.low in first_names():
+            return False
+        return word.low in words_of("role", language) or (
+            word.starts
+            and word.text.lower() in frequent_words(language)
+            and self._importance(word.text) < WELL_KNOWN
+        )
+
+    def _is_place(self, word: str, language: str) -> bool:
+        """Whether a folded word, or what it is a form of, is a well-known place and hardly anything else."""
+        if word in first_names():
+            return False
+        return any(
+            found[0].coarse == "LOC" and found[0].importance > WELL_KNOWN and found[0].prior > 0.5
+            for form in (word, *first_cases(word, language))
+            if (found := self._names.lookup(form))
+        )
+
     def _is_people(self, surface: str, *, english: bool) -> bool:
         """Whether a name is that of a nationality, faith or people: MISC."""
         if english and fold(surface) in cues("peoples"):
@@ -203,20 +234,25 @@ class Rules:
     def _guess(self, words: Sequence[Word], low: int, high: int, text: str, language: str) -> Guess:
         """A name with all the evidence for its type."""
         guess = Guess(words[low].start, words[high - 1].end, tuple(word.text for word in words[low:high]))
-        known = self._add_gazetteer(guess, english=language == "en")
-        evidence.own(guess, words[low:high], english=language == "en", known=known)
+        known = self._add_gazetteer(guess, language)
+        if not known and language != "en" and high - low > 1:
+            known = any(self._is_place(word.low, language) for word in words[low:high])
+        evidence.own(guess, words[low:high], language, known=known)
         before = words[low - 1] if low and "\n" not in text[words[low - 1].end : guess.start] else None
         after = words[high] if high < len(words) and "\n" not in text[guess.end : words[high].start] else None
-        evidence.beside(guess, before, after, text, english=language == "en")
+        evidence.beside(guess, before, after, text, language, known=known)
         return guess
 
-    def _add_gazetteer(self, guess: Guess, *, english: bool) -> bool:
+    def _add_gazetteer(self, guess: Guess, language: str) -> bool:
         """Add what the gazetteer says; returns whether the name is a well-known place, body or people."""
-        surface = " ".join(guess.words)
+        english = language == "en"
+        written = " ".join(guess.words)
+        press = press_names(language)
+        surface = press.get(written) or press.get(fold(written)) or written
         if self._is_people(surface, english=english):
             guess.add("MISC", 5.0)
             return True
-        upper = surface.isupper()
+        upper = written.isupper()
         common = english and len(guess.words) == 1 and guess.words[0].lower() in common_words()
         strength: dict[str, float] = {}
         known = False

@@ -9,7 +9,7 @@ from functools import lru_cache
 import msgspec
 
 from newsmill.knowledge.names import fold
-from newsmill.knowledge.recognisers.cues import common_words, cues, first_names, is_common
+from newsmill.knowledge.recognisers.cues import common_words, cues, first_names, is_common, is_of
 
 _TOKEN = re.compile(
     r"(?:[^\W\d_]\.){2,}"  # U.S.
@@ -36,6 +36,12 @@ _TAKES_OF = (
     )
 )
 
+
+_WITH_ENDINGS = frozenset(("tr", "az", "fi", "et", "pl"))
+_LONGEST_ELIDED = 5  # letters of dell', quell'
+
+ELIDING = frozenset(("fr", "it", "ca", "oc", "lb", "mt"))
+"""Languages whose articles lose their vowel before a name: l'Italie, dell'Europa."""
 
 LONGEST = 16
 """Words of a run: no name is longer, so a text that is all capitals costs no more than another."""
@@ -71,6 +77,12 @@ def split(text: str, language: str) -> list[Word]:
             word = match[0]
             start, end = position + match.start(), position + match.end()
             capital = starts = False
+            if "'" in word or "’" in word:
+                cut = _apostrophe(word, language)
+                if cut > 0:
+                    word, end = word[:cut], start + cut
+                elif cut < 0:
+                    word, start = word[-cut:], start - cut
             if not (word.islower() and word.isalpha()):
                 if word[0].isupper() and text.startswith(".", end) and word.lower() in cues("states"):
                     word, end = f"{word}.", end + 1
@@ -80,6 +92,16 @@ def split(text: str, language: str) -> list[Word]:
             words.append(before)
         position += len(line) + 1
     return words
+
+
+def _apostrophe(word: str, language: str) -> int:
+    """Where an ending behind an apostrophe begins (`Ankara'ya`), or a name behind an article's, below 0."""
+    at = max(word.find("'"), word.find("’"))
+    if language in _WITH_ENDINGS and word[at + 1 :].islower():
+        return at
+    if language in ELIDING and at <= _LONGEST_ELIDED and word[at + 1 : at + 2].isupper():
+        return -(at + 1)
+    return 0
 
 
 def _is_headline(line: str, found: Sequence[re.Match[str]]) -> bool:
@@ -138,7 +160,7 @@ def runs(words: Sequence[Word], text: str, language: str) -> list[tuple[int, int
         ):
             first -= 1
         while end < count and end - first < LONGEST:
-            reached = _extended(words, text, first, end, particles)
+            reached = _extended(words, text, first, end, particles, language)
             if reached == end:
                 break
             end = reached
@@ -178,7 +200,9 @@ def joined(text: str, left: Word, right: Word) -> bool:
     )
 
 
-def _extended(words: Sequence[Word], text: str, first: int, end: int, particles: frozenset[str]) -> int:
+def _extended(
+    words: Sequence[Word], text: str, first: int, end: int, particles: frozenset[str], language: str
+) -> int:
     """The end of the run `first:end` after one more step; `end` when it can't grow."""
     last, here = words[end - 1], words[end]
     if not joined(text, last, here):
@@ -190,7 +214,7 @@ def _extended(words: Sequence[Word], text: str, first: int, end: int, particles:
     ahead = _next(words, text, end)
     if ahead is None:
         return end
-    if here.text.islower() and here.low in particles and _takes_particle(last, particles):
+    if here.text.islower() and here.low in particles and _takes_particle(last, particles, language):
         while ahead is not None and words[ahead].text.islower() and words[ahead].low in particles:
             ahead = _next(words, text, ahead)
         return ahead + 1 if ahead is not None and _may_begin(words[ahead]) else end
@@ -205,10 +229,13 @@ def _extended(words: Sequence[Word], text: str, first: int, end: int, particles:
     return end
 
 
-def _takes_particle(last: Word, particles: frozenset[str]) -> bool:
+def _takes_particle(last: Word, particles: frozenset[str], language: str) -> bool:
     """Whether a name can go on with a particle, which outside English is an ordinary preposition too."""
     return (
-        particles is _ENGLISH_JOINERS or last.low in first_names() or last.low in cues("organisation_heads")
+        particles is _ENGLISH_JOINERS
+        or last.low in first_names()
+        or last.low in cues("organisation_heads")
+        or is_of(last.low, "head", language)
     )
 
 

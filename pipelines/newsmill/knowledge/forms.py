@@ -1,0 +1,73 @@
+"""Names in other cases (`data/endings.tsv`), and short names of one language (`data/press_names.tsv`).
+
+`Москвы` may be a form of `Москва`; `США` stands for the United States, in Russian only.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cache, lru_cache
+
+from newsmill.knowledge.entries import data
+from newsmill.knowledge.names import fold
+
+_LEAST = 3
+"""Letters that a name has at least before its ending; one fewer where the first case is longer."""
+
+_LEAST_STEM = 2
+"""The same at all, and in Hangul, whose letters are syllables."""
+
+_LONGEST = 40
+"""Letters of a word that may be a form of a name."""
+
+_MOST = 12
+"""Names that one word may be a form of."""
+
+
+@cache
+def languages() -> frozenset[str]:
+    """The languages with a table, ISO 639-1."""
+    return frozenset(_tables())
+
+
+@lru_cache(maxsize=20_000)
+def first_cases(word: str, language: str) -> tuple[str, ...]:
+    """What a folded word may be a form of, folded, the longest ending first; not the word itself.
+
+    >>> first_cases("варшавы", "ru")[:2]
+    ('варшав', 'варшава')
+    """
+    table, longest = _tables().get(language, ({}, 0)) if len(word) <= _LONGEST else ({}, 0)
+    found: dict[str, None] = {}
+    for length in range(min(longest, len(word) - _LEAST_STEM), 0, -1):
+        for base in table.get(word[-length:], ()):
+            if len(word) - length >= _LEAST or len(word) - length + len(base) > _LEAST or language == "ko":
+                found.setdefault(word[:-length] + base)
+    found.pop(word, None)
+    return tuple(found)[:_MOST]
+
+
+@cache
+def press_names(language: str) -> dict[str, str]:
+    """What short names stand for; those in capitals as they are written, others folded."""
+    names: dict[str, str] = {}
+    for line in data("press_names.tsv").decode().splitlines():
+        if line.startswith(f"{language}\t"):
+            _, short, stands_for = line.split("\t")
+            names[short if short.isupper() else fold(short)] = stands_for
+    return names
+
+
+@cache
+def _tables() -> dict[str, tuple[dict[str, tuple[str, ...]], int]]:
+    """By language: the first-case endings by the ending of a form, and the length of the longest form's."""
+    forms: dict[str, dict[str, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
+    for line in data("endings.tsv").decode().splitlines():
+        if not line.startswith("#"):
+            language, base, endings = line.split("\t")
+            for ending in endings.split():
+                forms[language][fold(ending)].setdefault("" if base == "-" else fold(base))
+    return {
+        language: ({e: tuple(bases) for e, bases in table.items()}, max(map(len, table)))
+        for language, table in forms.items()
+    }

@@ -113,8 +113,8 @@ def test_record_that_kills_the_process_is_found_by_halving_and_quarantined_whole
     [
         ("raise", "RuntimeError: a record of this test", (), 0),
         ("eat", "MemoryError", (), 6 << 30),
-        ("sleep", "stood still", ("batch.stall_s=20",), 0),
-        ("spin", "stood still", ("batch.stall_s=20",), 0),
+        ("sleep", "stood still", ("batch.stall_s=10",), 0),
+        ("spin", "stood still", ("batch.stall_s=10",), 0),
     ],
 )
 def test_record_that_breaks_its_batch_in_any_other_way_costs_one_record_only(

@@ -494,7 +494,7 @@ def test_boilerplate_that_hundreds_share_joins_nobody_and_is_counted():
 def test_thousand_copies_of_one_story_are_one_cluster_in_bounded_time():
     text = story(7, 300)
     ready, events = index(), []
-    start = time.process_time()
+    start = time.thread_time()
     for first in range(0, 1200, 200):
         batch = [
             made(reworded(text, n, 0.01), f"{n}", n, n, title=title_of(text))
@@ -504,7 +504,7 @@ def test_thousand_copies_of_one_story_are_one_cluster_in_bounded_time():
         ready.commit(f"{first}")
     assert len(folded(events)[0]) == 1
     assert folded(events)[1][article_id("1199")] == article_id("0")
-    assert time.process_time() - start < 30
+    assert time.thread_time() - start < 30
 
 
 def test_exact_copies_take_no_more_room_than_one_text():

@@ -263,12 +263,12 @@ def test_files_of_the_guide_build(tmp_path: Path) -> None:
 def test_cost_grows_with_the_text_and_not_with_its_square(enricher: Enricher, line: str) -> None:
     def took(lines: int) -> float:
         text = "".join(line.format(n) for n in range(lines))
-        started = time.process_time()
+        started = time.thread_time()
         enricher.enrich_text(text, language="en")
-        return time.process_time() - started
+        return time.thread_time() - started
 
     took(300)
-    assert took(2400) < 20 * max(took(300), 0.01)
+    assert min(took(2400) for _ in range(3)) < 20 * max(min(took(300) for _ in range(3)), 0.01)
 
 
 def test_rows_do_not_depend_on_the_hash_seed(enricher: Enricher) -> None:

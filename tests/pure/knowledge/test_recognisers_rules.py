@@ -182,9 +182,9 @@ def test_spans_are_exact_ordered_and_apart_whatever_the_text(text: str, language
 )
 def test_names_are_found_in_bounded_time_when_the_text_is_hostile(text: str) -> None:
     RULES.recognise("Warm up.", "en")
-    started = time.process_time()
+    started = time.thread_time()
     RULES.recognise(text, "en")
-    assert time.process_time() - started < 3.0
+    assert time.thread_time() - started < 3.0
 
 
 def test_threads_find_the_same() -> None:

@@ -234,9 +234,9 @@ def test_module_wide_state_of_langdetect_is_left_alone() -> None:
 )
 def test_language_is_found_in_bounded_time_when_the_text_is_hostile(text: str) -> None:
     detect("warm up the models", html_lang=None)
-    started = time.process_time()
+    started = time.thread_time()
     detect(text, html_lang=None)
-    assert time.process_time() - started < 1.0
+    assert time.thread_time() - started < 1.0
 
 
 def test_known_languages_are_named_once() -> None:

@@ -57,9 +57,9 @@ def test_slashes_and_commas_in_strings_stay_when_the_rest_is_repaired() -> None:
 )
 def test_broken_json_costs_no_square_of_its_length(source: str) -> None:
     def cost(text: str) -> float:
-        start = time.process_time()
+        start = time.thread_time()
         structured._parsed(text)
-        return time.process_time() - start
+        return time.thread_time() - start
 
     cost(source)
     small, large = cost(source[: len(source) // 4]), cost(source)

@@ -35,11 +35,11 @@ $(DEV): requirements-dev.lock setup.py | $(BIN)/python
 demo: setup ## run the main job on the sample pages: Kafka to Parquet, with a query at the end
 	$(BIN)/newsmill demo
 
-system: ## install what some tests use of the system: Chromium, promtool, debootstrap (Debian, as root)
+system: ## install what some tests use of the system: Chromium, promtool, debootstrap, PostgreSQL (Debian, as root)
 	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && \
-	    ! { command -v chromium && command -v promtool && command -v debootstrap; } >/dev/null; then \
+	    ! { command -v chromium && command -v promtool && command -v debootstrap && ls -d /usr/lib/postgresql; } >/dev/null 2>&1; then \
 	  apt-get update -qq && \
-	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium prometheus debootstrap >/dev/null; fi
+	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium prometheus debootstrap postgresql >/dev/null; fi
 
 test: dev system ## run all tests and doctests
 	$(BIN)/python -m pytest -n 2 --dist loadfile

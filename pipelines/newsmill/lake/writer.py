@@ -383,11 +383,21 @@ class Lake:
         newest = int(self._ledger().properties.get(INGESTED_AT, 0))
         since = data_files.hour(newest - int(days * 86_400_000_000))
         table = self.tables.load("articles")
-        for live in sorted(self.tables.files(table), key=lambda live: (live.sequence, live.uri)):
+        files = self.tables.patiently(lambda: list(self.tables.files(table)))
+        for live in sorted(files, key=lambda live: (live.sequence, live.uri)):
             if live.hour >= since:
-                with self.tables.store.open(self.tables.store.path(live.uri)) as opened:
-                    for group in pq.ParquetFile(opened).iter_batches(columns=list(columns)):
-                        yield pa.Table.from_batches([group])
+                path = self.tables.store.path(live.uri)
+                groups = self.tables.patiently(partial(self._row_groups, path))
+                for number in range(groups):
+                    yield self.tables.patiently(partial(self._row_group, path, number, list(columns)))
+
+    def _row_groups(self, path: str) -> int:
+        with self.tables.store.open(path) as opened:
+            return int(pq.ParquetFile(opened).num_row_groups)
+
+    def _row_group(self, path: str, number: int, columns: list[str]) -> pa.Table:
+        with self.tables.store.open(path) as opened:
+            return pq.ParquetFile(opened).read_row_group(number, columns=columns)
 
     def withheld(self) -> tuple[frozenset[str], frozenset[str]]:
         """(URL keys, registrable domains) that were taken down."""

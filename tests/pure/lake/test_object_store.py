@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.fs
@@ -160,35 +161,59 @@ def test_lease_is_read_again_when_a_beat_changes_it_while_it_is_read(
     lake.release()
 
 
-def test_store_that_goes_away_in_a_batch_is_waited_for(
-    config: LakeConfig, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Its server ends before the commit, and starts again once it was told that it is waited for."""
-    own = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    own.start()
-    port = own.get_host_and_port()[1]
-    again = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+@dataclass
+class Away:
+    """A server that ends, and starts again once it was told that it is waited for."""
 
-    def told() -> list[str]:
-        return [r.getMessage() for r in caplog.records if r.name == "newsmill.runtime.retry"]
+    caplog: pytest.LogCaptureFixture
+    server: ThreadedMotoServer
+    again: ThreadedMotoServer
 
-    def mend() -> None:
-        while not told():
+    def end(self) -> None:
+        self.server.stop()
+        self.caplog.set_level("INFO")
+        threading.Thread(target=self._mend, daemon=True).start()
+
+    def told(self) -> list[str]:
+        return [r.getMessage() for r in self.caplog.records if r.name == "newsmill.runtime.retry"]
+
+    def _mend(self) -> None:
+        while not self.told():
             time.sleep(0.1)
-        again.start()
+        self.again.start()
 
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
-        lake = Lake.open(config)
-        batch = lake.begin(list(synthetic.slices(0, 0, 40)), now=NOW)
-        files = synthetic.write(config.path, batch)
-        own.stop()
-        threading.Thread(target=mend, daemon=True).start()
-        caplog.set_level("INFO")
-        lake.commit(batch, files)
-        assert lake.committed() == {(synthetic.TOPIC, 0): 40}
-        assert audit(config.path).findings == []
-        lake.release()
+
+@pytest.fixture
+def away(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[Away]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    port = server.get_host_and_port()[1]
+    again = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    yield Away(caplog, server, again)
     again.stop()
-    assert told()[0].startswith(f"waiting for the catalog or store of {config.path}: ")
-    assert told()[-1].startswith(f"the catalog or store of {config.path} is back after")
+
+
+def test_store_that_goes_away_in_a_batch_is_waited_for(config: LakeConfig, away: Away) -> None:
+    lake = Lake.open(config)
+    batch = lake.begin(list(synthetic.slices(0, 0, 40)), now=NOW)
+    files = synthetic.write(config.path, batch)
+    away.end()
+    lake.commit(batch, files)
+    assert lake.committed() == {(synthetic.TOPIC, 0): 40}
+    assert audit(config.path).findings == []
+    lake.release()
+    assert away.told()[0].startswith(f"waiting for the catalog or store of {config.path}: ")
+    assert away.told()[-1].startswith(f"the catalog or store of {config.path} is back after")
+
+
+def test_store_that_is_away_when_the_copies_are_read_back_is_waited_for(
+    config: LakeConfig, away: Away
+) -> None:
+    lake = Lake.open(config)
+    fill(lake, config, 0, 40, NOW)
+    before = list(lake.articles(days=1, columns=["article_id"]))
+    away.end()
+    assert list(lake.articles(days=1, columns=["article_id"])) == before
+    lake.release()
+    assert away.told()[0].startswith(f"waiting for the catalog or store of {config.path}: ")

@@ -7,7 +7,8 @@ Three measurements, on made-up news (seeded; the same for all peers):
 2. Peers: newsmill, datasketch's MinHashLSH and rensa's RMinHashLSH on the same texts, each in a process
    of its own: sketch and index time an article, memory.
 3. Edits: for each way of editing a story, the share of copies that end in the original's cluster
-   (newsmill) or are among the candidates for it (the LSHs, which verify nothing).
+   (newsmill) or are among the candidates for it (the LSHs, which verify nothing); and the share of texts
+   that are no copies which are joined to something.
 
 Usage: python benchmarks/copies.py [--quick] [--articles N] [--write docs/quality/copies.md]
 Needs datasketch and rensa beside newsmill for 2 and 3.
@@ -27,170 +28,35 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
-from itertools import accumulate, islice
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from made_news import (
+    EDITS,
+    MEDIAN_WORDS,
+    MINUTE,
+    SHARE_OF_COPIES,
+    SPREAD,
+    Doc,
+    drafted,
+    headline,
+    identifier,
+    negatives,
+    story,
+    stream,
+)
 from newsmill.config import CopiesConfig
 from newsmill.copies.index import CopyIndex
 from newsmill.copies.sketches import KEY_RATE, KEYS, MAX_KEYS, SAMPLE, Sketch, sketch
-from newsmill.records import Draft, Extraction, Fate, Language, Page, Position
+from newsmill.records import Fate, Position
 
 BATCH = 1000
-MINUTE = 60_000_000
 PERMUTATIONS = 128
 THRESHOLD = 0.5
-SHARE_OF_COPIES = 0.35
-MEDIAN_WORDS = 350
-SPREAD = 0.6  # of the logarithm of the length
-SYLLABLES = "ba den kor lis mav neth or pil qua rev sol tam ur vex wen yor zan chel drim fos gath hul".split()
-
-
-class Doc(NamedTuple):
-    """A made-up article; `of` is the number of the story it is a copy of."""
-
-    number: int
-    of: int
-    title: str
-    body: str
-
-
-# Made-up texts
-
-
-@cache
-def vocabulary() -> tuple[list[str], list[float]]:
-    rng = random.Random(0)
-    words = sorted({"".join(rng.choices(SYLLABLES, k=rng.choice((1, 2, 2, 3, 3)))) for _ in range(30_000)})
-    rng.shuffle(words)
-    return words, list(accumulate(1 / (rank + 5) for rank in range(len(words))))
-
-
-def story(number: int, words: int | None = None) -> str:
-    """Sentences of words as frequent as those of a language, three to a paragraph."""
-    rng = random.Random(f"story {number}")
-    known, weights = vocabulary()
-    left = words or int(min(3000, max(60, rng.lognormvariate(np.log(MEDIAN_WORDS), SPREAD))))
-    sentences = []
-    while left > 0:
-        count = min(left, rng.randint(8, 25))
-        left -= count
-        sentences.append(" ".join(rng.choices(known, cum_weights=weights, k=count)).capitalize() + ".")
-    return "\n".join(" ".join(sentences[at : at + 3]) for at in range(0, len(sentences), 3))
-
-
-def headline(text: str) -> str:
-    return " ".join(word.strip(".") for word in text.split()[:40] if len(word) > 5)[:60].title()
-
-
-def reworded(text: str, rng: random.Random, share: float) -> str:
-    known, weights = vocabulary()
-    return " ".join(
-        rng.choices(known, cum_weights=weights)[0] if rng.random() < share else word
-        for word in text.split(" ")
-    )
-
-
-def cut(text: str, share: float) -> str:
-    words = text.split(" ")
-    return " ".join(words[: max(12, int(len(words) * share))])
-
-
-def inserted(text: str, rng: random.Random, share: float) -> str:
-    paragraphs = text.split("\n")
-    extra = story(rng.randrange(10**9), max(12, int(len(text.split()) * share)))
-    return "\n".join([*paragraphs[: len(paragraphs) // 2], extra, *paragraphs[len(paragraphs) // 2 :]])
-
-
-def misread(text: str, rng: random.Random, share: float) -> str:
-    """Words with a letter as text recognition gets it wrong."""
-    pairs = [("l", "1"), ("o", "0"), ("s", "5"), ("e", "c"), ("h", "b"), ("m", "rn"), ("i", "l")]
-    words = []
-    for word in text.split(" "):
-        possible = [pair for pair in pairs if pair[0] in word]
-        wrong = possible and rng.random() < share
-        words.append(word.replace(*rng.choice(possible), 1) if wrong else word)
-    return " ".join(words)
-
-
-EDITS: dict[str, Callable[[str, random.Random], str]] = {
-    "none": lambda text, rng: text,
-    "dateline and closing line": lambda text, rng: f"SALEM (XPA) - {text}\n(Reporting by the Salem desk)",
-    "2 % of words": lambda text, rng: reworded(text, rng, 0.02),
-    "5 % of words": lambda text, rng: reworded(text, rng, 0.05),
-    "10 % of words": lambda text, rng: reworded(text, rng, 0.10),
-    "cut to 75 %": lambda text, rng: cut(text, 0.75),
-    "cut to 50 %": lambda text, rng: cut(text, 0.5),
-    "cut to 25 %": lambda text, rng: cut(text, 0.25),
-    "cut to 50 %, 5 % of words": lambda text, rng: reworded(cut(text, 0.5), rng, 0.05),
-    "30 % inserted": lambda text, rng: inserted(text, rng, 0.3),
-    "100 % appended": lambda text, rng: text + "\n" + story(rng.randrange(10**9), len(text.split())),
-    "cut to 60 %, 5 % of words, 30 % inserted": lambda text, rng: inserted(
-        reworded(cut(text, 0.6), rng, 0.05), rng, 0.3
-    ),
-    "10 % of words misread": lambda text, rng: misread(text, rng, 0.10),
-}
-
-
-def report(number: int) -> str:
-    """A market report: the same words with other numbers."""
-    rng = random.Random(f"report {number}")
-    form = story(0, 90).split()
-    return " ".join(
-        f"{word} {rng.uniform(1, 20000):.2f}" if n % 7 == 3 else word for n, word in enumerate(form)
-    )
-
-
-def round_up(number: int) -> str:
-    """The leads of four stories that no other round-up has, each with its headline."""
-    parts = [story(4 * number + n) for n in range(1, 5)]
-    return "\n".join(f"{headline(part)}. {cut(part, 0.2)}" for part in parts)
-
-
-def stream(seed: int = 1) -> Iterator[Doc]:
-    """News without end: new stories, and copies of recent ones in all ways of editing."""
-    rng = random.Random(seed)
-    edits = list(EDITS.values())
-    originals: list[int] = []
-    number = 0
-    while True:
-        number += 1
-        if originals and rng.random() < SHARE_OF_COPIES:
-            of = originals[-rng.randint(1, min(len(originals), 5000))]
-            text = story(of)
-            yield Doc(number, of, headline(text), rng.choice(edits)(text, rng))
-        else:
-            originals.append(number)
-            text = story(number)
-            yield Doc(number, number, headline(text), text)
-
-
-def identifier(number: int) -> str:
-    """32 hex digits, the first of them spread as those of a hash."""
-    return f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}{number:016x}"
-
-
-def drafted(doc: Doc) -> Draft:
-    digest = identifier(doc.number)
-    return Draft(
-        position=Position(topic="news", partition=0, offset=doc.number),
-        url=f"https://example.org/{doc.number}",
-        final_url=None,
-        canonical_url=None,
-        url_key=digest,
-        domain=f"site{doc.number % 997}.example",
-        article_id=digest,
-        content_hash=digest,
-        fetched_at=None,
-        ingested_at=doc.number * MINUTE // 100,
-        recorded_at=doc.number * MINUTE // 100,
-        page=Page(title=doc.title, body=doc.body, extraction=Extraction(method="given", reason="")),
-        language=Language(code="en", confidence=1.0, method="none"),
-    )
 
 
 # 1. Growth
@@ -433,7 +299,7 @@ def cost(peer: Peer, docs: int) -> Cost:
 
 
 def edits(peer: Peer, stories: int) -> dict[str, float]:
-    """Recall by edit, and the share of negatives that are joined to anything."""
+    """Recall by edit."""
     originals = [Doc(n, n, headline(story(n)), story(n)) for n in range(1, stories + 1)]
     peer.add([(doc, peer.sketch(doc)) for doc in originals])
     shares = {}
@@ -447,14 +313,18 @@ def edits(peer: Peer, stories: int) -> dict[str, float]:
         likes = peer.add([(doc, peer.sketch(doc)) for doc in docs])
         found = [doc.of in like for doc, like in zip(docs, likes, strict=True)]
         shares[name] = sum(found) / len(found)
-    for name, title, make in (
-        ("market reports joined", "Market closes", report),
-        ("round-ups joined", "Morning briefing", round_up),
-    ):
+    return shares
+
+
+def joined(peer: Peer, count: int) -> dict[str, float]:
+    """The share of negatives that are joined to anything, by what they are."""
+    shares = {}
+    number = 0
+    for name, texts in negatives(count).items():
         docs = []
-        for n in range(stories // 4):
+        for title, text in texts:
             number += 1
-            docs.append(Doc(number, number, title, make(n)))
+            docs.append(Doc(number, number, title, text))
         likes = peer.add([(doc, peer.sketch(doc)) for doc in docs])
         shares[name] = sum(bool(like) for like in likes) / len(likes)
     return shares
@@ -462,7 +332,7 @@ def edits(peer: Peer, stories: int) -> dict[str, float]:
 
 def child(task: str, peer: str, size: int, answer: Any) -> None:
     made = PEERS[peer]()
-    answer.send(cost(made, size) if task == "cost" else edits(made, size))
+    answer.send({"cost": cost, "edits": edits, "negatives": joined}[task](made, size))
 
 
 def apart(task: str, peer: str, size: int) -> Any:
@@ -477,19 +347,20 @@ def apart(task: str, peer: str, size: int) -> Any:
     return result
 
 
-def wire_copies(shared: Path) -> dict[str, Any] | None:
-    """Scores on the evaluation set, where it is at hand."""
-    texts = shared / "eval" / "texts" / "wirecopies.jsonl"
-    if not texts.exists():
+def scored(shared: Path, texts: str, scorer: str) -> dict[str, Any] | None:
+    """Scores on an evaluation set, where it is at hand."""
+    lines = shared / "eval" / "texts" / f"{texts}.jsonl"
+    if not lines.exists():
         return None
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / "found.jsonl"
-        command = [str(Path(sys.executable).with_name("newsmill")), "annotate", str(texts)]
+        newsmill = str(Path(sys.executable).with_name("newsmill"))
+        command = [newsmill, "annotate", str(lines), "--set", "enrich.enabled=false"]
         with found.open("w") as output:
             subprocess.run(command, stdout=output, check=True)
-        gold = shared / "eval" / "gold" / "wirecopies.jsonl"
-        scorer = [sys.executable, str(shared / "eval" / "score_dups.py"), str(gold), str(found)]
-        scores: dict[str, Any] = json.loads(subprocess.run(scorer, check=True, capture_output=True).stdout)
+        gold = shared / "eval" / "gold" / f"{texts}.jsonl"
+        score = [sys.executable, str(shared / "eval" / scorer), str(gold), str(found)]
+        scores: dict[str, Any] = json.loads(subprocess.run(score, check=True, capture_output=True).stdout)
     return scores
 
 
@@ -501,7 +372,9 @@ def page(
     ratio: float,
     costs: dict[str, Cost],
     shares: dict[str, dict[str, float]],
+    wrong: dict[str, dict[str, float]],
     scores: dict[str, Any] | None,
+    pairs: dict[str, Any] | None,
     command: str,
 ) -> str:
     first, last = grown[0], grown[-1]
@@ -553,10 +426,30 @@ def page(
             for name in next(iter(shares.values()))
         ),
         "",
-        "The last two rows are negatives: less is better. A market report is the same words with other "
-        "numbers; a round-up has the leads of four stories.",
+        "## What is wrongly joined",
+        "",
+        f"| texts that are no copies | {' | '.join(wrong)} |",
+        f"|---|{'---:|' * len(wrong)}",
+        *(
+            f"| {name} | {' | '.join(f'{found[name]:.1%}' for found in wrong.values())} |"
+            for name in next(iter(wrong.values()))
+        ),
+        "",
+        "Less is better. A market report is the same words with other numbers; a round-up has the leads of "
+        "four stories. The others are forms with other names, places and numbers, made after texts that were "
+        "seen joined (tests/forms.py).",
         "",
     ]
+    if pairs is not None:
+        lines += [
+            "## Real wire news (evaluation set, Reuters-21578)",
+            "",
+            f"{pairs['pairs']} pairs of texts: precision {pairs['precision']:.3f}, kept {pairs['kept']:.3f}. "
+            "The pairs are those that a first version joined, but for exact copies; a person read both texts "
+            "and said whether they are the same story's text. *Precision*: how many of the pairs that are "
+            "joined are; *kept*: how many of those that are the same story's are joined.",
+            "",
+        ]
     if scores is not None:
         lines += [
             "## Wire copies (evaluation set, texts)",
@@ -585,9 +478,19 @@ def main() -> None:
     grown, ratio = growth(articles, 10)
     costs = {peer: apart("cost", peer, docs) for peer in PEERS}
     shares = {peer: apart("edits", peer, stories) for peer in PEERS}
+    wrong = {peer: apart("negatives", peer, stories // 4) for peer in PEERS}
     shared = Path(os.environ.get("NEWSMILL_SHARED", Path(__file__).parents[2] / "shared"))
     command = f"python benchmarks/copies.py {'--quick' if chosen.quick else f'--articles {articles}'}"
-    text = page(grown, ratio, costs, shares, wire_copies(shared), command)
+    text = page(
+        grown,
+        ratio,
+        costs,
+        shares,
+        wrong,
+        scored(shared, "wirecopies", "score_dups.py"),
+        scored(shared, "reuters_pairs", "score_pairs.py"),
+        command,
+    )
     print(text)
     if chosen.write:
         chosen.write.write_text(text, encoding="utf-8")

@@ -215,6 +215,7 @@ class Duplicate(Record, frozen=True, kw_only=True):
     containment: float | None = None  # share of this article's shingles found in the matched one
     containment_of: float | None = None  # share of the matched one's shingles found in this
     novel_share: float | None = None  # share of this article's shingles found in no matched article
+    opening: float | None = None  # share of what both openings speak of that the other text says too
     matched_id: str | None = None  # the article it was compared with
     method: str | None = None  # hash | sketch
     links: tuple[str, ...] = ()  # for a compilation: the article_ids of stories it contains

@@ -159,6 +159,7 @@ class Batch:
             containment=link.own,
             containment_of=link.other,
             novel_share=0.0 if exact else self._links.novel(node),
+            opening=link.opening,
             matched_id=matched,
             method="hash" if exact else "sketch",
             links=links,

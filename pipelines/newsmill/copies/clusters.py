@@ -5,20 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from newsmill.copies.figures import Kind
-from newsmill.copies.links import Links
+from newsmill.copies.figures import MOSTLY, Kind
+from newsmill.copies.links import LEARNT, Links
 from newsmill.copies.sketches import Sketch
-from newsmill.copies.store import ALONE, Cluster, Store
+from newsmill.copies.store import ALONE, MASSIVE, Cluster, Store
 from newsmill.copies.stories import tell_apart
 from newsmill.copies.versions import Rank, Versions, founder_of, rank_of
-
-MASSIVE: Final = 256
-"""A cluster of more texts is not told apart anew: it takes in texts one by one."""
 
 
 class Change(NamedTuple):
@@ -62,6 +59,7 @@ class Clusters:
 
     def _components(self) -> list[list[int]]:
         """Connected components of copies around the batch's texts, each by rank."""
+        self._touch_forms()
         frontier = set(self._versions.causes) | set(self._links.near)
         seen: set[int] = set()
         while frontier:
@@ -84,11 +82,58 @@ class Clusters:
             components.append(sorted(component, key=self._versions.rank_of))
         return sorted(components, key=lambda component: self._versions.rank_of(component[0]))
 
+    def _touch_forms(self) -> None:
+        """Texts of the store that a new text has the form of are told apart anew."""
+        for node, sketch in enumerate(self._versions.fresh, self._versions.first):
+            others = {other for other in self._links.forms.get(node, ()) if other < self._versions.first}
+            self._versions.load(others)
+            for other in others:
+                self._versions.causes.setdefault(other, sketch)
+
+    def _part_forms(self, component: Sequence[int]) -> None:
+        """Part texts that share no more than a form.
+
+        A form is learnt from the stream: its words are in other stories too, which their openings or numbers
+        tell apart. Two texts that share a form and little more, most of neither in the other, are two.
+        """
+        texts, near, forms = self._versions.texts, self._links.near, self._links.forms
+        asked = [node for node in component if node in forms]
+        others = sorted({other for node in asked for other in forms[node]})
+        if not others:
+            return
+        self._versions.load(others)
+        copies = self._store.links_of(
+            np.array(
+                [o for o in others if o < self._versions.first and not self._massive(o)], dtype=np.int64
+            ),
+            self._versions.least,
+        )
+        kin: dict[int, set[int]] = defaultdict(set)
+        for a, b in copies[["a", "b"]][copies["kind"] == Kind.COPY].tolist():
+            kin[a].add(b)
+            kin[b].add(a)
+        parted = set()
+        for node in asked:
+            for other in near[node]:
+                pair = (min(node, other), max(node, other))
+                link = near[node][other]
+                if other not in texts or pair in parted or max(link.own, link.other) >= MOSTLY:
+                    continue
+                stories: list[int] = []
+                for form in sorted(forms[node] | forms.get(other, set()), key=lambda n: (texts[n].text, n)):
+                    if not any(form in near.get(one, ()) or form in kin[one] for one in stories):
+                        stories.append(form)
+                if len(stories) >= LEARNT and self._links.is_form(node, other, stories):
+                    parted.add(pair)
+        for node, other in parted:
+            del near[node][other], near[other][node]
+
     def _regroup(self, component: Sequence[int]) -> None:
         """Tell the stories of a component apart and give its texts their clusters."""
         cause = min(
             (self._versions.causes[node] for node in component if node in self._versions.causes), key=rank_of
         )
+        self._part_forms(component)
         rest = [node for node in component if not self._absorb(node)]
         stories = tell_apart(rest, self._links.near, self._links.overlap)
         self.compilations.update(stories.compilations)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Final
 
@@ -20,6 +20,15 @@ CANDIDATES: Final = 64
 """Most texts that one text is compared with. Keys that few texts have count for more: boilerplate, which
 many have, takes no story's place."""
 
+FORMS: Final = 16
+"""Most links of a text to others of the same form: enough to know the form by."""
+
+LEARNT: Final = 3
+"""Words that so many other stories have are a form, or furniture: they tell of no story."""
+
+COVERED: Final = 0.85
+"""A story has the words that two texts share if it has this share of them."""
+
 _SCALE: Final = 1 << 20
 
 
@@ -35,6 +44,7 @@ class Links:
         self.found = np.empty(0, dtype=LINK)
         self.near: dict[int, dict[int, Link]] = defaultdict(dict)
         self.embedded: dict[int, list[int]] = defaultdict(list)
+        self.forms: dict[int, set[int]] = defaultdict(set)
 
     def compare(self) -> None:
         """Compare the new texts with all that share a key, among themselves too."""
@@ -52,8 +62,33 @@ class Links:
         older = b < a
         a, b = _candidates(a[older], b[older], rarity[older])
         figures = compare(self._gather(a), self._gather(b), self._min_containment)
-        self.found = _link_rows(a, b, figures)
+        self.found = self._few_forms(_link_rows(a, b, figures))
         self.add(self.found)
+
+    def _few_forms(self, links: NDArray[np.void]) -> NDArray[np.void]:
+        """Links without those to a form that a text has enough of."""
+        form = links["kind"] == Kind.FORM
+        if not form.any():
+            return links
+        old = np.unique(links["b"][form & (links["b"] < self._versions.first)]).astype(np.int64)
+        old = old[[not self._store.massive(int(slot)) for slot in self._store.texts(old)["cluster"]]]
+        known = self._store.links_of(old, self._versions.least)
+        known = known[known["kind"] == Kind.FORM]
+        count = Counter([*known["a"].tolist(), *known["b"].tolist()])
+        takes = {
+            *old.tolist(),
+            *range(self._versions.first, self._versions.first + len(self._versions.fresh)),
+        }
+        kept = ~form
+        at = np.flatnonzero(form)
+        for place in at[np.lexsort((links["b"][at], links["a"][at], -links["jaccard"][at].astype(int)))]:
+            a, b = int(links["a"][place]), int(links["b"][place])
+            if b in takes and max(count[a], count[b]) < FORMS:
+                kept[place] = True
+                count[a] += 1
+                count[b] += 1
+        few: NDArray[np.void] = links[kept]
+        return few
 
     def _gather(self, numbers: NDArray[np.int64]) -> NDArray[np.void]:
         new = numbers >= self._versions.first
@@ -64,10 +99,13 @@ class Links:
 
     def add(self, links: NDArray[np.void]) -> None:
         """Take rows of LINK into the graph."""
-        for a, b, jaccard, of_a, of_b, kind in links.tolist():
+        for a, b, jaccard, of_a, of_b, opening, kind in links.tolist():
             if kind == Kind.COPY:
-                self.near[a][b] = Link(jaccard / 255, of_a / 255, of_b / 255)
-                self.near[b][a] = Link(jaccard / 255, of_b / 255, of_a / 255)
+                self.near[a][b] = Link(jaccard / 255, of_a / 255, of_b / 255, opening / 255)
+                self.near[b][a] = Link(jaccard / 255, of_b / 255, of_a / 255, opening / 255)
+            elif kind == Kind.FORM:
+                self.forms[a].add(b)
+                self.forms[b].add(a)
             else:
                 large, small = (a, b) if of_a < of_b else (b, a)
                 if small not in self.embedded[large]:
@@ -80,6 +118,15 @@ class Links:
         bound = complete_to(rows).min()
         of_x, of_y = (np.isin(hashes, rows["hashes"][i]) & (hashes < bound) for i in (1, 2))
         return float((of_x & of_y).sum() / max(1, min(of_x.sum(), of_y.sum())))
+
+    def is_form(self, x: int, y: int, others: Sequence[int]) -> bool:
+        """Whether what two texts share is in LEARNT other texts too."""
+        rows = self._gather(np.array([x, y, *others], dtype=np.int64))
+        bound = complete_to(rows).min()
+        mine = rows["hashes"][0]
+        shared = mine[(mine < bound) & np.isin(mine, rows["hashes"][1])]
+        held = np.array([np.isin(shared, row).sum() for row in rows["hashes"][2:]])
+        return len(shared) > 0 and int((held >= COVERED * len(shared)).sum()) >= LEARNT
 
     def novel(self, node: int) -> float:
         """Share of a text's hashes that are in none of the texts it is linked to."""
@@ -95,7 +142,7 @@ def _rows(fresh: Sequence[Sketch]) -> NDArray[np.void]:
     rows = np.zeros(len(fresh), dtype=NODE)
     rows["hashes"] = PAD
     for row, sketch in zip(rows, fresh, strict=True):
-        for field in ("hashes", "sums", "title", "lead"):
+        for field in ("hashes", "sums", "title", "lead", "opening", "marks", "words"):
             values = np.frombuffer(getattr(sketch, field), dtype=row[field].dtype)
             row[field][: len(values)] = values
         row["shingles"], row["text"] = sketch.shingles, sketch.text_hash
@@ -120,6 +167,6 @@ def _link_rows(a: NDArray[np.int64], b: NDArray[np.int64], figures: Figures) -> 
     kept = figures.kind != Kind.NOTHING
     links = np.zeros(int(kept.sum()), dtype=LINK)
     links["a"], links["b"], links["kind"] = a[kept], b[kept], figures.kind[kept]
-    for field, values in (("jaccard", figures.jaccard), ("of_a", figures.of_a), ("of_b", figures.of_b)):
-        links[field] = np.rint(values[kept] * 255)
+    for field in ("jaccard", "of_a", "of_b", "opening"):
+        links[field] = np.rint(getattr(figures, field)[kept] * 255)
     return links

@@ -9,6 +9,7 @@ a report of the same form with other figures shares the hashes and not the check
 from __future__ import annotations
 
 import re
+from enum import IntFlag
 from typing import Final, NamedTuple
 
 import msgspec
@@ -40,6 +41,17 @@ MAX_KEYS: Final = 40
 
 TITLE_TOKENS: Final = 12
 LEAD_TOKENS: Final = 60
+EARLY_TOKENS: Final = 24
+"""About the first sentence: what it names is what the story is about."""
+
+OPENING: Final = 48
+"""Most distinct words kept of an opening: the title's that the body has, and of the first LEAD_TOKENS."""
+
+WORDS_BITS: Final = 2048
+WORDS_TOKENS: Final = 800
+"""The set of a text's words is a Bloom filter of so many bits, two a word, over so many tokens. A word that
+is not there is taken for there with a chance of 3 % at 200 distinct words, of 12 % at 450."""
+
 LEAD_WORDS: Final = 48
 """Most distinct telling words kept of the title and of the first LEAD_TOKENS tokens."""
 
@@ -73,6 +85,14 @@ _MIX: Final = np.uint64(0xBF58476D1CE4E5B9)
 Hashes = NDArray[np.uint64]
 
 
+class Mark(IntFlag):
+    """What a word of the opening is."""
+
+    EARLY = 1  # in the title, or among the first EARLY_TOKENS
+    NAME = 2  # written with a capital
+    NUMBER = 4
+
+
 class Sketch(Record, frozen=True, kw_only=True):
     """An article for the copies index: identity, times and the shape of its text.
 
@@ -95,6 +115,10 @@ class Sketch(Record, frozen=True, kw_only=True):
     keys: bytes = b""  # uint32, ascending, distinct
     title: bytes = b""  # uint16, distinct: hashes of the title's telling words, at most TITLE_TOKENS
     lead: bytes = b""  # uint16, distinct: of the lead's, and of the title's that are in the body
+    # Sketches of earlier versions have none of the next three: such an opening disagrees with no other.
+    opening: bytes = b""  # uint16, distinct: words, names and numbers of the opening, at most OPENING
+    marks: bytes = b""  # uint8 beside each of `opening`: Mark
+    words: bytes = b""  # WORDS_BITS bits: the set of the text's words, see `probes`
     body_hash: bytes = (
         b""  # of the body that its row has (16 bytes); empty where it has none, or reserves rights
     )
@@ -120,7 +144,17 @@ class Sketch(Record, frozen=True, kw_only=True):
         if self.version == VERSION:
             return self
         return msgspec.structs.replace(
-            self, text_hash=0, shingles=0, hashes=b"", sums=b"", keys=b"", title=b"", lead=b""
+            self,
+            text_hash=0,
+            shingles=0,
+            hashes=b"",
+            sums=b"",
+            keys=b"",
+            title=b"",
+            lead=b"",
+            opening=b"",
+            marks=b"",
+            words=b"",
         )
 
 
@@ -136,6 +170,7 @@ def sketch(draft: Draft) -> Sketch:
     named, said = title.telling(), body.telling()
     supported = named[np.isin(named, said)]
     lead = body.head(LEAD_TOKENS if body.width == WORD_SHINGLE else 2 * LEAD_TOKENS).telling()
+    opening, marks = _opening(title, body, _capitals(draft.page.body))
     return Sketch(
         position=draft.position,
         article_id=draft.article_id,
@@ -153,6 +188,9 @@ def sketch(draft: Draft) -> Sketch:
         lead=_each_once(np.concatenate([supported[:TITLE_TOKENS], lead]))[:LEAD_WORDS]
         .astype("<u2")
         .tobytes(),
+        opening=opening.astype("<u2").tobytes(),
+        marks=marks.tobytes(),
+        words=_words(title, body).tobytes(),
         body_hash=b"" if draft.page.rights.reserved else bytes.fromhex(body_hash(draft.page.body)),
     )
 
@@ -237,11 +275,63 @@ class _Tokens(NamedTuple):
         Words of four letters and more (of two in scripts that write short words); pairs of characters in
         scripts without spaces.
         """
-        if self.width == WORD_SHINGLE:
-            telling = self.hashes[self.lengths >= self.least]
-        else:
-            telling = self.hashes[:-1] * _ODD + self.hashes[1:]
-        return np.maximum((telling >> np.uint64(48)).astype(np.uint16), 1)
+        units = self.units()
+        return units[self.lengths >= self.least] if self.width == WORD_SHINGLE else units
+
+    def units(self) -> NDArray[np.uint16]:
+        """Short hashes, never 0, of all words, or of all pairs of characters in scripts without spaces."""
+        spaced = self.width == WORD_SHINGLE
+        units = self.hashes if spaced else self.hashes[:-1] * _ODD + self.hashes[1:]
+        return np.maximum((units >> np.uint64(48)).astype(np.uint16), 1)
+
+
+def probes(words: NDArray[np.uint16]) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+    """The two bits of each word in `Sketch.words`."""
+    mixed = words * np.uint16(40503)
+    return words % np.uint16(WORDS_BITS), mixed >> np.uint16(16 - WORDS_BITS.bit_length() + 1)
+
+
+def _opening(
+    title: _Tokens, body: _Tokens, capital: NDArray[np.bool_]
+) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
+    """What an opening speaks of, each word once in the order title, text; and its marks.
+
+    Words that tell something, and names and numbers of any length. Words of the title only where the body
+    has them too: others are wit, or a site's name.
+    """
+    spaced = body.width == WORD_SHINGLE
+    head = body.head(LEAD_TOKENS)
+    words, numeric, named = head.units(), head.numeric, capital[: len(head.hashes)]
+    if not spaced:
+        numeric, named = numeric[:-1] | numeric[1:], named[:-1]
+    telling = numeric | named | (head.lengths >= body.least if spaced else np.True_)
+    marks = Mark.EARLY * (np.arange(len(words)) < EARLY_TOKENS) + Mark.NAME * named + Mark.NUMBER * numeric
+    supported = title.telling()
+    supported = supported[np.isin(supported, body.units())][:TITLE_TOKENS]
+    first = np.full(len(supported), Mark.EARLY)
+    words = np.concatenate([supported, words[telling]])
+    marks = np.concatenate([first, marks[telling]]).astype(np.uint8)
+    at = np.sort(np.unique(words, return_index=True)[1])[:OPENING]
+    both = np.zeros(1 << 16, dtype=np.uint8)
+    np.bitwise_or.at(both, words, marks)
+    return words[at], both[words[at]]
+
+
+def _words(title: _Tokens, body: _Tokens) -> NDArray[np.uint8]:
+    """The set of a text's words as a Bloom filter."""
+    words = np.concatenate([title.units(), body.head(WORDS_TOKENS).units()])
+    bits = np.zeros(WORDS_BITS, dtype=np.uint8)
+    for probe in probes(words):
+        bits[probe] = 1
+    return np.packbits(bits, bitorder="little")
+
+
+def _capitals(text: str) -> NDArray[np.bool_]:
+    """Which of the first tokens begin with a capital."""
+    seen = _WORD.findall(strings.nfkc(text[: 20 * LEAD_TOKENS]))[:LEAD_TOKENS]
+    capital = np.zeros(LEAD_TOKENS, dtype=np.bool_)
+    capital[: len(seen)] = [word[0].isupper() for word in seen]
+    return capital
 
 
 def _shingles(text: _Tokens) -> tuple[Hashes, NDArray[np.uint8], Hashes]:

@@ -21,6 +21,9 @@ from newsmill.records import Position, Record
 HOT: Final = 64
 """Most texts found by one key. A phrase that more texts share (boilerplate) tells nothing more."""
 
+MASSIVE: Final = 256
+"""A cluster of more texts is not told apart anew: it takes in texts one by one."""
+
 BLOCK: Final = 4096
 ALONE: Final = -1
 NEVER: Final = 2**63 - 1
@@ -40,7 +43,12 @@ NODE: Final = np.dtype([*TEXT, ("identity", "<u8"), ("founder", "<u8"), *STATE])
 
 CHANGE: Final = np.dtype([("node", "<u4"), *STATE])
 LINK: Final = np.dtype(
-    [("a", "<u4"), ("b", "<u4"), ("jaccard", "u1"), ("of_a", "u1"), ("of_b", "u1"), ("kind", "u1")]
+    [
+        ("a", "<u4"),
+        ("b", "<u4"),
+        *((share, "u1") for share in ("jaccard", "of_a", "of_b", "opening")),
+        ("kind", "u1"),
+    ]
 )
 ARTICLE: Final = np.dtype(
     [
@@ -200,6 +208,10 @@ class Store:
         while number in self.moved:
             number = self.moved[number]
         return number
+
+    def massive(self, slot: int) -> bool:
+        """Whether the cluster of a slot is massive; ALONE is none."""
+        return slot != ALONE and self.clusters[self.slot(slot)].nodes > MASSIVE
 
     def _append(self, first: int, rows: NDArray[np.void]) -> None:
         numbers = first + np.arange(len(rows))

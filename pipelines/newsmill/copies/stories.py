@@ -25,6 +25,7 @@ class Link(NamedTuple):
     jaccard: float
     own: float  # share of this text that is in the other
     other: float  # share of the other that is in this text
+    opening: float = 1.0  # share of what the openings speak of that the other says too
 
 
 class Stories(NamedTuple):

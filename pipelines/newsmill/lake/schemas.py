@@ -267,6 +267,7 @@ _ARTICLES = TableSchema(
                             82, "containment_of", pa.float64(), "share of the matched article found in this"
                         ),
                         _field(83, "novel_share", pa.float64(), "share of this found in no matched article"),
+                        _field(146, "opening", pa.float64(), "share of what the openings name that both say"),
                         _field(84, "matched_id", pa.string(), "article_id it was compared with"),
                         _field(85, "method", pa.string(), "hash | sketch"),
                         _field(86, "links", _list(87, pa.string()), "article_ids inside a compilation"),

@@ -64,7 +64,7 @@ def test_report_of_the_same_form_with_other_numbers_is_no_copy():
     monday = form.format(17099, 3, 857, 443, 8, 5, 84, 1710)
     friday = form.format(18777, 2, 612, 501, 1, 6, 79, 1695)
     title = "Stocks close lower"
-    assert figures(made(monday, "a", 1, title=title), made(friday, "b", 2, title=title))[3] is Kind.NOTHING
+    assert figures(made(monday, "a", 1, title=title), made(friday, "b", 2, title=title))[3] is Kind.FORM
     corrected = monday.replace("857", "875")
     assert figures(made(monday, "a", 1, title=title), made(corrected, "b", 2, title=title))[3] is Kind.COPY
 

@@ -159,7 +159,7 @@ def test_sketch_depends_on_nothing_but_the_draft():
     assert sketch(one) == sketch(one)
 
 
-GOLDEN = "aaff964948a85a9e97efe6ef865e2e40a1c7a44b7a62f6bc8e8cc4b6da405088"
+GOLDEN = "82b8c95bed4a2bf279dbc14d8fdfb4a776e0905ea89e00e784c6af77bf097e91"
 
 
 def test_sketches_import_all_they_need_when_they_are_imported() -> None:

@@ -34,7 +34,7 @@ VARIES = (
 
 
 FIGURE = re.compile(
-    r"((?:confidence|agreement|similarity|containment|containment_of|novel_share|completeness|score|salience)"
+    r"((?:confidence|agreement|similarity|containment|containment_of|novel_share|opening|completeness|score|salience)"
     r":? )[\d.]+"
 )
 """What a small change of a model or a rule moves: shown as it was, not compared."""

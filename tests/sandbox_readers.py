@@ -46,6 +46,12 @@ def _answer(message: bytes) -> None:
         framed = framed[os.write(_answers_fd(), framed) :]
 
 
+def _compute(seconds: float) -> None:
+    until = time.process_time() + seconds
+    while time.process_time() < until:
+        pass
+
+
 def misbehave(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Page | NotArticle:
     """Do the act that the last part of the URL names."""
     act = raw.url.rpartition("/")[2]
@@ -62,9 +68,7 @@ def misbehave(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Page | N
         sys.stderr.write("a word " * 100_000 + "these are the last words")
         os.abort()
     elif act == "compute":
-        until = time.process_time() + 0.7
-        while time.process_time() < until:
-            pass
+        _compute(0.7)
     elif act == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     elif act == "tired" and _read:
@@ -124,6 +128,11 @@ def misbehave(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Page | N
         return NotArticle(reason=str(os.getpid()))
     elif act == "environment":
         return NotArticle(reason=" ".join(sorted(os.environ)))
+    elif act == "doze":
+        until = time.monotonic() + 2
+        while time.monotonic() < until:
+            _compute(0.005)
+            time.sleep(0.015)
     _read.append(act)
-    time.sleep({"sleep": 0.05, "nap": 2.0}.get(act, 0))
+    time.sleep(0.05 if act == "sleep" else 0)
     return Page(title=act, body=raw.url, extraction=Extraction(method="test", reason="test"))

@@ -170,7 +170,8 @@ class PageConfig(Section):
     max_nodes: PositiveInt = Field(300_000, description="most elements of one page")
     wall_limit_s: Seconds = Field(
         60.0,
-        description="how long the process of a page may do nothing; time in which it computes is not counted",
+        description="how long the process of a page may be stopped, or wait for the system; time in which "
+        "it computes is not counted, and one that sleeps by itself is ended after 2 s",
     )
     cpu_limit_s: Seconds = Field(
         10.0,

@@ -54,10 +54,10 @@ class Sandbox(Generic[Found]):
     Children start when first needed, or with `start`. A page gives the same outcome as
     `analysis.read_page` in this process, except that what breaks the limits becomes a `Rejected`:
 
-    - `E_TIMEOUT`: more CPU time than its limit, or a process that did nothing for the wall limit. CPU time is
-      counted, so that a page's fate does not depend on what else the machine does; a process that waits for
-      its turn is waited for. One that sleeps holds no slot, and its page is read once more, alone, before it
-      is rejected.
+    - `E_TIMEOUT`: more CPU time than its limit, a process that slept for 2 s, or one that was stopped or
+      waited for the system for the wall limit. CPU time is counted, so that a page's fate does not depend on
+      what else the machine does; a process that waits for its turn is waited for. One that does nothing
+      holds no slot, and the page of one that was stopped is read once more, alone, before it is rejected.
     - `E_OOM`: more memory than its limit.
     - `E_FORBIDDEN`: an act that the sandbox forbids, which is named.
     - `E_CRASH`: the process died, or the reading code raised what it did not foresee: one page can't stop the

@@ -16,7 +16,7 @@ import msgspec
 
 from newsmill.errors import Code, Rejected
 from newsmill.page.sandbox_messages import FORBIDDEN_STATUS, Answer, cpu_limit_s, frame
-from newsmill.page.sandbox_watch import Spent, Watch
+from newsmill.page.sandbox_watch import Slept, Spent, Watch
 from newsmill.page.zygote import Words, Zygote
 from newsmill.records import NotArticle, RawPage, Record
 
@@ -30,6 +30,9 @@ _ANSWER_BYTES: Final = 256 * 1024 * 1024
 
 _BROKEN: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 """What decoding an answer can raise, whatever its bytes are."""
+
+_SLEEP_S: Final = 2.0
+"""How long the process of a page may sleep by its own will: reading waits for nothing but its pipes."""
 
 _END_S: Final = 5.0
 """How long a process that closed its pipes may take to end."""
@@ -112,7 +115,7 @@ class Process(Generic[Found]):
             raise self._broken("it spoke before it was asked")
         self.pages += 1
         limit_s = cpu_limit_s(page, self._most_cpu_s)
-        watch = Watch(pid, wall_limit_s, asleep, cpu_limit_s=limit_s)
+        watch = Watch(pid, wall_limit_s, asleep, cpu_limit_s=limit_s, sleep_s=_SLEEP_S)
         answer = self._exchange(frame(msgspec.msgpack.encode(page)), watch)
         self.leaves = answer.leave
         if answer.bug is not None:
@@ -180,6 +183,10 @@ class Process(Generic[Found]):
         except Spent:
             self.kill()
             raise Died(Code.TIMEOUT, "the page took more CPU time than its limit", by_itself=True) from None
+        except Slept:
+            self.kill()
+            slept = f"the page's process slept for {_SLEEP_S:g} s"
+            raise Died(Code.TIMEOUT, slept, by_itself=True) from None
         except TimeoutError:
             self.kill()
             raise Died(None, "no answer in time") from None
@@ -226,12 +233,14 @@ def _wait(fd: int, event: int, watch: Watch, words: Words) -> None:
     poll = select.poll()
     poll.register(fd, event)
     poll.register(words, select.POLLIN)
+    wait_s = 0.0
     while True:
-        ready = dict(poll.poll(watch.look() * 1000))
+        ready = dict(poll.poll(wait_s * 1000))
         if words.fileno() in ready and not words.listen():
             poll.unregister(words)
         if fd in ready:
             return
+        wait_s = watch.look()
 
 
 def _death(code: int, words: Words) -> str:

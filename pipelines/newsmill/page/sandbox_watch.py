@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -11,12 +12,16 @@ from typing import Final
 _CPU_SLACK: Final = 1.5
 """How many times its limit a process has used when its parent ends it."""
 
-_LOOK_S: Final = 1.0
+_LOOK_S: Final = 0.25
 """How often it is looked whether a process that does not answer does something."""
 
 
 class Spent(Exception):
     """The process has used more CPU time than a page may, and was not ended by its own limit."""
+
+
+class Slept(Exception):
+    """The process of a page has slept, for which reading has no reason."""
 
 
 class Watch:
@@ -25,10 +30,24 @@ class Watch:
     Who computes, or waits for a processor, is not counted: the CPU limit is for that. So a busy machine
     costs no page. An extraction process holds itself to that limit with a timer; one that stopped its timer
     is found by what it has used.
+
+    Args:
+        pid: The process.
+        limit_s: How long it may do nothing: be stopped, or wait for the system.
+        asleep: Called, once or more, when it does nothing.
+        cpu_limit_s: How much CPU time it may use; there is no limit where absent.
+        sleep_s: How long it may sleep by its own will, as counted by looks that found it so: a parent that
+            was held up itself has looked less often.
     """
 
     def __init__(
-        self, pid: int, limit_s: float, asleep: Callable[[], None], *, cpu_limit_s: float | None = None
+        self,
+        pid: int,
+        limit_s: float,
+        asleep: Callable[[], None],
+        *,
+        cpu_limit_s: float | None = None,
+        sleep_s: float = math.inf,
     ) -> None:
         now = time.monotonic()
         self._cpu_limit_s = cpu_limit_s
@@ -38,9 +57,19 @@ class Watch:
         self._interval = min(_LOOK_S, limit_s / 4)
         self._look_at = now + self._interval
         self._used = ""
+        self._sleep_s, self._slept_s = sleep_s, 0.0
 
     def look(self) -> float:
-        """Seconds until the next look; raises TimeoutError when there is none."""
+        """Look, where it is time, at a process that has said nothing yet.
+
+        Returns:
+            Seconds until the next look.
+
+        Raises:
+            TimeoutError: It did nothing for the limit.
+            Slept: It slept.
+            Spent: It has used the CPU time that it may.
+        """
         now = time.monotonic()
         if now >= self._look_at:
             state, used = _activity(self._pid)
@@ -48,8 +77,12 @@ class Watch:
                 raise Spent
             if state == "R" or used != self._used:
                 self._deadline = now + self._limit_s
+                self._slept_s = 0.0
             else:
                 self._asleep()
+                self._slept_s += self._interval if state == "S" else 0.0
+                if self._slept_s >= self._sleep_s:
+                    raise Slept
             self._used = used
             self._look_at = now + self._interval
         if now >= self._deadline:

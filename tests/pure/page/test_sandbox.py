@@ -18,6 +18,7 @@ import sandbox_readers
 from newsmill.config import InputConfig, PageConfig
 from newsmill.demo import PAGES
 from newsmill.errors import Rejected
+from newsmill.page import sandbox_process
 from newsmill.page.analysis import read_page
 from newsmill.page.sandbox import Sandbox
 from newsmill.records import NotArticle, Page, Position, RawPage, Reading
@@ -184,7 +185,15 @@ def test_threads_share_one_sandbox(sandbox: Sandbox) -> None:
     assert results == {thread: [f"{thread}-{n}" for n in range(10)] for thread in range(6)}
 
 
-def test_page_that_sleeps_holds_no_slot() -> None:
+def test_page_that_sleeps_is_read_once(sandbox: Sandbox) -> None:
+    slow = LIMITS.model_copy(update={"wall_limit_s": 600})
+    with Sandbox(page=slow, input=InputConfig(), read="sandbox_readers:misbehave") as opened:
+        (outcome,) = opened.map([raw("hang")])
+    assert isinstance(outcome, Rejected) and outcome.code == "E_TIMEOUT" and "slept" in outcome.message
+
+
+def test_page_that_does_nothing_holds_no_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox_process, "_SLEEP_S", 600)
     one = LIMITS.model_copy(update={"slots": 1})
     with (
         Sandbox(page=one, input=InputConfig(), read="sandbox_readers:misbehave") as opened,
@@ -212,7 +221,7 @@ def test_page_is_read_once_more_when_its_process_was_stopped(sandbox: Sandbox) -
         ThreadPoolExecutor() as threads,
     ):
         opened.map([raw("0"), raw("1")])
-        reading = threads.submit(opened.map, [raw("nap")])
+        reading = threads.submit(opened.map, [raw("doze")])
         time.sleep(0.5)
         for pid in _children() - others:
             os.kill(int(pid), signal.SIGSTOP)
@@ -352,7 +361,7 @@ def test_page_is_read_though_the_zygote_dies_meanwhile(sandbox: Sandbox) -> None
     ):
         others = _zygotes()
         opened.map([raw("0"), raw("1")])
-        reading = threads.submit(opened.map, [raw("nap")])
+        reading = threads.submit(opened.map, [raw("doze")])
         time.sleep(0.5)
         for zygote in _zygotes() - others:
             os.kill(int(zygote), signal.SIGKILL)
@@ -368,13 +377,13 @@ def test_page_is_read_though_its_group_of_processes_is_told_to_end(sandbox: Sand
     ):
         before, others = _children(), _zygotes()
         opened.map([raw("0"), raw("1")])
-        reading = threads.submit(opened.map, [raw("nap"), raw("pid")])
+        reading = threads.submit(opened.map, [raw("doze"), raw("pid")])
         time.sleep(0.5)
         told = (_children() - before) | (_zygotes() - others)
         for pid in told:
             os.kill(int(pid), number)
-        nap, pid = reading.result()
-        assert isinstance(nap, Page) and isinstance(pid, NotArticle) and pid.reason in told
+        doze, pid = reading.result()
+        assert isinstance(doze, Page) and isinstance(pid, NotArticle) and pid.reason in told
 
 
 def test_child_that_can_not_be_prepared_stops_the_job() -> None:

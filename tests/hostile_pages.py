@@ -136,6 +136,10 @@ CASES = [
         {"charset": "utf-16"},
     ),
     Case("random bytes", _RANDOM.randbytes(300_000), {"E_DECODE", "not_html", "no_text"}),
+    *(
+        Case(f"random bytes behind the mark of {name}", bom + _RANDOM.randbytes(40_000), {"E_DECODE"})
+        for name, bom in (("UTF-8", b"\xef\xbb\xbf"), ("UTF-16", b"\xff\xfe"), ("UTF-16 BE", b"\xfe\xff"))
+    ),
     Case("a gzip bomb", gzip.compress(b"a" * 100_000_000, 9), {"E_DECOMP"}, {"content_encoding": "gzip"}),
     Case("a gzip bomb unannounced", gzip.compress(b"a" * 100_000_000, 9), {"E_DECOMP"}),
     Case("a brotli bomb", brotli.compress(b"a" * 50_000_000), {"E_DECOMP"}, {"content_encoding": "br"}),

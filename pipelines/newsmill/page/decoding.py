@@ -163,7 +163,11 @@ def to_text(body: bytes, declared: str | None) -> Text:
     """
     for bom, name in BOMS:
         if body.startswith(bom):
-            return _finished(body[len(bom) :].decode(name, "replace"), name, declared)
+            body = body[len(bom) :]
+            text = body.decode(name, "replace")
+            if _few_faults(text):
+                return _finished(text, name, declared)
+            break  # a mark alone makes no text of bytes that are none
     zeros = body[:_SAMPLE].count(0)
     if zeros > len(body[:_SAMPLE]) // 5:
         return _wide(body, declared)
@@ -186,8 +190,7 @@ def to_text(body: bytes, declared: str | None) -> Text:
         if _plausible(text):
             return _finished(text, codec, declared)
     text = body.decode("utf-8", "replace")
-    faults = text.count("\ufffd")
-    if faults <= max(3, len(text) // 500) and faults <= _characters_beyond_ascii(text) - faults:
+    if _few_faults(text) and text.count("\ufffd") <= _characters_beyond_ascii(text) // 2:
         return _finished(text, "utf-8", declared, "replaced-characters")
     guessed = codec_of(charset_of(body))
     if guessed is not None:
@@ -224,6 +227,11 @@ def _shifted(body: bytes, names: list[str | None]) -> tuple[str, str] | None:
             if text.count("\ufffd") <= len(text) // 500 + 3:
                 return text, codecs_of_sign[0]
     return None
+
+
+def _few_faults(text: str) -> bool:
+    """Whether so few bytes were none of the charset that the others are text in it."""
+    return text.count("\ufffd") <= max(3, len(text) // 500)
 
 
 def _characters_beyond_ascii(text: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from newsmill.errors import Rejected
-from newsmill.page.decoding import binary_kind, to_text
+from newsmill.page.decoding import BOMS, binary_kind, to_text
 
 GERMAN = (
     "<p>Der Bürgermeister eröffnete gestern die Straße über den Fluss. Größere Schäden gab es nicht.</p>" * 5
@@ -60,3 +60,15 @@ def test_noise_is_no_text() -> None:
 def test_binary_is_told_by_its_first_bytes() -> None:
     assert binary_kind(b"%PDF-1.4") == "pdf"
     assert binary_kind(b"<html>") is None
+
+
+@pytest.mark.parametrize(("bom", "charset"), BOMS)
+def test_mark_of_a_charset_is_believed_though_a_character_is_torn(bom: bytes, charset: str) -> None:
+    text = "<p>" + "Größe der Fähren im Hafen. " * 40 + "</p>"
+    read = to_text(bom + text.encode(charset) + b"\xe2", None)
+    assert read.text.startswith(text) and read.charset == charset
+
+
+def test_mark_of_a_charset_is_not_believed_when_the_bytes_are_in_another() -> None:
+    text = "<p>" + "Größe der Fähren für den Hafen in Köln. " * 40 + "</p>"
+    assert to_text(b"\xef\xbb\xbf" + text.encode("cp1252"), "windows-1252").text == text

@@ -1,0 +1,193 @@
+"""What is left of the throughput when some pages hang, crash or eat memory, and whether all fates are right.
+
+    python benchmarks/poison.py [--pages 500] [--whole 10000] [--write docs/quality/poison.md]
+
+Real pages, and among them, evenly, pages that do in their extraction process what `poisons.py` says. Each
+row is one run of the direct runner over a WARC file with the default settings, without enrichment: what a
+poisoned page costs counts most where the others cost least. The exit code is 1 where a fate is wrong, or
+where less than is asked is left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import msgspec
+from duckdb_extensions import import_extension
+
+import poisons
+from measuring import HERE, Run, measure
+from newsmill.records import RawPage
+from newsmill.sources.warc import write_warc
+from throughput import pages, shared_folder
+
+SHARES: Final = (1, 10, 50)
+"""Percent of the pages."""
+
+TABLE: Final = ("hang", "crash", "memory", "sleep")
+ASKED: Final = {("hang", 1): 0.6, ("crash", 10): 0.6}
+"""Least share of the throughput that must be left."""
+
+_SITE: Final = """import sys
+if "newsmill.page.sandbox_child" in sys.orig_argv:
+    import poisons
+    from newsmill.page import reading
+    reading.read = poisons.read
+"""
+"""Read by Python at its start: the extraction processes read with `poisons.read`."""
+
+
+_HEAD: Final = """# What poisoned pages cost
+
+Made by `python benchmarks/poison.py {arguments}`; do not edit. Python {python}, {cores} cores, load
+{load:.1f} from elsewhere at the start. *Left*: pages a second, poisoned ones counted, in those of the clean
+run, both without the start; by the CPU time of all processes, which hardly depends on what else the machine
+does, and by the clock, which does. The kinds are those of `benchmarks/poisons.py`; why it is so:
+docs/decisions/0003 and 0053.
+
+| pages | of them | left, CPU | left, clock | asked | fates |
+| --- | ---: | ---: | ---: | ---: | --- |"""
+
+_WHOLE: Final = """
+{count:,} pages with 1 % of each kind ({kinds}) in one run: {codes}; all others as without them; fates that
+are wrong: {wrong}. {run.seconds:.0f} s, {run.cpu_seconds:.0f} s of CPU, the command at most {run.peak_mb:.0f}
+MB, its other processes together {run.peak_children_mb:.0f} MB (shared pages counted for each)."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run, and what became of its pages."""
+
+    run: Run
+    wrong: list[str]
+    codes: Counter[str]
+
+
+def poisoned(count: int, kinds: dict[str, int]) -> Iterator[RawPage]:
+    """Pages of which each kind has its percentage, spread evenly.
+
+    Args:
+        count: How many.
+        kinds: Percent of the pages by kind.
+    """
+    due = dict.fromkeys(kinds, 0.0)
+    for page in islice(pages(shared_folder()), count):
+        for kind, percent in kinds.items():
+            due[kind] += percent / 100
+        kind = max(due, key=lambda name: due[name], default="")
+        if kind and due[kind] >= 1:
+            due[kind] -= 1
+            page = msgspec.structs.replace(
+                page, body=poisons.page_of(page.body, kind), url=f"{page.url}?{kind}"
+            )
+        yield page
+
+
+def run(scratch: Path, name: str, count: int, kinds: dict[str, int]) -> Ended:
+    """One run over so many pages."""
+    warc, lake = scratch / f"{name}.warc.gz", scratch / name
+    write_warc(warc, poisoned(count, kinds))
+    (scratch / "sitecustomize.py").write_text(_SITE)
+    path = os.pathsep.join(map(str, (scratch, HERE)))
+    program = HERE / "peers" / "newsmill_direct.py"
+    ended = measure(name, ["env", f"PYTHONPATH={path}", sys.executable, str(program), str(warc), str(lake)])
+    return Ended(ended, *fates(lake, count))
+
+
+def fates(lake: Path, count: int) -> tuple[list[str], Counter[str]]:
+    """(what is wrong, how many pages have each code), as DuckDB reads the tables."""
+    with duckdb.connect() as connection:
+        for extension in ("avro", "iceberg"):
+            import_extension(extension)
+            connection.load_extension(extension)
+        told = f"SELECT url FROM iceberg_scan('{lake}/fate')"
+        urls = [url for (url,) in connection.sql(told).fetchall()]
+        held = f"SELECT url, code FROM iceberg_scan('{lake}/quarantine')"
+        codes = dict(connection.sql(held).fetchall())
+    wrong = [f"{len(urls)} fates of {count} pages"] if len(urls) != count or len(set(urls)) != count else []
+    for url in urls:
+        kind = url.rpartition("?")[2]
+        wanted = poisons.KINDS.get(kind)
+        if codes.get(url) != wanted:
+            wrong.append(f"{url}: {codes.get(url)}, not {wanted}")
+    return wrong, Counter(codes.values())
+
+
+def left(clean: Ended, start: Ended, ended: Ended, seconds: str) -> float:
+    """The share of the clean run's throughput, both without the start."""
+    before, now, idle = (getattr(one.run, seconds) for one in (clean, ended, start))
+    return float((before - idle) / (now - idle))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pages", type=int, default=500, help="of each row")
+    parser.add_argument(
+        "--whole", type=int, default=10_000, help="of the run with 1 %% of each kind; 0 for none"
+    )
+    parser.add_argument("--write", type=Path, help="put the tables into this file")
+    given = parser.parse_args()
+    lines = [
+        _HEAD.format(
+            arguments=" ".join(sys.argv[1:]),
+            python=platform.python_version(),
+            cores=os.cpu_count(),
+            load=os.getloadavg()[0],
+        )
+    ]
+    wrong: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="poison-") as folder:
+        scratch = Path(folder)
+        run(scratch, "warm", 2, {})
+        start, clean = run(scratch, "start", 2, {}), run(scratch, "clean", given.pages, {})
+        wrong += clean.wrong
+        for kind in TABLE:
+            for percent in SHARES:
+                ended = run(scratch, f"{kind}-{percent}", given.pages, {kind: percent})
+                by_cpu, by_clock = (left(clean, start, ended, one) for one in ("cpu_seconds", "seconds"))
+                asked = ASKED.get((kind, percent))
+                wrong += ended.wrong
+                if asked and by_cpu < asked:
+                    wrong.append(f"{percent} % {kind}: {by_cpu:.0%} left, not {asked:.0%}")
+                told = f"{sum(ended.codes.values())} {poisons.KINDS[kind]}"
+                cells = (
+                    *(kind, f"{percent} %", f"{by_cpu:.0%}", f"{by_clock:.0%}"),
+                    *(f"{asked:.0%}" if asked else "", "**WRONG**" if ended.wrong else told),
+                )
+                lines.append(f"| {' | '.join(cells)} |")
+                print(lines[-1], flush=True)
+        if given.whole:
+            whole = run(scratch, "whole", given.whole, dict.fromkeys(poisons.KINDS, 1))
+            wrong += whole.wrong
+            lines.append(
+                _WHOLE.format(
+                    count=given.whole,
+                    kinds=", ".join(poisons.KINDS),
+                    codes=", ".join(f"{count} {code}" for code, count in sorted(whole.codes.items())),
+                    wrong=len(whole.wrong),
+                    run=whole.run,
+                )
+            )
+    print("\n".join(lines))
+    for one in wrong[:20]:
+        print(f"violation: {one}")
+    if given.write is not None:
+        given.write.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -32,6 +32,9 @@ from newsmill.records import RawPage
 from newsmill.sources.warc import write_warc
 from throughput import pages, shared_folder
 
+_POISONED: Final = 20
+"""Most poisoned pages of a row: they cost what they cost, however many there are."""
+
 SHARES: Final = (1, 10, 50)
 """Percent of the pages."""
 
@@ -53,11 +56,11 @@ _HEAD: Final = """# What poisoned pages cost
 Made by `python benchmarks/poison.py {arguments}`; do not edit. Python {python}, {cores} cores, load
 {load:.1f} from elsewhere at the start. *Left*: pages a second, poisoned ones counted, in those of the clean
 run, both without the start; by the CPU time of all processes, which hardly depends on what else the machine
-does, and by the clock, which does. The kinds are those of `benchmarks/poisons.py`; why it is so:
-docs/decisions/0003 and 0053.
+does, and by the clock, which does (– where it did much). The kinds are those of `benchmarks/poisons.py`; why
+it is so: docs/decisions/0003 and 0053.
 
-| pages | of them | left, CPU | left, clock | asked | fates |
-| --- | ---: | ---: | ---: | ---: | --- |"""
+| poison | of them | pages | left, CPU | left, clock | asked | fates |
+| --- | ---: | ---: | ---: | ---: | ---: | --- |"""
 
 _WHOLE: Final = """
 {count:,} pages with 1 % of each kind ({kinds}) in one run: {codes}; all others as without them; fates that
@@ -69,6 +72,7 @@ MB, its other processes together {run.peak_children_mb:.0f} MB (shared pages cou
 class Ended:
     """A run, and what became of its pages."""
 
+    pages: int
     run: Run
     wrong: list[str]
     codes: Counter[str]
@@ -102,7 +106,7 @@ def run(scratch: Path, name: str, count: int, kinds: dict[str, int]) -> Ended:
     path = os.pathsep.join(map(str, (scratch, HERE)))
     program = HERE / "peers" / "newsmill_direct.py"
     ended = measure(name, ["env", f"PYTHONPATH={path}", sys.executable, str(program), str(warc), str(lake)])
-    return Ended(ended, *fates(lake, count))
+    return Ended(count, ended, *fates(lake, count))
 
 
 def fates(lake: Path, count: int) -> tuple[list[str], Counter[str]]:
@@ -125,16 +129,17 @@ def fates(lake: Path, count: int) -> tuple[list[str], Counter[str]]:
 
 
 def left(clean: Ended, start: Ended, ended: Ended, seconds: str) -> float:
-    """The share of the clean run's throughput, both without the start."""
-    before, now, idle = (getattr(one.run, seconds) for one in (clean, ended, start))
-    return float((before - idle) / (now - idle))
+    """Pages a second of a run, in those of the clean run, both without the start."""
+    idle = getattr(start.run, seconds)
+    a_page, clean_page = ((getattr(one.run, seconds) - idle) / one.pages for one in (ended, clean))
+    return float(clean_page / a_page)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--pages", type=int, default=500, help="of each row")
+    parser.add_argument("--pages", type=int, default=500, help="of a row at most")
     parser.add_argument(
         "--whole", type=int, default=10_000, help="of the run with 1 %% of each kind; 0 for none"
     )
@@ -152,23 +157,33 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="poison-") as folder:
         scratch = Path(folder)
         run(scratch, "warm", 2, {})
+        quiet = os.getloadavg()[0] < 1  # from elsewhere
         start, clean = run(scratch, "start", 2, {}), run(scratch, "clean", given.pages, {})
         wrong += clean.wrong
         for kind in TABLE:
             for percent in SHARES:
-                ended = run(scratch, f"{kind}-{percent}", given.pages, {kind: percent})
-                by_cpu, by_clock = (left(clean, start, ended, one) for one in ("cpu_seconds", "seconds"))
+                ended = run(
+                    scratch,
+                    f"{kind}-{percent}",
+                    min(given.pages, _POISONED * 100 // percent),
+                    {kind: percent},
+                )
+                by_cpu = left(clean, start, ended, "cpu_seconds")
+                by_clock = f"{left(clean, start, ended, 'seconds'):.0%}" if quiet else "–"
+                quiet &= os.getloadavg()[0] < 2 * (os.cpu_count() or 1)
                 asked = ASKED.get((kind, percent))
                 wrong += ended.wrong
                 if asked and by_cpu < asked:
                     wrong.append(f"{percent} % {kind}: {by_cpu:.0%} left, not {asked:.0%}")
                 told = f"{sum(ended.codes.values())} {poisons.KINDS[kind]}"
                 cells = (
-                    *(kind, f"{percent} %", f"{by_cpu:.0%}", f"{by_clock:.0%}"),
+                    *(kind, f"{percent} %", f"{ended.pages:,}", f"{by_cpu:.0%}", by_clock),
                     *(f"{asked:.0%}" if asked else "", "**WRONG**" if ended.wrong else told),
                 )
                 lines.append(f"| {' | '.join(cells)} |")
                 print(lines[-1], flush=True)
+        if given.write is not None:
+            given.write.write_text("\n".join(lines) + "\n", encoding="utf-8")
         if given.whole:
             whole = run(scratch, "whole", given.whole, dict.fromkeys(poisons.KINDS, 1))
             wrong += whole.wrong

@@ -47,6 +47,19 @@ def test_right_lake_has_no_findings(filled: Lake, config: LakeConfig) -> None:
     assert set(report.checked) >= {"C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "W1"}
 
 
+def test_lake_that_is_written_between_two_looks_has_no_findings(
+    filled: Lake, config: LakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gathered(lake: str) -> evidence.LakeEvidence:
+        found = evidence.gather(lake)
+        synthetic.fill(filled, config.path, batches=1, size=10)
+        return found
+
+    monkeypatch.setattr(module, "gather", gathered)
+    report = audit(config.path)
+    assert report.findings == [] and report.records == 8 * synthetic.RECORDS_A_GROUP
+
+
 def changed(lake: Lake, table: str, change: Callable[[pa.Table], pa.Table]) -> None:
     """Put changed rows in the place of a table's first file, behind the back of the protocol."""
     schema = schemas.TABLES[table]

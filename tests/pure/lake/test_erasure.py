@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from newsmill.lake import erasure, files, schemas
 from newsmill.lake.tables import append
 from newsmill.lake.upkeep import compaction
 from newsmill.lake.upkeep.takedown import take_down
+from newsmill.lake.verification import erased
 from newsmill.lake.verification.audit import audit
 from newsmill.records import Failure, OffsetRange, Position, SourceRecord
 from newsroom import story
@@ -122,7 +124,19 @@ def test_no_byte_is_left_after_compaction_crashes_and_quarantine(press: Press) -
     assert [f for f in audit(press.config.path).findings if f.rule.startswith(("W", "C10"))] == []
 
 
-def test_audit_finds_content_in_files_that_nobody_sees(press: Press) -> None:
+def test_audit_waits_for_files_that_a_writer_is_at(press: Press) -> None:
+    take_down(press.config, "secret.example", now=LATER)
+    at_work = Path(press.config.path, "_temp", "0.tmp")
+    at_work.parent.mkdir(exist_ok=True)
+    at_work.touch()
+    finishing = threading.Timer(0.5, at_work.unlink)
+    finishing.start()
+    assert audit(press.config.path).right
+    finishing.join()
+
+
+def test_audit_finds_content_in_files_that_nobody_sees(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erased, "WRITE_WAIT_S", 0.1)
     left = scattered(press)
     aside = Path(press.config.path).parent / "aside"
     aside.mkdir()

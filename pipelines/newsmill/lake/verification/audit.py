@@ -238,9 +238,10 @@ def _more_than_once(values: Iterable[Any]) -> list[Any]:
 
 
 def _hint_problems(root: str, table: TableEvidence) -> list[str]:
-    folder = f"{root}/{table.name}/metadata"
+    folder, version = f"{root}/{table.name}/metadata", table.hint
+    if version is None:
+        return [f"{folder}/version-hint.text: there is none that can be read"]
     try:
-        version = content(f"{folder}/version-hint.text").decode()
         hinted = json.loads(content(f"{folder}/{'v' * version.isdecimal()}{version}.metadata.json"))
     except (OSError, ValueError) as error:
         return [str(error)]

@@ -8,6 +8,7 @@ with the writer.
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Collection, Iterator
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -34,6 +35,10 @@ _TEXTS = (
 _LISTS = ("authors", "entities", "places", "tags", "images", "topics", "countries")
 
 
+WRITE_WAIT_S = 5.0
+"""How long a writer may take to finish a file."""
+
+
 class Report(Protocol):
     """Where findings go; see `audit.Report`."""
 
@@ -45,6 +50,7 @@ def check(evidence: LakeEvidence, taken_down: Collection[tuple[str, str]], repor
     """Look at all files; cheap where nothing was taken down."""
     held: list[tuple[str, int]] = []
     unknown: list[str] = []
+    unfinished: list[str] = []
     bounds: list[str] = []
     urls = {value for kind, value in taken_down if kind == "url"}
     domains = {value for kind, value in taken_down if kind == "domain"}
@@ -58,15 +64,30 @@ def check(evidence: LakeEvidence, taken_down: Collection[tuple[str, str]], repor
                 if any(_bounded(entry, ids) for entry in fastavro.reader(io.BytesIO(content(uri)))):
                     bounds.append(uri)
             elif uri.endswith(".tmp"):
-                unknown.append(uri)
+                unfinished.append(uri)
         except FileNotFoundError:
             continue  # removed, or given its name, meanwhile
         except (OSError, ValueError, EOFError):
             unknown.append(uri)
+    unknown += _left(unfinished)
     again = "take it down again"
     report.find("W2", f"files with rows whose content was taken down: {again}", held)
     report.find("W2", "manifests that tell bounds of content", bounds)
     report.find("W2", f"unfinished or torn files, of which nothing is known: {again}", unknown)
+
+
+def _left(unfinished: list[str]) -> list[str]:
+    """Those that no writer that is at work finishes soon."""
+    deadline = time.monotonic() + WRITE_WAIT_S
+    left = unfinished
+    while (left := [uri for uri in left if _is_there(uri)]) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return left
+
+
+def _is_there(uri: str) -> bool:
+    filesystem, path = place(uri)
+    return bool(filesystem.get_file_info(path).is_file)
 
 
 def _files(root: str) -> Iterator[str]:

@@ -70,6 +70,7 @@ class TableEvidence:
     name: str
     metadata: dict[str, Any]
     location: str  # of the metadata
+    hint: str | None  # what version-hint.text said before the metadata was looked for; None without one
     files: list[VisibleFile] = field(default_factory=list)
     added: Counter[str] = field(default_factory=Counter)  # how many kept snapshots add a file
     named: set[str] = field(default_factory=set)  # every file that the kept metadata names
@@ -191,9 +192,10 @@ def _check_place(root: str, location: str) -> None:
 
 
 def _table(root: str, name: str, note: dict[str, Any]) -> TableEvidence:
+    hint = _hint(root, name)  # first: a writer moves the catalog first, and may do so at any moment
     location = _metadata_location(root, name, note)
     try:
-        table = TableEvidence(name, json.loads(content(location)), location)
+        table = TableEvidence(name, json.loads(content(location)), location, hint)
     except (OSError, ValueError) as error:
         raise LakeError(f"{location}: can't be read: {error}") from error
     here = partial(_here, root)
@@ -235,6 +237,13 @@ def _table(root: str, name: str, note: dict[str, Any]) -> TableEvidence:
                         )
                     )
     return table
+
+
+def _hint(root: str, name: str) -> str | None:
+    try:
+        return content(f"{root}/{name}/metadata/version-hint.text").decode().strip()
+    except (OSError, ValueError):
+        return None
 
 
 def _here(root: str, uri: str) -> str:

@@ -39,7 +39,7 @@ STATE: Final = [
     *FIRST,
 ]
 NODE: Final = np.dtype([*TEXT, ("identity", "<u8"), ("founder", "<u8"), *STATE])
-"""`identity` is a hash of the text with its title, `founder` of the record that brought it first."""
+"""`identity` is a hash of the text with its title, `founder` of the article and content that had it first."""
 
 CHANGE: Final = np.dtype([("node", "<u4"), *STATE])
 LINK: Final = np.dtype(

@@ -230,6 +230,5 @@ def identity_of(sketch: Sketch) -> int:
 
 
 def founder_of(sketch: Sketch) -> int:
-    """A number of the record that brought a text first: its cluster is named after it."""
-    at = sketch.position
-    return xxhash.xxh3_64_intdigest(f"{sketch.article_id} {at.topic} {at.partition} {at.offset}".encode())
+    """A number of the article and content that brought a text first: its cluster is named after it."""
+    return xxhash.xxh3_64_intdigest(f"{sketch.article_id} {sketch.content_hash}".encode())

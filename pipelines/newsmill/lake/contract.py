@@ -77,7 +77,8 @@ def page() -> str:
         f"Schema version {SCHEMA_VERSION}. {_LIMITS} {_USE}",
         "",
         "Times are UTC in microseconds. Offsets into text count characters. The state of the clusters is the "
-        "view in [clusters.sql](clusters.sql) over `cluster_events`.",
+        "view in [clusters.sql](clusters.sql) over `cluster_events`; [stories.sql](stories.sql) adds the "
+        "earliest article, the agency and the sizes by type.",
     ]
     for schema in TABLES.values():
         lines += ["", f"## {schema.name}", "", schema.doc, ""]

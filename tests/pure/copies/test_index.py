@@ -13,7 +13,7 @@ import pytest
 from newsmill.copies.index import SeedRow
 from newsmill.copies.sketches import Sketch
 from newsmill.copies.store import HOT
-from newsmill.records import Fate
+from newsmill.records import Fate, Position
 from newsroom import (
     MINUTE,
     article_id,
@@ -260,6 +260,18 @@ def test_decisions_are_the_same_whatever_the_order_inside_a_batch():
     sketches = newsweek(3)
     expected = index().resolve("b", sketches)
     assert index().resolve("b", sketches[::-1]) == expected
+
+
+def test_clusters_have_the_same_ids_when_the_same_pages_come_by_another_topic():
+    def ids(topic: str, first: int) -> list[str]:
+        batch = [
+            at(sketch, position=Position(topic=topic, partition=n % 3, offset=first + n))
+            for n, sketch in enumerate(newsweek(2))
+        ]
+        events = fed(batch, [len(batch) // 2])[1]
+        return [event.cluster_id for event in events]
+
+    assert sorted(ids("news", 0)) == sorted(ids("other", 7000))
 
 
 def test_every_row_names_a_cluster_that_an_event_told_of():

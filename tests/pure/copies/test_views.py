@@ -7,13 +7,15 @@ from collections import defaultdict
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pyarrow as pa
 import pytest
 
 from newsmill.lake import schemas
-from newsroom import at, folded, index, newsweek
+from newsroom import at, cut, folded, index, made, newsweek, story
 
 VIEWS = Path(__file__).parents[3] / "schemas" / "output" / "clusters.sql"
+STORIES = VIEWS.with_name("stories.sql")
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -38,3 +40,45 @@ def test_views_over_the_events_give_the_final_clusters(seed):
     assert {(leader, size) for _, leader, size in rows} == {
         (leaders[article], len(group)) for group in groups for article in group
     }
+
+
+def test_stories_tell_the_earliest_article_the_agency_and_the_sizes_under_every_id_they_had():
+    text = story(1, 200)
+    first = made(cut(text, 0.4), "first", 1, 3)
+    last = made(text.partition("\n")[2], "last", 2, 2)
+    whole, copy = made(text, "whole", 3, 1), made(text, "copy", 4, 4)
+    ready, tables, rows = index(), [], []
+    for number, sketch in enumerate([first, last, whole, copy]):
+        sketch = at(sketch, ingested_at=number)
+        resolution = ready.resolve(f"{number}", [sketch])
+        ready.commit(f"{number}")
+        tables.append(schemas.cluster_events(resolution.events))
+        rows.append((sketch, resolution.decisions[sketch.position]))
+    agencies = [("Coast Wire", 0.9), ("Hill Press", 0.4), ("Hill Press", 0.3), (None, 0.9)]
+    articles = pa.Table.from_pylist(
+        [
+            {
+                "article_id": sketch.article_id,
+                "revision": 1,
+                "domain": sketch.domain,
+                "published_at": sketch.claimed_at,
+                "ingested_at": sketch.ingested_at,
+                "duplicate": msgspec.structs.asdict(decision.duplicate),
+                "origin": {"agency": agency, "confidence": confidence},
+            }
+            for (sketch, decision), (agency, confidence) in zip(rows, agencies, strict=True)
+        ]
+    )
+    lake = duckdb.connect()
+    lake.register("cluster_events", pa.concat_tables(tables))
+    lake.register("articles", articles)
+    lake.execute(VIEWS.read_text())
+    lake.execute(STORIES.read_text())
+    found = lake.execute(
+        "SELECT a.article_id, s.representative_id, s.size, s.earliest_id, s.agency, s.agency_share, "
+        "s.exact, s.truncated, s.extended, s.edited "
+        "FROM articles a JOIN stories s ON s.known_as = a.duplicate.cluster_id"
+    ).fetchall()
+    assert len({decision.duplicate.cluster_id for _, decision in rows}) == 2
+    told = (whole.article_id, 4, whole.article_id, "Coast Wire", pytest.approx(0.5625), 1, 0, 0, 0)
+    assert sorted(found) == sorted((sketch.article_id, *told) for sketch, _ in rows)

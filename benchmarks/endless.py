@@ -263,7 +263,7 @@ def sample(roots: Sequence[int], lake: Path) -> dict[str, float]:
             found[role(pid)].append(resident_mb(pid))
     seen = {name: statistics.fmean(sizes) for name, sizes in found.items()}
     if (lake / "catalog.db").exists():
-        look = Lake.look(LakeConfig(path=str(lake)))
+        look = Lake.open_readonly(LakeConfig(path=str(lake)))
         files = look.tables.files(look.tables.load("articles"))
         return {**seen, "records": sum(look.committed().values()), "articles": sum(f.rows for f in files)}
     return {**seen, "records": 0, "articles": 0}
@@ -272,7 +272,9 @@ def sample(roots: Sequence[int], lake: Path) -> dict[str, float]:
 def index_growth_mb(lake: Path, before: int) -> float:
     """By how much the copies index grows with all articles of this lake but the first ones."""
     index = CopyIndex(CopiesConfig())
-    rows = list(seeds(Lake.look(LakeConfig(path=str(lake))).recent(days=CopiesConfig().horizon_days)))
+    rows = list(
+        seeds(Lake.open_readonly(LakeConfig(path=str(lake))).recent(days=CopiesConfig().horizon_days))
+    )
     index.seed(rows[:before])
     small = index.nbytes
     index.seed(rows[before:])

@@ -25,7 +25,7 @@ from trafilatura import bare_extraction
 
 from newsmill.config import PageConfig
 from newsmill.page import analysis, decoding, evidence, metadata, structured
-from newsmill.page.known import Vote, known
+from newsmill.page.known import SecondOpinion, known
 from newsmill.page.passages import Passage, fold, in_heading, length, passages
 from newsmill.page.tree import Element, parse
 
@@ -106,7 +106,7 @@ def example(name: str, file: Path, gold: dict[str, Any]) -> Example | None:
         stated=structured.text(structured.body(facts.article)) or "",
     )
     rows = evidence.rows(found, page)
-    voted = Vote(analysis.second_opinion(root)).among(found)
+    voted = SecondOpinion(analysis.second_opinion(root)).among(found)
     wanted, sureness = labels(gold, found, page.titles)
     if not gold.get("body"):
         _taught(root, found, page.titles, voted, wanted, sureness)
@@ -160,8 +160,8 @@ def _taught(
     source = html.tostring(root, encoding="unicode")
     full = bare_extraction(source, include_comments=False)
     others = [
-        Vote((full.text or "") if full is not None else ""),
-        Vote(extract_plain_text(source, main_content=True, alt_texts=False, links=False)),
+        SecondOpinion((full.text or "") if full is not None else ""),
+        SecondOpinion(extract_plain_text(source, main_content=True, alt_texts=False, links=False)),
     ]
     taught = np.zeros(len(found), np.float32)
     for n, p in enumerate(found):

@@ -29,7 +29,7 @@ class Case:
 
     name: str
     body: bytes
-    fates: set[str]  # "article", a reason of `classify.REASONS`, or a code
+    fates: set[str]  # "article", a `NotArticleReason`, or a code
     fields: dict[str, Any] = field(default_factory=dict)
 
 

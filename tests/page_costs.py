@@ -45,10 +45,10 @@ def stages(html: str) -> tuple[dict[str, float], str]:
     try:
         with _Lap(spent, "extract"):
             try:
-                found = reading.look(raw, page=PageConfig(), input=INPUT)
+                found = reading.read_any(raw, page=PageConfig(), input=INPUT)
             except Rejected as rejected:
                 return spent, rejected.code.value
-        page, language = found.reading.page, found.reading.language
+        page, language = found.parsed.page, found.parsed.language
         with _Lap(spent, "identify"):
             sketched = identify(Extracted(record=record, raw=raw, page=page, language=language), 1)
         with _Lap(spent, "copies"):

@@ -18,7 +18,7 @@ from newsmill.config import InputConfig, PageConfig
 from newsmill.demo import PAGES
 from newsmill.errors import Rejected
 from newsmill.page.sandbox import Sandbox
-from newsmill.records import NotArticle, Position, RawPage, Reading
+from newsmill.records import NotArticle, ParsedPage, Position, RawPage
 
 
 def pages(which: str, folder: str | None = None, each: str = "1") -> dict[str, RawPage]:
@@ -35,7 +35,7 @@ def pages(which: str, folder: str | None = None, each: str = "1") -> dict[str, R
     return found
 
 
-def fate(outcome: Reading | NotArticle | Rejected) -> str:
+def fate(outcome: ParsedPage | NotArticle | Rejected) -> str:
     """`article`, the reason of a page that is none, or the code with its message."""
     if isinstance(outcome, Rejected):
         return str(outcome)
@@ -47,7 +47,7 @@ def main() -> None:
     found = pages(*sys.argv[1:])
     limits = PageConfig.model_validate_json(sys.stdin.read())
     with Sandbox(
-        page=limits, input=InputConfig(), read="newsmill.page.reading:read", gives=Reading
+        page=limits, input=InputConfig(), read="newsmill.page.reading:read", gives=ParsedPage
     ) as sandbox:
         outcomes = sandbox.map(list(found.values()))
     json.dump({name: fate(outcome) for name, outcome in zip(found, outcomes, strict=True)}, sys.stdout)

@@ -12,7 +12,7 @@ from newsmill.config import CopiesConfig, EnrichConfig, KeepBody, LakeConfig, On
 from newsmill.copies.index import CopyIndex
 from newsmill.errors import TakenDownMeanwhile
 from newsmill.flow.bounded.mark_copies import mark, seeds
-from newsmill.flow.elements.chunks import ArticleChunk, Ends, Extracted, Finished, SketchedChunk
+from newsmill.flow.elements.chunks import ArticleChunk, Extracted, Finished, SketchedChunk, TerminalFates
 from newsmill.flow.steps.enrich import finish
 from newsmill.flow.steps.identify import identify
 from newsmill.flow.steps.tabulate import tabulate
@@ -108,7 +108,7 @@ class Press:
         marked, ended, events = mark(self.index, batch_id, [SketchedChunk(drafts=tuple(drafts))])
         finished = [_named(finish(m, None, EnrichConfig(), self.keep_body, OnReserved.KEEP)) for m in marked]
         chunks = [ArticleChunk(articles=tuple(finished))] if finished else []
-        ends = [Ends(fates=(*fates, *ended))] if fates or ended else []
+        ends = [TerminalFates(fates=(*fates, *ended))] if fates or ended else []
         rows: dict[str, list[pa.Table]] = {}
         for chunk in (*chunks, *ends, *([events] if events.events else [])):
             for table, _, found in tabulate(chunk):

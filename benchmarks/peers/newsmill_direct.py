@@ -27,7 +27,7 @@ def main(pages: str, output: str, processes: int) -> Summary:
     from newsmill.cli.run import run_direct
 
     config = Config(
-        lake=LakeConfig(path=output), enrich=EnrichConfig(enabled=False), page=PageConfig(slots=processes)
+        lake=LakeConfig(path=output), enrich=EnrichConfig(enabled=False), page=PageConfig(processes=processes)
     )
     if pages.endswith(".warc.gz"):
         return run_direct(config, once=True, files=[Path(pages)])

@@ -19,7 +19,7 @@ from newsmill.copies.index import CopyIndex
 from newsmill.copies.origin import attribute
 from newsmill.copies.sketches import sketch
 from newsmill.errors import Rejected
-from newsmill.flow.elements.chunks import Marked, MarkedChunk, RecordCoder
+from newsmill.flow.elements.chunks import ClassifiedChunk, ClassifiedDraft, RecordCoder
 from newsmill.knowledge.enricher import Enricher
 from newsmill.lake import files, schemas
 from newsmill.page.analysis import read_page
@@ -84,9 +84,9 @@ def main(warc: Path, output: Path) -> dict[str, dict[str, float]]:
     articles = []
     for drafted, shape in made:
         decision = decisions[drafted.position]
-        marked = Marked(draft=drafted, decision=decision, sketch=shape.encode(), value_bytes=0)
-        coder = RecordCoder(MarkedChunk)
-        encoded = spent.on("between stages", coder.encode, MarkedChunk(drafts=(marked,)))
+        marked = ClassifiedDraft(draft=drafted, decision=decision, sketch=shape.encode(), value_bytes=0)
+        coder = RecordCoder(ClassifiedChunk)
+        encoded = spent.on("between stages", coder.encode, ClassifiedChunk(drafts=(marked,)))
         spent.on("between stages", coder.decode, encoded)
         articles.append(
             Article(

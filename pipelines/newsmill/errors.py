@@ -3,7 +3,7 @@
     NewsmillError
     ├── ConfigError     the user's settings are wrong     stops construction, exit code 2
     ├── Rejected        this record can never pass        becomes one quarantined record
-    ├── Transient       may pass on another try           waited for (`patience`), raised at a limit
+    ├── Transient       may pass on another try           retried (`runtime.retrying`), raised at a limit
     │   └── Stopped     told to stop while waiting        ends the run, exit code 0
     └── LakeError       the lake refuses                  stops the job
         ├── Fenced      another writer owns the lake

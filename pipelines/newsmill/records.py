@@ -1,4 +1,4 @@
-"""What flows through the mill: frozen, typed, serialisable values.
+"""What flows through the pipelines: frozen, typed, serialisable values.
 
 Times are integers: microseconds since 1970-01-01 UTC (`_at` fields). Offsets into text count
 Python characters. Every record encodes to MessagePack by field name (`msgspec`), so a reader of
@@ -28,6 +28,65 @@ class Fate(StrEnum):
     NOT_ARTICLE = "not_article"  # a section page, feed, error page …: no row, a reason
     WITHHELD = "withheld"  # taken down, or rights reserved: no body, a reason
     QUARANTINED = "quarantined"  # can't be processed: payload kept, a code
+
+
+class NotArticleReason(StrEnum):
+    """Why a page or a record is no article: a closed set, a label of metrics."""
+
+    EMPTY = "empty"
+    NOT_HTML = "not_html"
+    FEED = "feed"
+    ERROR_PAGE = "error_page"
+    REDIRECT = "redirect"
+    CAPTCHA = "captcha"
+    CONSENT_PAGE = "consent_page"
+    LOGIN_WALL = "login_wall"
+    HOME_PAGE = "home_page"
+    SECTION_PAGE = "section_page"
+    GALLERY = "gallery"
+    VIDEO = "video"
+    NO_TEXT = "no_text"
+    TOMBSTONE = "tombstone"  # a record without a value
+    NO_PAGE = "no_page"  # a WARC record without a page
+
+
+class WithheldReason(StrEnum):
+    """Why a page's content is not kept."""
+
+    TAKEN_DOWN = "taken_down"
+    RIGHTS_RESERVED = "rights_reserved"
+
+
+class CopyType(StrEnum):
+    """How a copy's text differs from that of the article it was compared with."""
+
+    EXACT = "exact"
+    TRUNCATED = "truncated"
+    EXTENDED = "extended"
+    EDITED = "edited"
+    COMPILATION = "compilation"
+
+
+class OriginMethod(StrEnum):
+    """By which evidence it is known who published first."""
+
+    BYLINE = "byline"
+    DATELINE = "dateline"
+    CLOSING_LINE = "closing_line"
+    ATTRIBUTION = "attribution"
+    JSON_LD = "json_ld"
+    CANONICAL = "canonical"
+    EARLIEST = "earliest"
+
+
+class ClusterChange(StrEnum):
+    """What happened to a cluster."""
+
+    CREATED = "created"
+    JOINED = "joined"
+    LEFT = "left"
+    MERGED = "merged"
+    REPRESENTATIVE_CHANGED = "representative_changed"
 
 
 class Position(Record, frozen=True, kw_only=True, order=True):
@@ -145,9 +204,9 @@ class Page(Record, frozen=True, kw_only=True):
 
 
 class NotArticle(Record, frozen=True, kw_only=True):
-    """A page that is no article, with the reason (a small closed set, see `page.classify`)."""
+    """A page that is no article, with the reason."""
 
-    reason: str
+    reason: NotArticleReason
 
 
 class Failure(Record, frozen=True, kw_only=True):
@@ -172,17 +231,17 @@ class Language(Record, frozen=True, kw_only=True):
     disagrees: bool = False  # detected and declared languages differ
 
 
-class Reading(Record, frozen=True, kw_only=True):
+class ParsedPage(Record, frozen=True, kw_only=True):
     """A page as read, and the language of its body."""
 
     page: Page
     language: Language
 
 
-class Look(Record, frozen=True, kw_only=True):
+class PageWithVerdict(Record, frozen=True, kw_only=True):
     """What a page gives even where it is no article."""
 
-    reading: Reading
+    parsed: ParsedPage
     not_article: NotArticle | None = None
 
 
@@ -210,7 +269,7 @@ class Duplicate(Record, frozen=True, kw_only=True):
     is_duplicate: bool
     cluster_id: str
     representative_id: str  # article_id of the cluster's representative
-    copy_type: str | None = None  # exact | truncated | extended | edited | compilation
+    copy_type: CopyType | None = None
     similarity: float | None = None  # Jaccard of shingles with the matched article, 0–1
     containment: float | None = None  # share of this article's shingles found in the matched one
     containment_of: float | None = None  # share of the matched one's shingles found in this
@@ -224,7 +283,7 @@ class Duplicate(Record, frozen=True, kw_only=True):
 class Origin(Record, frozen=True, kw_only=True):
     """Who published first, with the evidence."""
 
-    method: str  # byline | dateline | closing_line | attribution | json_ld | canonical | earliest
+    method: OriginMethod
     confidence: float
     agency: str | None = None
     domain: str | None = None
@@ -303,13 +362,13 @@ class Article(Record, frozen=True, kw_only=True):
 class ClusterEvent(Record, frozen=True, kw_only=True):
     """One change of a cluster, append-only."""
 
-    event: str  # created | joined | left | merged | representative_changed
+    event: ClusterChange
     cluster_id: str
     article_id: str
     representative_id: str
     size: int  # members after the event
     domain: str
-    copy_type: str | None = None
+    copy_type: CopyType | None = None
     merged_into: str | None = None
     position: Position  # the record that caused it
     at: Micros  # ingested_at of that record

@@ -6,7 +6,7 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from newsmill.records import Position, SourceRecord
-from newsmill.runtime.registry import borrow, lend, withdraw
+from newsmill.runtime import registry
 
 Outputs = dict[str, list[Any]]
 
@@ -22,19 +22,19 @@ def run_eagerly() -> Callable[..., Outputs]:
             result = given | "UnderTest" >> transform
             streams = result._asdict() if hasattr(result, "_asdict") else {"out": result}
             for name, stream in streams.items():
-                lend(f"test:{name}", [])
+                registry.register(f"test:{name}", [])
                 names.append(name)
                 stream | f"Keep {name}" >> beam.Map(_keep, f"test:{name}")
-        kept = {name: borrow(f"test:{name}") for name in names}
+        kept = {name: registry.get(f"test:{name}") for name in names}
         for name in names:
-            withdraw(f"test:{name}")
+            registry.unregister(f"test:{name}")
         return kept
 
     return run
 
 
 def _keep(element: Any, name: str) -> None:
-    borrow(name).append(element)
+    registry.get(name).append(element)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from newsmill.flow.elements.chunks import Ends, RecordChunk, RecordCoder
+from newsmill.flow.elements.chunks import RecordChunk, RecordCoder, TerminalFates
 from newsmill.records import Failure, Position, SourceRecord
 
 RECORD = SourceRecord(position=Position(topic="t", partition=0, offset=1), value=b"x")
@@ -22,9 +22,11 @@ def test_chunk_is_not_encoded_when_beam_asks_for_its_size(monkeypatch: pytest.Mo
 
 
 def test_large_drafts_are_packed_and_small_ones_are_as_before() -> None:
-    small = Ends(failures=(Failure(record=RECORD, stage="decode", code="E_SCHEMA", message="x"),))
-    large = Ends(failures=(Failure(record=RECORD, stage="decode", code="E_SCHEMA", message="x" * 100_000),))
-    coder = RecordCoder(Ends)
+    small = TerminalFates(failures=(Failure(record=RECORD, stage="decode", code="E_SCHEMA", message="x"),))
+    large = TerminalFates(
+        failures=(Failure(record=RECORD, stage="decode", code="E_SCHEMA", message="x" * 100_000),)
+    )
+    coder = RecordCoder(TerminalFates)
     assert msgspec.msgpack.decode(coder.encode(small))["failures"]
     assert len(coder.encode(large)) < 2_000
     assert [coder.decode(coder.encode(ends)) for ends in (small, large)] == [small, large]

@@ -33,7 +33,7 @@ def extracted(run_eagerly, record, bodies: list[bytes], on_reserved: OnReserved 
                 record=made, raw=RawPage(position=made.position, url=made.headers[0][1].decode(), body=body)
             )
         )
-    transform = ExtractPages(page=PageConfig(slots=1), input=InputConfig(), on_reserved=on_reserved)
+    transform = ExtractPages(page=PageConfig(processes=1), input=InputConfig(), on_reserved=on_reserved)
     return run_eagerly(transform, [DecodedChunk(ingested_at=AT, pages=tuple(pages))], DecodedChunk)
 
 
@@ -64,7 +64,7 @@ def test_extract_withholds_a_page_when_rights_are_reserved_and_dropped(
 
 
 def test_extract_goes_on_with_the_next_page_when_its_process_is_killed(run_eagerly, record) -> None:
-    config = PageConfig(slots=1).model_dump_json(), InputConfig().model_dump_json()
+    config = PageConfig(processes=1).model_dump_json(), InputConfig().model_dump_json()
     extracted(run_eagerly, record, [html()])
     for pid in _children_of_sandbox():
         os.kill(pid, signal.SIGKILL)

@@ -13,19 +13,19 @@ from newsmill.flow.bounded.mark_copies import MarkCopies, mark
 from newsmill.flow.bounded.write_tables import WriteTables
 from newsmill.flow.elements.chunks import (
     ArticleChunk,
-    Ends,
+    ClassifiedChunk,
     EventChunk,
     Extracted,
     ExtractedChunk,
-    MarkedChunk,
     RecordCoder,
     SketchedChunk,
+    TerminalFates,
 )
 from newsmill.flow.steps.enrich import LinkEntities
 from newsmill.flow.steps.identify import IdentifyDrafts, identify
 from newsmill.flow.steps.tabulate import TabulateRows, tabulate
 from newsmill.records import Extraction, Fate, Language, Page, RawPage, Rights, SourceRecord
-from newsmill.runtime.registry import lend, withdraw
+from newsmill.runtime import registry
 
 AT = 1_700_000_000_000_000
 WORDS = "harbour council bridge tariff storm ferry election budget glacier orchard museum strike".split()
@@ -69,9 +69,9 @@ def pages(record) -> tuple[Extracted, ...]:
 @pytest.fixture
 def index(request: pytest.FixtureRequest) -> Iterator[CopyIndex]:
     made = CopyIndex(CopiesConfig(keep_body=getattr(request, "param", KeepBody.UNLESS_EXACT)))
-    lend("index", made)
+    registry.register("index", made)
     yield made
-    withdraw("index")
+    registry.unregister("index")
 
 
 def sketched(pages: tuple[Extracted, ...]) -> SketchedChunk:
@@ -143,7 +143,7 @@ def test_mark_teaches_nothing_when_the_batch_is_abandoned(pages, index) -> None:
 def articles(run_eagerly, pages, index, keep_body: KeepBody, on_reserved: OnReserved) -> ArticleChunk:
     marked, _, _ = mark(index, "b1", [sketched(pages)])
     transform = LinkEntities(config=EnrichConfig(), keep_body=keep_body, on_reserved=on_reserved)
-    (chunk,) = run_eagerly(transform, [MarkedChunk(drafts=tuple(marked))], MarkedChunk)["out"]
+    (chunk,) = run_eagerly(transform, [ClassifiedChunk(drafts=tuple(marked))], ClassifiedChunk)["out"]
     return chunk
 
 
@@ -196,10 +196,10 @@ def test_tabulate_gives_each_record_one_row_of_fate(run_eagerly, pages, index) -
     enriched = LinkEntities(
         config=EnrichConfig(), keep_body=KeepBody.UNLESS_EXACT, on_reserved=OnReserved.KEEP
     )
-    (chunk,) = run_eagerly(enriched, [MarkedChunk(drafts=tuple(marked))], MarkedChunk)["out"]
+    (chunk,) = run_eagerly(enriched, [ClassifiedChunk(drafts=tuple(marked))], ClassifiedChunk)["out"]
     rows = [
         *run_eagerly(TabulateRows(), [chunk], ArticleChunk)["out"],
-        *run_eagerly(TabulateRows(), [Ends(fates=tuple(ended))], Ends)["out"],
+        *run_eagerly(TabulateRows(), [TerminalFates(fates=tuple(ended))], TerminalFates)["out"],
         *run_eagerly(TabulateRows(), [events], EventChunk)["out"],
     ]
     by_table: dict[str, list[dict[str, object]]] = {}
@@ -213,7 +213,7 @@ def test_tabulate_gives_each_record_one_row_of_fate(run_eagerly, pages, index) -
 
 def test_write_gives_the_same_files_when_it_is_done_again(run_eagerly, pages, index, tmp_path) -> None:
     marked, ended, _ = mark(index, "b1", [sketched(pages)])
-    rows = run_eagerly(TabulateRows(), [Ends(fates=tuple(ended))], Ends)["out"]
+    rows = run_eagerly(TabulateRows(), [TerminalFates(fates=tuple(ended))], TerminalFates)["out"]
     transform = WriteTables(root=str(tmp_path), file_rows=10)
     first = run_eagerly(transform, rows, type(rows[0]))["out"]
     again = run_eagerly(transform, rows, type(rows[0]))["out"]

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from newsmill.flow.bounded.read_files import FileReader, ReadFiles
 from newsmill.flow.elements.chunks import CHUNK_RECORDS, RecordChunk
-from newsmill.runtime.registry import lend, withdraw
+from newsmill.runtime import registry
 
 AT = 1_700_000_000_000_000
 
@@ -22,10 +22,10 @@ def test_reader_gives_each_record_once_when_threads_share_it(record) -> None:
 
 def test_read_files_gives_no_chunk_for_a_ticket_too_many(run_eagerly, record) -> None:
     records = [record(n, b"x") for n in range(CHUNK_RECORDS + 1)]
-    lend("reader", FileReader(iter(records)))
+    registry.register("reader", FileReader(iter(records)))
     try:
         chunks = run_eagerly(ReadFiles(reader="reader", ingested_at=AT), [0, 1, 2], int)["out"]
     finally:
-        withdraw("reader")
+        registry.unregister("reader")
     assert [r for chunk in chunks for r in chunk.records] == records
     assert {type(chunk) for chunk in chunks} == {RecordChunk} and {c.ingested_at for c in chunks} == {AT}

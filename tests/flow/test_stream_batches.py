@@ -14,7 +14,7 @@ from typing import Any
 import apache_beam as beam
 import msgspec
 import pytest
-from apache_beam.coders import registry
+from apache_beam.coders import registry as coders
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 from apache_beam.testing.test_stream import TestStream
@@ -47,7 +47,7 @@ from newsmill.lake.upkeep.takedown import take_down, without_taken_down
 from newsmill.lake.verification.audit import audit
 from newsmill.lake.writer import Lake
 from newsmill.records import Extraction, Fate, Language, Micros, Page, Position, RawPage, SourceRecord
-from newsmill.runtime.registry import borrow, lend, withdraw
+from newsmill.runtime import registry
 from newsmill.sources.kafka import OffsetRange, Plan
 
 AT = 1_700_000_000_000_000
@@ -56,7 +56,7 @@ WORDS = "harbour council bridge tariff storm ferry election budget glacier orcha
 
 def run_stream(kind: type, events: Sequence[Any], transform: beam.PTransform) -> dict[str, list[Any]]:
     """Run a transform on a stream; events are elements, `("watermark", s)` or `("time", s)`."""
-    stream = TestStream(coder=registry.get_coder(kind)).with_output_types(kind)
+    stream = TestStream(coder=coders.get_coder(kind)).with_output_types(kind)
     for event in events:
         if isinstance(event, kind):
             stream = stream.add_elements([event])
@@ -72,16 +72,16 @@ def run_stream(kind: type, events: Sequence[Any], transform: beam.PTransform) ->
         result = pipeline | stream | "UnderTest" >> transform
         for number, output in enumerate(result if isinstance(result, tuple) else (result,)):
             names.append(f"stream:{number}")
-            lend(names[-1], [])
+            registry.register(names[-1], [])
             output | f"Keep{number}" >> beam.Map(_keep, names[-1])
-    kept = {str(number): borrow(name) for number, name in enumerate(names)}
+    kept = {str(number): registry.get(name) for number, name in enumerate(names)}
     for name in names:
-        withdraw(name)
+        registry.unregister(name)
     return kept
 
 
 def _keep(element: Any, name: str) -> None:
-    borrow(name).append(element)
+    registry.get(name).append(element)
 
 
 def plan(at: Micros, start: int, end: int, *, after: Micros | None = None, partition: int = 0) -> BatchPlan:
@@ -232,7 +232,7 @@ def test_the_index_is_kept_when_each_batch_is_in_the_lake_before_the_next_is_pla
     for batch in three_batches():
         alone = WholeBatch(plan=msgspec.structs.replace(batch.plan, after=None), parts=batch.parts)
         run_stream(WrittenBatch, written(config, [alone]), CommitBatches(config=config))
-    rows = Lake.look(config.lake).tables.load("fate").scan().to_arrow().sort_by("offset")
+    rows = Lake.open_readonly(config.lake).tables.load("fate").scan().to_arrow().sort_by("offset")
     assert rows["fate"].to_pylist() == ["article", "copy", "article", "redelivery", "revision"]
     assert len(made) == 1
 
@@ -243,12 +243,12 @@ def written(config: Config, batches: Sequence[WholeBatch] | None = None) -> list
     linked = LinkEntities(
         config=config.enrich, keep_body=config.copies.keep_body, on_reserved=config.rights.on_reserved
     )
-    lend("articles", [])
+    registry.register("articles", [])
     with beam.Pipeline(runner=BundleBasedDirectRunner()) as pipeline:
         marked = pipeline | beam.Create(kept["0"]).with_output_types(type(kept["0"][0]))
         marked | linked | beam.Map(_keep, "articles")
-    parts = [*kept["1"], *map(_of_articles, borrow("articles"))]
-    withdraw("articles")
+    parts = [*kept["1"], *map(_of_articles, registry.get("articles"))]
+    registry.unregister("articles")
     whole = run_stream(BatchPart, parts, GatherBatches())["0"]
     made = run_stream(
         WholeBatch, whole, WriteBatches(root=config.lake.path, file_rows=config.lake.file_rows)
@@ -265,7 +265,7 @@ def test_each_batch_is_committed_once_and_in_order_though_it_comes_twice_and_out
     batches = written(config)
     names = run_stream(WrittenBatch, [batches[n] for n in order], CommitBatches(config=config))["0"]
     assert names == [BatchName(ingested_at=AT + n) for n in (1, 2, 3)]
-    lake = Lake.look(config.lake)
+    lake = Lake.open_readonly(config.lake)
     assert lake.committed() == {("pages", 0): 5}
     rows = lake.tables.load("fate").scan().to_arrow().sort_by("offset")
     assert rows["offset"].to_pylist() == [0, 1, 2, 3, 4]
@@ -297,7 +297,7 @@ def test_a_page_taken_down_between_marking_and_committing_is_committed_without_i
         take()
     names = run_stream(WrittenBatch, made, CommitBatches(config=config))["0"]
     assert [name.ingested_at for name in names] == [AT + 1, AT + 2, AT + 3]
-    lake = Lake.look(config.lake)
+    lake = Lake.open_readonly(config.lake)
     assert lake.committed() == {("pages", 0): 5}
     rows = lake.tables.load("articles").scan().to_arrow().to_pylist()
     taken = [row for row in rows if row["url"] == "https://a.example/1"]

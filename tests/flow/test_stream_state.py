@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from apache_beam.runners.pipeline_context import PipelineContext
 from apache_beam.transforms.userstate import StateSpec
 
 from newsmill.copies.index import SeedRow
@@ -25,7 +26,7 @@ from newsmill.flow.elements.batches import (
     WholeBatch,
     WrittenBatch,
 )
-from newsmill.flow.elements.chunks import Ends, RecordCoder
+from newsmill.flow.elements.chunks import ClassifiedChunk, RecordCoder, TerminalFates
 from newsmill.flow.streaming import commit_batches, gather_batches, mark_in_order, read_stream
 from newsmill.flow.streaming.mark_in_order import LastMarked, Learnt
 from newsmill.lake.files import DataFile
@@ -51,7 +52,7 @@ FATE = FateRow(
     stage="decode",
     bytes=12,
 )
-PART = BatchPart(ingested_at=AT, records=1, plan=PLAN, ends=Ends(fates=(FATE,)))
+PART = BatchPart(ingested_at=AT, records=1, plan=PLAN, ends=TerminalFates(fates=(FATE,)))
 FILES = (DataFile(table="fate", path="file:///lake/a.parquet", rows=5, bytes=99, sha256="ab" * 32),)
 ROW = SeedRow(sketch=b"\x80", revision=2, cluster_id="c" * 32)
 KNOWN: tuple[Record, ...] = (
@@ -95,6 +96,17 @@ def test_state_of_a_later_version_with_more_fields_is_read(record: Record) -> No
     fields: dict[str, Any] = msgspec.msgpack.decode(RecordCoder(type(record)).encode(record))
     later = msgspec.msgpack.encode(fields | {"a_field_of_the_next_version": [1, 2]})
     assert RecordCoder(type(record)).decode(later) == record
+
+
+@pytest.mark.parametrize(("kind", "name"), [(TerminalFates, "Ends"), (ClassifiedChunk, "MarkedChunk")])
+def test_coder_has_the_name_that_saved_jobs_know_when_the_class_is_called_otherwise(
+    kind: type[Record], name: str
+) -> None:
+    urn, payload, _ = RecordCoder(kind).to_runner_api_parameter(None)
+    assert (urn, payload.value) == ("newsmill:coder:record:v1", name)
+    assert RecordCoder.from_runner_api(
+        RecordCoder(kind).to_runner_api(PipelineContext()), PipelineContext()
+    ) == (RecordCoder(kind))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,9 @@ def sandbox() -> Iterator[Sandbox]:
     os.environ["PYTHONPATH"] = os.pathsep.join(
         filter(None, [str(Path(sandbox_attempts.__file__).parent), os.environ.get("PYTHONPATH")])
     )
-    with Sandbox(page=PageConfig(slots=2), input=InputConfig(), read="sandbox_attempts:attempt") as opened:
+    with Sandbox(
+        page=PageConfig(processes=2), input=InputConfig(), read="sandbox_attempts:attempt"
+    ) as opened:
         yield opened
 
 

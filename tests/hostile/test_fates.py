@@ -16,7 +16,7 @@ import pytest
 import reading_fates
 from hostile_pages import CASES
 
-LIMITS = {"slots": 2, "wall_limit_s": 4, "cpu_limit_s": 10}
+LIMITS = {"processes": 2, "wall_limit_s": 4, "cpu_limit_s": 10}
 
 
 def fates(*arguments: str, **environment: str) -> dict[str, str]:

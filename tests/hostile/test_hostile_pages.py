@@ -12,7 +12,7 @@ from newsmill.errors import Rejected
 from newsmill.page.sandbox import Sandbox
 from newsmill.records import NotArticle, Page
 
-SMALL = PageConfig(wall_limit_s=8, cpu_limit_s=5, memory_limit_mb=700, slots=2)
+SMALL = PageConfig(wall_limit_s=8, cpu_limit_s=5, memory_limit_mb=700, processes=2)
 INPUT = InputConfig()
 
 

@@ -31,8 +31,8 @@ from newsmill.config import (
 from newsmill.copies.index import CopyIndex
 from newsmill.errors import Rejected, Stage
 from newsmill.flow.bounded.mark_copies import mark
-from newsmill.flow.elements.chunks import ArticleChunk, Ends, Extracted, SketchedChunk
-from newsmill.flow.elements.stage_result import EndsOfChunk
+from newsmill.flow.elements.chunks import ArticleChunk, Extracted, SketchedChunk, TerminalFates
+from newsmill.flow.elements.stage_result import FateCollector
 from newsmill.flow.steps.enrich import enricher, finish
 from newsmill.flow.steps.identify import identify
 from newsmill.flow.steps.tabulate import tabulate
@@ -121,7 +121,7 @@ def rows() -> tuple[dict[str, list[pa.Table]], int]:
     """The rows of all tables, by the pipeline's own pure functions, and how many records they are of."""
     reading.prepare(page=PageConfig(), input=InputConfig())
     tools, config = enricher(EnrichConfig().model_dump_json()), EnrichConfig()
-    drafts, ends, count = [], EndsOfChunk(AT), 0
+    drafts, ends, count = [], FateCollector(AT), 0
     for record in records():
         count += 1
         try:
@@ -146,7 +146,7 @@ def rows() -> tuple[dict[str, list[pa.Table]], int]:
     finished = tuple(finish(item, tools, config, KeepBody.ALL, OnReserved.KEEP) for item in marked)
     chunks: list[Any] = [ArticleChunk(articles=finished), ends.chunk(), events]
     if ended:
-        chunks.append(Ends(fates=tuple(ended)))
+        chunks.append(TerminalFates(fates=tuple(ended)))
     made: dict[str, list[pa.Table]] = {}
     for chunk in chunks:
         for table, _, found_rows in tabulate(chunk):

@@ -15,7 +15,7 @@ from newsmill.errors import Transient
 from newsmill.lake.verification.audit import audit
 from newsmill.lake.writer import Lake
 from newsmill.runners.batch_sources import KafkaSource
-from newsmill.runners.direct import DirectMill
+from newsmill.runners.direct import MicroBatchRunner
 from newsmill.sources import dead_letters
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
@@ -38,7 +38,7 @@ def config(kafka: Broker, tmp_path: Path) -> Config:
 def run(config: Config) -> None:
     lake = Lake.open(config.lake)
     try:
-        mill = DirectMill(config, KafkaSource(config), lake, clock=lambda: 1_790_000_000_000_000)
+        mill = MicroBatchRunner(config, KafkaSource(config), lake, clock=lambda: 1_790_000_000_000_000)
         mill.run(once=True, stop=threading.Event(), watches=())
     finally:
         lake.release()
@@ -86,7 +86,7 @@ def test_nothing_is_committed_while_the_topic_is_away_and_nothing_is_lost(
     hurried = config.kafka.model_copy(update={"patience_s": 2.0})
     with pytest.raises(Transient, match="tried for 2 s"):
         run(config.model_copy(update={"kafka": hurried}))
-    assert Lake.look(config.lake).committed() == {}
+    assert Lake.open_readonly(config.lake).committed() == {}
     assert len(broker_problems(config)) == 1
     kafka.dev.make_topic(letters)
     run(config)

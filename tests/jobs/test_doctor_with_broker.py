@@ -15,7 +15,7 @@ def settings(tmp_path: Path) -> Config:
     return Config(
         lake=LakeConfig(path=str(tmp_path / "lake")),
         enrich=EnrichConfig(enabled=False),
-        page=PageConfig(slots=1),
+        page=PageConfig(processes=1),
     )
 
 

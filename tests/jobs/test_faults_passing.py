@@ -25,7 +25,7 @@ from newsmill.dev import local_kafka
 from newsmill.dev.local_kafka import DevKafka
 from newsmill.lake.verification.audit import audit
 from newsmill.lake.writer import Lake
-from newsmill.runtime import retry
+from newsmill.runtime import retrying
 from newsmill.sources.brokers import close_idle
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
@@ -206,9 +206,9 @@ def test_locked_catalog_is_waited_for_and_told_of_each_minute(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Ten minutes, of half a second each."""
-    monkeypatch.setattr(retry, "EVERY_S", 0.5)
-    monkeypatch.setattr(retry, "QUIET_S", 0.1)
-    monkeypatch.setattr(retry, "LONGEST_S", 0.1)
+    monkeypatch.setattr(retrying, "EVERY_S", 0.5)
+    monkeypatch.setattr(retrying, "QUIET_S", 0.1)
+    monkeypatch.setattr(retrying, "LONGEST_S", 0.1)
     catalog = f"sqlite:///{tmp_path}/lake/catalog.db?timeout=0.05"
     config = LakeConfig(path=str(tmp_path / "lake"), catalog={"type": "sql", "uri": catalog})
     (tmp_path / "lake").mkdir()
@@ -237,7 +237,7 @@ def test_locked_catalog_is_waited_for_and_told_of_each_minute(
     assert first.startswith("waiting for the catalog or store of file://") and "locked" in first
     assert last.startswith("the catalog or store of") and BACK in last
     assert len(minutes) in (10, 11) and all(line.startswith("still waiting for") for line in minutes)
-    assert retry.troubles() == []
+    assert retrying.troubles() == []
 
 
 def test_catalog_locked_under_a_run_is_waited_for(kafka: Broker, tmp_path: Path) -> None:

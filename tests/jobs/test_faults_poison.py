@@ -128,7 +128,7 @@ def test_record_that_breaks_its_batch_in_any_other_way_costs_one_record_only(
 
 def under_way(lake: Path) -> bool:
     try:
-        pending = Lake.look(LakeConfig(path=str(lake))).pending()
+        pending = Lake.open_readonly(LakeConfig(path=str(lake))).pending()
     except NewsmillError:  # it is not made yet
         return False
     return pending is not None and pending.attempts == 1
@@ -148,7 +148,7 @@ def test_try_that_was_told_to_end_does_not_count(topic: KafkaConfig, tmp_path: P
         process.send_signal(signal.SIGTERM)
         _, told = process.communicate(timeout=100)
         assert process.returncode == 128 + signal.SIGTERM, told
-        pending = Lake.look(LakeConfig(path=str(lake))).pending()
+        pending = Lake.open_readonly(LakeConfig(path=str(lake))).pending()
         assert pending is not None and (pending.attempts, pending.records) == (0, 9)
     codes, _ = supervised(topic, lake, "")
     assert codes == [0]

@@ -28,13 +28,13 @@ from newsmill.lake.writer import Batch, Lake
 from newsmill.page.sandbox import Sandbox
 from newsmill.records import OffsetRange, Position, SourceRecord
 from newsmill.runners.batch_sources import Committed, KafkaSource, Source
-from newsmill.runners.direct import DirectMill
+from newsmill.runners.direct import MicroBatchRunner
 from newsmill.runtime.batch_memory import BASE_MB, LEAST_MB
 from newsmill.sources.kafka import Plan
 
 AT = 1_790_000_000_000_000
 MINUTE, YEAR = 60_000_000, 365 * 86_400_000_000
-SETTINGS = Config(enrich=EnrichConfig(enabled=False), page=PageConfig(slots=1))
+SETTINGS = Config(enrich=EnrichConfig(enabled=False), page=PageConfig(processes=1))
 WORDS = "harbour council bridge tariff storm ferry election budget glacier orchard museum strike".split()
 
 
@@ -108,7 +108,7 @@ def run(
 def run_from(source: Source, config: Config, clock: Callable[[], int] = lambda: AT) -> None:
     owned = Lake.open(config.lake)
     try:
-        mill = DirectMill(config, source, owned, clock=clock)
+        mill = MicroBatchRunner(config, source, owned, clock=clock)
         mill.run(once=True, stop=threading.Event(), watches=())
     finally:
         owned.release()
@@ -162,17 +162,17 @@ def test_topic_made_again_stops_the_job_until_losses_are_skipped(kafka: Broker, 
     config = SETTINGS.model_copy(update={"kafka": topic, "lake": LakeConfig(path=str(tmp_path / "lake"))})
     kafka.send(topic, [page(n) for n in range(3)], headers=[("url", b"https://paper.example/old")])
     run_from(KafkaSource(config), config)
-    before = Lake.look(config.lake)
+    before = Lake.open_readonly(config.lake)
     (old,) = before.topic_ids().values()
     kafka.make_again(topic)
     kafka.send(topic, [page(n) for n in range(10, 15)], headers=[("url", b"https://paper.example/new")])
     with pytest.raises(DataLoss, match=f"has the id .* the one with the id {old}: .* made again"):
         run_from(KafkaSource(config), config)
-    assert Lake.look(config.lake).committed() == before.committed() == {(topic.topic, 0): 3}
+    assert Lake.open_readonly(config.lake).committed() == before.committed() == {(topic.topic, 0): 3}
     skipping = config.model_copy(update={"on_data_loss": OnDataLoss.SKIP})
     run_from(KafkaSource(skipping), skipping)
-    assert Lake.look(config.lake).topic_ids().keys() == {topic.topic}
-    assert old not in Lake.look(config.lake).topic_ids().values()
+    assert Lake.open_readonly(config.lake).topic_ids().keys() == {topic.topic}
+    assert old not in Lake.open_readonly(config.lake).topic_ids().values()
     run_from(KafkaSource(config), config)
     report = audit(config.lake.path, broker=topic)
     assert (report.findings, report.records) == ([], 5)
@@ -247,7 +247,7 @@ def test_bug_that_a_page_finds_in_an_extraction_process_is_quarantined_with_its_
 ) -> None:
     """There a page is alone, so that a bug is of this page; everywhere else it stops the job."""
     monkeypatch.setenv("PYTHONPATH", str(Path(sandbox_readers.__file__).parent), prepend=os.pathsep)
-    limits = PageConfig(slots=1)
+    limits = PageConfig(processes=1)
     whole = extract.extraction(limits.model_dump_json(), InputConfig().model_dump_json())
     with Sandbox(page=limits, input=InputConfig(), read="sandbox_readers:misbehave") as broken_parser:
 

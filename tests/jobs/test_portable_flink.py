@@ -204,7 +204,7 @@ def test_nothing_is_lost_or_twice_when_a_task_manager_is_killed(
         def committed() -> int:
             if not (lake / "catalog.db").exists():
                 return 0
-            return sum(Lake.look(LakeConfig(path=str(lake))).committed().values())
+            return sum(Lake.open_readonly(LakeConfig(path=str(lake))).committed().values())
 
         wait("first batches", 180, lambda: committed() >= 100)
         cluster.managers[0].send_signal(signal.SIGKILL)

@@ -219,7 +219,7 @@ def committed(lake: Path) -> int:
     """Offsets in the lake."""
     if not (lake / "lake.json").exists():
         return 0
-    return sum(Lake.look(LakeConfig(path=str(lake))).committed().values())
+    return sum(Lake.open_readonly(LakeConfig(path=str(lake))).committed().values())
 
 
 def wait_for(lake: Path, offsets: int, job: Job, *, within_s: float = 120) -> None:

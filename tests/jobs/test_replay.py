@@ -17,7 +17,7 @@ from newsmill.config import Config, InputConfig, LakeConfig
 from newsmill.lake import reader
 from newsmill.lake.writer import Lake
 from newsmill.runners.batch_sources import FileSource
-from newsmill.runners.direct import DirectMill
+from newsmill.runners.direct import MicroBatchRunner
 
 AT = 1_700_000_000_000_000
 WORDS = [
@@ -53,7 +53,7 @@ def lake(pages: Path, tmp_path: Path) -> Path:
     """A lake in which the larger page was quarantined (E_SIZE)."""
     config = Config(lake=LakeConfig(path=str(tmp_path / "lake")), input=InputConfig(max_value_bytes=10_000))
     owned = Lake.open(config.lake)
-    mill = DirectMill(config, FileSource(config, [pages]), owned, clock=lambda: AT)
+    mill = MicroBatchRunner(config, FileSource(config, [pages]), owned, clock=lambda: AT)
     mill.run(once=True, stop=threading.Event(), watches=())
     owned.release()
     assert fates(tmp_path / "lake") == ["article", "article", "quarantined", "article"]
@@ -152,7 +152,7 @@ def test_replay_of_an_enricher_fills_what_was_not_there(pages: Path, tmp_path: P
     config = Config(lake=LakeConfig(path=str(tmp_path / "bare")))
     config = config.model_copy(update={"enrich": config.enrich.model_copy(update={"enabled": False})})
     owned = Lake.open(config.lake)
-    mill = DirectMill(config, FileSource(config, [pages]), owned, clock=lambda: AT)
+    mill = MicroBatchRunner(config, FileSource(config, [pages]), owned, clock=lambda: AT)
     mill.run(once=True, stop=threading.Event(), watches=())
     owned.release()
     newsmill("replay", str(tmp_path / "bare"), "--enricher", "places")

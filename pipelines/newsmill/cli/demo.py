@@ -122,7 +122,7 @@ def _pages(config: Config) -> Iterator[RawPage]:
 
 def _summary(total: Summary, again: Summary, seconds: float) -> None:
     console = Screen()
-    table = Table("what", "how many", title="what the mill did", title_justify="left", box=None)
+    table = Table("what", "how many", title="what newsmill did", title_justify="left", box=None)
     table.add_row("records", str(total.records))
     for name, counts in (
         ("fate", total.fates),

@@ -11,7 +11,7 @@ from structlog.typing import Processor
 from newsmill.cli.output import clean_event
 
 _NOISY = ("apache_beam", "kafka", "pyiceberg", "trafilatura", "htmldate", "charset_normalizer")
-"""Libraries that log what they also raise, or what is no concern of who runs the mill."""
+"""Libraries that log what they also raise, or what is no concern of who runs newsmill."""
 
 
 def configure(*, verbose: bool, quiet: bool) -> None:

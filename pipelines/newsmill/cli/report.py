@@ -27,7 +27,7 @@ def report(
     """Write a page with what the lake holds: volumes, fates, sites, copies, names, places, drift, quarantine.
 
     The page is one file that needs no network and runs no script. It reads the committed rows only and
-    changes nothing, so it may be made while the mill runs. With --config or --set the broker of these
+    changes nothing, so it may be made while newsmill runs. With --config or --set the broker of these
     settings is asked how many records wait.
     """
     from newsmill.report.page import render
@@ -44,4 +44,4 @@ def _behind(lake: str, config: Path | None, sets: list[str] | None) -> Mapping[t
     from newsmill.sources import kafka
 
     settings = loaded(config, sets, lake__path=lake).config
-    return kafka.lag(settings.kafka, Lake.look(settings.lake).committed())
+    return kafka.lag(settings.kafka, Lake.open_readonly(settings.lake).committed())

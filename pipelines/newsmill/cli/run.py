@@ -34,7 +34,7 @@ from newsmill.cli.options import Check, ConfigFile, DryRun, Json, Sets, loaded
 from newsmill.cli.output import Screen, say
 from newsmill.config import Config, OnDataLoss
 from newsmill.errors import Stopped
-from newsmill.runtime import allocator, retry
+from newsmill.runtime import allocator, retrying
 
 if TYPE_CHECKING:
     from newsmill.lake.files import DataFile
@@ -173,13 +173,13 @@ def run_direct(config: Config, *, once: bool, files: Sequence[Path] = ()) -> Sum
 
     from newsmill.lake.writer import Lake
     from newsmill.runners.batch_sources import FileSource, KafkaSource
-    from newsmill.runners.direct import DirectMill
+    from newsmill.runners.direct import MicroBatchRunner
 
-    mills: list[DirectMill] = []
+    runners: list[MicroBatchRunner] = []
 
     def give_up() -> None:
-        for mill in mills:
-            mill.forgive()
+        for runner in runners:
+            runner.forgive()
 
     stop = _stop_on_signals(give_up)
     with ExitStack() as stack:
@@ -189,11 +189,11 @@ def run_direct(config: Config, *, once: bool, files: Sequence[Path] = ()) -> Sum
         lake = Lake.open(config.lake)
         stack.callback(lake.release)
         source = FileSource(config, files) if files else KafkaSource(config)
-        mill = DirectMill(config, source, lake, clock=lambda: time.time_ns() // 1000)
-        mills.append(mill)
+        runner = MicroBatchRunner(config, source, lake, clock=lambda: time.time_ns() // 1000)
+        runners.append(runner)
         metrics.ready()
         allocator.keep()
-        mill.run(once=once, stop=stop, watches=(metrics, progress))
+        runner.run(once=once, stop=stop, watches=(metrics, progress))
     return progress.totals
 
 
@@ -226,7 +226,7 @@ def _stop_on_signals(last: Callable[[], None] = lambda: None) -> threading.Event
     does, and wait for ever for a lock that this holds: that of the log, or of the event.
     """
     stop = threading.Event()
-    retry.stop_by(stop)
+    retrying.stop_by(stop)
     told, tell = socket.socketpair()
     tell.setblocking(False)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -314,7 +314,7 @@ def _show_plan(config: Config, *, as_json: bool) -> None:
     committed: Mapping[tuple[str, int], int] = {}
     topic_ids: Mapping[str, str] = {}
     if identity.exists(storage.at(config.lake.path)):
-        lake = Lake.look(config.lake)
+        lake = Lake.open_readonly(config.lake)
         committed, topic_ids = lake.committed(), lake.topic_ids()
     plan = kafka.plan(config.kafka, committed, config.batch, config.on_data_loss, topic_ids)
     rows = [

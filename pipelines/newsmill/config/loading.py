@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, Final, get_args, get_origin
 
 import structlog
 from pydantic import BaseModel, SecretStr, ValidationError
@@ -34,6 +34,12 @@ _ASIDE = "x-"
 
 _SECTION = object()
 """Stands for a mapping whose keys follow."""
+
+RENAMED: Final[Mapping[Path_, Path_]] = {
+    ("page", "slots"): ("page", "processes"),
+    ("page", "learn_blocks"): ("page", "learn_boilerplate"),
+}
+"""Settings that had another name; a file, a variable or an option with the old one is still read."""
 
 _DEEPEST = 20
 """Sections in sections of a file: more are an alias that holds itself."""
@@ -92,6 +98,7 @@ def load(
         if value is not None:
             _place(values, path, _value(path, value) if isinstance(value, str) else value)
             origins[path] = "command line"
+    problems += _read_old_names(values, origins)
     _warn_of_old_values(values, origins)
     try:
         config = Config.model_validate(values)
@@ -108,6 +115,23 @@ def load(
     if problems:
         raise ConfigError(problems)
     return Loaded(config, origins)
+
+
+def _read_old_names(values: dict[str, Any], origins: dict[Path_, str]) -> Iterator[str]:
+    """Move settings from old names to the new ones, with a warning; yield those that are set by both."""
+    for old, new in RENAMED.items():
+        holder = values.get(old[0])
+        if not isinstance(holder, dict) or old[1] not in holder:
+            continue
+        value, origin = holder.pop(old[1]), origins.pop(old)
+        if new in origins:
+            yield f"{origin}: {'.'.join(old)}: is the old name of {'.'.join(new)}, which is set too"
+            continue
+        _place(values, new, value)
+        origins[new] = origin
+        structlog.get_logger().warning(
+            f"{'.'.join(old)} is now {'.'.join(new)}: the old name is still read", origin=origin
+        )
 
 
 def _warn_of_old_values(values: Mapping[str, Any], origins: Mapping[Path_, str]) -> None:

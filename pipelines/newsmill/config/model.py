@@ -179,8 +179,8 @@ class PageConfig(Section):
         "and in each later stage",
     )
     memory_limit_mb: PositiveInt = Field(1024, description="address space above the idle process, MB")
-    slots: Count = Field(2, description="extraction processes of one worker; usually its cores")
-    learn_blocks: bool = Field(
+    processes: Count = Field(2, description="extraction processes of one worker; usually its cores")
+    learn_boilerplate: bool = Field(
         False,
         description="direct runner: cut paragraphs that stand in four or more articles of a site, "
         "learned one batch behind",

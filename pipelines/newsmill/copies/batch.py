@@ -17,7 +17,7 @@ from newsmill.copies.sketches import Sketch
 from newsmill.copies.store import ALONE, ARTICLE, CHANGE, Delta, Names, Store
 from newsmill.copies.stories import Link
 from newsmill.copies.versions import DAY, Rank, Text, Version, Versions, founder_of, rank_of
-from newsmill.records import ClusterEvent, Duplicate, Fate, Origin, Position, Record
+from newsmill.records import ClusterEvent, CopyType, Duplicate, Fate, Origin, OriginMethod, Position, Record
 
 HELD: Final = 0.75
 """Least share of a text in another for the one to be the other cut or added to."""
@@ -90,7 +90,7 @@ class Batch:
         hint = None
         if duplicate.is_duplicate:
             _, leader, domain, _ = self._clusters.view(self._clusters.key(version.node))
-            hint = Origin(method="earliest", confidence=EARLIEST, domain=domain, article_id=leader)
+            hint = Origin(method=OriginMethod.EARLIEST, confidence=EARLIEST, domain=domain, article_id=leader)
         return Decision(fate=fate, revision=version.revision, duplicate=duplicate, origin_hint=hint)
 
     def _keep_bodies(self, decisions: dict[Position, Decision]) -> dict[Position, Decision]:
@@ -127,7 +127,9 @@ class Batch:
         links = self._contained(node)
         if not copied:
             if len(links) > 1:
-                return msgspec.structs.replace(told, copy_type="compilation", method="sketch", links=links)
+                return msgspec.structs.replace(
+                    told, copy_type=CopyType.COMPILATION, method="sketch", links=links
+                )
             return msgspec.structs.replace(told, links=links)
         text = self._versions.texts[node]
         if text.article.hex() != article:
@@ -227,14 +229,14 @@ class Batch:
         _place(row, text.rank, topics)
 
 
-def _copy_type(link: Link, exact: bool) -> str:
+def _copy_type(link: Link, exact: bool) -> CopyType:
     if exact:
-        return "exact"
+        return CopyType.EXACT
     if link.own >= HELD > link.other:
-        return "truncated"
+        return CopyType.TRUNCATED
     if link.other >= HELD > link.own:
-        return "extended"
-    return "edited"
+        return CopyType.EXTENDED
+    return CopyType.EDITED
 
 
 def _place(row: np.void, rank: Rank, topics: Names) -> None:

@@ -16,12 +16,13 @@ from newsmill.copies.sketches import Sketch
 from newsmill.copies.store import ALONE, MASSIVE, Cluster, Store
 from newsmill.copies.stories import tell_apart
 from newsmill.copies.versions import Rank, Versions, founder_of, rank_of
+from newsmill.records import ClusterChange
 
 
 class Change(NamedTuple):
     """An event to be told once sizes and representatives are final."""
 
-    event: str
+    event: ClusterChange
     cluster_id: str
     article_id: str
     domain: str
@@ -186,11 +187,11 @@ class Clusters:
         key = ~group[0] if slot == ALONE else slot
         for old, node in left:
             for who in self._articles_of(node):
-                self.changes.append(Change("left", self._key_id(old), *who, old, cause))
-                self.changes.append(Change("joined", cluster_id, *who, key, cause))
+                self.changes.append(Change(ClusterChange.LEFT, self._key_id(old), *who, old, cause))
+                self.changes.append(Change(ClusterChange.JOINED, cluster_id, *who, key, cause))
         for old_id in ids[1:]:
             merged = (cause.article_id, cause.domain, key, cause, cluster_id)
-            self.changes.append(Change("merged", old_id, *merged))
+            self.changes.append(Change(ClusterChange.MERGED, old_id, *merged))
 
     def _articles_of(self, node: int) -> list[tuple[str, str]]:
         """Articles (with domains) whose content is a text of the store, those of the batch not counted."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from newsmill.copies.clusters import Change, Clusters, cluster_id_of
 from newsmill.copies.store import ALONE, Store
 from newsmill.copies.versions import Version, Versions
-from newsmill.records import ClusterEvent, Fate
+from newsmill.records import ClusterChange, ClusterEvent, Fate
 
 
 class Events:
@@ -33,21 +33,23 @@ class Events:
                 continue
             new = self._is_new(version.node) and not {cluster_id} & (founded | self._clusters.carried.keys())
             founded.add(cluster_id)
-            entry = Change("created" if new else "joined", cluster_id, *who, key, sketch)
+            entry = Change(
+                ClusterChange.CREATED if new else ClusterChange.JOINED, cluster_id, *who, key, sketch
+            )
             if not version.late:
                 if old is not None:
-                    changes.append(Change("left", self._clusters.view(old)[0], *who, old, sketch))
+                    changes.append(Change(ClusterChange.LEFT, self._clusters.view(old)[0], *who, old, sketch))
                 changes.append(entry)
             elif new and old is not None:
-                back = Change("joined", self._clusters.view(old)[0], *who, old, sketch)
-                changes += [entry, entry._replace(event="left"), back]
+                back = Change(ClusterChange.JOINED, self._clusters.view(old)[0], *who, old, sketch)
+                changes += [entry, entry._replace(event=ClusterChange.LEFT), back]
         told = [*self._counted(changes), *self._clusters.changes, *self._new_leaders()]
         return tuple(self._event(change) for change in told)
 
     def _counted(self, changes: Sequence[Change]) -> list[Change]:
         """Changes with the size after each: sizes end at what the batch leaves."""
         sizes = {change.cluster_id: self._clusters.view(change.key)[3] for change in changes}
-        step = {"created": 1, "joined": 1, "left": -1}
+        step = {ClusterChange.CREATED: 1, ClusterChange.JOINED: 1, ClusterChange.LEFT: -1}
         counted = []
         for change in reversed(changes):
             counted.append(change._replace(size=max(sizes[change.cluster_id], 0)))
@@ -77,7 +79,9 @@ class Events:
             cluster_id, now, domain, _ = self._clusters.view(key)
             if cluster_id == founded and now != leader:
                 cause = causes.get(cluster_id) or self._clusters.carried[cluster_id]
-                changes[cluster_id] = Change("representative_changed", cluster_id, now, domain, key, cause)
+                changes[cluster_id] = Change(
+                    ClusterChange.REPRESENTATIVE_CHANGED, cluster_id, now, domain, key, cause
+                )
         return list(changes.values())
 
     def _event(self, change: Change) -> ClusterEvent:

@@ -16,7 +16,7 @@ import regex
 
 from newsmill.copies.credits import Publisher, credited, fold, is_own, mentioned, names, read
 from newsmill.errors import Rejected
-from newsmill.records import Draft, Origin
+from newsmill.records import Draft, Origin, OriginMethod
 from newsmill.urls import registrable_domain
 
 CONFIDENCE: Final = {
@@ -88,7 +88,7 @@ def attribute(draft: Draft) -> Origin | None:
     if best is None:
         return None
     return Origin(
-        method=_METHODS.get(best.method, best.method),
+        method=OriginMethod(_METHODS.get(best.method, best.method)),
         confidence=round(best.confidence, 2),
         agency=best.publisher.name or None,
         domain=best.publisher.domains[0] if best.publisher.domains else None,

@@ -35,10 +35,10 @@ from newsmill.records import (
     Enrichment,
     Extraction,
     Fate,
-    Look,
     Micros,
     NotArticle,
     Page,
+    PageWithVerdict,
     Position,
     RawPage,
     SourceRecord,
@@ -181,11 +181,13 @@ def _batched(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
 
 
 @cache
-def _tools(config_json: str) -> tuple[Enricher, Sandbox[Look]]:
+def _tools(config_json: str) -> tuple[Enricher, Sandbox[PageWithVerdict]]:
     """What one worker process needs; opened once."""
     config = Config.model_validate_json(config_json)
-    one = config.page.model_copy(update={"slots": 1})
-    sandbox = Sandbox(page=one, input=config.input, read="newsmill.page.reading:look", gives=Look)
+    one = config.page.model_copy(update={"processes": 1})
+    sandbox = Sandbox(
+        page=one, input=config.input, read="newsmill.page.reading:read_any", gives=PageWithVerdict
+    )
     return Enricher.open(config.enrich), sandbox
 
 
@@ -194,7 +196,9 @@ def _annotate_task(config_json: str, received_at: Micros, lines: list[Line]) -> 
     return [_annotate_line(line, enricher, sandbox, received_at) for line in lines]
 
 
-def _annotate_line(line: Line, enricher: Enricher, sandbox: Sandbox[Look], received_at: Micros) -> Annotated:
+def _annotate_line(
+    line: Line, enricher: Enricher, sandbox: Sandbox[PageWithVerdict], received_at: Micros
+) -> Annotated:
     if line.error is not None:
         return Annotated(line=line, error=line.error)
     position = Position(topic="annotate", partition=0, offset=line.number)
@@ -211,8 +215,8 @@ def _annotate_line(line: Line, enricher: Enricher, sandbox: Sandbox[Look], recei
             (seen,) = sandbox.map([raw])
             if isinstance(seen, Rejected):
                 raise seen
-            assert isinstance(seen, Look)
-            page, language, not_article = seen.reading.page, seen.reading.language, seen.not_article
+            assert isinstance(seen, PageWithVerdict)
+            page, language, not_article = seen.parsed.page, seen.parsed.language, seen.not_article
         record = SourceRecord(position=position, value=None)
         made = draft(record, raw, page, language, 0)
     except Rejected as error:

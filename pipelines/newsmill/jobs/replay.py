@@ -28,7 +28,7 @@ from newsmill.copies.sketches import Sketch
 from newsmill.errors import ConfigError, DataLoss
 from newsmill.flow.bounded.collect_files import CollectFiles
 from newsmill.flow.bounded.mark_copies import seeds
-from newsmill.flow.bounded.pipeline import mill
+from newsmill.flow.bounded.pipeline import batch_pipeline
 from newsmill.flow.elements.chunks import CHUNK_RECORDS, RecordChunk
 from newsmill.flow.steps.decode import Withheld
 from newsmill.knowledge.enricher import Enricher
@@ -38,7 +38,7 @@ from newsmill.lake.schemas import TABLES
 from newsmill.lake.tables import LiveFile, Tables
 from newsmill.lake.writer import Batch, Lake
 from newsmill.records import Duplicate, Fate, Micros, OffsetRange, Position, SourceRecord
-from newsmill.runtime.registry import lend, withdraw
+from newsmill.runtime import registry
 from newsmill.sources import kafka
 
 _REPLAYED = ("article", "copy", "revision", "not_article", "withheld", "quarantined")
@@ -137,8 +137,8 @@ def _replay_batch(
     )
     files: list[DataFile] = []
     index.resolve(batch.batch_id, [])  # a batch without any draft is staged too
-    lend("replay:files", files)
-    lend("replay:index", index)
+    registry.register("replay:files", files)
+    registry.register("replay:index", index)
     try:
         urls, domains = lake.withheld()
         with beam.Pipeline(runner=FnApiRunner()) as pipeline:
@@ -147,7 +147,7 @@ def _replay_batch(
                 for start in range(0, len(records), CHUNK_RECORDS)
             ]
             made = pipeline | "Records" >> beam.Create(chunks)
-            mill(
+            batch_pipeline(
                 made,
                 config,
                 batch_id=batch.batch_id,
@@ -155,8 +155,8 @@ def _replay_batch(
                 withheld=Withheld(url_keys=urls, domains=domains),
             ) | "CollectFiles" >> CollectFiles(into="replay:files")
     finally:
-        withdraw("replay:files")
-        withdraw("replay:index")
+        registry.unregister("replay:files")
+        registry.unregister("replay:index")
     lake.replace(batch, files)
     index.keep(batch.batch_id)
     report.records += len(records)

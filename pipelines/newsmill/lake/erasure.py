@@ -35,7 +35,7 @@ UNFINISHED_S: Final = 60.0
 def tombstones(tables: Tables) -> list[Tombstone]:
     """All that was taken down, in an order that the same tombstones always have."""
     columns = ["ingested_at", "kind", "value", "reason"]
-    noted = tables.patiently(lambda: tables.load("takedowns").scan().to_arrow()).select(columns)
+    noted = tables.retry(lambda: tables.load("takedowns").scan().to_arrow()).select(columns)
     rows = noted.sort_by([(name, "ascending") for name in columns]).to_pylist()
     return [Tombstone(row["kind"], row["value"], row["reason"], row["ingested_at"]) for row in rows]
 

@@ -127,7 +127,7 @@ class Tables:
         return cls._prepared(config, store)
 
     @classmethod
-    def look(cls, config: LakeConfig) -> Tables:
+    def open_readonly(cls, config: LakeConfig) -> Tables:
         """Open the tables of a lake that is there, and change nothing.
 
         Raises:
@@ -153,7 +153,7 @@ class Tables:
             tables = cls._connected(config, store, note, make=new)
             known, found = tables._known(note), {}
             for name in sorted(known, key=lambda name: name == LEDGER):
-                found[name] = table = known[name] or tables.patiently(partial(tables._create, TABLES[name]))
+                found[name] = table = known[name] or tables.retry(partial(tables._create, TABLES[name]))
                 tables.point(table)
                 _evolve(tables, table, TABLES[name])
             tables._note(note, found, config)
@@ -165,7 +165,7 @@ class Tables:
         if note is not None:
             identity.check_place(store, note.location)
         namespace = config.namespace if note is None or config.catalog else note.namespace
-        catalog = trouble.patiently(
+        catalog = trouble.retry(
             lambda: catalogs.connect(config, store, note, make=make), store.uri(""), config.patience_s
         )
         return cls(catalog, store, namespace, config.patience_s)
@@ -210,7 +210,7 @@ class Tables:
     def _load_known(self, name: str) -> Table:
         for _ in range(_MISSING_TRIES):
             with suppress(FileNotFoundError):  # of a catalog put back, or a writer just went on
-                return self.patiently(
+                return self.retry(
                     lambda: self._catalog.load_table((*self._namespace, name)), passed=FileNotFoundError
                 )
             time.sleep(0.1)
@@ -232,9 +232,9 @@ class Tables:
 
     def load(self, name: str) -> Table:
         """The newest state of a table."""
-        return self.patiently(lambda: self._catalog.load_table((*self._namespace, name)))
+        return self.retry(lambda: self._catalog.load_table((*self._namespace, name)))
 
-    def patiently(
+    def retry(
         self, call: Callable[[], _Loaded], *, passed: type[Exception] | tuple[type[Exception], ...] = ()
     ) -> _Loaded:
         """The call's result, however long catalog or store are away; `lake.patience_s` may limit it.
@@ -247,7 +247,7 @@ class Tables:
             Transient: They were away for too long.
             LakeError: The catalog is broken.
         """
-        return trouble.patiently(call, self.store.uri(""), self._patience_s, passed=passed)
+        return trouble.retry(call, self.store.uri(""), self._patience_s, passed=passed)
 
     def files(self, table: Table, *, after: int = 0) -> Iterator[LiveFile]:
         """The data files that readers of this state see.
@@ -288,7 +288,7 @@ class Tables:
             Transient: Others keep the table or the catalog busy, or they are away, for longer than
                 `lake.patience_s`.
         """
-        return self.patiently(lambda: self._changed(name, stage))
+        return self.retry(lambda: self._changed(name, stage))
 
     def _changed(self, name: str, stage: Callable[[Table, Transaction], bool]) -> Table:
         table = self.load(name)
@@ -367,7 +367,7 @@ def forgotten(table: Table, keep: int) -> list[int]:
 
 def _waiting(config: LakeConfig, store: Storage, ask: Callable[[Storage], _Loaded]) -> _Loaded:
     """What a store says, however long it is away."""
-    return trouble.patiently(lambda: ask(store), store.uri(""), config.patience_s)
+    return trouble.retry(lambda: ask(store), store.uri(""), config.patience_s)
 
 
 class _Change(Transaction):

@@ -18,7 +18,7 @@ from pyiceberg.exceptions import (
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from newsmill.errors import ConfigError, LakeError
-from newsmill.runtime.retry import Patience
+from newsmill.runtime.retrying import Retrying
 
 VANISHED_S: Final = 10.0
 """How long a file that the catalog names may be missing: another process removes old metadata meanwhile."""
@@ -45,7 +45,7 @@ _REFUSED: Final = re.compile(r"authentication failed|(?:database|role) \"[^\"]*\
 _Result = TypeVar("_Result")
 
 
-def patiently(
+def retry(
     call: Callable[[], _Result],
     lake: str,
     limit_s: float | None,
@@ -64,10 +64,10 @@ def patiently(
         Transient: It did not pass in time.
         LakeError: The catalog is broken, or names a file that is not there.
         ConfigError: The catalog refuses the settings.
-        OSError: What no patience mends, e.g. a full disk.
+        OSError: What no retry mends, e.g. a full disk.
     """
     begun = time.monotonic()
-    with Patience(f"the catalog or store of {lake.rstrip('/')}", limit_s) as patience:
+    with Retrying(f"the catalog or store of {lake.rstrip('/')}", limit_s) as attempts:
         while True:
             start = time.monotonic()
             try:
@@ -76,7 +76,7 @@ def patiently(
                 raise
             except _PASSING as error:
                 now = time.monotonic()
-                patience.wait(error, _why(error, now - begun), took_s=now - start)
+                attempts.wait(error, _why(error, now - begun), took_s=now - start)
 
 
 def passes(error: Exception) -> bool:

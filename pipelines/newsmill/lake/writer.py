@@ -125,7 +125,7 @@ class Lake:
             ConfigError: An object store without a catalog, or no lake that may be made.
         """
         tables = Tables.make(config) if make else Tables.open(config)
-        lake = cls(tables, tables.patiently(lambda: lease.acquire(tables.store, config.lease_s)))
+        lake = cls(tables, tables.retry(lambda: lease.acquire(tables.store, config.lease_s)))
         try:
             lake._take_over()
             batch = lake.pending()
@@ -142,14 +142,14 @@ class Lake:
         return lake
 
     @classmethod
-    def look(cls, config: LakeConfig) -> Lake:
+    def open_readonly(cls, config: LakeConfig) -> Lake:
         """The lake for reading only, beside whoever writes it: each change is refused as Fenced.
 
         Raises:
             ConfigError: There is no lake.
             LakeError: It is not the lake that its note tells of.
         """
-        lake = cls(Tables.look(config), lease.Reading())
+        lake = cls(Tables.open_readonly(config), lease.Reading())
         lake._epoch = -1
         return lake
 
@@ -165,7 +165,7 @@ class Lake:
 
     def heartbeat(self) -> None:
         """Raises Fenced when another process has taken over. A thread keeps the lease up meanwhile."""
-        self.tables.patiently(self._lease.check)
+        self.tables.retry(self._lease.check)
 
     def committed(self) -> dict[tuple[str, int], int]:
         """The next offset of each (topic, partition) that was ever committed."""
@@ -403,7 +403,7 @@ class Lake:
         """(URL keys, registrable domains) that were taken down."""
         table = self.tables.load("takedowns")
         self._takedowns_seen = table.metadata.current_snapshot_id
-        return self.tables.patiently(lambda: tombstones(table))
+        return self.tables.retry(lambda: tombstones(table))
 
     def _check_withheld(self, files: Sequence[DataFile]) -> None:
         """Refuse a batch that holds, or relies on, what was taken down since `withheld` was asked.
@@ -520,7 +520,7 @@ class Lake:
             with self.tables.store.open(self.tables.store.path(file.path)) as opened:
                 return pq.ParquetFile(opened, page_checksum_verification=True).read(columns=list(columns))
 
-        return self.tables.patiently(read)
+        return self.tables.retry(read)
 
 
 def pending_batch(ledger: Table) -> Batch | None:
@@ -616,7 +616,7 @@ def _some(offsets: np.ndarray) -> str:
 
 
 def _check_whole(tables: Tables, file: DataFile) -> None:
-    size = tables.patiently(lambda: tables.store.size(tables.store.path(file.path)))
+    size = tables.retry(lambda: tables.store.size(tables.store.path(file.path)))
     if size != file.bytes:
         raise LakeError(
             f"{file.path}: {'is missing' if size is None else f'has {size} bytes, not {file.bytes}'}"

@@ -1,4 +1,4 @@
-"""What the mill needs of its surroundings, checked one by one, each with how to mend it.
+"""What newsmill needs of its surroundings, checked one by one, each with how to mend it.
 
 Looks only: nothing is made or changed, apart from the default knowledge base, which is built where it
 is missing, and a temporary folder in the lake that is gone at once.
@@ -123,17 +123,19 @@ def _packages(config: Config) -> Iterator[Finding]:
 
 def _machine(config: Config) -> Iterator[Finding]:
     """Cores and memory for the extraction processes."""
-    cores, slots = len(os.sched_getaffinity(0)), config.page.slots
+    cores, slots = len(os.sched_getaffinity(0)), config.page.processes
     memory = _available_memory()
     needed = slots * config.page.memory_limit_mb * 1_000_000
     found = f"{cores} cores, {slots} extraction processes"
     if slots > cores:
-        yield _warning("machine", found, f"set page.slots to {cores}: more processes than cores only wait")
+        yield _warning(
+            "machine", found, f"set page.processes to {cores}: more processes than cores only wait"
+        )
     elif memory is not None and needed > memory:
         yield _warning(
             "machine",
             f"{found}; {memory / 1e9:.1f} GB of memory are free, pages may take {needed / 1e9:.1f} GB",
-            "set page.slots or page.memory_limit_mb lower, or give the machine more memory",
+            "set page.processes or page.memory_limit_mb lower, or give the machine more memory",
         )
     else:
         yield _right("machine", found)
@@ -177,7 +179,7 @@ def _extraction(config: Config) -> Iterator[Finding]:
     page = RawPage(
         position=Position(topic="doctor", partition=0, offset=0), url="https://doctor.example/", body=_PAGE
     )
-    limits: PageConfig = config.page.model_copy(update={"slots": 1})
+    limits: PageConfig = config.page.model_copy(update={"processes": 1})
     start = time.monotonic()
     with Sandbox(page=limits, input=config.input) as sandbox:
         (outcome,) = sandbox.map([page])
@@ -221,7 +223,7 @@ def _lake(config: Config) -> Iterator[Finding]:
         yield _wrong("lake", str(error), f"newsmill audit {shlex.quote(config.lake.path)} tells more")
         return
     try:
-        offsets = Lake.look(config.lake).committed()
+        offsets = Lake.open_readonly(config.lake).committed()
     except LakeError as error:
         yield _wrong("lake", str(error), "do what it says, or choose another lake.path")
         return

@@ -1,7 +1,7 @@
-"""What a running mill tells Prometheus. Every series is declared in `METRICS`, labels are bounded.
+"""What a run tells Prometheus. Every series is declared in `METRICS`, labels are bounded.
 
 Counters and bucketed counters say what happened, so that sums over several processes are right; the
-few gauges say where the mill stands. `docs/reference/metrics.md` is made from this table.
+few gauges say where the run stands. `docs/reference/metrics.md` is made from this table.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from newsmill.lake import files as data_files
 from newsmill.lake.files import DataFile
 from newsmill.lake.schemas import SCHEMA_VERSION
 from newsmill.observe.drift import DriftEvent, DriftWatch, Pages, log_chars
-from newsmill.runtime.retry import troubles
+from newsmill.runtime.retrying import troubles
 
 OTHER: Final = "other"
 """Label of what is beyond a bound."""
@@ -194,7 +194,7 @@ class TopLabels:
 
 
 class RunMetrics:
-    """The series of one running mill, and its health.
+    """The series of one run, and its health.
 
     The run loop tells it of each committed batch, of the lag, and that it is alive.
 

@@ -25,7 +25,7 @@ from newsmill.page.passages import Passage, fold, length, passages
 from newsmill.page.selection import Selection, select
 from newsmill.page.tree import Element, parse
 from newsmill.page.weighing import Weights
-from newsmill.records import Extraction, NotArticle, Page, RawPage, Removal
+from newsmill.records import Extraction, NotArticle, NotArticleReason, Page, RawPage, Removal
 
 TRUNCATED_SHARE: Final = 0.6
 """With less than this share of the words of its JSON-LD articleBody, a page hides the rest of its text."""
@@ -95,9 +95,9 @@ def read_page_any(
         raise Rejected(Code.SIZE, f"{len(raw.body)} bytes, more than {input.max_value_bytes}")
     body = decoding.decompress(raw.body, raw.content_encoding, input)
     if not body.strip():
-        return _nothing("empty")
+        return _nothing(NotArticleReason.EMPTY)
     if decoding.binary_kind(body) is not None:
-        return _nothing("not_html")
+        return _nothing(NotArticleReason.NOT_HTML)
     text = decoding.to_text(body, raw.charset or _charset_in(raw.content_type))
     if reason := classify.by_start(text.text):
         return _nothing(reason, text.charset)
@@ -325,6 +325,6 @@ def _charset_in(content_type: str | None) -> str | None:
     return match.group(1) if match else None
 
 
-def _nothing(reason: str, charset: str = "utf-8") -> tuple[Page, NotArticle]:
+def _nothing(reason: NotArticleReason, charset: str = "utf-8") -> tuple[Page, NotArticle]:
     extraction = Extraction(method="none", reason=reason, completeness=0.0, charset=charset)
     return Page(title=None, body="", extraction=extraction), NotArticle(reason=reason)

@@ -1,7 +1,4 @@
-"""Pages that are no article: only where the evidence is plain, since a lost article is worse.
-
-`REASONS` is the closed set of reasons; they label metrics and fill the fate table.
-"""
+"""Pages that are no article: only where the evidence is plain, since a lost article is worse."""
 
 from __future__ import annotations
 
@@ -13,22 +10,7 @@ from urllib.parse import urlsplit
 from newsmill.page import structured
 from newsmill.page.metadata import Facts
 from newsmill.page.passages import HEADINGS, Passage, length
-
-REASONS: Final = (
-    "empty",
-    "not_html",
-    "feed",
-    "error_page",
-    "redirect",
-    "captcha",
-    "consent_page",
-    "login_wall",
-    "home_page",
-    "section_page",
-    "gallery",
-    "video",
-    "no_text",
-)
+from newsmill.records import NotArticleReason as Reason
 
 LEAST_WORDS: Final = 20
 SHORT_WORDS: Final = 60
@@ -78,10 +60,10 @@ _LOGIN: Final = re.compile(
     re.IGNORECASE,
 )
 _NOTICES: Final = (
-    ("captcha", _CAPTCHA),
-    ("error_page", _ERROR),
-    ("login_wall", _LOGIN),
-    ("consent_page", _CONSENT),
+    (Reason.CAPTCHA, _CAPTCHA),
+    (Reason.ERROR_PAGE, _ERROR),
+    (Reason.LOGIN_WALL, _LOGIN),
+    (Reason.CONSENT_PAGE, _CONSENT),
 )
 _TO_THE_READER: Final = re.compile(
     r"\b(?:you|your|you['’]re|we|our|please|sorry|oops|click|(?-i:Sie|Ihre?[mnrs]?)|bitte|wir|uns(?:ere[nr]?)?|leider"
@@ -111,20 +93,20 @@ _LONGEST_PROLOGUE: Final = 20_000
 _BLANKS: Final = "\ufeff \t\r\n\f"
 
 
-def by_start(text: str) -> str | None:
+def by_start(text: str) -> Reason | None:
     """The reason that the first characters of a body give: a feed, JSON, plain text; None for HTML.
 
     >>> by_start("<?xml version='1.0'?><rss version='2.0'>"), by_start('{"a": 1}'), by_start("<p>Hello")
-    ('feed', 'not_html', None)
+    (<NotArticleReason.FEED: 'feed'>, <NotArticleReason.NOT_HTML: 'not_html'>, None)
     """
     head = text.lstrip(_BLANKS)[:_LONGEST_PROLOGUE]
     if not head:
-        return "empty"
+        return Reason.EMPTY
     if _FEED.match(head, _after_prologue(head)):
-        return "feed"
+        return Reason.FEED
     if head[0] in "{[" and not re.search(r"<(?:html|body|p|div|article)\b", head, re.IGNORECASE):
-        return "not_html"
-    return None if "<" in text else "not_html"
+        return Reason.NOT_HTML
+    return None if "<" in text else Reason.NOT_HTML
 
 
 def _after_prologue(head: str) -> int:
@@ -143,7 +125,7 @@ def _after_prologue(head: str) -> int:
 
 def by_content(
     page: Facts, passages: Sequence[Passage], body: str, url: str, *, has_date: bool, status: int | None
-) -> str | None:
+) -> Reason | None:
     """Why a parsed page is no article, or None.
 
     Args:
@@ -155,10 +137,10 @@ def by_content(
         status: The HTTP status; None when unknown.
     """
     if status is not None and status >= 400:
-        return "error_page"
+        return Reason.ERROR_PAGE
     words = length(body) if body else 0
     if status is not None and 300 <= status < 400 and words < SHORT_WORDS:
-        return "redirect"
+        return Reason.REDIRECT
     is_article = bool(page.article) or "article" in (page.meta.get("og:type") or [""])[0].lower()
     title = page.title or ""
     if words < LONG_WORDS and not is_article and (reason := _notice(title, body, words, has_date=has_date)):
@@ -167,24 +149,24 @@ def by_content(
     teasers = sum(p.frame.tag in HEADINGS and p.link_share > 0.8 for p in passages)
     listing = teasers >= _MANY_TEASERS and not is_article and not has_date
     if listing and urlsplit(url).path in ("", "/"):
-        return "home_page"
+        return Reason.HOME_PAGE
     if listing and words < (3 * SHORT_WORDS if kinds & {"CollectionPage", "ItemList"} else SHORT_WORDS):
-        return "section_page"
+        return Reason.SECTION_PAGE
     if words < LEAST_WORDS and not (is_article and body):
         if kinds & {"ImageGallery", "MediaGallery"}:
-            return "gallery"
+            return Reason.GALLERY
         if "VideoObject" in kinds or (page.meta.get("og:type") or [""])[0].lower().startswith("video"):
-            return "video"
+            return Reason.VIDEO
         if not body:
-            return "section_page" if listing else "no_text"
+            return Reason.SECTION_PAGE if listing else Reason.NO_TEXT
         if teasers >= _MANY_TEASERS:
-            return "section_page"
+            return Reason.SECTION_PAGE
         if not title and not has_date:
-            return "no_text"
-    return None if body else "no_text"
+            return Reason.NO_TEXT
+    return None if body else Reason.NO_TEXT
 
 
-def _notice(title: str, body: str, words: int, *, has_date: bool) -> str | None:
+def _notice(title: str, body: str, words: int, *, has_date: bool) -> Reason | None:
     """The reason why a short page is a notice to its reader, and no report about such notices.
 
     A notice's title says nothing else, or its few words speak to the reader: a report has a subject.

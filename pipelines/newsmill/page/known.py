@@ -28,10 +28,10 @@ class Known:
     titles: frozenset[str]
     title: frozenset[str]
     description: str
-    stated: Vote | None
+    stated: SecondOpinion | None
 
 
-class Vote:
+class SecondOpinion:
     """A text that stands for the article elsewhere, as a vote for passages: a second extractor's, JSON-LD."""
 
     def __init__(self, text: str) -> None:
@@ -65,5 +65,5 @@ def known(*, title: str | None, titles: Sequence[str], description: str, stated:
         titles=frozenset(fold(each) for each in titles if each),
         title=frozenset(fold(title or "").split()),
         description=fold(description),
-        stated=Vote(stated) if stated else None,
+        stated=SecondOpinion(stated) if stated else None,
     )

@@ -6,7 +6,7 @@ from newsmill.config import InputConfig, PageConfig
 from newsmill.page import analysis, preparation
 from newsmill.page.analysis import read_page_any
 from newsmill.page.language import arbiter, default_detector, detect
-from newsmill.records import Look, NotArticle, RawPage, Reading
+from newsmill.records import NotArticle, PageWithVerdict, ParsedPage, RawPage
 
 
 def prepare(*, page: PageConfig, input: InputConfig) -> None:
@@ -17,17 +17,17 @@ def prepare(*, page: PageConfig, input: InputConfig) -> None:
     read(preparation.SAMPLE, page=page, input=input)
 
 
-def read(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Reading | NotArticle:
+def read(raw: RawPage, *, page: PageConfig, input: InputConfig) -> ParsedPage | NotArticle:
     """Read a page and detect its language; what the sandbox's processes do in the pipeline.
 
     Raises:
         Rejected: as `analysis.read_page` does.
     """
-    seen = look(raw, page=page, input=input)
-    return seen.not_article or seen.reading
+    seen = read_any(raw, page=page, input=input)
+    return seen.not_article or seen.parsed
 
 
-def look(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Look:
+def read_any(raw: RawPage, *, page: PageConfig, input: InputConfig) -> PageWithVerdict:
     """As `read`, for those who want the text whatever the page is.
 
     Raises:
@@ -35,4 +35,4 @@ def look(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Look:
     """
     found, verdict = read_page_any(raw, page=page, input=input)
     language = detect(found.body, html_lang=found.html_lang, title=found.title)
-    return Look(reading=Reading(page=found, language=language), not_article=verdict)
+    return PageWithVerdict(parsed=ParsedPage(page=found, language=language), not_article=verdict)

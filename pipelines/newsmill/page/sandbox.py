@@ -25,7 +25,7 @@ from newsmill.errors import Code, Rejected
 from newsmill.page.sandbox_messages import Setup
 from newsmill.page.sandbox_process import Died, Found, NotStarted, Process
 from newsmill.page.zygote import Zygote
-from newsmill.records import NotArticle, Page, RawPage, Reading, Record
+from newsmill.records import NotArticle, Page, ParsedPage, RawPage, Record
 from newsmill.runtime.once import once
 
 SWITCH_S: Final = 0.000_5
@@ -67,7 +67,7 @@ class Sandbox(Generic[Found]):
     have been the cause: the process had read other pages before, or was killed from outside.
 
     Args:
-        page: Limits and choices of extraction; `slots` is the number of processes.
+        page: Limits and choices of extraction.
         input: Caps on the decompressed size.
         read: Where the child finds its reading function, as `module:function`; it takes what
             `analysis.read_page` does, and gives a `NotArticle` or a record of the type `gives`. A
@@ -96,7 +96,7 @@ class Sandbox(Generic[Found]):
             memory_limit_mb=page.memory_limit_mb,
         )
         self._slots: queue.SimpleQueue[_Slot[Found]] = queue.SimpleQueue()
-        for _ in range(page.slots):
+        for _ in range(page.processes):
             self._slots.put(_Slot())
         self._alone = threading.Lock()
         self._zygote: Zygote | None = None
@@ -104,7 +104,7 @@ class Sandbox(Generic[Found]):
         self._keeper = ThreadPoolExecutor(1, thread_name_prefix="zygote")  # a zygote dies with its thread
         self.confined_by: tuple[str, ...] | None = None
         """The parts of the kernel that hold the children; None before the first page was read."""
-        self._threads = ThreadPoolExecutor(page.slots + _ASIDE, thread_name_prefix="sandbox")
+        self._threads = ThreadPoolExecutor(page.processes + _ASIDE, thread_name_prefix="sandbox")
 
     def __enter__(self) -> Self:
         return self
@@ -121,7 +121,7 @@ class Sandbox(Generic[Found]):
         ).result()  # what is started there ends with this sandbox at the latest
 
     def _start(self) -> None:
-        for _ in range(self._page.slots):
+        for _ in range(self._page.processes):
             slot = self._slots.get()
             try:
                 slot.child = slot.child or self._process()
@@ -135,7 +135,7 @@ class Sandbox(Generic[Found]):
     def close(self) -> None:
         """End all children. Waits for pages that are being read."""
         self._threads.shutdown(wait=True, cancel_futures=True)
-        for _ in range(self._page.slots):
+        for _ in range(self._page.processes):
             slot = self._slots.get()
             if slot.child is not None:
                 slot.child.end()
@@ -166,7 +166,7 @@ class Sandbox(Generic[Found]):
 
     def _in_slots(self, page: RawPage, *, alone: bool = False) -> Found | NotArticle | Rejected | None:
         """The outcome of one page, read while one slot is held, or all of them; as `_read`."""
-        slot, *others = held = [self._slots.get() for _ in range(self._page.slots if alone else 1)]
+        slot, *others = held = [self._slots.get() for _ in range(self._page.processes if alone else 1)]
 
         def let_go() -> None:
             """The child sleeps: others may work meanwhile."""
@@ -236,7 +236,7 @@ class _Slot(Generic[Found]):
 
 
 @once
-def extraction(page: str, input: str) -> Sandbox[Reading]:
+def extraction(page: str, input: str) -> Sandbox[ParsedPage]:
     """The extraction processes of this worker process, shared by its threads and kept between batches.
 
     Threads that compute make way for those that wait for an extraction process (`SWITCH_S`). From now on no
@@ -252,5 +252,5 @@ def extraction(page: str, input: str) -> Sandbox[Reading]:
         page=PageConfig.model_validate_json(page),
         input=InputConfig.model_validate_json(input),
         read="newsmill.page.reading:read",
-        gives=Reading,
+        gives=ParsedPage,
     )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newsmill.page import conversations, evidence, folding, neighbours, weighing
-from newsmill.page.known import Known, Vote
+from newsmill.page.known import Known, SecondOpinion
 from newsmill.page.lines import furniture_rule, is_opening_line, is_sentence
 from newsmill.page.passages import BIT, HEADINGS, Frame, Passage, in_heading, length
 
@@ -86,7 +86,7 @@ def select(
     is_sure = _is_sure(passages, places, odds)
     if not is_sure and ask is not None:
         second = ask()
-        voted = Vote(second).among(passages)
+        voted = SecondOpinion(second).among(passages)
         leaves = weights.leaves(rows.with_votes(voted))
         odds = weights.likelihood(leaves)
     likely = dict(zip(places, odds.tolist(), strict=True))

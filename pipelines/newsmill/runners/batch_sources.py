@@ -18,7 +18,7 @@ from newsmill.flow.bounded.read_topic import ReadRecords
 from newsmill.flow.elements.chunks import CHUNK_RECORDS
 from newsmill.lake.writer import Batch
 from newsmill.records import OffsetRange, Position, SourceRecord
-from newsmill.runtime.registry import lend, withdraw
+from newsmill.runtime import registry
 from newsmill.sources import dead_letters, kafka
 from newsmill.sources import files as page_files
 from newsmill.sources.kafka import Plan, TopicIds
@@ -150,7 +150,7 @@ class FileSource:
         if batch.batch_id == self._ran:
             self._unread = page_files.read(self._paths)
         self._ran = batch.batch_id
-        lend(self._reader, FileReader(_wanted(self._unread, batch)))
+        registry.register(self._reader, FileReader(_wanted(self._unread, batch)))
         chunks = ceil(batch.records / CHUNK_RECORDS)
         return (
             pipeline
@@ -168,7 +168,7 @@ class FileSource:
 
     def done(self, committed: Committed) -> None:
         """Files need not be told; the batch's reader is no longer needed."""
-        withdraw(self._reader)
+        registry.unregister(self._reader)
 
     def _left(self, committed: Committed) -> _Unplanned:
         if self._unplanned is None or committed != self._planned:

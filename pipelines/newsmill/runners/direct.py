@@ -39,29 +39,29 @@ from newsmill.errors import (
 )
 from newsmill.flow.bounded.collect_files import CollectFiles
 from newsmill.flow.bounded.mark_copies import seeds
-from newsmill.flow.bounded.pipeline import mill
-from newsmill.flow.elements.stage_result import BROKE, ROOM, EndsOfChunk
+from newsmill.flow.bounded.pipeline import batch_pipeline
+from newsmill.flow.elements.stage_result import BROKE, ROOM, FateCollector
 from newsmill.flow.steps.decode import Withheld
 from newsmill.flow.steps.tabulate import tabulate
 from newsmill.lake import files as data_files
 from newsmill.lake.attempts import MOST_ATTEMPTS
 from newsmill.lake.files import DataFile
 from newsmill.lake.writer import Batch, Lake
-from newsmill.page.blocks import RULE as STANDING_TEXT
-from newsmill.page.blocks import BlockLearner
+from newsmill.page.boilerplate import RULE as BOILERPLATE
+from newsmill.page.boilerplate import BoilerplateLearner
 from newsmill.page.sandbox import extraction
 from newsmill.records import Extraction, Micros, Page
 from newsmill.runners.batch_sources import Source
 from newsmill.runners.watchdog import watched
+from newsmill.runtime import registry
 from newsmill.runtime.batch_memory import Room
-from newsmill.runtime.registry import borrowed, lend, withdraw
 from newsmill.sources import dead_letters
 
 sdk_worker.print = lambda *_, **__: None
 """Beam's worker prints the trace of each error before it sends it back: who gets it back tells it once."""
 
-BLOCK_DAYS = 1.0
-"""How many days of articles teach the standing text of sites at a start."""
+BOILERPLATE_DAYS = 1.0
+"""How many days of articles teach the boilerplate of sites at a start."""
 
 WHY_CHARS = 1_000
 """Longest text of an error that is noted with a batch."""
@@ -130,7 +130,7 @@ class Watch(Protocol):
         """A batch became visible."""
 
 
-class DirectMill:
+class MicroBatchRunner:
     """Runs batches until the source is read to its end, or until told to stop.
 
     Args:
@@ -151,9 +151,9 @@ class DirectMill:
         self._behind: dict[tuple[str, int], int] = {}
         self._under_way: Batch | None = None
         self._most = sys.maxsize  # records of a batch that have room, by those of the last one
-        self._learner = BlockLearner() if config.page.learn_blocks else None
+        self._learner = BoilerplateLearner() if config.page.learn_boilerplate else None
         if self._learner is not None:
-            self._learner.learn(_standing(lake.articles(days=BLOCK_DAYS, columns=_STANDING)))
+            self._learner.learn(_for_learning(lake.articles(days=BOILERPLATE_DAYS, columns=_LEARNT_FROM)))
 
     def run(self, *, once: bool, stop: threading.Event, watches: Sequence[Watch]) -> None:
         """Loop over batches.
@@ -170,7 +170,7 @@ class DirectMill:
             Stopped: Told to stop while waiting for one of them; the batch under way is left for the next run.
         """
         self._watches = watches
-        lend(self._name, self._index)
+        registry.register(self._name, self._index)
         try:
             while not stop.is_set():
                 batch = self._resumed() or self._next(once, stop)
@@ -179,7 +179,7 @@ class DirectMill:
                 elif once:
                     return
         finally:
-            withdraw(self._name)
+            registry.unregister(self._name)
 
     def _resumed(self) -> Batch | None:
         """The batch that was cut off; none when there is none, or its records may be skipped as lost."""
@@ -207,12 +207,12 @@ class DirectMill:
 
     def _try(self, batch: Batch) -> None:
         """Run a batch; where it fails, note whether its records are to blame."""
-        withdraw(BROKE)
+        registry.unregister(BROKE)
         self._under_way = batch
         try:
             self._run(batch)
         except BaseException:
-            broke = borrowed(BROKE)
+            broke = registry.find(BROKE)
             if broke is None or isinstance(broke, NewsmillError | OSError):
                 self.forgive()
             else:
@@ -231,7 +231,7 @@ class DirectMill:
 
     def _poison(self, batch: Batch) -> list[DataFile]:
         """Quarantine the one record of a batch that was tried too often."""
-        ends = EndsOfChunk(batch.ingested_at)
+        ends = FateCollector(batch.ingested_at)
         for record in self._source.records(batch):
             known = batch.why or "the process was killed, ran out of memory, or stood still"
             _log.error("record %s is quarantined: %s", record.position, known)
@@ -284,9 +284,9 @@ class DirectMill:
         poison = batch.attempts > MOST_ATTEMPTS and batch.records == 1
         self._index.resolve(batch.batch_id, [])  # a batch without any draft is staged too
         into = f"files:{batch.batch_id}"
-        lend(into, files)
+        registry.register(into, files)
         room = Room(self._config.batch.memory_mb)
-        lend(ROOM, room)
+        registry.register(ROOM, room)
         try:
             if poison:
                 files += self._poison(batch)
@@ -308,8 +308,8 @@ class DirectMill:
             self._index.abandon(batch.batch_id)
             raise
         finally:
-            withdraw(into)
-            withdraw(ROOM)
+            registry.unregister(into)
+            registry.unregister(ROOM)
         self._most = room.fits()
         written = time.monotonic()
         try:
@@ -323,8 +323,8 @@ class DirectMill:
         if poison:
             self._lake.trust()
         if self._learner is not None:
-            articles = (self._lake.columns(f, _STANDING) for f in files if f.table == "articles")
-            self._learner.learn(_standing(articles))
+            articles = (self._lake.columns(f, _LEARNT_FROM) for f in files if f.table == "articles")
+            self._learner.learn(_for_learning(articles))
         self._source.done(self._lake.committed())
         now = time.monotonic()
         summary = replace(
@@ -342,19 +342,19 @@ class DirectMill:
         urls, domains = self._lake.withheld()
         withheld = Withheld(url_keys=urls, domains=domains)
         self._index.forget_bodies(urls, domains)
-        pipeline = threaded(self._config.page.slots + 1)
+        pipeline = threaded(self._config.page.processes + 1)
         records = self._source.read(pipeline, batch)
-        blocks = None
+        boilerplate = None
         if self._learner is not None:
-            blocks = f"blocks:{self._config.lake.path}"
-            lend(blocks, self._learner.snapshot())
-        written = mill(
+            boilerplate = f"boilerplate:{self._config.lake.path}"
+            registry.register(boilerplate, self._learner.snapshot())
+        written = batch_pipeline(
             records,
             self._config,
             batch_id=batch.batch_id,
             index=self._name,
             withheld=withheld,
-            blocks=blocks,
+            boilerplate=boilerplate,
         )
         written | "CollectFiles" >> CollectFiles(into=into)
         try:
@@ -362,8 +362,8 @@ class DirectMill:
                 result = pipeline.run()
                 result.wait_until_finish()
         except RuntimeError as error:  # Beam tells of an error in a transform by its text
-            room: Room = borrowed(ROOM)
-            broke = room.refused or borrowed(BROKE)
+            room: Room = registry.find(ROOM)
+            broke = room.refused or registry.find(BROKE)
             if isinstance(broke, Transient):
                 raise broke from error
             raise
@@ -392,14 +392,14 @@ def threaded(threads: int) -> beam.Pipeline:
     return beam.Pipeline(runner=FnApiRunner(default_environment=environment), options=options)
 
 
-_STANDING = ("domain", "article_id", "body", "extraction")
+_LEARNT_FROM = ("domain", "article_id", "body", "extraction")
 
 
-def _standing(tables: Iterable[pa.Table]) -> Iterator[tuple[str, str, Page]]:
-    """Articles as the learner of standing text wants them: with what was cut as such."""
+def _for_learning(tables: Iterable[pa.Table]) -> Iterator[tuple[str, str, Page]]:
+    """Articles as the learner of boilerplate wants them: with what was cut as such."""
     for table in tables:
         for row in table.to_pylist():
-            cut = [r["text"] for r in row["extraction"]["removed"] or () if r["rule"] == STANDING_TEXT]
+            cut = [r["text"] for r in row["extraction"]["removed"] or () if r["rule"] == BOILERPLATE]
             body = "\n".join([row["body"] or "", *cut])
             page = Page(title=None, body=body, extraction=Extraction(method="lake", reason="learning"))
             yield row["domain"], row["article_id"], page

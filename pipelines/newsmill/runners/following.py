@@ -13,7 +13,7 @@ from newsmill.errors import Transient
 from newsmill.lake.files import DataFile
 from newsmill.lake.writer import ORDER, Lake
 from newsmill.runners.direct import Watch, summary_of
-from newsmill.runtime.retry import Patience
+from newsmill.runtime.retrying import Retrying
 from newsmill.sources import kafka
 
 EVERY_S: Final = 5.0
@@ -33,10 +33,10 @@ class Follower:
     def __init__(self, config: Config, watches: Sequence[Watch]) -> None:
         self._config = config
         self._watches = watches
-        self._lake = Lake.look(config.lake)
+        self._lake = Lake.open_readonly(config.lake)
         self._seen = {name: self._newest(name) for name in ORDER}
         self._since = time.monotonic()
-        self._patience = Patience("what waits at the broker, to tell of the lag")
+        self._retrying = Retrying("what waits at the broker, to tell of the lag")
 
     def follow(self, stop: threading.Event) -> None:
         """Look until told to stop, then once more. A broker that is away is passed over."""
@@ -51,9 +51,9 @@ class Follower:
         try:
             behind = kafka.lag(self._config.kafka.hasty(), self._lake.committed())
         except Transient as error:
-            self._patience.note(error)
+            self._retrying.note(error)
             return
-        self._patience.passed()
+        self._retrying.passed()
         files = self._new_files()
         now = time.monotonic()
         for watch in self._watches:

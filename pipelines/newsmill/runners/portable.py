@@ -19,7 +19,7 @@ from apache_beam.runners.runner import PipelineResult, PipelineState
 from newsmill.config import Config, PortableConfig
 from newsmill.errors import NewsmillError
 from newsmill.flow.steps.decode import Withheld
-from newsmill.flow.streaming.pipeline import stream
+from newsmill.flow.streaming.pipeline import streaming_pipeline
 from newsmill.lake.tables import Tables
 from newsmill.lake.writer import Lake
 from newsmill.runners.direct import Watch
@@ -110,9 +110,9 @@ def _flink_flags(config: Config, *, once: bool) -> list[str]:
 def pipeline(config: Config, *, flink: bool, once: bool) -> beam.Pipeline:
     """The endless job, assembled but not submitted."""
     Tables.make(config.lake).close()  # workers open a lake that is there
-    urls, domains = Lake.look(config.lake).withheld()
+    urls, domains = Lake.open_readonly(config.lake).withheld()
     made = beam.Pipeline(runner=PortableRunner(), options=options(config, flink=flink, once=once))
-    stream(made, config, withheld=Withheld(url_keys=urls, domains=domains), once=once)
+    streaming_pipeline(made, config, withheld=Withheld(url_keys=urls, domains=domains), once=once)
     return made
 
 
@@ -182,7 +182,7 @@ def run(
     log.info("job ended", state=state)
     if state not in (PipelineState.DONE, PipelineState.DRAINED, PipelineState.CANCELLED):
         raise JobFailed(f"the job on {config.portable.job_endpoint} ended in state {state}")
-    committed = Lake.look(config.lake).committed()
+    committed = Lake.open_readonly(config.lake).committed()
     lost = {p: end for p, end in wanted.items() if committed.get(p, 0) < end and not stop.is_set()}
     if lost:
         raise JobFailed(f"the job ended, but the lake does not reach the offsets {lost}: run again")

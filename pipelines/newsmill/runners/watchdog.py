@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from newsmill.flow.elements.stage_result import progressed_s
-from newsmill.runtime.retry import troubles
+from newsmill.runtime.retrying import troubles
 
 LOOKS: Final = 10
 """How often within the limit it is looked whether any stage got on."""

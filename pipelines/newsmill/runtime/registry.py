@@ -11,21 +11,21 @@ from typing import Any
 _residents: dict[str, Any] = {}
 
 
-def lend(name: str, thing: Any) -> None:
+def register(name: str, thing: Any) -> None:
     """Make a thing known to the DoFns of this process, in place of an earlier one of the name."""
     _residents[name] = thing
 
 
-def borrow(name: str) -> Any:
-    """The thing lent under the name. Raises KeyError where there is none in this process."""
+def get(name: str) -> Any:
+    """The thing registered under the name. Raises KeyError where there is none in this process."""
     return _residents[name]
 
 
-def borrowed(name: str) -> Any:
-    """The thing lent under the name; None where there is none."""
+def find(name: str) -> Any:
+    """The thing registered under the name; None where there is none."""
     return _residents.get(name)
 
 
-def withdraw(name: str) -> None:
+def unregister(name: str) -> None:
     """Forget a name."""
     _residents.pop(name, None)

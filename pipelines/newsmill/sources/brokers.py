@@ -23,7 +23,7 @@ from kafka.net.selector import NetworkSelector
 
 from newsmill.config import KafkaConfig, SecurityProtocol
 from newsmill.errors import ConfigError
-from newsmill.runtime.retry import Patience
+from newsmill.runtime.retrying import Retrying
 from newsmill.sources import header_names
 
 header_names.install()
@@ -120,19 +120,19 @@ def close_idle(config: KafkaConfig | None = None) -> None:
         client.close()
 
 
-def patience(config: KafkaConfig) -> Patience:
-    """The patience with these brokers."""
-    return Patience(f"kafka at {config.bootstrap}", config.patience_s)
+def retrying(config: KafkaConfig) -> Retrying:
+    """Retries of calls to these brokers."""
+    return Retrying(f"kafka at {config.bootstrap}", config.patience_s)
 
 
-def patiently(call: Callable[[], _Result], config: KafkaConfig) -> _Result:
+def retry(call: Callable[[], _Result], config: KafkaConfig) -> _Result:
     """The call's result; what may pass on another try is tried again, for ever or for `patience_s`.
 
     Raises:
         ConfigError: The broker refuses the credentials.
         Transient: It did not pass within `patience_s`.
     """
-    with patience(config) as waiting:
+    with retrying(config) as waiting:
         while True:
             start = time.monotonic()
             try:

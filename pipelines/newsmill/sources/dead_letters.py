@@ -61,7 +61,7 @@ def send(config: KafkaConfig, rows: Iterable[Row]) -> None:
         return
     letters = list(rows)
     if letters:
-        brokers.patiently(lambda: _send(config, topic, letters), config)
+        brokers.retry(lambda: _send(config, topic, letters), config)
 
 
 def _send(config: KafkaConfig, topic: str, rows: Sequence[Row]) -> None:

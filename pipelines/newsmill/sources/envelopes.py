@@ -35,7 +35,7 @@ from newsmill import strings, urls
 from newsmill.config import EnvelopeFormat, InputConfig
 from newsmill.errors import Code, ConfigError, Rejected
 from newsmill.page.decoding import gunzip
-from newsmill.records import Micros, NotArticle, Position, RawPage, SourceRecord
+from newsmill.records import Micros, NotArticle, NotArticleReason, Position, RawPage, SourceRecord
 from newsmill.sources import fields
 from newsmill.sources.fields import BASE64_BODIES, EITHER_BODY, NAMES, TEXT_BODIES
 from newsmill.sources.header_names import SUBSTITUTE
@@ -66,17 +66,17 @@ def decode(record: SourceRecord, config: InputConfig) -> RawPage | NotArticle:
     """
     value = record.value
     if value is None:
-        return NotArticle(reason="tombstone")
+        return NotArticle(reason=NotArticleReason.TOMBSTONE)
     if len(value) > config.max_value_bytes:
         raise Rejected(Code.SIZE, f"value of {len(value)} bytes, more than {config.max_value_bytes}")
     if not value[:4096].strip() and not value.strip():
-        return NotArticle(reason="empty")
+        return NotArticle(reason=NotArticleReason.EMPTY)
     headers = _RecordHeaders(record.headers)
     page = _DECODERS[_format(value, headers, config)](value, headers, record.position, config)
     if isinstance(page, NotArticle):
         return page
     if not page.body[:4096].strip() and not page.body.strip():
-        return NotArticle(reason="empty")
+        return NotArticle(reason=NotArticleReason.EMPTY)
     return msgspec.structs.replace(page, received_at=record.timestamp)
 
 
@@ -405,7 +405,7 @@ def _warc(
     pages = list(islice(warc_pages(records, position), 2))
     if len(pages) > 1:
         _broken("WARC: more than one page in one value; split the file with `newsmill ingest`")
-    return pages[0] if pages else NotArticle(reason="no_page")
+    return pages[0] if pages else NotArticle(reason=NotArticleReason.NO_PAGE)
 
 
 def warc_pages(records: ArchiveIterator, position: Position) -> Iterator[RawPage]:

@@ -102,7 +102,7 @@ def plan(
         ConfigError: The topic does not exist, or the broker refuses the credentials.
         Transient: The broker is away.
     """
-    return brokers.patiently(lambda: _plan(config, committed, batch, on_data_loss, topic_ids), config)
+    return brokers.retry(lambda: _plan(config, committed, batch, on_data_loss, topic_ids), config)
 
 
 def read(config: KafkaConfig, slice: OffsetRange) -> Iterator[SourceRecord]:
@@ -118,7 +118,7 @@ def read(config: KafkaConfig, slice: OffsetRange) -> Iterator[SourceRecord]:
     """
     partition = TopicPartition(slice.topic, slice.partition)
     count, crc, position = 0, 0, slice.start
-    with brokers.patience(config) as waiting:
+    with brokers.retrying(config) as waiting:
         while position < slice.end:
             try:
                 with brokers.consumer(config) as consumer:
@@ -158,7 +158,7 @@ def lag(config: KafkaConfig, committed: Offsets) -> dict[tuple[str, int], int]:
             for p in partitions
         }
 
-    return brokers.patiently(ask, config)
+    return brokers.retry(ask, config)
 
 
 def commit_offsets(config: KafkaConfig, offsets: Offsets) -> None:
@@ -182,7 +182,7 @@ def commit_offsets(config: KafkaConfig, offsets: Offsets) -> None:
         finally:
             consumer.close(autocommit=False)
 
-    brokers.patiently(store, config)
+    brokers.retry(store, config)
 
 
 def create_topic(config: KafkaConfig, *, partitions: int, settings: Mapping[str, str] | None = None) -> None:
@@ -207,7 +207,7 @@ def create_topic(config: KafkaConfig, *, partitions: int, settings: Mapping[str,
         finally:
             admin.close()
 
-    brokers.patiently(create, config)
+    brokers.retry(create, config)
 
 
 def check_present(config: KafkaConfig, slices: Sequence[OffsetRange]) -> None:
@@ -230,7 +230,7 @@ def check_present(config: KafkaConfig, slices: Sequence[OffsetRange]) -> None:
             if part.start < begins.get(partition, 0):
                 raise _loss(partition, part.start, begins[partition])
 
-    brokers.patiently(ask, config)
+    brokers.retry(ask, config)
 
 
 def problems(config: KafkaConfig, *, waits: bool = False) -> list[str]:

@@ -91,7 +91,7 @@ def test_config_show_has_values_of_json(say, tmp_path: Path) -> None:  # type: i
     _, out, _ = say("config", "show", "--json", "--set", "enrich.models=[]")
     shown = {key: row["value"] for key, row in json.loads(out).items()}
     assert shown["kafka.ssl_ca_file"] is None
-    assert shown["page.learn_blocks"] is False
+    assert shown["page.learn_boilerplate"] is False
     assert shown["enrich.models"] == []
     assert shown["lake.catalog"] == {}
     assert shown["batch.max_records"] == 5000

@@ -5,6 +5,7 @@ from typing import get_args
 
 import pytest
 from pydantic import BaseModel
+from structlog.testing import capture_logs
 
 from newsmill.config import Config, LakeConfig
 from newsmill.config.loading import load, shown
@@ -133,8 +134,8 @@ def test_secrets_are_masked_when_settings_are_shown() -> None:
         ("input: {avro_schema_files: {first: /none.avsc}}", "input.avro_schema_files.first"),
         ("page: {site_overrides: /none.yaml}", "page.site_overrides"),
         ("page: {site_overrides: /etc}", "page.site_overrides"),
-        ("page: {slots: 0}", "page.slots"),
-        ("page: {slots: 99999999}", "page.slots"),
+        ("page: {processes: 0}", "page.processes"),
+        ("page: {processes: 99999999}", "page.processes"),
         ("enrich: {kb: /none}", "enrich.kb"),
         ("enrich: {kb: /etc}", "enrich.kb"),
         ("enrich: {models: [tlh]}", "enrich.models"),
@@ -322,3 +323,28 @@ def test_secret_is_refused_in_the_file_also_when_it_is_meant_for_the_environment
         found = problems(tmp_path, f"lake:\n  catalog_secrets: {text}\n")
         assert "NEWSMILL__LAKE__CATALOG_SECRETS" in found[0]
         assert not any(SECRET in problem for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "value"), [("slots", "processes", 5), ("learn_blocks", "learn_boilerplate", True)]
+)
+def test_setting_under_its_old_name_is_read_and_warned_of(
+    tmp_path: Path, old: str, new: str, value: int | bool
+) -> None:
+    file = tmp_path / "mill.yaml"
+    file.write_text(f"page:\n  {old}: {str(value).lower()}\n")
+    with capture_logs() as logs:
+        loaded = load(file)
+    assert getattr(loaded.config.page, new) == value
+    assert loaded.origins[("page", new)] == f"{file}:2"
+    assert [(log["log_level"], log["event"]) for log in logs] == [
+        ("warning", f"page.{old} is now page.{new}: the old name is still read")
+    ]
+    assert load(environment={f"NEWSMILL__PAGE__{old.upper()}": str(value).lower()}).config == loaded.config
+
+
+def test_setting_that_is_given_under_both_names_is_a_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "mill.yaml"
+    file.write_text("page:\n  slots: 3\n  processes: 4\n")
+    with pytest.raises(ConfigError, match=r":2: page\.slots: is the old name of page\.processes"):
+        load(file)

@@ -95,7 +95,7 @@ def test_wrong_value_is_told_in_words_of_the_file_whatever_it_is(
             "rights: {on_reserved: Drop}",
             "must be keep, metadata_only or drop; did you mean drop?, got 'Drop'",
         ),
-        ("page: {slots: 0}", "page.slots: must be greater than 0, got 0"),
+        ("page: {processes: 0}", "page.processes: must be greater than 0, got 0"),
         ("batch: {max_wait_s: 1e99}", "batch.max_wait_s: must be at most 31536000, got "),
         ("portable: {job_name: A}", "must be 1 to 40 small letters, digits and hyphens"),
         (
@@ -122,7 +122,7 @@ batch: {max_records: 0}
 enrich: {kb: /nowhere}
 kafka:
   topic: pages
-page: {slots: many}
+page: {processes: many}
 """
     file = tmp_path / "mill.yaml"
     lines = [int(problem.removeprefix(f"{file}:").split(":")[0]) for problem in problems(file, text)]
@@ -153,5 +153,5 @@ def test_password_in_a_lakes_address_is_not_shown(tmp_path: Path) -> None:
 
 
 def test_type_of_a_setting_is_found_by_its_path() -> None:
-    assert annotated(Config, ("page", "slots")) is not None
+    assert annotated(Config, ("page", "processes")) is not None
     assert annotated(Config, ("page", "bogus")) is None

@@ -39,7 +39,7 @@ READERS: dict[str, Opening] = {
     "audit": lambda config: audit(config.path),
     "explain": lambda config: explain(config.path, "https://site1.example/1"),
     "rows": lambda config: reader.rows(config.path, "articles"),
-    "look": Lake.look,
+    "look": Lake.open_readonly,
 }
 WRITERS: dict[str, Opening] = {"run": Lake.open}
 
@@ -199,7 +199,7 @@ def test_lake_is_none_yet_when_its_making_was_cut_short_and_the_next_writer_ends
             command(config)
     assert content(tmp_path) == before
     Tables.make(config).close()
-    Tables.look(config).close()
+    Tables.open_readonly(config).close()
 
 
 def test_external_catalog_is_found_by_the_note_when_the_settings_do_not_name_it(tmp_path: Path) -> None:

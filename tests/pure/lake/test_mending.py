@@ -174,13 +174,13 @@ def tear(original: Path) -> None:
 def test_lake_goes_on_where_it_was_when_its_lost_catalog_was_recovered(
     original: Path, config: LakeConfig, loss: Callable[[Path], None]
 ) -> None:
-    seen, committed = rows(original), Lake.look(config).committed()
+    seen, committed = rows(original), Lake.open_readonly(config).committed()
     loss(original)
     with pytest.raises(LakeError):
         Lake.open(config)
     mended = mending.recover(config)
     assert mended.records == 8 * synthetic.RECORDS_A_GROUP
-    assert rows(original) == seen and Lake.look(config).committed() == committed
+    assert rows(original) == seen and Lake.open_readonly(config).committed() == committed
     assert goes_on(original) == 10 * synthetic.RECORDS_A_GROUP
 
 
@@ -237,10 +237,13 @@ def test_lake_moves_to_another_catalog_and_back_by_recover(
         update={"catalog": {"type": "sql", "uri": f"sqlite:///{tmp_path}/other.db"}, "namespace": "moved"}
     )
     with pytest.raises(LakeError, match="newsmill lake recover"):
-        Lake.look(other)
+        Lake.open_readonly(other)
     mending.recover(other)
     Lake.open(config).release()  # found by the note
-    assert rows(original) == seen and Lake.look(other).committed() == Lake.look(config).committed()
+    assert (
+        rows(original) == seen
+        and Lake.open_readonly(other).committed() == Lake.open_readonly(config).committed()
+    )
 
 
 def test_copy_of_a_lake_with_an_external_catalog_asks_for_a_namespace(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_lake_is_written_read_and_kept_in_a_folder_of_any_name(name: str, tmp_pa
     take_down(config, "site1.example", reason="case", now=NOW + 3 * HOUR)
     assert list(garbage_collection.collect(lake.tables, grace_s=3600)) == []
     lake.release()
-    assert Lake.look(config).committed() == {(synthetic.TOPIC, 0): 60}
+    assert Lake.open_readonly(config).committed() == {(synthetic.TOPIC, 0): 60}
     report = audit(config.path)
     assert (report.findings, report.records) == ([], 3 * synthetic.RECORDS_A_GROUP)
 
@@ -126,7 +126,7 @@ def test_several_lakes_share_a_catalog_when_each_has_a_namespace(tmp_path: Path)
         synthetic.fill(lake, Path(config.path), batches=1, size=20)
         lake.release()
     for config in configs:
-        assert Lake.look(config).committed() == {(synthetic.TOPIC, 0): 20}
+        assert Lake.open_readonly(config).committed() == {(synthetic.TOPIC, 0): 20}
         assert audit(config.path).findings == []
 
 
@@ -138,7 +138,7 @@ def test_second_lake_of_a_namespace_is_refused_and_the_first_is_as_it_was(tmp_pa
     lake.release()
     with pytest.raises(LakeError, match=r"lake\.namespace"):
         Lake.open(second)
-    assert Lake.look(first).committed() == {(synthetic.TOPIC, 0): 20}
+    assert Lake.open_readonly(first).committed() == {(synthetic.TOPIC, 0): 20}
 
 
 @pytest.mark.parametrize(

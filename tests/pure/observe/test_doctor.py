@@ -29,7 +29,7 @@ def config(tmp_path: Path, closed_port: int) -> Config:
         kafka=KafkaConfig(bootstrap=f"127.0.0.1:{closed_port}"),
         lake=LakeConfig(path=str(tmp_path / "lake")),
         enrich=EnrichConfig(enabled=False),
-        page=PageConfig(slots=1),
+        page=PageConfig(processes=1),
     )
 
 
@@ -89,16 +89,16 @@ def test_doctor_names_the_port_when_it_is_taken(config: Config) -> None:
 
 
 def test_doctor_advises_fewer_processes_when_there_are_more_than_cores(config: Config) -> None:
-    many = config.model_copy(update={"page": PageConfig(slots=500)})
+    many = config.model_copy(update={"page": PageConfig(processes=500)})
     found = finding(many, "machine")
-    assert found.verdict is Verdict.WARNING and found.mend and "page.slots" in found.mend
+    assert found.verdict is Verdict.WARNING and found.mend and "page.processes" in found.mend
 
 
 def test_doctor_says_what_the_extraction_process_did_when_it_has_too_little_time(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "_PAGE", b"<p>takes longer than a tick of the timer" * 20_000)
-    hasty = config.model_copy(update={"page": PageConfig(slots=1, cpu_limit_s=0.000001)})
+    hasty = config.model_copy(update={"page": PageConfig(processes=1, cpu_limit_s=0.000001)})
     found = finding(hasty, "extraction")
     assert found.verdict is Verdict.WRONG and "E_TIMEOUT" in found.found
 
@@ -114,7 +114,7 @@ def options(config: Config) -> Iterator[str]:
         f"kafka.bootstrap={config.kafka.bootstrap}",
         f"lake.path={config.lake.path}",
         "enrich.enabled=false",
-        "page.slots=1",
+        "page.processes=1",
     ):
         yield from ("--set", setting)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from newsmill.config import InputConfig, PageConfig
-from newsmill.page.reading import Reading, read
+from newsmill.page.reading import ParsedPage, read
 from newsmill.page.sandbox import Sandbox
 from newsmill.records import NotArticle, Position, RawPage
 
@@ -23,10 +23,10 @@ def page(body: str) -> RawPage:
 def test_reading_in_the_sandbox_is_the_reading_in_this_process() -> None:
     article = page(f"<html lang=de><title>Schiffe</title><body><h1>Schiffe</h1>{TEXT}</body></html>")
     with Sandbox(
-        page=PageConfig(slots=1), input=InputConfig(), read="newsmill.page.reading:read", gives=Reading
+        page=PageConfig(processes=1), input=InputConfig(), read="newsmill.page.reading:read", gives=ParsedPage
     ) as sandbox:
         found, nothing = sandbox.map([article, page("<html><body></body></html>")])
-    assert isinstance(found, Reading) and found.language.code == "de" and "Nummer 39" in found.page.body
+    assert isinstance(found, ParsedPage) and found.language.code == "de" and "Nummer 39" in found.page.body
     assert found == read(article, page=PageConfig(), input=InputConfig())
     assert isinstance(nothing, NotArticle)
 
@@ -58,5 +58,5 @@ def test_time_of_an_element_is_taken_when_the_shown_day_is_the_same() -> None:
         f"{story}</article></body></html>"
     )
     found = read(page(html), page=PageConfig(), input=InputConfig())
-    assert isinstance(found, Reading)
+    assert isinstance(found, ParsedPage)
     assert (found.page.published_source, found.page.published_precision) == ("time_element", "second")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import apache_beam as beam
 
 from newsmill.lake.files import DataFile
-from newsmill.runtime.registry import borrow
+from newsmill.runtime import registry
 
 
 class CollectFiles(beam.PTransform):
@@ -25,4 +25,4 @@ class CollectFiles(beam.PTransform):
 
 
 def _collect(file: DataFile, into: str) -> None:
-    borrow(into).append(file)
+    registry.get(into).append(file)

@@ -13,16 +13,16 @@ from newsmill.copies.index import CopyIndex, SeedRow
 from newsmill.errors import Stage
 from newsmill.flow.elements.chunks import (
     CHUNK_RECORDS,
-    Ends,
+    ClassifiedChunk,
+    ClassifiedDraft,
     EventChunk,
-    Marked,
-    MarkedChunk,
     SketchedChunk,
+    TerminalFates,
 )
 from newsmill.flow.elements.stage_result import busy
 from newsmill.lake.writer import Seed
 from newsmill.records import Fate, FateRow
-from newsmill.runtime.registry import borrow
+from newsmill.runtime import registry
 
 
 class Resolved(NamedTuple):
@@ -63,7 +63,7 @@ class MarkCopies(beam.PTransform):
 
 def mark(
     index: CopyIndex, batch_id: str, chunks: Iterable[SketchedChunk]
-) -> tuple[list[Marked], list[FateRow], EventChunk]:
+) -> tuple[list[ClassifiedDraft], list[FateRow], EventChunk]:
     """The pure twin: the drafts of a batch to marked drafts, fates of redeliveries, and events."""
     drafts = sorted((d for c in chunks for d in c.drafts), key=lambda d: d.draft.position)
     resolution = index.resolve(batch_id, [d.sketch for d in drafts])
@@ -90,7 +90,7 @@ def mark(
             if not decision.keep_body:
                 sketch = msgspec.structs.replace(sketch, body_hash=b"")
             marked.append(
-                Marked(
+                ClassifiedDraft(
                     draft=item.draft,
                     decision=decision,
                     sketch=sketch.encode(),
@@ -114,7 +114,7 @@ def _one_key(chunk: SketchedChunk) -> tuple[bytes, SketchedChunk]:
     return b"", chunk
 
 
-@beam.typehints.with_output_types(MarkedChunk, ends=Ends, events=EventChunk)
+@beam.typehints.with_output_types(ClassifiedChunk, ends=TerminalFates, events=EventChunk)
 class _MarkFn(beam.DoFn):
     def __init__(self, batch_id: str, index: str) -> None:
         self._batch_id = batch_id
@@ -122,10 +122,10 @@ class _MarkFn(beam.DoFn):
 
     def process(self, keyed: tuple[bytes, Iterable[SketchedChunk]]) -> Iterator[Any]:
         with busy(MarkCopies):
-            marked, ended, events = mark(borrow(self._index), self._batch_id, keyed[1])
+            marked, ended, events = mark(registry.get(self._index), self._batch_id, keyed[1])
         for start in range(0, len(marked), CHUNK_RECORDS):
-            yield MarkedChunk(drafts=tuple(marked[start : start + CHUNK_RECORDS]))
+            yield ClassifiedChunk(drafts=tuple(marked[start : start + CHUNK_RECORDS]))
         if ended:
-            yield TaggedOutput("ends", Ends(fates=tuple(ended)))
+            yield TaggedOutput("ends", TerminalFates(fates=tuple(ended)))
         if events.events:
             yield TaggedOutput("events", events)

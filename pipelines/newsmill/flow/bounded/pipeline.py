@@ -1,4 +1,4 @@
-"""The mill's flow: records in, data files out. Who runs it commits the files."""
+"""The pipeline of one batch: records in, data files out. Who runs it commits the files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import apache_beam as beam
 from newsmill.config import Config
 from newsmill.flow.bounded.mark_copies import MarkCopies
 from newsmill.flow.bounded.write_tables import WriteTables
-from newsmill.flow.elements.chunks import Ends, RecordChunk, RowChunk
+from newsmill.flow.elements.chunks import RecordChunk, RowChunk, TerminalFates
 from newsmill.flow.steps.decode import DecodeEnvelopes, Withheld
 from newsmill.flow.steps.enrich import LinkEntities
 from newsmill.flow.steps.extract import ExtractPages
@@ -16,14 +16,14 @@ from newsmill.flow.steps.tabulate import TabulateRows
 from newsmill.lake.files import DataFile
 
 
-def mill(
+def batch_pipeline(
     records: beam.PCollection[RecordChunk],
     config: Config,
     *,
     batch_id: str,
     index: str,
     withheld: Withheld,
-    blocks: str | None = None,
+    boilerplate: str | None = None,
 ) -> beam.PCollection[DataFile]:
     """Assemble the flow of one batch.
 
@@ -33,7 +33,7 @@ def mill(
         batch_id: The batch, for the copies index.
         index: Name of the resident copies index.
         withheld: What was taken down.
-        blocks: Name of the resident standing text of sites; none is cut where absent.
+        boilerplate: Name under which the sites' Boilerplate is registered; none is cut where absent.
 
     Returns:
         The files that hold the batch's rows; every record has exactly one row of `fate` in them.
@@ -43,7 +43,7 @@ def mill(
         page=config.page, input=config.input, on_reserved=config.rights.on_reserved
     )
     drafts = extracted.oks | "IdentifyDrafts" >> IdentifyDrafts(
-        cpu_limit_s=config.page.cpu_limit_s, blocks=blocks
+        cpu_limit_s=config.page.cpu_limit_s, boilerplate=boilerplate
     )
     marked = drafts.oks | "MarkCopies" >> MarkCopies(batch_id=batch_id, index=index)
     articles = (
@@ -62,7 +62,7 @@ def mill(
         extracted.ends,
         drafts.ends,
         marked.ends,
-    ) | "AllEnds" >> beam.Flatten().with_output_types(Ends)
+    ) | "AllEnds" >> beam.Flatten().with_output_types(TerminalFates)
     rows = (
         articles | "TabulateArticles" >> TabulateRows(),
         ends | "TabulateEnds" >> TabulateRows(),

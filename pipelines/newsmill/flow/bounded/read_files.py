@@ -11,7 +11,7 @@ import apache_beam as beam
 from newsmill.flow.elements.chunks import CHUNK_RECORDS, RecordChunk
 from newsmill.flow.elements.stage_result import busy
 from newsmill.records import Micros, SourceRecord
-from newsmill.runtime.registry import borrow
+from newsmill.runtime import registry
 
 
 class FileReader:
@@ -59,6 +59,6 @@ class _ReadFn(beam.DoFn):
 
     def process(self, ticket: int) -> Iterator[RecordChunk]:
         with busy(ReadFiles):
-            records = borrow(self._reader).take()
+            records = registry.get(self._reader).take()
         if records:
             yield RecordChunk(ingested_at=self._ingested_at, records=records)

@@ -54,7 +54,7 @@ class _WriteFn(beam.DoFn):
         with busy(WriteTables):
             (table, at), chunks = keyed
             rows = pa.concat_tables(pa.ipc.open_stream(chunk.arrow).read_all() for chunk in chunks)
-            written = trouble.patiently(
+            written = trouble.retry(
                 lambda: files.write_all(self._root, table, rows, ingested_at=at, file_rows=self._file_rows),
                 self._root,
                 self._patience_s,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from newsmill.flow.elements.chunks import ArticleChunk, Ends, EventChunk, SketchedChunk, register
+from newsmill.flow.elements.chunks import ArticleChunk, EventChunk, SketchedChunk, TerminalFates, register
 from newsmill.lake.files import DataFile
 from newsmill.records import Gap, Micros, OffsetRange, Record
 from newsmill.sources.kafka import Offsets
@@ -67,7 +67,7 @@ class BatchPart(Record, frozen=True, kw_only=True):
     plan: BatchPlan | None = None
     drafts: SketchedChunk | None = None
     articles: ArticleChunk | None = None
-    ends: Ends | None = None
+    ends: TerminalFates | None = None
     events: EventChunk | None = None
 
 

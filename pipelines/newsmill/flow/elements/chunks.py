@@ -84,7 +84,7 @@ class SketchedChunk(Record, frozen=True, kw_only=True):
     drafts: tuple[Sketched, ...]
 
 
-class Marked(Record, frozen=True, kw_only=True):
+class ClassifiedDraft(Record, frozen=True, kw_only=True):
     """A draft with what the copies index decided."""
 
     draft: Draft
@@ -94,10 +94,10 @@ class Marked(Record, frozen=True, kw_only=True):
     origin: Origin | None = None  # by evidence in the article itself
 
 
-class MarkedChunk(Record, frozen=True, kw_only=True):
+class ClassifiedChunk(Record, frozen=True, kw_only=True):
     """Drafts that will be rows of `articles`."""
 
-    drafts: tuple[Marked, ...]
+    drafts: tuple[ClassifiedDraft, ...]
 
 
 class Finished(Record, frozen=True, kw_only=True):
@@ -113,7 +113,7 @@ class ArticleChunk(Record, frozen=True, kw_only=True):
     articles: tuple[Finished, ...]
 
 
-class Ends(Record, frozen=True, kw_only=True):
+class TerminalFates(Record, frozen=True, kw_only=True):
     """Records that came to their end early, with their payload where they were rejected."""
 
     fates: tuple[FateRow, ...] = ()
@@ -140,15 +140,15 @@ ELEMENTS: tuple[type[Record], ...] = (
     DecodedChunk,
     ExtractedChunk,
     SketchedChunk,
-    MarkedChunk,
+    ClassifiedChunk,
     ArticleChunk,
-    Ends,
+    TerminalFates,
     EventChunk,
     RowChunk,
     DataFile,
 )
 
-PACKED: Final = frozenset({ExtractedChunk, SketchedChunk, MarkedChunk, ArticleChunk, Ends})
+PACKED: Final = frozenset({ExtractedChunk, SketchedChunk, ClassifiedChunk, ArticleChunk, TerminalFates})
 PACKED_BYTES: Final = 4_096
 _MARK: Final = b"\xc1"
 """Begins a compressed element: the one byte that no MessagePack begins with."""
@@ -203,7 +203,7 @@ class RecordCoder(beam.coders.Coder):
 
     def to_runner_api_parameter(self, context: Any) -> tuple[str, StringValue, list[Any]]:
         """A URN and the type's name: workers need no pickle to make the coder."""
-        return _URN, StringValue(value=self._kind.__name__), []
+        return _URN, StringValue(value=_name(self._kind)), []
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RecordCoder) and other._kind is self._kind
@@ -218,6 +218,13 @@ def _from_runner_api(payload: StringValue, components: Any, context: Any) -> Rec
 
 
 _BY_NAME: dict[str, type[Record]] = {}
+_FORMER_NAMES: Final = {ClassifiedChunk: "MarkedChunk", TerminalFates: "Ends"}
+"""Elements whose class is called otherwise since: coders name them as before, as saved jobs know them."""
+
+
+def _name(kind: type[Record]) -> str:
+    """What a runner calls an element."""
+    return _FORMER_NAMES.get(kind, kind.__name__)
 
 
 def register(*kinds: type[Record]) -> None:
@@ -227,7 +234,7 @@ def register(*kinds: type[Record]) -> None:
     where two threads do so at once.
     """
     for kind in kinds:
-        _BY_NAME[kind.__name__] = kind
+        _BY_NAME[_name(kind)] = kind
         msgspec.msgpack.Decoder(kind)
         beam.coders.registry.register_coder(kind, RecordCoder)
 

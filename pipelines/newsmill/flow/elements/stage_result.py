@@ -11,22 +11,22 @@ from typing import Any, NamedTuple
 from apache_beam.metrics import Metrics
 
 from newsmill.errors import Rejected, Stage
-from newsmill.flow.elements.chunks import Ends
+from newsmill.flow.elements.chunks import TerminalFates
 from newsmill.records import Failure, Fate, FateRow, Micros, SourceRecord
-from newsmill.runtime.registry import borrowed, lend
+from newsmill.runtime import registry
 
 STACK_CHARS = 8_000
 """Longest stack trace kept with a quarantined record."""
 
 
-class Outcome(NamedTuple):
+class StageResult(NamedTuple):
     """The two streams of a stage: nothing that enters is in neither."""
 
     oks: Any
     ends: Any
 
 
-class EndsOfChunk:
+class FateCollector:
     """Collects the records of one chunk that end in one stage."""
 
     def __init__(self, ingested_at: Micros) -> None:
@@ -49,7 +49,7 @@ class EndsOfChunk:
 
     def reject(self, record: SourceRecord, stage: Stage, error: Rejected, *, url: str | None = None) -> None:
         """The record is quarantined whole. Raises TooLarge where the batch has no room for it."""
-        if (room := borrowed(ROOM)) is not None:
+        if (room := registry.find(ROOM)) is not None:
             room.take_payload(record.value or b"")
         self.end(record, Fate.QUARANTINED, reason=error.code.value, stage=stage.value, url=url)
         stack = "".join(traceback.format_exception(error))[-STACK_CHARS:]
@@ -67,9 +67,9 @@ class EndsOfChunk:
     def __bool__(self) -> bool:
         return bool(self._fates)
 
-    def chunk(self) -> Ends:
+    def chunk(self) -> TerminalFates:
         """All that was collected."""
-        return Ends(fates=tuple(self._fates), failures=tuple(self._failures))
+        return TerminalFates(fates=tuple(self._fates), failures=tuple(self._failures))
 
 
 ROOM = "room"
@@ -93,8 +93,8 @@ def busy(stage: type) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if borrowed(BROKE) is None:
-            lend(BROKE, error)
+        if registry.find(BROKE) is None:
+            registry.register(BROKE, error)
         raise
     finally:
         _beat = monotonic()

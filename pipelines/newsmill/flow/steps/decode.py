@@ -10,10 +10,10 @@ from apache_beam.pvalue import TaggedOutput
 
 from newsmill.config import InputConfig
 from newsmill.errors import Rejected, Stage
-from newsmill.flow.elements.chunks import Decoded, DecodedChunk, Ends, RecordChunk
-from newsmill.flow.elements.stage_result import EndsOfChunk, Outcome, busy
+from newsmill.flow.elements.chunks import Decoded, DecodedChunk, RecordChunk, TerminalFates
+from newsmill.flow.elements.stage_result import FateCollector, StageResult, busy
 from newsmill.page.claims import claimed_urls
-from newsmill.records import Fate, NotArticle, Record, SourceRecord
+from newsmill.records import Fate, NotArticle, Record, SourceRecord, WithheldReason
 from newsmill.sources.envelopes import decode
 from newsmill.urls import registrable_domain, url_key
 
@@ -43,21 +43,21 @@ class DecodeEnvelopes(beam.PTransform):
         self._config = config
         self._withheld = withheld
 
-    def expand(self, chunks: beam.PCollection[RecordChunk]) -> Outcome:
+    def expand(self, chunks: beam.PCollection[RecordChunk]) -> StageResult:
         """Chunks of records to chunks of pages."""
         fn = _DecodeFn(self._config, self._withheld)
         oks, ends = chunks | "Decode" >> beam.ParDo(fn).with_outputs("ends", main="oks")
-        return Outcome(oks, ends)
+        return StageResult(oks, ends)
 
 
-@beam.typehints.with_output_types(DecodedChunk, ends=Ends)
+@beam.typehints.with_output_types(DecodedChunk, ends=TerminalFates)
 class _DecodeFn(beam.DoFn):
     def __init__(self, config: InputConfig, withheld: Withheld) -> None:
         self._config = config
         self._withheld = withheld
 
     def process(self, chunk: RecordChunk) -> Iterator[Any]:
-        ends, pages = EndsOfChunk(chunk.ingested_at), []
+        ends, pages = FateCollector(chunk.ingested_at), []
         with busy(DecodeEnvelopes):
             for record in chunk.records:
                 try:
@@ -68,13 +68,15 @@ class _DecodeFn(beam.DoFn):
                     key = url_key(raw.url)
                 except Rejected as error:
                     if (url := self._taken_down(record)) is not None:
-                        ends.end(record, Fate.WITHHELD, reason="taken_down", url=url)
+                        ends.end(record, Fate.WITHHELD, reason=WithheldReason.TAKEN_DOWN, url=url)
                     else:
                         ends.reject(record, Stage.DECODE, error)
                     continue
                 domain = registrable_domain(key)
                 if key in self._withheld.url_keys or domain in self._withheld.domains:
-                    ends.end(record, Fate.WITHHELD, reason="taken_down", url=raw.url, domain=domain)
+                    ends.end(
+                        record, Fate.WITHHELD, reason=WithheldReason.TAKEN_DOWN, url=raw.url, domain=domain
+                    )
                     continue
                 pages.append(Decoded(record=record, raw=raw))
         if pages:

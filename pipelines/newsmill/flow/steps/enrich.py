@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import apache_beam as beam
 
 from newsmill.config import EnrichConfig, KeepBody, OnReserved
-from newsmill.flow.elements.chunks import ArticleChunk, Finished, Marked, MarkedChunk
+from newsmill.flow.elements.chunks import ArticleChunk, ClassifiedChunk, ClassifiedDraft, Finished
 from newsmill.flow.elements.stage_result import busy
 from newsmill.knowledge.enricher import Enricher
 from newsmill.page.identity import body_hash
@@ -40,13 +40,13 @@ class LinkEntities(beam.PTransform):
         super().__init__()
         self._fn = _EnrichFn(config, keep_body, on_reserved, cpu_limit_s)
 
-    def expand(self, chunks: beam.PCollection[MarkedChunk]) -> beam.PCollection[ArticleChunk]:
+    def expand(self, chunks: beam.PCollection[ClassifiedChunk]) -> beam.PCollection[ArticleChunk]:
         """Chunks of marked drafts to chunks of articles, in the same order."""
         return chunks | "Enrich" >> beam.ParDo(self._fn)
 
 
 def finish(
-    item: Marked,
+    item: ClassifiedDraft,
     enricher: Enricher | None,
     config: EnrichConfig,
     keep_body: KeepBody,
@@ -98,7 +98,7 @@ class _EnrichFn(beam.DoFn):
     def setup(self) -> None:
         self._enricher = enricher(self._config.model_dump_json()) if self._config.enabled else None
 
-    def process(self, chunk: MarkedChunk) -> Iterator[ArticleChunk]:
+    def process(self, chunk: ClassifiedChunk) -> Iterator[ArticleChunk]:
         with busy(LinkEntities):
             articles = tuple(
                 finish(

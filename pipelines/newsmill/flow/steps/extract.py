@@ -10,10 +10,10 @@ from apache_beam.pvalue import TaggedOutput
 
 from newsmill.config import InputConfig, OnReserved, PageConfig
 from newsmill.errors import Rejected, Stage
-from newsmill.flow.elements.chunks import Decoded, DecodedChunk, Ends, Extracted, ExtractedChunk
-from newsmill.flow.elements.stage_result import EndsOfChunk, Outcome, busy
+from newsmill.flow.elements.chunks import Decoded, DecodedChunk, Extracted, ExtractedChunk, TerminalFates
+from newsmill.flow.elements.stage_result import FateCollector, StageResult, busy
 from newsmill.page.sandbox import extraction
-from newsmill.records import Fate, Micros, NotArticle
+from newsmill.records import Fate, Micros, NotArticle, WithheldReason
 from newsmill.urls import registrable_domain, url_key
 
 
@@ -35,10 +35,10 @@ class ExtractPages(beam.PTransform):
         super().__init__()
         self._fn = _ExtractFn(page.model_dump_json(), input.model_dump_json(), on_reserved)
 
-    def expand(self, chunks: beam.PCollection[DecodedChunk]) -> Outcome:
+    def expand(self, chunks: beam.PCollection[DecodedChunk]) -> StageResult:
         """Chunks of crawled pages to chunks of extracted ones."""
         oks, ends = chunks | "Extract" >> beam.ParDo(self._fn).with_outputs("ends", main="oks")
-        return Outcome(oks, ends)
+        return StageResult(oks, ends)
 
 
 GROUP_BYTES: Final = 16_000_000
@@ -58,7 +58,7 @@ def _groups(pages: Sequence[Decoded]) -> Iterator[Sequence[Decoded]]:
     yield pages[start:]
 
 
-@beam.typehints.with_output_types(ExtractedChunk, ends=Ends)
+@beam.typehints.with_output_types(ExtractedChunk, ends=TerminalFates)
 class _ExtractFn(beam.DoFn):
     def __init__(self, page: str, input: str, on_reserved: OnReserved) -> None:
         self._page = page
@@ -70,7 +70,7 @@ class _ExtractFn(beam.DoFn):
             yield from self._extract(chunk.ingested_at, pages)
 
     def _extract(self, ingested_at: Micros, group: Sequence[Decoded]) -> Iterator[Any]:
-        ends, pages = EndsOfChunk(ingested_at), []
+        ends, pages = FateCollector(ingested_at), []
         with busy(ExtractPages):
             results = extraction(self._page, self._input).map([item.raw for item in group])
             for item, result in zip(group, results, strict=True):
@@ -89,7 +89,13 @@ class _ExtractFn(beam.DoFn):
                     )
                 elif result.page.rights.reserved and self._on_reserved is OnReserved.DROP:
                     domain = registrable_domain(url_key(url))
-                    ends.end(item.record, Fate.WITHHELD, reason="rights_reserved", url=url, domain=domain)
+                    ends.end(
+                        item.record,
+                        Fate.WITHHELD,
+                        reason=WithheldReason.RIGHTS_RESERVED,
+                        url=url,
+                        domain=domain,
+                    )
                 else:
                     pages.append(
                         Extracted(

@@ -12,14 +12,13 @@ from apache_beam.pvalue import TaggedOutput
 from newsmill.copies.origin import attribute
 from newsmill.copies.sketches import sketch
 from newsmill.errors import Rejected, Stage
-from newsmill.flow.elements.chunks import Ends, Extracted, ExtractedChunk, Sketched, SketchedChunk
-from newsmill.flow.elements.stage_result import ROOM, EndsOfChunk, Outcome, busy
-from newsmill.page.blocks import RepeatedBlocks
+from newsmill.flow.elements.chunks import Extracted, ExtractedChunk, Sketched, SketchedChunk, TerminalFates
+from newsmill.flow.elements.stage_result import ROOM, FateCollector, StageResult, busy
+from newsmill.page.boilerplate import Boilerplate
 from newsmill.page.identity import draft
 from newsmill.records import Micros
-from newsmill.runtime import failpoints
+from newsmill.runtime import failpoints, registry
 from newsmill.runtime.budget import Budget
-from newsmill.runtime.registry import borrow, borrowed
 from newsmill.urls import registrable_domain, url_key
 
 
@@ -32,26 +31,26 @@ class IdentifyDrafts(beam.PTransform):
 
     Args:
         cpu_limit_s: CPU time that one page may take here.
-        blocks: Name of the resident RepeatedBlocks that are cut from the pages; none where absent.
+        boilerplate: Name under which the Boilerplate to cut is registered; none is cut where absent.
     """
 
-    def __init__(self, *, cpu_limit_s: float, blocks: str | None = None) -> None:
+    def __init__(self, *, cpu_limit_s: float, boilerplate: str | None = None) -> None:
         super().__init__()
-        self._fn = _IdentifyFn(cpu_limit_s, blocks)
+        self._fn = _IdentifyFn(cpu_limit_s, boilerplate)
 
-    def expand(self, chunks: beam.PCollection[ExtractedChunk]) -> Outcome:
+    def expand(self, chunks: beam.PCollection[ExtractedChunk]) -> StageResult:
         """Chunks of extracted pages to chunks of drafts, in the same order."""
         oks, ends = chunks | "Identify" >> beam.ParDo(self._fn).with_outputs("ends", main="oks")
-        return Outcome(oks, ends)
+        return StageResult(oks, ends)
 
 
-_NO_BLOCKS = RepeatedBlocks()
+_NONE = Boilerplate()
 
 
 def identify(
     item: Extracted,
     ingested_at: Micros,
-    blocks: RepeatedBlocks = _NO_BLOCKS,
+    boilerplate: Boilerplate = _NONE,
     *,
     cpu_limit_s: float = math.inf,
 ) -> Sketched:
@@ -62,7 +61,7 @@ def identify(
     """
     failpoints.taste(item.record.value)
     budget = Budget(cpu_limit_s)
-    page = blocks.without(item.page, registrable_domain(url_key(item.raw.url)))
+    page = boilerplate.without(item.page, registrable_domain(url_key(item.raw.url)))
     made = draft(item.record, item.raw, page, item.language, ingested_at)
     budget.check("its identity")
     sketched = sketch(made)
@@ -72,22 +71,24 @@ def identify(
     return Sketched(draft=made, sketch=sketched, value_bytes=len(item.record.value or b""), origin=origin)
 
 
-@beam.typehints.with_output_types(SketchedChunk, ends=Ends)
+@beam.typehints.with_output_types(SketchedChunk, ends=TerminalFates)
 class _IdentifyFn(beam.DoFn):
-    def __init__(self, cpu_limit_s: float, blocks: str | None) -> None:
+    def __init__(self, cpu_limit_s: float, boilerplate: str | None) -> None:
         self._cpu_limit_s = cpu_limit_s
-        self._blocks = blocks
+        self._boilerplate = boilerplate
 
     def process(self, chunk: ExtractedChunk) -> Iterator[Any]:
-        ends, drafts = EndsOfChunk(chunk.ingested_at), []
+        ends, drafts = FateCollector(chunk.ingested_at), []
         with busy(IdentifyDrafts):
-            blocks = _NO_BLOCKS if self._blocks is None else borrow(self._blocks)
-            room = borrowed(ROOM)
+            boilerplate = _NONE if self._boilerplate is None else registry.get(self._boilerplate)
+            room = registry.find(ROOM)
             for item in chunk.pages:
                 if room is not None:
                     room.take_text(item.page.body)
                 try:
-                    drafts.append(identify(item, chunk.ingested_at, blocks, cpu_limit_s=self._cpu_limit_s))
+                    drafts.append(
+                        identify(item, chunk.ingested_at, boilerplate, cpu_limit_s=self._cpu_limit_s)
+                    )
                 except Rejected as rejected:
                     ends.reject(item.record, Stage.IDENTIFY, rejected, url=item.raw.url)
         if drafts:

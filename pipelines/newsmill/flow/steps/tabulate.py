@@ -8,13 +8,13 @@ from typing import Final
 import apache_beam as beam
 import pyarrow as pa
 
-from newsmill.flow.elements.chunks import ArticleChunk, Ends, EventChunk, Finished, RowChunk
+from newsmill.flow.elements.chunks import ArticleChunk, EventChunk, Finished, RowChunk, TerminalFates
 from newsmill.flow.elements.stage_result import busy
 from newsmill.lake import schemas
 from newsmill.lake.schemas import LEDGER
 from newsmill.records import FateRow, Micros
 
-Rows = ArticleChunk | Ends | EventChunk
+Rows = ArticleChunk | TerminalFates | EventChunk
 
 
 class TabulateRows(beam.PTransform):
@@ -35,7 +35,7 @@ def tabulate(chunk: Rows) -> Iterator[tuple[str, Micros, pa.Table]]:
         at = chunk.articles[0].article.draft.ingested_at
         yield "articles", at, schemas.articles([item.article for item in chunk.articles])
         yield LEDGER, at, schemas.fates([_fate(item) for item in chunk.articles])
-    elif isinstance(chunk, Ends):
+    elif isinstance(chunk, TerminalFates):
         at = chunk.fates[0].ingested_at
         yield LEDGER, at, schemas.fates(chunk.fates)
         if chunk.failures:

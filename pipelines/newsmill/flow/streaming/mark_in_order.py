@@ -18,16 +18,16 @@ from newsmill.flow.bounded.mark_copies import MarkCopies, mark, seeds
 from newsmill.flow.elements.batches import AHEAD, BatchPart, BatchPlan, WholeBatch
 from newsmill.flow.elements.chunks import (
     CHUNK_RECORDS,
-    Ends,
-    Marked,
-    MarkedChunk,
+    ClassifiedChunk,
+    ClassifiedDraft,
     RecordCoder,
     SketchedChunk,
+    TerminalFates,
     register,
 )
 from newsmill.flow.elements.stage_result import busy
 from newsmill.flow.streaming.worker_lake import reader
-from newsmill.records import Fate, FateRow, Micros, Record
+from newsmill.records import Fate, FateRow, Micros, Record, WithheldReason
 
 
 class Learnt(Record, frozen=True, kw_only=True):
@@ -93,7 +93,7 @@ _residents: dict[str, _Resident] = {}
 
 
 @beam.typehints.with_input_types(tuple[bytes, WholeBatch])
-@beam.typehints.with_output_types(MarkedChunk, parts=BatchPart)
+@beam.typehints.with_output_types(ClassifiedChunk, parts=BatchPart)
 class _MarkFn(beam.DoFn):
     LAST = ReadModifyWriteStateSpec("last", RecordCoder(LastMarked))
     EARLY = BagStateSpec("early", RecordCoder(WholeBatch))
@@ -152,11 +152,13 @@ class _MarkFn(beam.DoFn):
         learnt.add(Learnt(plan=plan, rows=tuple(_seed(item) for item in marked)))
         last.write(LastMarked(ingested_at=plan.ingested_at, untrimmed=before.untrimmed + 1 if before else 1))
         for start in range(0, len(marked), CHUNK_RECORDS):
-            yield MarkedChunk(drafts=tuple(marked[start : start + CHUNK_RECORDS]))
+            yield ClassifiedChunk(drafts=tuple(marked[start : start + CHUNK_RECORDS]))
         told = events if events.events else None
         yield TaggedOutput("parts", BatchPart(ingested_at=plan.ingested_at, plan=plan, events=told))
         if fates := (*withheld, *ended):
-            part = BatchPart(ingested_at=plan.ingested_at, records=len(fates), ends=Ends(fates=fates))
+            part = BatchPart(
+                ingested_at=plan.ingested_at, records=len(fates), ends=TerminalFates(fates=fates)
+            )
             yield TaggedOutput("parts", part)
 
     def _remember(self, learnt: Iterable[Learnt], committed: Any) -> CopyIndex:
@@ -181,7 +183,7 @@ class _MarkFn(beam.DoFn):
                             position=draft.position,
                             fate=Fate.WITHHELD,
                             ingested_at=draft.ingested_at,
-                            reason="taken_down",
+                            reason=WithheldReason.TAKEN_DOWN,
                             stage=Stage.DEDUPLICATE.value,
                             url=draft.url,
                             domain=draft.domain,
@@ -194,7 +196,7 @@ class _MarkFn(beam.DoFn):
         return [SketchedChunk(drafts=tuple(kept))], ended
 
 
-def _seed(item: Marked) -> SeedRow:
+def _seed(item: ClassifiedDraft) -> SeedRow:
     return SeedRow(
         sketch=item.sketch,
         revision=item.decision.revision,

@@ -1,4 +1,4 @@
-"""The endless job: the same flow as `pipeline.mill`, batch after batch, on a portable runner.
+"""The endless job: the same flow as `batch_pipeline`, batch after batch, on a portable runner.
 
 Each batch is planned as the direct runner plans it, so both give the same rows. Batches overlap: while
 one is marked or committed, the next ones are read and extracted. What needs an order (copies, commits)
@@ -13,7 +13,7 @@ import apache_beam as beam
 
 from newsmill.config import Config
 from newsmill.flow.elements.batches import BatchName, BatchPart, BatchPlan
-from newsmill.flow.elements.chunks import ArticleChunk, Ends, SketchedChunk
+from newsmill.flow.elements.chunks import ArticleChunk, SketchedChunk, TerminalFates
 from newsmill.flow.steps.decode import DecodeEnvelopes, Withheld
 from newsmill.flow.steps.enrich import LinkEntities
 from newsmill.flow.steps.extract import ExtractPages
@@ -25,7 +25,7 @@ from newsmill.flow.streaming.read_stream import ReadStream
 from newsmill.flow.streaming.write_batches import WriteBatches
 
 
-def stream(
+def streaming_pipeline(
     pipeline: beam.Pipeline, config: Config, *, withheld: Withheld, once: bool = False
 ) -> beam.PCollection[BatchName]:
     """Assemble the endless job.
@@ -46,7 +46,7 @@ def stream(
     )
     drafts = extracted.oks | "IdentifyDrafts" >> IdentifyDrafts(cpu_limit_s=config.page.cpu_limit_s)
     early = (pages.ends, extracted.ends, drafts.ends)
-    ends = early | "EarlyEnds" >> beam.Flatten().with_output_types(Ends)
+    ends = early | "EarlyEnds" >> beam.Flatten().with_output_types(TerminalFates)
     drafted = (
         source.plans | "PlanParts" >> _parts(_of_plan),
         drafts.oks | "DraftParts" >> _parts(_of_drafts),
@@ -93,11 +93,11 @@ def _of_drafts(chunk: SketchedChunk) -> BatchPart:
     return BatchPart(ingested_at=at, records=len(chunk.drafts), drafts=chunk)
 
 
-def _count_of_ends(ends: Ends) -> BatchPart:
+def _count_of_ends(ends: TerminalFates) -> BatchPart:
     return BatchPart(ingested_at=ends.fates[0].ingested_at, records=len(ends.fates))
 
 
-def _of_ends(ends: Ends) -> BatchPart:
+def _of_ends(ends: TerminalFates) -> BatchPart:
     return BatchPart(ingested_at=ends.fates[0].ingested_at, records=len(ends.fates), ends=ends)
 
 

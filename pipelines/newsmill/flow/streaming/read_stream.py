@@ -27,7 +27,7 @@ from newsmill.flow.elements.stage_result import busy
 from newsmill.flow.streaming.worker_lake import reader
 from newsmill.lake.writer import Lake
 from newsmill.records import Micros
-from newsmill.runtime.retry import Patience
+from newsmill.runtime.retrying import Retrying
 from newsmill.sources import kafka
 
 POLL_S: Final = 2
@@ -227,10 +227,10 @@ class _PlanFn(beam.DoFn):
     def __init__(self, config: Config, once: bool) -> None:
         self._config = config
         self._once = once
-        self._patience = Patience("planning", self._config.kafka.patience_s)
+        self._retrying = Retrying("planning", self._config.kafka.patience_s)
 
     def teardown(self) -> None:
-        self._patience.leave()
+        self._retrying.leave()
 
     @beam.DoFn.unbounded_per_element()
     def process(
@@ -261,11 +261,11 @@ class _PlanFn(beam.DoFn):
                         not_before=max(now, lake.last_ingested_at + 1),
                     )
         except Transient as error:
-            self._patience.note(error)
+            self._retrying.note(error)
             Metrics.counter(ReadStream, "transient").inc()
             tracker.defer_remainder(Duration(seconds=POLL_S))
             return
-        self._patience.passed()
+        self._retrying.passed()
         if plan is None:
             ended = self._once and not behind
             tracker.try_claim(msgspec.structs.replace(so_far, done=ended))

@@ -24,7 +24,7 @@ def reader(config: LakeConfig) -> Lake:
 
 @once
 def _reader(config: str) -> Lake:
-    return Lake.look(LakeConfig.model_validate_json(config))
+    return Lake.open_readonly(LakeConfig.model_validate_json(config))
 
 
 @contextmanager

@@ -63,5 +63,5 @@ class _WriteFn(beam.DoFn):
                     ingested_at=batch.plan.ingested_at,
                     file_rows=self._file_rows,
                 )
-                written += trouble.patiently(write, self._root, self._patience_s)
+                written += trouble.retry(write, self._root, self._patience_s)
         yield WrittenBatch(plan=batch.plan, files=tuple(written))

@@ -1,4 +1,4 @@
-"""Standing text of a site, learned from its articles."""
+"""Boilerplate of a site, learned from its articles."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 
 import msgspec
 
-from newsmill.page.blocks import RULE, BlockLearner, RepeatedBlocks
+from newsmill.page.boilerplate import RULE, Boilerplate, BoilerplateLearner
 from newsmill.records import Extraction, Page
 
 STANDING = "Become a friend of the Weekly and help us to stay independent."
@@ -24,7 +24,7 @@ def articles(count: int, *lines: str) -> list[tuple[str, str, Page]]:
 
 
 def test_standing_text_is_removed_and_recorded_from_the_fourth_article_on() -> None:
-    learner = BlockLearner()
+    learner = BoilerplateLearner()
     learner.learn(articles(3, STANDING))
     assert learner.snapshot().without(page(9, STANDING), "weekly.example") == page(9, STANDING)
     learner.learn(articles(4, STANDING))
@@ -36,20 +36,20 @@ def test_standing_text_is_removed_and_recorded_from_the_fourth_article_on() -> N
 
 
 def test_one_article_many_times_teaches_nothing() -> None:
-    learner = BlockLearner()
+    learner = BoilerplateLearner()
     for _ in range(9):
         learner.learn(articles(1, STANDING))
-    assert learner.snapshot() == RepeatedBlocks()
+    assert learner.snapshot() == Boilerplate()
 
 
 def test_other_sites_are_untouched() -> None:
-    learner = BlockLearner()
+    learner = BoilerplateLearner()
     learner.learn(articles(5, STANDING))
     assert learner.snapshot().without(page(9, STANDING), "other.example") == page(9, STANDING)
 
 
 def test_page_that_is_mostly_standing_text_keeps_it() -> None:
-    learner = BlockLearner()
+    learner = BoilerplateLearner()
     learner.learn(articles(5, STANDING))
     own = Page(title="About", body=STANDING, extraction=Extraction(method="t", reason="t"))
     assert learner.snapshot().without(own, "weekly.example") == own
@@ -63,23 +63,23 @@ def test_order_of_arrival_changes_nothing() -> None:
     snapshots = []
     for seed in range(5):
         random.Random(seed).shuffle(batch)
-        learner = BlockLearner(max_lines=9, max_domains=2)
+        learner = BoilerplateLearner(max_lines=9, max_domains=2)
         learner.learn(batch)
         snapshots.append(learner.snapshot())
     assert all(snapshot == snapshots[0] for snapshot in snapshots)
 
 
 def test_snapshot_is_frozen_and_travels() -> None:
-    learner = BlockLearner()
+    learner = BoilerplateLearner()
     learner.learn(articles(5, STANDING))
     before = learner.snapshot()
     learner.learn(articles(9, STANDING, "Another line that stands on every page of it."))
     assert before != learner.snapshot()
-    assert msgspec.msgpack.decode(msgspec.msgpack.encode(before), type=RepeatedBlocks) == before
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(before), type=Boilerplate) == before
 
 
 def test_memory_is_bounded() -> None:
-    learner = BlockLearner(max_domains=10, max_lines=5)
+    learner = BoilerplateLearner(max_domains=10, max_lines=5)
     learner.learn(
         (f"site{n}.example", f"{n:032x}", page(n, *(f"A line of its own number {m}" for m in range(50))))
         for n in range(100)

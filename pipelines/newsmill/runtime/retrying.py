@@ -1,4 +1,4 @@
-"""Patience with what goes away and comes back: brokers, catalogs, object stores. One policy for all.
+"""Retries of calls to what goes away and comes back: brokers, catalogs, object stores. One policy for all.
 
 Whoever meets trouble that may pass waits longer and longer between tries, up to `LONGEST_S`: for ever, or
 up to a limit. Who waits for the same thing shares its log lines: one at the beginning, one a minute, one at
@@ -64,7 +64,7 @@ def troubles() -> list[str]:
         ]
 
 
-class Patience:
+class Retrying:
     """The waiting for one thing; a context that begins at the first `wait` and ends with the block.
 
     Args:
@@ -72,12 +72,12 @@ class Patience:
         limit_s: Longest time from the first failure, or from the last success; none waits for ever.
 
     Example:
-        with Patience("kafka at host:9092") as patience:
+        with Patience("kafka at host:9092") as attempts:
             while True:
                 try:
                     return ask()
                 except ConnectionError as error:
-                    patience.wait(error)
+                    attempts.wait(error)
     """
 
     def __init__(self, what: str, limit_s: float | None = None) -> None:
@@ -169,7 +169,7 @@ class Patience:
             _log.warning("%s is back after %.0f s", self._what, lasted)
 
 
-def patiently(
+def retry(
     call: Callable[[], _Result],
     what: str,
     *,
@@ -184,12 +184,12 @@ def patiently(
         what: What is waited for.
         errors: What may pass on another try.
         why: What to tell of such an error; raises where this one does not pass after all.
-        limit_s: As for `Patience`.
+        limit_s: As for `Retrying`.
     """
-    with Patience(what, limit_s) as patience:
+    with Retrying(what, limit_s) as attempts:
         while True:
             start = time.monotonic()
             try:
                 return call()
             except errors as error:
-                patience.wait(error, why(error), took_s=time.monotonic() - start)
+                attempts.wait(error, why(error), took_s=time.monotonic() - start)

@@ -1,8 +1,8 @@
 """Paragraphs that a site repeats on page after page: learned from its own articles.
 
-A list of phrases can't know every site's standing text ("Become a friend of the Weekly"). What stands word
+A list of phrases can't know every site's boilerplate ("Become a friend of the Weekly"). What stands word
 for word in several articles of one domain is such text. Learning and removing are apart, so that rows don't
-depend on the order in which pages arrive: a batch is read with one frozen `RepeatedBlocks`, and what it
+depend on the order in which pages arrive: a batch is read with one frozen `Boilerplate`, and what it
 teaches counts for the next batch only.
 """
 
@@ -20,11 +20,11 @@ from newsmill.records import Page, Record, Removal
 
 RULE: Final = "repeated-block"
 LONGEST: Final = 600
-"""Longer paragraphs are never taken for standing text: a quoted law or statement may recur."""
+"""Longer paragraphs are never taken for boilerplate: a quoted law or statement may recur."""
 
 
-class RepeatedBlocks(Record, frozen=True, kw_only=True):
-    """What is known of each domain's standing text: immutable, small, serialisable.
+class Boilerplate(Record, frozen=True, kw_only=True):
+    """What is known of each domain's boilerplate: immutable, small, serialisable.
 
     Attributes:
         lines: By domain, the hashes of folded paragraphs.
@@ -33,9 +33,9 @@ class RepeatedBlocks(Record, frozen=True, kw_only=True):
     lines: dict[str, frozenset[int]] = msgspec.field(default_factory=dict)
 
     def without(self, page: Page, domain: str) -> Page:
-        """The page without its domain's standing text; each removal is recorded in `extraction`.
+        """The page without its domain's boilerplate; each removal is recorded in `extraction`.
 
-        A page that would lose more than half of its text keeps all of it: it is the standing text's own page.
+        A page that would lose more than half of its text keeps all of it: it is the boilerplate's own page.
         """
         known = self.lines.get(domain)
         if not known or not page.body:
@@ -53,14 +53,14 @@ class RepeatedBlocks(Record, frozen=True, kw_only=True):
         return msgspec.structs.replace(page, body="\n".join(kept), extraction=extraction)
 
 
-class BlockLearner:
+class BoilerplateLearner:
     """Counts in how many articles of a domain a paragraph stands.
 
     The same articles in any order give the same snapshot. Memory is bounded: at most `max_domains` domains
     with `max_lines` paragraphs each; the rarest go first, among equals those with the greatest hash.
 
     Args:
-        min_articles: A paragraph is standing text from this many articles on.
+        min_articles: A paragraph is boilerplate from this many articles on.
         max_domains: Domains that are remembered.
         max_lines: Paragraphs that are remembered of one domain.
     """
@@ -80,13 +80,13 @@ class BlockLearner:
                         articles_with.add(article_id)
         self._forget()
 
-    def snapshot(self) -> RepeatedBlocks:
+    def snapshot(self) -> Boilerplate:
         """What is known now; later learning doesn't change it."""
         found: Mapping[str, frozenset[int]] = {
             domain: frozenset(key for key, articles in counts.items() if len(articles) >= self._min_articles)
             for domain, counts in self._seen.items()
         }
-        return RepeatedBlocks(lines={domain: keys for domain, keys in found.items() if keys})
+        return Boilerplate(lines={domain: keys for domain, keys in found.items() if keys})
 
     def _forget(self) -> None:
         for domain, counts in self._seen.items():

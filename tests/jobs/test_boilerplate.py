@@ -10,7 +10,7 @@ from newsmill.config import BatchConfig, Config, LakeConfig, PageConfig
 from newsmill.lake import reader
 from newsmill.lake.writer import Lake
 from newsmill.runners.batch_sources import FileSource
-from newsmill.runners.direct import DirectMill
+from newsmill.runners.direct import MicroBatchRunner
 
 STANDING = "The Harbour Gazette has been written in this town by its own people since the year 1881."
 WORDS = "harbour council bridge tariff storm ferry election budget glacier orchard museum strike".split()
@@ -36,7 +36,9 @@ def pages(tmp_path: Path) -> Path:
 def run(pages: Path, lake: Path, *, batches: int, learn: bool = True) -> None:
     """Run some batches of two pages, as a process of its own would."""
     config = Config(
-        lake=LakeConfig(path=str(lake)), batch=BatchConfig(max_records=2), page=PageConfig(learn_blocks=learn)
+        lake=LakeConfig(path=str(lake)),
+        batch=BatchConfig(max_records=2),
+        page=PageConfig(learn_boilerplate=learn),
     )
     owned, stop, clock = Lake.open(config.lake), threading.Event(), iter(range(10**15, 10**16, 10**6))
 
@@ -52,7 +54,7 @@ def run(pages: Path, lake: Path, *, batches: int, learn: bool = True) -> None:
             if not self.left:
                 stop.set()
 
-    mill = DirectMill(config, FileSource(config, [pages]), owned, clock=lambda: next(clock))
+    mill = MicroBatchRunner(config, FileSource(config, [pages]), owned, clock=lambda: next(clock))
     mill.run(once=True, stop=stop, watches=[Stop()])
     owned.release()
 

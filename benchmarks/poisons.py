@@ -12,7 +12,7 @@ from typing import Final
 
 from newsmill.config import InputConfig, PageConfig
 from newsmill.page import reading
-from newsmill.records import NotArticle, RawPage, Reading
+from newsmill.records import NotArticle, ParsedPage, RawPage
 
 KINDS: Final = {
     "hang": "E_TIMEOUT",
@@ -42,7 +42,7 @@ def kind_of(body: bytes) -> str | None:
     return kind.removesuffix(b" -->").decode() if mark else None
 
 
-def read(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Reading | NotArticle:
+def read(raw: RawPage, *, page: PageConfig, input: InputConfig) -> ParsedPage | NotArticle:
     """As the pipeline's, but for poison."""
     kind = kind_of(raw.body)
     if kind is not None:

@@ -383,13 +383,13 @@ class Lake:
         newest = int(self._ledger().properties.get(INGESTED_AT, 0))
         since = data_files.hour(newest - int(days * 86_400_000_000))
         table = self.tables.load("articles")
-        files = self.tables.patiently(lambda: list(self.tables.files(table)))
+        files = self.tables.retry(lambda: list(self.tables.files(table)))
         for live in sorted(files, key=lambda live: (live.sequence, live.uri)):
             if live.hour >= since:
                 path = self.tables.store.path(live.uri)
-                groups = self.tables.patiently(partial(self._row_groups, path))
+                groups = self.tables.retry(partial(self._row_groups, path))
                 for number in range(groups):
-                    yield self.tables.patiently(partial(self._row_group, path, number, list(columns)))
+                    yield self.tables.retry(partial(self._row_group, path, number, list(columns)))
 
     def _row_groups(self, path: str) -> int:
         with self.tables.store.open(path) as opened:

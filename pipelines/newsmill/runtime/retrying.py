@@ -72,7 +72,7 @@ class Retrying:
         limit_s: Longest time from the first failure, or from the last success; none waits for ever.
 
     Example:
-        with Patience("kafka at host:9092") as attempts:
+        with Retrying("kafka at host:9092") as attempts:
             while True:
                 try:
                     return ask()

@@ -114,7 +114,7 @@ def test_copy_in_an_object_store_is_adopted_and_a_lost_catalog_is_recovered(
             Lake.open(lost)
         mending.recover(lost)
         assert audit(lost.path).findings == []
-    assert Lake.look(LakeConfig(path=copy.path)).committed() == {(synthetic.TOPIC, 0): 40}
+    assert Lake.open_readonly(LakeConfig(path=copy.path)).committed() == {(synthetic.TOPIC, 0): 40}
 
 
 def test_decided_batch_is_finished_by_the_next_writer(
@@ -175,7 +175,7 @@ class Away:
         threading.Thread(target=self._mend, daemon=True).start()
 
     def told(self) -> list[str]:
-        return [r.getMessage() for r in self.caplog.records if r.name == "newsmill.runtime.retry"]
+        return [r.getMessage() for r in self.caplog.records if r.name == "newsmill.runtime.retrying"]
 
     def _mend(self) -> None:
         while not self.told():

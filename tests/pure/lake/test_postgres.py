@@ -23,7 +23,7 @@ from newsmill.lake.upkeep import compaction, garbage_collection
 from newsmill.lake.upkeep.takedown import take_down
 from newsmill.lake.verification.audit import audit
 from newsmill.lake.writer import Lake
-from newsmill.runtime import retry
+from newsmill.runtime import retrying
 
 PASSWORD = "p@ss/w:rd"
 SETTINGS = "-c listen_addresses=127.0.0.1 -c fsync=off -c unix_socket_directories=''"
@@ -112,7 +112,7 @@ def test_lake_is_written_kept_and_read_when_its_catalog_is_a_server(config: Lake
     list(compaction.compact(Tables.open(config)))
     take_down(config, "site1.example", reason="x", now=1_790_000_000_000_000)
     list(garbage_collection.collect(Tables.open(config), grace_s=3600, yes=True))
-    assert Lake.look(config).committed() == {(synthetic.TOPIC, 0): 80}
+    assert Lake.open_readonly(config).committed() == {(synthetic.TOPIC, 0): 80}
     assert audit(config.path).findings == []
     assert explain(config.path, f"{synthetic.TOPIC}/0/5")
 
@@ -142,7 +142,7 @@ def test_lakes_share_a_server_when_each_has_a_namespace(config: LakeConfig, tmp_
 def test_server_that_is_stopped_and_started_is_waited_for(
     config: LakeConfig, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retry, "QUIET_S", 0.1)
+    monkeypatch.setattr(retrying, "QUIET_S", 0.1)
     lake = Lake.open(config)
     server.stop()
     starting = threading.Timer(3, server.start)

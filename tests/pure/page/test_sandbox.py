@@ -21,10 +21,10 @@ from newsmill.errors import Rejected
 from newsmill.page import sandbox_process
 from newsmill.page.analysis import read_page
 from newsmill.page.sandbox import Sandbox
-from newsmill.records import NotArticle, Page, Position, RawPage, Reading
+from newsmill.records import NotArticle, Page, ParsedPage, Position, RawPage
 from processes import children
 
-LIMITS = PageConfig(wall_limit_s=3, cpu_limit_s=1, memory_limit_mb=300, slots=2)
+LIMITS = PageConfig(wall_limit_s=3, cpu_limit_s=1, memory_limit_mb=300, processes=2)
 
 
 def raw(act: str, body: bytes = b"", offset: int = 0) -> RawPage:
@@ -87,7 +87,7 @@ def test_forbidden_act_is_named(sandbox: Sandbox, act: str, event: str, tmp_path
 
 def test_process_lives_on_when_the_reader_raises(sandbox: Sandbox) -> None:
     with Sandbox(
-        page=LIMITS.model_copy(update={"slots": 1}), input=InputConfig(), read="sandbox_readers:misbehave"
+        page=LIMITS.model_copy(update={"processes": 1}), input=InputConfig(), read="sandbox_readers:misbehave"
     ) as opened:
         (before,) = opened.map([raw("pid")])
         outcomes = opened.map([raw(act) for act in ("bug", "memory", "recursion", "surrogate", "leaves")])
@@ -167,7 +167,7 @@ def test_order_is_kept_and_all_slots_work(sandbox: Sandbox) -> None:
     outcomes = sandbox.map(pages)
     assert [outcome.title for outcome in outcomes if isinstance(outcome, Page)] == [str(n) for n in range(40)]
     pids = {outcome.reason for outcome in sandbox.map([raw("pid")] * 20) if isinstance(outcome, NotArticle)}
-    assert 1 <= len(pids) <= LIMITS.slots
+    assert 1 <= len(pids) <= LIMITS.processes
 
 
 def test_threads_share_one_sandbox(sandbox: Sandbox) -> None:
@@ -194,7 +194,7 @@ def test_page_that_sleeps_is_read_once(sandbox: Sandbox) -> None:
 
 def test_page_that_does_nothing_holds_no_slot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox_process, "_SLEEP_S", 600)
-    one = LIMITS.model_copy(update={"slots": 1})
+    one = LIMITS.model_copy(update={"processes": 1})
     with (
         Sandbox(page=one, input=InputConfig(), read="sandbox_readers:misbehave") as opened,
         ThreadPoolExecutor() as threads,
@@ -243,9 +243,9 @@ def test_children_that_were_started_before_the_first_page_read_it() -> None:
     with Sandbox(page=LIMITS, input=InputConfig(), read="sandbox_readers:misbehave") as opened:
         opened.start()
         deadline = time.monotonic() + 60
-        while len(started := _children() - others) < LIMITS.slots and time.monotonic() < deadline:
+        while len(started := _children() - others) < LIMITS.processes and time.monotonic() < deadline:
             time.sleep(0.02)
-        assert len(started) == LIMITS.slots
+        assert len(started) == LIMITS.processes
         outcomes = opened.map([raw("pid")] * 8)
         assert {o.reason for o in outcomes if isinstance(o, NotArticle)} <= started
         assert _children() - others == started
@@ -256,7 +256,7 @@ def test_zygote_that_prepares_itself_does_not_keep_its_parent() -> None:
         "import os, processes\n"
         "from newsmill.config import InputConfig, PageConfig\n"
         "from newsmill.page.sandbox import Sandbox\n"
-        "Sandbox(page=PageConfig(slots=2), input=InputConfig(), read='sandbox_sleeper:read').start()\n"
+        "Sandbox(page=PageConfig(processes=2), input=InputConfig(), read='sandbox_sleeper:read').start()\n"
         "print(*processes.children(os.getpid(), 'sandbox_child'))\n"
     )
     folder = str(Path(sandbox_readers.__file__).parent)
@@ -287,7 +287,7 @@ def test_page_is_read_when_the_zygote_is_killed_while_it_prepares_itself(sandbox
 
 def test_dead_child_is_replaced_by_a_fork_that_costs_a_tenth_of_what_the_first_one_did() -> None:
     with Sandbox(
-        page=LIMITS, input=InputConfig(), read="newsmill.page.reading:read", gives=Reading
+        page=LIMITS, input=InputConfig(), read="newsmill.page.reading:read", gives=ParsedPage
     ) as opened:
         others, before = _zygotes(), _children()
         opened.map([raw("first", b"<p>x</p>")])
@@ -304,7 +304,7 @@ def test_dead_child_is_replaced_by_a_fork_that_costs_a_tenth_of_what_the_first_o
 
 def test_zygote_of_the_pipeline_has_one_thread() -> None:
     with Sandbox(
-        page=LIMITS, input=InputConfig(), read="newsmill.page.reading:read", gives=Reading
+        page=LIMITS, input=InputConfig(), read="newsmill.page.reading:read", gives=ParsedPage
     ) as opened:
         others = _zygotes()
         opened.map([raw("first", b"<p>x</p>")])

@@ -49,6 +49,10 @@ def run(pages: Path, lake: Path, *, batches: int, learn: bool = True) -> None:
 
         def lag(self, behind: object) -> None: ...
 
+        def held_back(self, found: object) -> None: ...
+
+        def working(self, work: object) -> None: ...
+
         def batch_committed(self, summary: object, files: object) -> None:
             self.left -= 1
             if not self.left:

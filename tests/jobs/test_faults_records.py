@@ -48,6 +48,9 @@ class Given:
     def lag(self, committed: Committed, *, waits: bool = True) -> dict[tuple[str, int], int]:
         return {("pages", 0): len(self._records) - committed.get(("pages", 0), 0)}
 
+    def held_back(self, committed: Committed) -> tuple[()]:
+        return ()
+
     def plan(self, committed: Committed, topic_ids: object, *, records: int | None = None) -> Plan:
         start = committed.get(("pages", 0), 0)
         end = min(start + min(self._batch, records or self._batch), len(self._records))

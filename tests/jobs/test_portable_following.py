@@ -36,6 +36,10 @@ class Heard:
     def lag(self, behind: Mapping[tuple[str, int], int]) -> None:
         self.lags.append(dict(behind))
 
+    def held_back(self, found: object) -> None: ...
+
+    def working(self, work: object) -> None: ...
+
     def batch_committed(self, summary: Summary, files: Sequence[DataFile]) -> None:
         self.batches.append(summary)
 

@@ -20,6 +20,10 @@ COMMANDS: Final = {
         "demo": "Run the main job on sample pages and query what it wrote.",
     },
     "Look": {
+        "status": "Say how the mill stands, and what needs a hand.",
+        "tail": "Print the newest articles, and follow.",
+        "sql": "Ask the lake in SQL.",
+        "quarantine": "List, show, export and replay quarantined records.",
         "explain": "Tell why a row is as it is, or why there is none.",
         "audit": "Prove that nothing is lost, twice, torn or half visible.",
         "report": "Write a page with what the lake holds.",

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from newsmill.cli import failures
 from newsmill.cli.options import ConfigFile, Json, Sets, loaded
@@ -73,12 +72,11 @@ def audit(
 
 def _show(report: Report) -> None:
     console = Screen()
-    facts = Table.grid(padding=(0, 2))
     fates = ", ".join(f"{count:,} {fate}" for fate, count in report.fates.items()) or "none"
     for name, value in (
         ("records", f"{report.records:,} ({fates}), {report.gaps:,} gaps"),
         ("committed", ", ".join(f"{place} to {offset:,}" for place, offset in report.committed.items())),
-        ("broker", "not asked" if report.broker_records is None else f"{report.broker_records:,} records"),
+        ("broker", _broker(report)),
         (
             "files",
             f"{sum(report.files.values()):,}, read {report.files_read:,}, {report.bytes_read / 1e6:,.1f} MB",
@@ -87,10 +85,16 @@ def _show(report: Report) -> None:
         ("rules", " ".join(sorted(report.checked))),
         ("seconds", f"{report.seconds:,.1f}"),
     ):
-        facts.add_row(name, escape(value))
-    console.print(facts)
+        console.print(f"{name:<11}{escape(value)}")
     for finding in report.findings:
         console.print(f"[red]{finding.rule}[/] {escape(finding.what)}: {finding.count:,}")
         for example in finding.examples:
             console.print(f"    {escape(example)}", highlight=False)
     console.print("[green]right[/]" if report.right else f"[red]wrong[/]: {len(report.findings)} findings")
+
+
+def _broker(report: Report) -> str:
+    if report.broker_records is None:
+        return "not asked"
+    held = f", {report.held_back:,} offsets behind open transactions" if report.held_back else ""
+    return f"{report.broker_records:,} records{held}"

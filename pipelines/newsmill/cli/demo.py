@@ -67,16 +67,16 @@ def demo(
             console.print("reading the same pages from a WARC file instead")
             warc = lake / "pages.warc.gz"
             write_warc(warc, _pages(config))
-            total = run_direct(config, once=True, files=[warc])
-            again = run_direct(config, once=True, files=[warc])
+            total = run_direct(config, once=True, files=[warc]).totals
+            again = run_direct(config, once=True, files=[warc]).totals
         else:
             console.print("starting Kafka on this machine (the first time Maven fetches 43 MB)")
             broker = stack.enter_context(local_kafka.DevKafka(data=lake / "kafka"))
             broker.make_topic(TOPIC, partitions=3)
             config = config.model_copy(update={"kafka": broker.kafka(TOPIC)})
             ingest([PAGES], topic=TOPIC, bootstrap=config.kafka.bootstrap)
-            total = run_direct(config, once=True)
-            again = run_direct(config, once=True)
+            total = run_direct(config, once=True).totals
+            again = run_direct(config, once=True).totals
     _summary(total, again, time.monotonic() - start)
     _query(config)
     wrong = differences(Path(config.lake.path))

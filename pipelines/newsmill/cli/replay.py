@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from newsmill.cli.options import ConfigFile, DryRun, Json, Sets, loaded, no_lake
 from newsmill.cli.output import say
 from newsmill.errors import Code, ConfigError
+
+if TYPE_CHECKING:
+    from newsmill.config import Config
+    from newsmill.jobs.replay import Selection
 
 
 def replay(
@@ -58,6 +62,13 @@ def replay(
         text = f"{rows} rows {verb} enriched again by {enricher}"
         say(json.dumps({"rows": rows, "enricher": enricher, "dry_run": dry_run}) if as_json else text)
         return
+    do(settings, selection, dry_run=dry_run, as_json=as_json)
+
+
+def do(settings: Config, selection: Selection, *, dry_run: bool, as_json: bool) -> None:
+    """Replay what is selected, and tell of it; exit code 1 where a record is gone."""
+    from newsmill.jobs import replay as replaying
+
     report = replaying.replay(settings, selection, now=time.time_ns() // 1000, dry_run=dry_run)
     if as_json:
         say(json.dumps(report.as_dict() | {"dry_run": dry_run}))

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-import sys
 import tempfile
 import threading
 import time
@@ -14,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -21,25 +21,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
 
 from newsmill.cli.options import Check, ConfigFile, DryRun, Json, Sets, loaded
-from newsmill.cli.output import Screen, say
+from newsmill.cli.output import say
+from newsmill.cli.progress import RunProgress
 from newsmill.config import Config, OnDataLoss
 from newsmill.errors import Stopped
 from newsmill.runtime import allocator, retrying
 
 if TYPE_CHECKING:
-    from newsmill.lake.files import DataFile
     from newsmill.observe.metrics import RunMetrics
-    from newsmill.runners.direct import Summary
 
 
 LAST_S = 5.0
@@ -84,11 +75,10 @@ def run(
         return
     allocator.settle()
     if runner is not Runner.DIRECT:
-        totals = run_portable(settings, flink=runner is Runner.FLINK, once=once)
+        done = run_portable(settings, flink=runner is Runner.FLINK, once=once)
     else:
-        totals = run_direct(settings, once=once)
-    if as_json:
-        say(json.dumps(totals.as_dict()))
+        done = run_direct(settings, once=once)
+    say(json.dumps(done.totals.as_dict()) if as_json else done.ending())
 
 
 def broker_problems(config: Config, *, waits: bool = True) -> list[str]:
@@ -143,7 +133,7 @@ def portable_problems(config: Config, *, flink: bool) -> list[str]:
     return portable.problems(config, flink=flink)
 
 
-def run_portable(config: Config, *, flink: bool, once: bool) -> Summary:
+def run_portable(config: Config, *, flink: bool, once: bool) -> RunProgress:
     """Submit the endless job and wait for its end; SIGTERM or Ctrl-C cancels it. What it committed."""
     from newsmill.runners import portable
 
@@ -156,10 +146,11 @@ def run_portable(config: Config, *, flink: bool, once: bool) -> Summary:
         allocator.keep()
         stack.enter_context(_stopped_at_once())
         stages = portable.run(config, flink=flink, once=once, stop=stop, watches=(metrics, progress))
-    return replace(progress.totals, stage_us=stages)
+    progress.totals = replace(progress.totals, stage_us=stages)
+    return progress
 
 
-def run_direct(config: Config, *, once: bool, files: Sequence[Path] = ()) -> Summary:
+def run_direct(config: Config, *, once: bool, files: Sequence[Path] = ()) -> RunProgress:
     """Run micro-batches until caught up or told to stop; what all of them did.
 
     Args:
@@ -172,6 +163,7 @@ def run_direct(config: Config, *, once: bool, files: Sequence[Path] = ()) -> Sum
     extraction(config.page.model_dump_json(), config.input.model_dump_json()).start()  # beside the imports
 
     from newsmill.lake.writer import Lake
+    from newsmill.observe.history import DAYS, known
     from newsmill.runners.batch_sources import FileSource, KafkaSource
     from newsmill.runners.direct import MicroBatchRunner
 
@@ -188,13 +180,14 @@ def run_direct(config: Config, *, once: bool, files: Sequence[Path] = ()) -> Sum
         stack.enter_context(_stopped_at_once())
         lake = Lake.open(config.lake)
         stack.callback(lake.release)
+        metrics.remember(*known(config.lake.path, since=datetime.now(UTC) - timedelta(days=DAYS)))
         source = FileSource(config, files) if files else KafkaSource(config)
         runner = MicroBatchRunner(config, source, lake, clock=lambda: time.time_ns() // 1000)
         runners.append(runner)
         metrics.ready()
         allocator.keep()
         runner.run(once=once, stop=stop, watches=(metrics, progress))
-    return progress.totals
+    return progress
 
 
 @contextmanager
@@ -248,62 +241,6 @@ def _obey(told: socket.socket, stop: threading.Event, last: Callable[[], None]) 
             "stopping", signal=number.name, note="after this batch; once more abandons it"
         )
         stop.set()
-
-
-class RunProgress:
-    """A live bar on a terminal, a log line a batch elsewhere."""
-
-    def __init__(self) -> None:
-        from newsmill.runners.direct import Summary
-
-        self.totals = Summary()
-        self._log = structlog.get_logger()
-        self._bar = None
-        if sys.stderr.isatty():
-            self._bar = Progress(
-                SpinnerColumn(),
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                console=Screen(err=True),
-            )
-            self._task = self._bar.add_task("waiting for the first batch", total=None)
-
-    def __enter__(self) -> RunProgress:
-        if self._bar:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self._bar:
-            self._bar.stop()
-
-    def alive(self) -> None:
-        """Nothing to show."""
-
-    def lag(self, behind: Mapping[tuple[str, int], int]) -> None:
-        """Shown with the batch."""
-
-    def batch_committed(self, summary: Summary, files: Sequence[DataFile]) -> None:
-        """Tell of one committed batch."""
-        totals = self.totals = self.totals + summary
-        if self._bar:
-            fates = "  ".join(f"{fate} {n}" for fate, n in totals.fates.most_common())
-            self._bar.update(
-                self._task,
-                description=f"{totals.records / max(totals.seconds, 1e-9):.0f} pages/s  {fates}",
-                completed=totals.records,
-                total=totals.records + summary.waiting,
-            )
-            return
-        self._log.info(
-            "batch committed",
-            records=summary.records,
-            seconds=round(summary.seconds, 2),
-            waiting=summary.waiting,
-            **{f"fate_{fate}": n for fate, n in sorted(summary.fates.items())},
-        )
 
 
 def _show_plan(config: Config, *, as_json: bool) -> None:

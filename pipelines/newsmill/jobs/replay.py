@@ -53,6 +53,7 @@ class Selection:
     since: datetime | None = None  # first seen at or after
     until: datetime | None = None  # first seen before
     domain: str | None = None
+    only: frozenset[Position] | None = None  # these, where they hold the other conditions
 
     def holds(self) -> pc.Expression:
         """As a filter of `fate`."""
@@ -105,7 +106,8 @@ def replay(config: Config, selection: Selection, *, now: Micros, dry_run: bool =
         columns=["topic", "partition", "offset", "fate", "ingested_at"], filter=selection.holds()
     )
     rows = rows.set_column(4, "ingested_at", rows["ingested_at"].cast(pa.int64()))
-    selected = sorted(rows.to_pylist(), key=lambda row: (row["ingested_at"], _place(row)))
+    found = [row for row in rows.to_pylist() if selection.only is None or _place(row) in selection.only]
+    selected = sorted(found, key=lambda row: (row["ingested_at"], _place(row)))
     report = Report()
     if dry_run or not selected:
         report.records = len(selected)

@@ -23,6 +23,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -34,6 +35,7 @@ TORN_READS: Final = 20
 """How often a lease in an object store is read again, when a beat changes it while it is read."""
 
 _FOLDER = "_writer"
+_STARTED_S: Final = time.time()
 
 
 @contextmanager
@@ -202,6 +204,41 @@ class _ObjectLease(_Beating):
         self._store.delete(self._path)
 
 
+@dataclass(frozen=True)
+class Writer:
+    """Who took the lease last, as a reader of the lake sees it."""
+
+    pid: int
+    host: str
+    since_s: float | None  # Unix time; None of a lease of before this was noted
+    beat_s: float  # Unix time of the last sign of life
+    alive: bool
+
+
+def writer(store: Storage, lease_s: float) -> Writer | None:
+    """Who writes a lake, or wrote it last; None where nobody ever did. Takes no lock.
+
+    A process of this machine is alive as long as it runs; one elsewhere while its beats come.
+    """
+    path = f"{_FOLDER}/lock" if isinstance(store, LocalStorage) else f"{_FOLDER}/lock.json"
+    try:
+        with store.open(path) as file:
+            found = json.loads(bytes(file.read()))
+        beat = found["beat_s"] if "beat_s" in found else (store.root / path).stat().st_mtime  # type: ignore[attr-defined]
+        pid, host = int(found["pid"]), str(found["host"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    alive = 0 <= time.time() - beat <= 2 * lease_s
+    if alive and host == socket.gethostname():
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            alive = False
+        except PermissionError:
+            pass
+    return Writer(pid=pid, host=host, since_s=found.get("since_s"), beat_s=float(beat), alive=alive)
+
+
 def _last_beat(descriptor: int) -> float:
     return os.fstat(descriptor).st_mtime
 
@@ -221,7 +258,7 @@ def _silence_s(last_beat: Callable[[], float], lease_s: float) -> float:
 
 
 def _me() -> str:
-    return json.dumps({"pid": os.getpid(), "host": socket.gethostname()})
+    return json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since_s": round(_STARTED_S, 3)})
 
 
 def _held(where: Path | str, holder: str, silent_s: float) -> str:

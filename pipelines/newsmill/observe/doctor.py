@@ -34,7 +34,7 @@ from newsmill.lake import locations, reader
 from newsmill.lake.writer import Lake
 from newsmill.page.sandbox import UNCONFINED, Sandbox
 from newsmill.records import Page, Position, RawPage
-from newsmill.sources import kafka
+from newsmill.sources import transactions
 
 CONNECT_S: Final = 3.0
 FREE_BYTES_WRONG: Final = 1_000_000_000
@@ -322,7 +322,7 @@ def _broker(config: Config) -> Iterator[Finding]:
         )
         return
     try:
-        behind = kafka.lag(config.kafka, {})
+        found = transactions.backlog(config.kafka, {})
     except NewsmillError as error:
         yield _wrong(
             "kafka",
@@ -330,11 +330,19 @@ def _broker(config: Config) -> Iterator[Finding]:
             "check kafka.topic and the security settings; newsmill ingest makes a topic",
         )
         return
-    found = f"topic {config.kafka.topic}: {len(behind)} partitions, about {sum(behind.values())} records"
+    behind = sum(part.waiting for part in found)
+    told = f"topic {config.kafka.topic}: {len(found)} partitions, about {behind} records"
     if refusals:
-        yield _warning("kafka", f"{found}; {'; '.join(refusals)}", "start the brokers that do not answer")
+        yield _warning("kafka", f"{told}; {'; '.join(refusals)}", "start the brokers that do not answer")
     else:
-        yield _right("kafka", found)
+        yield _right("kafka", told)
+    for holder in transactions.holders(config.kafka, found):
+        held = sum(part.held_back for part in found if (part.topic, part.partition) == holder.place)
+        yield _warning(
+            "kafka",
+            f"{holder}; {held} offsets stand behind it",
+            f"if it is stuck: {holder.mend(config.kafka.bootstrap)}",
+        )
 
 
 def _refusal(broker: str) -> str | None:

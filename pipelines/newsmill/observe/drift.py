@@ -98,9 +98,9 @@ class DriftWatch:
         return domain.observe(pages)
 
 
-def drift_events(pages: Iterable[Pages]) -> Iterator[DriftEvent]:
-    """The changes in a history of pages, ordered by time within each domain."""
-    watch = DriftWatch()
+def drift_events(pages: Iterable[Pages], watch: DriftWatch | None = None) -> Iterator[DriftEvent]:
+    """The changes in a history of pages, ordered by time within each domain; `watch` remembers them."""
+    watch = watch or DriftWatch()
     for some in pages:
         yield from watch.observe(some)
 

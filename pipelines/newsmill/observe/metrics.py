@@ -19,11 +19,15 @@ import structlog
 from prometheus_client.registry import CollectorRegistry
 
 from newsmill import __version__
+from newsmill.errors import Code
 from newsmill.lake import files as data_files
 from newsmill.lake.files import DataFile
 from newsmill.lake.schemas import SCHEMA_VERSION
 from newsmill.observe.drift import DriftEvent, DriftWatch, Pages, log_chars
+from newsmill.records import Fate, NotArticleReason, WithheldReason
 from newsmill.runtime.retrying import troubles
+from newsmill.runtime.work import Work
+from newsmill.sources.transactions import Backlog
 
 OTHER: Final = "other"
 """Label of what is beyond a bound."""
@@ -95,6 +99,18 @@ METRICS: Final = (
         "Changes seen in how a domain's pages come out (signal: length, dated, titled, not_article)",
         ("domain", "signal"),
     ),
+    Metric("newsmill_batch_records", prom.Gauge, "Records of the batch under way; 0 between batches"),
+    Metric(
+        "newsmill_batch_pages_done",
+        prom.Gauge,
+        "Pages of the batch under way that a stage has ended with",
+        ("stage",),
+    ),
+    Metric(
+        "newsmill_batch_seconds_now",
+        prom.Gauge,
+        "How long the batch under way runs; 0 between batches",
+    ),
     Metric("newsmill_batches_total", prom.Counter, "Batches committed"),
     Metric(
         "newsmill_batch_seconds",
@@ -119,6 +135,18 @@ METRICS: Final = (
     Metric("newsmill_file_bytes_total", prom.Counter, "Bytes of those files", ("table",)),
     Metric(
         "newsmill_lag_records", prom.Gauge, "Offsets between the lake and the end", ("topic", "partition")
+    ),
+    Metric(
+        "newsmill_held_back_offsets",
+        prom.Gauge,
+        "Offsets behind the first open transaction of a partition: nobody may read them before it ends",
+        ("topic", "partition"),
+    ),
+    Metric(
+        "newsmill_stable_end_offset",
+        prom.Gauge,
+        "Offset up to which a partition may be read now",
+        ("topic", "partition"),
     ),
     Metric(
         "newsmill_complete_until_timestamp_seconds",
@@ -213,12 +241,29 @@ class RunMetrics:
         self._domains = TopLabels(TOP_DOMAINS, self._forget_domain)
         self._values: dict[str, TopLabels] = {}
         self._drift = DriftWatch()
+        self._busy_s: dict[str, float] = {}  # counted of the batch under way
         self._until: dict[tuple[str, int], float] = {}
         self._beat = clock()
         self._not_ready: str | None = "starting"
+        for fate, reason in _ENDS:
+            self._metrics["newsmill_records_total"].labels(fate, self._label("reason", reason))
         self._metrics["newsmill_build_info"].labels(
             __version__, str(SCHEMA_VERSION), platform.python_version(), version("apache-beam")
         ).set(1)
+
+    def remember(self, past: DriftWatch, events: Sequence[DriftEvent]) -> None:
+        """Go on with what is known of sites' pages.
+
+        Events of the last hour count again: they may not have been scraped before the last process ended.
+        """
+        self._drift = past
+        for event in events:
+            if self._clock() - event.at / 1e6 < 3600:
+                self._count_drift(event)
+
+    def _count_drift(self, event: DriftEvent) -> None:
+        domain = self._domains.label(event.domain, 0)
+        self._metrics["newsmill_drift_events_total"].labels(domain, event.signal.value).inc()
 
     def ready(self) -> None:
         """The lake is open and the broker has answered."""
@@ -255,6 +300,36 @@ class RunMetrics:
             if records == 0:
                 self._complete(topic, partition, now)
 
+    def working(self, work: Work | None) -> None:
+        """How far the batch under way is. The loop is alive while any stage gets on."""
+        metrics = self._metrics
+        metrics["newsmill_batch_records"].set(work.records if work else 0)
+        metrics["newsmill_batch_seconds_now"].set(work.seconds if work else 0)
+        metrics["newsmill_batch_pages_done"].clear()
+        if work is None:
+            return
+        for stage, pages in work.pages.items():
+            if pages:
+                metrics["newsmill_batch_pages_done"].labels(stage).set(pages)
+        if sum(work.busy_s.values()) > sum(self._busy_s.values()):
+            self.alive()
+        for stage, busy in work.busy_s.items():
+            self._count_busy(stage, busy)
+
+    def _count_busy(self, stage: str, busy_s: float) -> None:
+        """Count a stage's time in the batch under way, of which some was counted before."""
+        more = busy_s - self._busy_s.get(stage, 0.0)
+        if more > 0:
+            self._metrics["newsmill_stage_seconds_total"].labels(self._label("stage", stage)).inc(more)
+            self._busy_s[stage] = busy_s
+
+    def held_back(self, found: Sequence[Backlog]) -> None:
+        """What stands behind open transactions."""
+        for part in found:
+            place = (self._label("topic", part.topic), str(part.partition))
+            self._metrics["newsmill_held_back_offsets"].labels(*place).set(part.held_back)
+            self._metrics["newsmill_stable_end_offset"].labels(*place).set(part.stable_end)
+
     def batch_committed(self, summary: BatchSummary, files: Sequence[DataFile]) -> list[DriftEvent]:
         """Count a batch from the files that it made visible.
 
@@ -269,7 +344,8 @@ class RunMetrics:
         metrics["newsmill_last_commit_timestamp_seconds"].set(self._clock())
         metrics["newsmill_lost_offsets_total"].inc(summary.lost)
         for stage, busy in summary.stage_us.items():
-            metrics["newsmill_stage_seconds_total"].labels(self._label("stage", stage)).inc(busy / 1e6)
+            self._count_busy(stage, busy / 1e6)
+        self._busy_s.clear()
         for file in files:
             metrics["newsmill_files_total"].labels(file.table).inc()
             metrics["newsmill_file_bytes_total"].labels(file.table).inc(file.bytes)
@@ -287,8 +363,7 @@ class RunMetrics:
                 after=round(event.after, 3),
                 pages=event.pages,
             )
-            domain = self._domains.label(event.domain, 0)
-            metrics["newsmill_drift_events_total"].labels(domain, event.signal.value).inc()
+            self._count_drift(event)
         return events
 
     def _count_fates(self, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -330,6 +405,14 @@ class RunMetrics:
         for name in ("newsmill_domain_records_total", "newsmill_drift_events_total"):
             self._metrics[name].remove_by_labels({"domain": domain})
 
+
+_ENDS: Final = (
+    *((fate.value, "") for fate in (Fate.ARTICLE, Fate.COPY, Fate.REVISION, Fate.REDELIVERY)),
+    *((Fate.NOT_ARTICLE.value, reason.value) for reason in NotArticleReason),
+    *((Fate.WITHHELD.value, reason.value) for reason in WithheldReason),
+    *((Fate.QUARANTINED.value, code.value) for code in Code),
+)
+"""Fates with their reasons: each series is there from the start, since a rate can't see its first step."""
 
 _FATE = ("topic", "partition", "fate", "reason", "domain", "recorded_at", "ingested_at", "bytes")
 _ARTICLES = ("domain", "ingested_at", "lang", "body_chars", "title", "published_at", "duplicate")

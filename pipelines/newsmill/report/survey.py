@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import duckdb
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from newsmill.lake import reader
-from newsmill.observe.drift import DriftEvent, Pages, drift_events
+from newsmill.observe.drift import DriftEvent
+from newsmill.observe.history import known
 
 TABLES: Final = ("articles", "cluster_events", "quarantine", "fate")
 COLUMNS: Final = 72
@@ -109,11 +109,15 @@ class _Questions:
     def __init__(self, lake: str, span: timedelta | None) -> None:
         self._duck = duckdb.connect(":memory:")
         self._duck.execute("SET TimeZone = 'UTC'")
+        self.lake = lake
+        self.since: datetime | None = None
         self.tables = {table: reader.rows(lake, table) for table in TABLES}
         newest = pc.max(self.tables["fate"].to_table(columns=["ingested_at"])["ingested_at"])
+        if span is not None and newest.is_valid:
+            self.since = newest.as_py() - span
         for table, rows in self.tables.items():
-            if span is not None and newest.is_valid:
-                rows = rows.filter(pc.field("ingested_at") >= pa.scalar(newest.as_py() - span, newest.type))
+            if self.since is not None:
+                rows = rows.filter(pc.field("ingested_at") >= pa.scalar(self.since, newest.type))
             self._duck.register(f"lake_{table}", rows)
         for statement in _PREPARE:
             self._duck.execute(statement)
@@ -236,17 +240,6 @@ _RIGHTS: Final = """
 SELECT count(*) FILTER (reserved) AS reserved, count(*) FILTER (is_accessible_for_free = false) AS paywalled,
     count(*) FILTER (withheld IS NOT NULL) AS withheld FROM latest"""
 
-_DRIFT: Final = """
-WITH pages AS (SELECT domain, ingested_at, count(*) AS pages FROM fate
-        WHERE domain IS NOT NULL AND fate IN ('article', 'copy', 'revision', 'not_article') GROUP BY ALL),
-    arts AS (SELECT domain, ingested_at, count(*) AS articles, count(published_at) AS dated,
-        count(*) FILTER (title <> '') AS titled, sum(ln(1 + body_chars)) AS log_chars,
-        sum(ln(1 + body_chars) ** 2) AS log_chars_sq FROM articles GROUP BY ALL)
-SELECT domain, epoch_us(ingested_at) AS "at", pages, articles, dated, titled, log_chars, log_chars_sq
-FROM pages LEFT JOIN arts USING (domain, ingested_at)
-WHERE domain IN (SELECT domain FROM fate GROUP BY domain HAVING count(*) >= 50)
-ORDER BY domain, ingested_at"""
-
 _QUARANTINE: Final = f"""
 WITH q AS (SELECT code, stage, topic, partition, "offset", url, message, payload_bytes, ingested_at
     FROM lake_quarantine
@@ -290,8 +283,7 @@ def _lag(behind: Mapping[tuple[str, int], int]) -> list[Row]:
 
 
 def _drift(asked: _Questions) -> list[DriftEvent]:
-    history = (msgspec.convert({k: v or 0 for k, v in row.items()}, Pages) for row in asked.rows(_DRIFT))
-    events = sorted(drift_events(history), key=lambda event: (-event.at, event.domain, event.signal))
+    _, events = known(asked.lake, since=asked.since or datetime(1970, 1, 1, tzinfo=UTC))
     return events[:EVENTS]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from math import ceil
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import apache_beam as beam
 
@@ -19,11 +21,16 @@ from newsmill.flow.elements.chunks import CHUNK_RECORDS
 from newsmill.lake.writer import Batch
 from newsmill.records import OffsetRange, Position, SourceRecord
 from newsmill.runtime import registry
-from newsmill.sources import dead_letters, kafka
+from newsmill.sources import dead_letters, kafka, transactions
 from newsmill.sources import files as page_files
 from newsmill.sources.kafka import Plan, TopicIds
+from newsmill.sources.transactions import Backlog
 
 Committed = Mapping[tuple[str, int], int]
+
+
+HELD_EVERY_S: Final = 15.0
+"""How often the broker is asked what stands behind open transactions."""
 
 
 class Source(Protocol):
@@ -34,6 +41,9 @@ class Source(Protocol):
 
         Raises Transient where the source is away and is not to be waited for.
         """
+
+    def held_back(self, committed: Committed) -> Sequence[Backlog]:
+        """Partitions with what stands behind open transactions; empty where it was asked a moment ago."""
 
     def plan(self, committed: Committed, topic_ids: TopicIds, *, records: int | None = None) -> Plan:
         """The next batch, within its bounds, and no more than `records`.
@@ -65,11 +75,21 @@ class KafkaSource:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self._asked_s = -math.inf
 
     def lag(self, committed: Committed, *, waits: bool = True) -> dict[tuple[str, int], int]:
         """Offsets behind the committed ones."""
         config = self._config.kafka
         return kafka.lag(config if waits else config.hasty(), committed)
+
+    def held_back(self, committed: Committed) -> Sequence[Backlog]:
+        """Asked at most every `HELD_EVERY_S`; a broker that is away is passed over."""
+        if time.monotonic() - self._asked_s < HELD_EVERY_S:
+            return ()
+        self._asked_s = time.monotonic()
+        with suppress(Transient):
+            return transactions.backlog(self._config.kafka.hasty(), committed)
+        return ()
 
     def plan(self, committed: Committed, topic_ids: TopicIds, *, records: int | None = None) -> Plan:
         """The next batch, counted exactly."""
@@ -126,6 +146,10 @@ class FileSource:
         """Unknown without reading all: 1 where anything is left."""
         first = self._left(committed).first
         return {(first.position.topic, first.position.partition): 1} if first is not None else {}
+
+    def held_back(self, committed: Committed) -> Sequence[Backlog]:
+        """Files hold nothing back."""
+        return ()
 
     def plan(self, committed: Committed, topic_ids: TopicIds, *, records: int | None = None) -> Plan:
         """The next batch: as many records as the bounds allow."""

@@ -52,10 +52,12 @@ from newsmill.page.boilerplate import BoilerplateLearner
 from newsmill.page.sandbox import extraction
 from newsmill.records import Extraction, Micros, Page
 from newsmill.runners.batch_sources import Source
+from newsmill.runners.underway import Told, told
 from newsmill.runners.watchdog import watched
 from newsmill.runtime import registry
 from newsmill.runtime.batch_memory import Room
 from newsmill.sources import dead_letters
+from newsmill.sources.transactions import Backlog
 
 sdk_worker.print = lambda *_, **__: None
 """Beam's worker prints the trace of each error before it sends it back: who gets it back tells it once."""
@@ -117,7 +119,7 @@ class Summary:
         }
 
 
-class Watch(Protocol):
+class Watch(Told, Protocol):
     """Who is told how the run goes; see `observe.metrics.RunMetrics`."""
 
     def alive(self) -> None:
@@ -125,6 +127,9 @@ class Watch(Protocol):
 
     def lag(self, behind: Mapping[tuple[str, int], int]) -> None:
         """Offsets between the lake and the end of each (topic, partition)."""
+
+    def held_back(self, found: Sequence[Backlog]) -> None:
+        """What stands behind open transactions, by partition; all partitions of the topic are there."""
 
     def batch_committed(self, summary: Summary, files: Sequence[DataFile]) -> object:
         """A batch became visible."""
@@ -177,6 +182,7 @@ class MicroBatchRunner:
                 if batch is not None:
                     self._try(batch)
                 elif once:
+                    self._waiting(waits=False)
                     return
         finally:
             registry.unregister(self._name)
@@ -271,9 +277,12 @@ class MicroBatchRunner:
             watch.alive()
         with suppress(Transient) if not waits else nullcontext():
             self._behind = self._source.lag(self._lake.committed(), waits=waits)
+        held = self._source.held_back(self._lake.committed())
         for watch in self._watches:
             watch.alive()
             watch.lag(self._behind)
+            if held:
+                watch.held_back(held)
         return sum(self._behind.values())
 
     def _run(self, batch: Batch) -> None:
@@ -358,7 +367,7 @@ class MicroBatchRunner:
         )
         written | "CollectFiles" >> CollectFiles(into=into)
         try:
-            with watched(self._config.batch.stall_s):
+            with watched(self._config.batch.stall_s), told(self._watches, records=batch.records):
                 result = pipeline.run()
                 result.wait_until_finish()
         except RuntimeError as error:  # Beam tells of an error in a transform by its text

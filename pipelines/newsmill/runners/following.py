@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -12,9 +14,10 @@ from newsmill.config import Config
 from newsmill.errors import Transient
 from newsmill.lake.files import DataFile
 from newsmill.lake.writer import ORDER, Lake
+from newsmill.runners.batch_sources import HELD_EVERY_S
 from newsmill.runners.direct import Watch, summary_of
 from newsmill.runtime.retrying import Retrying
-from newsmill.sources import kafka
+from newsmill.sources import kafka, transactions
 
 EVERY_S: Final = 5.0
 """How often the lake is looked at."""
@@ -36,6 +39,7 @@ class Follower:
         self._lake = Lake.open_readonly(config.lake)
         self._seen = {name: self._newest(name) for name in ORDER}
         self._since = time.monotonic()
+        self._asked_s = -math.inf
         self._retrying = Retrying("what waits at the broker, to tell of the lag")
 
     def follow(self, stop: threading.Event) -> None:
@@ -54,10 +58,17 @@ class Follower:
             self._retrying.note(error)
             return
         self._retrying.passed()
+        held: Sequence[transactions.Backlog] = ()
+        if time.monotonic() - self._asked_s >= HELD_EVERY_S:
+            self._asked_s = time.monotonic()
+            with suppress(Transient):
+                held = transactions.backlog(self._config.kafka.hasty(), self._lake.committed())
         files = self._new_files()
         now = time.monotonic()
         for watch in self._watches:
             watch.lag(behind)
+            if held:
+                watch.held_back(held)
             if files:
                 told = replace(summary_of(files), seconds=now - self._since, waiting=sum(behind.values()))
                 watch.batch_committed(told, files)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import traceback
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock, get_ident
 from time import monotonic, perf_counter
 from typing import Any, NamedTuple
 
@@ -85,11 +87,35 @@ def progressed_s() -> float:
     return _beat
 
 
+class Worked(NamedTuple):
+    """What the stages did in this process since its start."""
+
+    pages: dict[str, int]  # by stage
+    busy_s: dict[str, float]
+    oldest: tuple[str, float] | None  # stage of the piece of work under way that lasts longest, its seconds
+
+
+_pages: Counter[str] = Counter()
+_busy_s: Counter[str] = Counter()
+_under_way: dict[int, tuple[str, float]] = {}
+_counting = Lock()
+
+
+def worked() -> Worked:
+    """What the stages did until now."""
+    now = monotonic()
+    with _counting:
+        stage, since = min(_under_way.values(), key=lambda piece: piece[1], default=("", now))
+        return Worked(dict(_pages), dict(_busy_s), (stage, now - since) if stage else None)
+
+
 @contextmanager
-def busy(stage: type) -> Iterator[None]:
-    """Count the time that a stage works, in microseconds, also when it fails."""
+def busy(stage: type, pages: int = 0) -> Iterator[None]:
+    """Count the time that a stage works, in microseconds, also when it fails, and its pages."""
     global _beat
     start = perf_counter()
+    with _counting:
+        _under_way[get_ident()] = stage.__name__, monotonic()
     try:
         yield
     except BaseException as error:
@@ -98,4 +124,9 @@ def busy(stage: type) -> Iterator[None]:
         raise
     finally:
         _beat = monotonic()
-        Metrics.counter(stage.__name__, "busy_us").inc(int((perf_counter() - start) * 1e6))
+        took = perf_counter() - start
+        with _counting:
+            _under_way.pop(get_ident(), None)
+            _pages[stage.__name__] += pages
+            _busy_s[stage.__name__] += took  # type: ignore[assignment]
+        Metrics.counter(stage.__name__, "busy_us").inc(int(took * 1e6))

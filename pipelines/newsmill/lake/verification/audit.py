@@ -29,6 +29,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -97,6 +98,7 @@ class Report:
     pending: bool = False
     broker_records: int | None = None
     oldest_waiting_s: float | None = None
+    held_back: int | None = None  # offsets of the broker behind open transactions
     checked: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     seconds: float = 0.0
@@ -484,6 +486,7 @@ def _check_against_broker(
             if told and record.value is not None and hashlib.sha256(record.value).hexdigest() != told:
                 foreign.append((broker.topic, partition, record.offset))
     report.broker_records = len(seen["offset"])
+    report.held_back = _held_back(broker)
     report.oldest_waiting_s = round(max(waiting), 3) if waiting else None
     connection.register(
         "broker",
@@ -527,6 +530,30 @@ def _check_against_broker(
 
 def _broker_records(broker: KafkaConfig) -> Iterator[tuple[int, int, Iterator[Any]]]:
     """(partition, first offset, its records to the end as it is now) of each partition, read plainly."""
+    consumer = _consumer(broker, "read_committed")
+    try:
+        for partition in sorted(consumer.partitions_for_topic(broker.topic) or ()):
+            where = TopicPartition(broker.topic, partition)
+            consumer.assign([where])
+            first = consumer.beginning_offsets([where])[where]
+            end = consumer.end_offsets([where])[where]
+            consumer.seek(where, first)
+            yield partition, first, _until(consumer, where, end)
+    finally:
+        consumer.close()
+
+
+def _held_back(broker: KafkaConfig) -> int:
+    """Offsets of the topic that a reader of ended transactions may not see yet."""
+    ends = []
+    for level in ("read_committed", "read_uncommitted"):
+        with closing(_consumer(broker, level)) as consumer:
+            found = consumer.partitions_for_topic(broker.topic) or ()
+            ends.append(consumer.end_offsets([TopicPartition(broker.topic, number) for number in found]))
+    return sum(max(0, end - ends[0][where]) for where, end in ends[1].items())
+
+
+def _consumer(broker: KafkaConfig, isolation_level: str) -> KafkaConsumer:
     password = broker.sasl_password.get_secret_value() if broker.sasl_password else None
     if password is None and broker.sasl_password_file is not None:
         password = broker.sasl_password_file.read_text(encoding="utf-8").strip()
@@ -538,24 +565,14 @@ def _broker_records(broker: KafkaConfig) -> Iterator[tuple[int, int, Iterator[An
         "sasl_plain_username": broker.sasl_username,
         "sasl_plain_password": password,
     }
-    consumer = KafkaConsumer(
+    return KafkaConsumer(
         bootstrap_servers=broker.bootstrap.split(","),
         security_protocol=broker.security_protocol.value,
         enable_auto_commit=False,
         auto_offset_reset="none",
-        isolation_level="read_committed",
+        isolation_level=isolation_level,
         **{key: str(value) for key, value in secured.items() if value is not None},
     )
-    try:
-        for partition in sorted(consumer.partitions_for_topic(broker.topic) or ()):
-            where = TopicPartition(broker.topic, partition)
-            consumer.assign([where])
-            first = consumer.beginning_offsets([where])[where]
-            end = consumer.end_offsets([where])[where]
-            consumer.seek(where, first)
-            yield partition, first, _until(consumer, where, end)
-    finally:
-        consumer.close()
 
 
 def _until(consumer: Any, where: TopicPartition, end: int) -> Iterator[Any]:

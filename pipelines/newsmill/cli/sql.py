@@ -1,0 +1,162 @@
+"""`newsmill sql`: questions to a lake in SQL, by DuckDB."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from newsmill.cli.options import ConfigFile, Sets, loaded
+from newsmill.cli.output import plain, say
+from newsmill.errors import ConfigError
+
+if TYPE_CHECKING:
+    import duckdb
+
+PROMPT: Final = "newsmill> "
+MORE: Final = "     ...> "
+HISTORY: Final = Path("~/.newsmill_history")
+
+
+class Form(StrEnum):
+    """How rows are printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+def sql(
+    lake_or_query: Annotated[
+        str | None, typer.Argument(metavar="[LAKE]", help="Folder or URI; else lake.path of the settings.")
+    ] = None,
+    query: Annotated[
+        str | None, typer.Argument(metavar="[QUERY]", help="SQL; asked for line by line where absent.")
+    ] = None,
+    form: Annotated[Form, typer.Option("--format", help="How rows are printed.")] = Form.TABLE,
+    config: ConfigFile = None,
+    sets: Sets = None,
+) -> None:
+    """Ask the lake in DuckDB's SQL: its tables, and the views `latest`, `clusters`, `stories` and others.
+
+    The rows are those of the newest commit, read through Iceberg's metadata; nothing is changed. `latest`
+    has each article's newest revision. Without a query, questions are read from standard input, each up to
+    a `;`; `.tables` lists what there is.
+    """
+    from newsmill.observe.questions import connect, is_query
+
+    lake = lake_or_query
+    if query is None and lake_or_query is not None and is_query(lake_or_query):
+        lake, query = None, lake_or_query
+    duck = connect(loaded(config, sets, lake__path=lake).config.lake.path)
+    if query is not None:
+        _ask(duck, query, form)
+    else:
+        _converse(duck, form)
+
+
+def _ask(duck: duckdb.DuckDBPyConnection, query: str, form: Form) -> None:
+    import duckdb
+
+    try:
+        for statement in duck.extract_statements(query):
+            answer = duck.sql(statement)
+            if answer is None:
+                continue
+            if form is Form.TABLE:
+                say(str(answer).rstrip("\n"))
+            elif form is Form.CSV:
+                _write_csv(answer)
+            else:
+                _write_json(answer)
+    except duckdb.Error as error:
+        raise ConfigError(str(error)) from None
+
+
+def _write_csv(answer: duckdb.DuckDBPyRelation) -> None:
+    import csv
+    import io
+
+    def line(values: object) -> None:
+        made = io.StringIO()
+        csv.writer(made, lineterminator="").writerow(values)  # type: ignore[arg-type]
+        say(made.getvalue())
+
+    line(answer.columns)
+    while rows := answer.fetchmany(1000):
+        for row in rows:
+            line(row)
+
+
+def _write_json(answer: duckdb.DuckDBPyRelation) -> None:
+    import json
+
+    while rows := answer.fetchmany(1000):
+        for row in rows:
+            say(json.dumps(dict(zip(answer.columns, row, strict=True)), ensure_ascii=False, default=str))
+
+
+def _converse(duck: duckdb.DuckDBPyConnection, form: Form) -> None:
+    """Questions from standard input, each ended by `;`; with history and completion on a terminal."""
+    terminal = sys.stdin.isatty()
+    if terminal:
+        _edit(duck)
+    asked = ""
+    while True:
+        try:
+            line = input((MORE if asked else PROMPT) if terminal else "")
+        except EOFError:
+            break
+        if not asked and line.strip() in (".quit", ".exit"):
+            break
+        asked = "SHOW TABLES;" if not asked and line.strip() == ".tables" else f"{asked}{line}\n"
+        if asked.rstrip().endswith(";"):
+            _tried(duck, asked, form, terminal=terminal)
+            asked = ""
+    if asked.strip():
+        _tried(duck, asked, form, terminal=terminal)
+
+
+def _tried(duck: duckdb.DuckDBPyConnection, query: str, form: Form, *, terminal: bool) -> None:
+    try:
+        _ask(duck, query, form)
+    except ConfigError as error:
+        if not terminal:
+            raise
+        for problem in error.problems:
+            say(plain(problem), err=True)
+
+
+def _edit(duck: duckdb.DuckDBPyConnection) -> None:
+    """History and completion, where Python has readline."""
+    import atexit
+
+    with suppress(ImportError):
+        import readline
+
+        file = HISTORY.expanduser()
+        with suppress(OSError):
+            readline.read_history_file(file)
+        atexit.register(_remember, file)
+        asked = duck.execute(
+            "SELECT table_name FROM duckdb_tables() UNION SELECT column_name FROM duckdb_columns()"
+        )
+        names = sorted(name for (name,) in asked.fetchall())
+
+        def complete(text: str, number: int) -> str | None:
+            found = [name for name in names if name.startswith(text)]
+            return found[number] if number < len(found) else None
+
+        readline.set_completer(complete)
+        readline.parse_and_bind("tab: complete")
+
+
+def _remember(file: Path) -> None:
+    import readline
+
+    with suppress(OSError):
+        readline.write_history_file(file)

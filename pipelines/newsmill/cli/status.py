@@ -1,0 +1,139 @@
+"""`newsmill status`: how a lake and its mill stand now, and what needs a hand."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from newsmill.cli.options import ConfigFile, Json, Sets, loaded
+from newsmill.cli.output import Screen, plain, say
+from newsmill.config import Config
+
+if TYPE_CHECKING:
+    from newsmill.observe.status import Status
+
+EVERY_S: Final = 5.0
+
+
+def status(
+    lake: Annotated[str | None, typer.Argument(help="Folder or URI; else lake.path of the settings.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again every five seconds.")] = False,
+    config: ConfigFile = None,
+    as_json: Json = False,
+    sets: Sets = None,
+) -> None:
+    """Say who writes the lake, how far and how fast, what is wrong, and which command mends it.
+
+    Changes nothing, and asks no process: it answers also when the mill is down. The broker is asked where
+    the settings name it (-c or --set kafka.bootstrap=…). Exit code 1 if something needs a hand.
+    """
+    settings = loaded(config, sets, lake__path=lake).config
+    asks = config is not None or any(text.startswith("kafka.") for text in sets or ())
+    found = _look(settings, asks, config)
+    if not watch:
+        _tell(found, as_json=as_json)
+        raise typer.Exit(1 if found.needs else 0)
+    screen = Screen(highlight=False)
+    if as_json or not screen.is_terminal:
+        while True:
+            _tell(found, as_json=as_json)
+            time.sleep(EVERY_S)
+            found = _look(settings, asks, config)
+    with Live(_drawn(found), console=screen, auto_refresh=False) as live:
+        while True:
+            time.sleep(EVERY_S)
+            found = _look(settings, asks, config)
+            live.update(_drawn(found), refresh=True)
+
+
+def _look(config: Config, asks: bool, file: Path | None) -> Status:
+    from newsmill.observe.status import status as look
+
+    return look(config, broker=asks, file=file)
+
+
+def _tell(found: Status, *, as_json: bool) -> None:
+    if as_json:
+        say(json.dumps(found.as_dict(), ensure_ascii=False))
+    else:
+        for line in lines(found):
+            say(line)
+
+
+def _drawn(found: Status) -> Group:
+    return Group(*(Text(plain(line)) for line in lines(found)))
+
+
+def lines(found: Status) -> Iterator[str]:
+    """The status as text, a line each."""
+    yield f"{'lake':<12}{found.lake}, {found.at:%Y-%m-%d %H:%M:%S} UTC"
+    yield f"{'writer':<12}{_writer(found)}"
+    ago = _ago(found.at.timestamp() - found.last_commit.timestamp()) if found.last_commit else ""
+    yield f"{'committed':<12}{f'last {ago} ago' if found.last_commit else 'nothing yet'}"
+    if found.pending:
+        batch = found.pending
+        yield f"{'under way':<12}a batch of {batch['records']:,} records, try {batch['attempts']}"
+    yield from _lag(found)
+    fates = ", ".join(f"{count:,} {fate}" for fate, count in found.fates_hour.items()) or "no records"
+    yield f"{'last hour':<12}{fates}; {found.pages_per_second:g} pages a second"
+    for number, row in enumerate(found.quarantine_day):
+        sites = ", ".join(f"{site} {count:,}" for site, count in row["sites"].items())
+        yield f"{'quarantine' if not number else '':<12}{row['code']} {row['records']:,} in a day: {sites}"
+    for number, event in enumerate(found.drift_day):
+        change = f"{event.signal.value} {event.before:.3g} → {event.after:.3g}"
+        yield f"{'drift' if not number else '':<12}{event.domain}: {change}"
+    files = sum(size.files for size in found.tables)
+    size = sum(size.bytes for size in found.tables)
+    snapshots = max((size.snapshots for size in found.tables), default=0)
+    free = f"; {found.disk_free / 1e9:,.1f} GB of the disk free" if found.disk_free is not None else ""
+    yield f"{'disk':<12}{files:,} files, {size / 1e6:,.1f} MB, up to {snapshots:,} snapshots a table{free}"
+    for number, need in enumerate(found.needs):
+        yield f"{'to do' if not number else '':<12}{need.what}"
+        yield f"{'':<12}  {need.command}"
+    if not found.needs:
+        yield f"{'to do':<12}nothing"
+
+
+def _writer(found: Status) -> str:
+    writer = found.writer
+    if writer is None:
+        return "none yet"
+    who = f"process {writer.pid} on {writer.host}"
+    seen = _ago(found.at.timestamp() - writer.beat_s)
+    if not writer.alive:
+        return f"none; the last was {who}, {seen} ago"
+    since = f", for {_ago(found.at.timestamp() - writer.since_s)}" if writer.since_s else ""
+    return f"{who}{since}"
+
+
+def _lag(found: Status) -> Iterator[str]:
+    if found.lag is None:
+        yield f"{'waiting':<12}{'unknown: ' + found.broker if found.broker else 'broker not asked; see -c'}"
+        return
+    waiting, held = sum(part.waiting for part in found.lag), sum(part.held_back for part in found.lag)
+    behind = f", and {held:,} behind open transactions" if held else ""
+    yield f"{'waiting':<12}{waiting:,} records{behind}"
+    for part in found.lag:
+        if part.waiting or part.held_back:
+            held_back = f", {part.held_back:,} behind a transaction" if part.held_back else ""
+            yield f"{'':<12}  {part.topic} partition {part.partition}: {part.waiting:,}{held_back}"
+
+
+def _ago(seconds: float) -> str:
+    """A time span in its largest fitting unit.
+
+    >>> _ago(3), _ago(200), _ago(8000), _ago(300_000)
+    ('3 s', '3 min', '2 h', '3 days')
+    """
+    for limit, unit, length in ((120, "s", 1), (7200, "min", 60), (172_800, "h", 3600)):
+        if seconds < limit:
+            return f"{max(seconds, 0) / length:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} days"

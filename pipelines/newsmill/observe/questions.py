@@ -1,0 +1,44 @@
+"""A lake's newest commit as tables and views of DuckDB."""
+
+from __future__ import annotations
+
+import importlib.resources
+import os
+from typing import Final
+
+import duckdb
+
+from newsmill.lake import reader
+from newsmill.lake.schemas import TABLES
+
+VIEWS: Final = ("clusters.sql", "stories.sql")
+"""Files of `lake/views`, each over the tables and earlier views."""
+
+LATEST: Final = """CREATE VIEW latest AS FROM articles
+QUALIFY row_number() OVER (PARTITION BY article_id ORDER BY revision DESC, ingested_at DESC) = 1"""
+
+
+def connect(lake: str) -> duckdb.DuckDBPyConnection:
+    """DuckDB in memory with the lake's tables as of now and all views; reads only what a question needs.
+
+    Raises:
+        ConfigError: There is no lake.
+        LakeError: It is not the lake that its note tells of, or a file of it is missing.
+    """
+    duck = duckdb.connect(":memory:")
+    duck.execute("SET TimeZone = 'UTC'")
+    for name in TABLES:
+        duck.register(name, reader.rows(lake, name))
+    duck.execute(LATEST)
+    for file in VIEWS:
+        duck.execute(importlib.resources.files("newsmill.lake").joinpath("views", file).read_text("utf-8"))
+    return duck
+
+
+def is_query(text: str) -> bool:
+    """Whether a command's only argument is a question, and no lake.
+
+    >>> is_query("FROM articles"), is_query("demo-lake/tables"), is_query("s3://bucket/lake")
+    (True, False, False)
+    """
+    return any(c.isspace() or c == ";" for c in text.strip()) and not os.path.isdir(text)

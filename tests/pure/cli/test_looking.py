@@ -1,0 +1,199 @@
+"""The commands that look into a lake: quarantine, tail and sql, on a lake of the made-up stream."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import synthetic
+from newsmill.cli import main
+from newsmill.config import LakeConfig
+from newsmill.errors import ConfigError
+from newsmill.lake import reader
+from newsmill.lake.writer import Lake
+from newsmill.observe import quarantine
+from newsmill.observe.newest import Newest
+from newsmill.observe.questions import connect, is_query
+from newsmill.records import Position
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def newsmill(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    def run(*arguments: object, typed: str = "") -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["newsmill", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("looking") / "a lake"
+    opened = Lake.open(LakeConfig(path=str(folder)))
+    synthetic.fill(opened, folder, batches=2, size=40, partitions=(0, 1))
+    opened.release()
+    yield folder
+
+
+def held(lake: Path) -> list[Position]:
+    rows = reader.rows(str(lake), "quarantine").to_table(columns=["topic", "partition", "offset"]).to_pylist()
+    return [Position(**row) for row in rows]
+
+
+def test_list_has_each_record_once_and_counts_codes(newsmill: Run, lake: Path) -> None:
+    code, out, _ = newsmill("quarantine", "list", lake)
+    *listed, total = out.splitlines()
+    places = {f"{p.topic}/{p.partition}/{p.offset}" for p in held(lake)}
+    assert code == 0
+    assert {line.split()[0] for line in listed} == places
+    assert total.startswith(f"{len(places)} records in quarantine: ")
+
+
+def test_filters_select_by_code_site_and_time(lake: Path) -> None:
+    everything = quarantine.records(str(lake), quarantine.Filter())
+    some = everything[0]
+    for wanted, holds in (
+        (quarantine.Filter(code=some["code"]), lambda row: row["code"] == some["code"]),
+        (quarantine.Filter(site=some["site"]), lambda row: row["site"] == some["site"]),
+        (quarantine.Filter(since=some["ingested_at"]), lambda row: row["ingested_at"] >= some["ingested_at"]),
+        (quarantine.Filter(until=some["ingested_at"]), lambda row: row["ingested_at"] < some["ingested_at"]),
+        (quarantine.Filter(since=datetime(2100, 1, 1, tzinfo=UTC)), lambda row: False),
+        (quarantine.Filter(code="E_NONE"), lambda row: False),
+    ):
+        assert quarantine.records(str(lake), wanted) == [row for row in everything if holds(row)]
+
+
+def test_show_and_export_have_the_records_bytes(newsmill: Run, lake: Path, tmp_path: Path) -> None:
+    place = held(lake)[0]
+    name = f"{place.topic}/{place.partition}/{place.offset}"
+    found = quarantine.record(str(lake), place)
+    assert found is not None
+    code, out, _ = newsmill("quarantine", "show", lake, name)
+    assert code == 0 and found["code"] in out and found["message"] in out
+    assert json.loads(newsmill("quarantine", "show", lake, name, "--json")[1])["offset"] == place.offset
+    code, _, _ = newsmill("quarantine", "export", lake, name, "-o", tmp_path / "r")
+    assert code == 0 and (tmp_path / "r").read_bytes() == found["payload"]
+    code, _, err = newsmill("quarantine", "export", lake, name, "-o", tmp_path / "r")
+    assert code == 2 and "is there already" in err
+    assert (tmp_path / "r").read_bytes() == found["payload"]
+
+
+@pytest.mark.parametrize("what", ["x", "a/b", "/0/1", "t/0/x", "t/-1/1", "t/٣/1"])
+def test_place_that_is_none_is_refused(what: str) -> None:
+    with pytest.raises(ConfigError, match="must be topic/partition/offset"):
+        quarantine.place_of(what)
+
+
+def test_record_that_is_not_in_quarantine_ends_with_one(newsmill: Run, lake: Path) -> None:
+    code, _, err = newsmill("quarantine", "show", lake, "nothing/0/0")
+    assert (code, err) == (1, "nothing/0/0 is not in quarantine\n")
+
+
+def test_replay_selects_by_site(newsmill: Run, lake: Path) -> None:
+    everything = quarantine.records(str(lake), quarantine.Filter())
+    site = everything[0]["site"]
+    wanted = sum(row["site"] == site for row in everything)
+    code, out, _ = newsmill("quarantine", "replay", lake, "--site", site, "--dry-run", "--json")
+    assert code == 0 and json.loads(out)["records"] == wanted
+    code, out, _ = newsmill("quarantine", "replay", lake, "--site", "none.example", "--dry-run", "--json")
+    assert json.loads(out)["records"] == 0
+
+
+def test_tail_prints_the_newest_articles_last(newsmill: Run, lake: Path) -> None:
+    rows = reader.rows(str(lake), "articles").to_table(
+        columns=["ingested_at", "topic", "partition", "offset"]
+    )
+    ordered = rows.sort_by([(name, "ascending") for name in rows.column_names]).to_pylist()
+    _, out, _ = newsmill("tail", lake, "-n", 5, "--json")
+    printed = [json.loads(line) for line in out.splitlines()]
+    assert [(r["partition"], r["offset"]) for r in printed] == [
+        (r["partition"], r["offset"]) for r in ordered[-5:]
+    ]
+    _, out, _ = newsmill("tail", lake, "-n", 3)
+    assert len(out.splitlines()) == 3
+    assert newsmill("tail", lake, "-n", 0)[1] == ""
+
+
+def test_tail_follows_what_is_committed_and_nothing_twice(tmp_path: Path) -> None:
+    lake = Lake.open(LakeConfig(path=str(tmp_path / "lake")))
+    synthetic.fill(lake, tmp_path / "lake", batches=1, size=20)
+    newest = Newest(str(tmp_path / "lake"))
+    before = newest.last(1000)
+    assert list(newest.more()) == []
+    synthetic.fill(lake, tmp_path / "lake", batches=2, size=20)
+    after = list(newest.more())
+    assert list(newest.more()) == []
+    lake.release()
+    everything = Newest(str(tmp_path / "lake")).last(1000)
+    assert before + after == everything
+    assert len(after) > len(before) > 0
+
+
+def test_views_of_sql_agree_with_the_tables(lake: Path) -> None:
+    duck = connect(str(lake))
+    views = duck.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+    assert {"latest", "clusters", "stories", "article_clusters"} <= {view for (view,) in views}
+    for (view,) in views:
+        duck.execute(f"FROM {view}").fetchall()
+    ((articles, latest),) = duck.execute(
+        "SELECT (SELECT count(DISTINCT article_id) FROM articles), (SELECT count(*) FROM latest)"
+    ).fetchall()
+    assert articles == latest > 0
+    ((told,),) = duck.execute("SELECT count(DISTINCT article_id) FROM article_clusters").fetchall()
+    assert told == latest
+
+
+@pytest.mark.parametrize(
+    ("form", "out"), [("csv", "a,b\n1,x\n"), ("json", '{"a": 1, "b": "x"}\n')], ids=["csv", "json"]
+)
+def test_sql_prints_rows_in_the_form_asked_for(newsmill: Run, lake: Path, form: str, out: str) -> None:
+    assert newsmill("sql", lake, "SELECT 1 AS a, 'x' AS b", "--format", form) == (0, out, "")
+
+
+def test_sql_reads_questions_from_standard_input(newsmill: Run, lake: Path) -> None:
+    typed = "SELECT 1 AS a;\nSELECT count(*) AS n\nFROM fate;\n"
+    code, out, _ = newsmill("sql", lake, "--format", "csv", typed=typed)
+    count = reader.rows(str(lake), "fate").count_rows()
+    assert (code, out) == (0, f"a\n1\nn\n{count}\n")
+
+
+def test_sql_that_is_wrong_is_told_and_ends_with_two(newsmill: Run, lake: Path) -> None:
+    code, _, err = newsmill("sql", lake, "SELECT nothing FROM fate")
+    assert code == 2 and err.startswith("error: Binder Error: ") and "Traceback" not in err
+
+
+def test_only_argument_of_sql_is_a_question_or_a_lake(tmp_path: Path) -> None:
+    (tmp_path / "a lake").mkdir()
+    assert not is_query(str(tmp_path / "a lake"))
+    assert is_query("FROM articles")
+
+
+def test_looking_leaves_no_trace(newsmill: Run, lake: Path) -> None:
+    before = {p: p.stat().st_mtime_ns for p in lake.rglob("*")}
+    for command in (("quarantine", "list", lake), ("tail", lake), ("sql", lake, "FROM fate")):
+        assert newsmill(*command)[0] == 0
+    assert {p: p.stat().st_mtime_ns for p in lake.rglob("*")} == before
+
+
+def test_tail_that_follows_ends_with_ctrl_c_and_no_trace(lake: Path) -> None:
+    command = [sys.executable, "-m", "newsmill", "tail", str(lake), "-f"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        for _ in range(10):
+            process.stdout.readline()
+        process.send_signal(2)
+        assert process.wait(60) == 130
+        assert "Traceback" not in process.stderr.read()

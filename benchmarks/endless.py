@@ -41,7 +41,7 @@ from newsmill.config import CopiesConfig, KafkaConfig, LakeConfig
 from newsmill.copies.index import CopyIndex
 from newsmill.dev.local_kafka import MESSAGE_BYTES, DevKafka
 from newsmill.dev.prism import DevPrism
-from newsmill.flow.bounded.mark_copies import seeds
+from newsmill.flow.steps.mark import seeds
 from newsmill.lake.verification.audit import audit
 from newsmill.lake.writer import Lake
 from throughput import pages

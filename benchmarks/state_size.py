@@ -17,10 +17,10 @@ from newsmill.config import CopiesConfig, EnrichConfig, InputConfig, KeepBody, O
 from newsmill.copies.index import CopyIndex
 from newsmill.copies.sketches import Sketch
 from newsmill.errors import Rejected
-from newsmill.flow.bounded.mark_copies import mark
 from newsmill.flow.elements.chunks import ArticleChunk, Extracted, SketchedChunk
 from newsmill.flow.steps.enrich import finish
 from newsmill.flow.steps.identify import identify
+from newsmill.flow.steps.mark import mark
 from newsmill.knowledge.enricher import Enricher
 from newsmill.page.reading import read
 from newsmill.records import Fate, NotArticle, Position, SourceRecord

@@ -10,10 +10,10 @@ from typing import Any
 from newsmill.config import CopiesConfig, EnrichConfig, InputConfig, KeepBody, OnReserved, PageConfig
 from newsmill.copies.index import CopyIndex
 from newsmill.errors import Rejected
-from newsmill.flow.bounded.mark_copies import mark
 from newsmill.flow.elements.chunks import ArticleChunk, Extracted, SketchedChunk
 from newsmill.flow.steps.enrich import finish
 from newsmill.flow.steps.identify import identify
+from newsmill.flow.steps.mark import mark
 from newsmill.flow.steps.tabulate import tabulate
 from newsmill.knowledge.enricher import Enricher
 from newsmill.page import reading

@@ -11,10 +11,10 @@ import pyarrow as pa
 from newsmill.config import CopiesConfig, EnrichConfig, KeepBody, LakeConfig, OnReserved
 from newsmill.copies.index import CopyIndex
 from newsmill.errors import TakenDownMeanwhile
-from newsmill.flow.bounded.mark_copies import mark, seeds
 from newsmill.flow.elements.chunks import ArticleChunk, Extracted, Finished, SketchedChunk, TerminalFates
 from newsmill.flow.steps.enrich import finish
 from newsmill.flow.steps.identify import identify
+from newsmill.flow.steps.mark import mark, seeds
 from newsmill.flow.steps.tabulate import tabulate
 from newsmill.lake import files
 from newsmill.lake.writer import Batch, Lake

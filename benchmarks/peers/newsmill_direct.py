@@ -16,7 +16,7 @@ from newsmill.records import Fate
 from newsmill.runtime import allocator
 
 if TYPE_CHECKING:
-    from newsmill.runners.direct import Summary
+    from newsmill.runners.progress import Summary
 
 
 def main(pages: str, output: str, processes: int) -> Summary:

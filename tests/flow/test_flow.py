@@ -9,7 +9,7 @@ import pytest
 
 from newsmill.config import CopiesConfig, EnrichConfig, KeepBody, OnReserved
 from newsmill.copies.index import CopyIndex
-from newsmill.flow.bounded.mark_copies import MarkCopies, mark
+from newsmill.flow.bounded.mark_copies import MarkCopies
 from newsmill.flow.bounded.write_tables import WriteTables
 from newsmill.flow.elements.chunks import (
     ArticleChunk,
@@ -23,6 +23,7 @@ from newsmill.flow.elements.chunks import (
 )
 from newsmill.flow.steps.enrich import LinkEntities
 from newsmill.flow.steps.identify import IdentifyDrafts, identify
+from newsmill.flow.steps.mark import mark
 from newsmill.flow.steps.tabulate import TabulateRows, tabulate
 from newsmill.records import Extraction, Fate, Language, Page, RawPage, Rights, SourceRecord
 from newsmill.runtime import registry

@@ -30,11 +30,11 @@ from newsmill.config import (
 )
 from newsmill.copies.index import CopyIndex
 from newsmill.errors import Rejected, Stage
-from newsmill.flow.bounded.mark_copies import mark
 from newsmill.flow.elements.chunks import ArticleChunk, Extracted, SketchedChunk, TerminalFates
 from newsmill.flow.elements.stage_result import FateCollector
 from newsmill.flow.steps.enrich import enricher, finish
 from newsmill.flow.steps.identify import identify
+from newsmill.flow.steps.mark import mark
 from newsmill.flow.steps.tabulate import tabulate
 from newsmill.lake import files
 from newsmill.lake.writer import Lake

@@ -15,8 +15,8 @@ from newsmill.lake.files import DataFile
 from newsmill.lake.writer import Lake
 from newsmill.records import Fate, FateRow, OffsetRange, Position
 from newsmill.runners import following
-from newsmill.runners.direct import Summary
 from newsmill.runners.following import Follower
+from newsmill.runners.progress import Summary
 
 AT = 1_700_000_000_000_000
 TOPIC = "pages"

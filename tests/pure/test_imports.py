@@ -30,10 +30,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "flow.elements": ("flow.elements", *NOUNS, *GROUND),
     "flow.steps": ("flow.steps", "flow.elements", *NOUNS, *GROUND),
     "flow.bounded": ("flow.bounded", "flow.steps", "flow.elements", *NOUNS, *GROUND),
-    "flow.streaming": (
-        *("flow.streaming", "flow.bounded", "flow.steps", "flow.elements"),
-        *("lake.upkeep", *NOUNS, *GROUND),
-    ),
+    "flow.streaming": ("flow.streaming", "flow.steps", "flow.elements", "lake.upkeep", *NOUNS, *GROUND),
     "runners": ("runners", "workers", *FLOW, *NOUNS, *GROUND),
     "jobs": ("jobs", *FLOW, *NOUNS, *GROUND),
     "demo": ("lake",),

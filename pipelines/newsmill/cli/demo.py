@@ -23,7 +23,7 @@ from newsmill.records import RawPage
 from newsmill.runtime import allocator, folders
 
 if TYPE_CHECKING:
-    from newsmill.runners.direct import Summary
+    from newsmill.runners.progress import Summary
 
 TOPIC = "demo-pages"
 

@@ -21,7 +21,7 @@ from newsmill.cli.output import Screen
 
 if TYPE_CHECKING:
     from newsmill.lake.files import DataFile
-    from newsmill.runners.direct import Summary
+    from newsmill.runners.progress import Summary
     from newsmill.runtime.work import Work
     from newsmill.sources.transactions import Backlog
 
@@ -33,7 +33,7 @@ class RunProgress:
     """A live bar on a terminal, a log line a batch elsewhere, and one a minute within a batch."""
 
     def __init__(self) -> None:
-        from newsmill.runners.direct import Summary
+        from newsmill.runners.progress import Summary
 
         self.totals = Summary()
         self.held: Sequence[Backlog] = ()

@@ -27,10 +27,10 @@ from newsmill.copies.index import CopyIndex, Decision, Resolution
 from newsmill.copies.sketches import Sketch
 from newsmill.errors import ConfigError, DataLoss
 from newsmill.flow.bounded.collect_files import CollectFiles
-from newsmill.flow.bounded.mark_copies import seeds
 from newsmill.flow.bounded.pipeline import batch_pipeline
 from newsmill.flow.elements.chunks import CHUNK_RECORDS, RecordChunk
 from newsmill.flow.steps.decode import Withheld
+from newsmill.flow.steps.mark import seeds
 from newsmill.knowledge.enricher import Enricher
 from newsmill.lake import reader, rewriting, schemas
 from newsmill.lake.files import DataFile, hour

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,6 +26,8 @@ from newsmill.sources import dead_letters, kafka, transactions
 from newsmill.sources import files as page_files
 from newsmill.sources.kafka import Plan, TopicIds
 from newsmill.sources.transactions import Backlog
+
+_log = logging.getLogger(__name__)
 
 Committed = Mapping[tuple[str, int], int]
 
@@ -122,8 +125,10 @@ class KafkaSource:
 
     def done(self, committed: Committed) -> None:
         """Tell the broker, for lag dashboards; one that is away is told after the next batch."""
-        with suppress(Transient):
+        try:
             kafka.commit_offsets(self._config.kafka.hasty(), committed)
+        except Transient as error:
+            _log.warning("the broker was not told the offsets of the lake: %s", error)
 
 
 class FileSource:

@@ -15,7 +15,7 @@ from newsmill.errors import Transient
 from newsmill.lake.files import DataFile
 from newsmill.lake.writer import ORDER, Lake
 from newsmill.runners.batch_sources import HELD_EVERY_S
-from newsmill.runners.direct import Watch, summary_of
+from newsmill.runners.progress import Watch, summary_of
 from newsmill.runtime.retrying import Retrying
 from newsmill.sources import kafka, transactions
 

@@ -22,8 +22,8 @@ from newsmill.flow.steps.decode import Withheld
 from newsmill.flow.streaming.pipeline import streaming_pipeline
 from newsmill.lake.tables import Tables
 from newsmill.lake.writer import Lake
-from newsmill.runners.direct import Watch
 from newsmill.runners.following import Follower
+from newsmill.runners.progress import Watch
 from newsmill.sources import kafka
 from newsmill.workers.pool_token import TOKEN, pool_token
 

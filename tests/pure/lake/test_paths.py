@@ -23,7 +23,7 @@ from newsmill.lake.upkeep.takedown import take_down
 from newsmill.lake.verification.audit import audit
 from newsmill.lake.writer import Lake
 from newsmill.report.survey import survey
-from newsmill.runners.direct import summary_of
+from newsmill.runners.progress import summary_of
 
 NOW, HOUR = 1_790_000_000_000_000, 3_600_000_000
 NAMES = (

@@ -8,10 +8,8 @@ from newsmill.config import Config
 from newsmill.flow.bounded.mark_copies import MarkCopies
 from newsmill.flow.bounded.write_tables import WriteTables
 from newsmill.flow.elements.chunks import RecordChunk, RowChunk, TerminalFates
-from newsmill.flow.steps.decode import DecodeEnvelopes, Withheld
-from newsmill.flow.steps.enrich import LinkEntities
-from newsmill.flow.steps.extract import ExtractPages
-from newsmill.flow.steps.identify import IdentifyDrafts
+from newsmill.flow.steps.decode import Withheld
+from newsmill.flow.steps.middle import articles_of, drafts_of
 from newsmill.flow.steps.tabulate import TabulateRows
 from newsmill.lake.files import DataFile
 
@@ -38,31 +36,10 @@ def batch_pipeline(
     Returns:
         The files that hold the batch's rows; every record has exactly one row of `fate` in them.
     """
-    pages = records | "DecodeEnvelopes" >> DecodeEnvelopes(config=config.input, withheld=withheld)
-    extracted = pages.oks | "ExtractPages" >> ExtractPages(
-        page=config.page, input=config.input, on_reserved=config.rights.on_reserved
-    )
-    drafts = extracted.oks | "IdentifyDrafts" >> IdentifyDrafts(
-        cpu_limit_s=config.page.cpu_limit_s, boilerplate=boilerplate
-    )
-    marked = drafts.oks | "MarkCopies" >> MarkCopies(batch_id=batch_id, index=index)
-    articles = (
-        marked.oks
-        | "SpreadArticles" >> beam.Reshuffle()
-        | "LinkEntities"
-        >> LinkEntities(
-            config=config.enrich,
-            keep_body=config.copies.keep_body,
-            on_reserved=config.rights.on_reserved,
-            cpu_limit_s=config.page.cpu_limit_s,
-        )
-    )
-    ends = (
-        pages.ends,
-        extracted.ends,
-        drafts.ends,
-        marked.ends,
-    ) | "AllEnds" >> beam.Flatten().with_output_types(TerminalFates)
+    drafted = drafts_of(records, config, withheld=withheld, boilerplate=boilerplate)
+    marked = drafted.drafts | "MarkCopies" >> MarkCopies(batch_id=batch_id, index=index)
+    articles = articles_of(marked.oks, config)
+    ends = (*drafted.ends, marked.ends) | "AllEnds" >> beam.Flatten().with_output_types(TerminalFates)
     rows = (
         articles | "TabulateArticles" >> TabulateRows(),
         ends | "TabulateEnds" >> TabulateRows(),

@@ -58,7 +58,7 @@ class _ReadFn(beam.DoFn):
         self._ingested_at = ingested_at
 
     def process(self, ticket: int) -> Iterator[RecordChunk]:
-        with busy(ReadFiles):
+        with busy("ReadFiles"):
             records = registry.get(self._reader).take()
         if records:
             yield RecordChunk(ingested_at=self._ingested_at, records=records)

@@ -41,6 +41,6 @@ class _ReadFn(beam.DoFn):
         self._ingested_at = ingested_at
 
     def process(self, slice: OffsetRange) -> Iterator[RecordChunk]:
-        with busy(ReadRecords):
+        with busy("ReadRecords"):
             records = tuple(kafka.read(self._config, slice))
         yield RecordChunk(ingested_at=self._ingested_at, records=records)

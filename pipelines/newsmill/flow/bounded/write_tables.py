@@ -51,7 +51,7 @@ class _WriteFn(beam.DoFn):
         self._patience_s = patience_s
 
     def process(self, keyed: tuple[tuple[str, int], Iterable[RowChunk]]) -> Iterator[DataFile]:
-        with busy(WriteTables):
+        with busy("WriteTables"):
             (table, at), chunks = keyed
             rows = pa.concat_tables(pa.ipc.open_stream(chunk.arrow).read_all() for chunk in chunks)
             written = trouble.retry(

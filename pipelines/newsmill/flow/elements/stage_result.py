@@ -110,12 +110,17 @@ def worked() -> Worked:
 
 
 @contextmanager
-def busy(stage: type, pages: int = 0) -> Iterator[None]:
-    """Count the time that a stage works, in microseconds, also when it fails, and its pages."""
+def busy(stage: str, pages: int = 0) -> Iterator[None]:
+    """Count the time that a stage works, in microseconds, also when it fails, and its pages.
+
+    Args:
+        stage: The stage's name in metrics: that of its transform in the batch pipeline.
+        pages: How many pages it works at.
+    """
     global _beat
     start = perf_counter()
     with _counting:
-        _under_way[get_ident()] = stage.__name__, monotonic()
+        _under_way[get_ident()] = stage, monotonic()
     try:
         yield
     except BaseException as error:
@@ -127,6 +132,6 @@ def busy(stage: type, pages: int = 0) -> Iterator[None]:
         took = perf_counter() - start
         with _counting:
             _under_way.pop(get_ident(), None)
-            _pages[stage.__name__] += pages
-            _busy_s[stage.__name__] += took  # type: ignore[assignment]
-        Metrics.counter(stage.__name__, "busy_us").inc(int(took * 1e6))
+            _pages[stage] += pages
+            _busy_s[stage] += took  # type: ignore[assignment]
+        Metrics.counter(stage, "busy_us").inc(int(took * 1e6))

@@ -58,7 +58,7 @@ class _DecodeFn(beam.DoFn):
 
     def process(self, chunk: RecordChunk) -> Iterator[Any]:
         ends, pages = FateCollector(chunk.ingested_at), []
-        with busy(DecodeEnvelopes):
+        with busy("DecodeEnvelopes"):
             for record in chunk.records:
                 try:
                     raw = decode(record, self._config)

@@ -99,7 +99,7 @@ class _EnrichFn(beam.DoFn):
         self._enricher = enricher(self._config.model_dump_json()) if self._config.enabled else None
 
     def process(self, chunk: ClassifiedChunk) -> Iterator[ArticleChunk]:
-        with busy(LinkEntities, len(chunk.drafts)):
+        with busy("LinkEntities", len(chunk.drafts)):
             articles = tuple(
                 finish(
                     item,

@@ -71,7 +71,7 @@ class _ExtractFn(beam.DoFn):
 
     def _extract(self, ingested_at: Micros, group: Sequence[Decoded]) -> Iterator[Any]:
         ends, pages = FateCollector(ingested_at), []
-        with busy(ExtractPages, len(group)):
+        with busy("ExtractPages", len(group)):
             results = extraction(self._page, self._input).map([item.raw for item in group])
             for item, result in zip(group, results, strict=True):
                 url = item.raw.url

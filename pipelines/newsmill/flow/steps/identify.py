@@ -79,7 +79,7 @@ class _IdentifyFn(beam.DoFn):
 
     def process(self, chunk: ExtractedChunk) -> Iterator[Any]:
         ends, drafts = FateCollector(chunk.ingested_at), []
-        with busy(IdentifyDrafts):
+        with busy("IdentifyDrafts"):
             boilerplate = _NONE if self._boilerplate is None else registry.get(self._boilerplate)
             room = registry.find(ROOM)
             for item in chunk.pages:

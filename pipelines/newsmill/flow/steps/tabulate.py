@@ -74,6 +74,6 @@ def _stream(rows: pa.Table) -> bytes:
 @beam.typehints.with_output_types(RowChunk)
 class _TabulateFn(beam.DoFn):
     def process(self, chunk: Rows) -> Iterator[RowChunk]:
-        with busy(TabulateRows):
+        with busy("TabulateRows"):
             for table, at, rows in tabulate(chunk):
                 yield RowChunk(table=table, ingested_at=at, arrow=_stream(rows))

@@ -78,7 +78,7 @@ class _CommitFn(beam.DoFn):
             if not plan.in_lake(lake.committed()):
                 if plan.after is not None and (before is None or before.ingested_at != plan.after):
                     break
-                with busy(CommitBatches):
+                with busy("CommitBatches"):
                     self._commit(lake, batch)
                 yield name
             del waiting[plan.ingested_at]

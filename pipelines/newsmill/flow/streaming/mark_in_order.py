@@ -14,7 +14,6 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 from newsmill.config import Config
 from newsmill.copies.index import CopyIndex, SeedRow
 from newsmill.errors import Stage
-from newsmill.flow.bounded.mark_copies import MarkCopies, mark, seeds
 from newsmill.flow.elements.batches import AHEAD, BatchPart, BatchPlan, WholeBatch
 from newsmill.flow.elements.chunks import (
     CHUNK_RECORDS,
@@ -26,6 +25,7 @@ from newsmill.flow.elements.chunks import (
     register,
 )
 from newsmill.flow.elements.stage_result import busy
+from newsmill.flow.steps.mark import mark, seeds
 from newsmill.flow.streaming.worker_lake import reader
 from newsmill.records import Fate, FateRow, Micros, Record, WithheldReason
 
@@ -120,7 +120,7 @@ class _MarkFn(beam.DoFn):
                 del waiting[batch.plan.ingested_at]
                 turn.append(batch)
                 so_far = LastMarked(ingested_at=batch.plan.ingested_at)
-        with busy(MarkCopies):
+        with busy("MarkCopies"):
             for batch in turn:
                 yield from self._mark(batch, last, learnt, committed)
         early.clear()

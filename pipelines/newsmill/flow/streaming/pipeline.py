@@ -14,10 +14,8 @@ import apache_beam as beam
 from newsmill.config import Config
 from newsmill.flow.elements.batches import BatchName, BatchPart, BatchPlan
 from newsmill.flow.elements.chunks import ArticleChunk, SketchedChunk, TerminalFates
-from newsmill.flow.steps.decode import DecodeEnvelopes, Withheld
-from newsmill.flow.steps.enrich import LinkEntities
-from newsmill.flow.steps.extract import ExtractPages
-from newsmill.flow.steps.identify import IdentifyDrafts
+from newsmill.flow.steps.decode import Withheld
+from newsmill.flow.steps.middle import articles_of, drafts_of
 from newsmill.flow.streaming.commit_batches import CommitBatches
 from newsmill.flow.streaming.gather_batches import GatherBatches
 from newsmill.flow.streaming.mark_in_order import MarkInOrder
@@ -40,30 +38,15 @@ def streaming_pipeline(
         The batches that were committed; every record has exactly one row of `fate` in one of them.
     """
     source = pipeline | "ReadStream" >> ReadStream(config=config, once=once)
-    pages = source.records | "DecodeEnvelopes" >> DecodeEnvelopes(config=config.input, withheld=withheld)
-    extracted = pages.oks | "ExtractPages" >> ExtractPages(
-        page=config.page, input=config.input, on_reserved=config.rights.on_reserved
-    )
-    drafts = extracted.oks | "IdentifyDrafts" >> IdentifyDrafts(cpu_limit_s=config.page.cpu_limit_s)
-    early = (pages.ends, extracted.ends, drafts.ends)
-    ends = early | "EarlyEnds" >> beam.Flatten().with_output_types(TerminalFates)
+    early = drafts_of(source.records, config, withheld=withheld)
+    ends = early.ends | "EarlyEnds" >> beam.Flatten().with_output_types(TerminalFates)
     drafted = (
         source.plans | "PlanParts" >> _parts(_of_plan),
-        drafts.oks | "DraftParts" >> _parts(_of_drafts),
+        early.drafts | "DraftParts" >> _parts(_of_drafts),
         ends | "EndCounts" >> _parts(_count_of_ends),
     ) | "DraftedParts" >> beam.Flatten().with_output_types(BatchPart)
     marked, parts = drafted | "GatherDrafts" >> GatherBatches() | "MarkInOrder" >> MarkInOrder(config=config)
-    articles = (
-        marked
-        | "SpreadArticles" >> beam.Reshuffle()
-        | "LinkEntities"
-        >> LinkEntities(
-            config=config.enrich,
-            keep_body=config.copies.keep_body,
-            on_reserved=config.rights.on_reserved,
-            cpu_limit_s=config.page.cpu_limit_s,
-        )
-    )
+    articles = articles_of(marked, config)
     finished = (
         parts,
         articles | "ArticleParts" >> _parts(_of_articles),

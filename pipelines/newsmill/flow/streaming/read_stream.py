@@ -252,7 +252,7 @@ class _PlanFn(beam.DoFn):
             )
             plan = None
             if len(under_way) < AHEAD and self._worth(so_far, behind, now):
-                with busy(ReadStream):
+                with busy("ReadStream"):
                     plan = next_plan(
                         self._config,
                         so_far,
@@ -316,7 +316,7 @@ class _ReadFn(beam.DoFn):
         self._config = config
 
     def process(self, slice: BatchSlice) -> Iterator[RecordChunk]:
-        with busy(ReadStream):
+        with busy("ReadStream"):
             records = tuple(kafka.read(self._config.kafka, slice.offsets))
         yield RecordChunk(ingested_at=slice.ingested_at, records=records)
 

@@ -9,7 +9,6 @@ from functools import partial
 import apache_beam as beam
 import pyarrow as pa
 
-from newsmill.flow.bounded.write_tables import WriteTables
 from newsmill.flow.elements.batches import WholeBatch, WrittenBatch
 from newsmill.flow.elements.stage_result import busy
 from newsmill.flow.steps.tabulate import tabulate
@@ -47,7 +46,7 @@ class _WriteFn(beam.DoFn):
         self._patience_s = patience_s
 
     def process(self, batch: WholeBatch) -> Iterator[WrittenBatch]:
-        with busy(WriteTables):
+        with busy("WriteTables"):
             rows: dict[str, list[pa.Table]] = defaultdict(list)
             for part in batch.parts:
                 for chunk in (part.articles, part.ends, part.events):

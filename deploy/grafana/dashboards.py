@@ -232,6 +232,30 @@ def flow() -> Dashboard:
             stacked=True,
         ),
         graph(
+            "Batch under way",
+            "Its records, and the pages each stage has ended with; alert NewsmillBatchEndless from one hour.",
+            "short",
+            query("sum(newsmill_batch_records{JOB})", "records"),
+            query("sum by (stage) (newsmill_batch_pages_done{JOB})", "{{stage}}"),
+            query("max(newsmill_batch_seconds_now{JOB})", "seconds"),
+        ),
+        graph(
+            "Behind open transactions",
+            "Offsets that nobody may read yet, and the offset at which a partition ends; alert "
+            "NewsmillTransactionOpen where it stays.",
+            "short",
+            query("sum by (topic, partition) (newsmill_held_back_offsets{JOB})", "{{topic}}/{{partition}}"),
+            query(
+                "sum by (topic, partition) (rate(newsmill_stable_end_offset{JOB}[$__rate_interval]))", "moves"
+            ),
+        ),
+        graph(
+            "Free disk",
+            "Of the lake's disk; alert NewsmillDiskFills where it will be full within a day.",
+            "bytes",
+            query("min by (lake) (newsmill_disk_free_bytes{JOB})", "{{lake}}"),
+        ),
+        graph(
             "Bytes in and out",
             "Values of records read, and Parquet files committed.",
             "Bps",

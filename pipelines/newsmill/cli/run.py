@@ -162,6 +162,7 @@ def run_direct(config: Config, *, once: bool, files: Sequence[Path] = ()) -> Run
 
     extraction(config.page.model_dump_json(), config.input.model_dump_json()).start()  # beside the imports
 
+    from newsmill.lake import locations
     from newsmill.lake.writer import Lake
     from newsmill.observe.history import DAYS, known
     from newsmill.runners.batch_sources import FileSource, KafkaSource
@@ -180,6 +181,8 @@ def run_direct(config: Config, *, once: bool, files: Sequence[Path] = ()) -> Run
         stack.enter_context(_stopped_at_once())
         lake = Lake.open(config.lake)
         stack.callback(lake.release)
+        if (folder := locations.local_path(config.lake.path)) is not None:
+            metrics.watch_disk(folder)
         metrics.remember(*known(config.lake.path, since=datetime.now(UTC) - timedelta(days=DAYS)))
         source = FileSource(config, files) if files else KafkaSource(config)
         runner = MicroBatchRunner(config, source, lake, clock=lambda: time.time_ns() // 1000)

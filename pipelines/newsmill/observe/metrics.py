@@ -7,6 +7,7 @@ few gauges say where the run stands. `docs/reference/metrics.md` is made from th
 from __future__ import annotations
 
 import platform
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -157,6 +158,12 @@ METRICS: Final = (
     ),
     Metric("newsmill_last_commit_timestamp_seconds", prom.Gauge, "Unix time of the last commit"),
     Metric(
+        "newsmill_disk_free_bytes",
+        prom.Gauge,
+        "Free bytes of the disk that the lake is on; absent for object stores",
+        ("lake",),
+    ),
+    Metric(
         "newsmill_build_info",
         prom.Gauge,
         "Always 1; the labels say what is running",
@@ -264,6 +271,11 @@ class RunMetrics:
     def _count_drift(self, event: DriftEvent) -> None:
         domain = self._domains.label(event.domain, 0)
         self._metrics["newsmill_drift_events_total"].labels(domain, event.signal.value).inc()
+
+    def watch_disk(self, folder: str) -> None:
+        """Tell the free bytes of the disk of a folder, asked at each scrape."""
+        gauge = self._metrics["newsmill_disk_free_bytes"].labels(folder)
+        gauge.set_function(lambda: shutil.disk_usage(folder).free)
 
     def ready(self) -> None:
         """The lake is open and the broker has answered."""

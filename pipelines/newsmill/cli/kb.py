@@ -132,6 +132,19 @@ def condense_territories() -> None:
     _write(territories.TABLE, territories.condense().encode())
 
 
+@app.command(hidden=True)
+def condense_words(
+    sources: Annotated[Path, typer.Argument(help="Folder with the dictionaries that condense.py names.")],
+) -> None:
+    """Rewrite the word lists of languages without capitals (for newsmill's maintainers)."""
+    from newsmill.knowledge.recognisers import condense
+
+    for name, content in condense.files(sources):
+        target = Path(condense.__file__).parent / "data" / name
+        target.write_bytes(content)
+        say(f"{target}: {len(content):,} bytes")
+
+
 def _write(table: str, content: bytes) -> None:
     from newsmill.knowledge import default
 

@@ -20,6 +20,12 @@ _LEAST_STEM = 2
 _LONGEST = 40
 """Letters of a word that may be a form of a name."""
 
+_PREFIXES = {
+    "ar": ("و", "ف", "ب", "ل", "ك", "وب", "ول"),
+    "he": ("ו", "ב", "ל", "מ", "ה", "ש", "כ", "וב", "ול", "שב", "מה"),
+}
+"""Prepositions and conjunctions that are joined to the next word."""
+
 _MOST = 12
 """Names that one word may be a form of."""
 
@@ -27,7 +33,7 @@ _MOST = 12
 @cache
 def languages() -> frozenset[str]:
     """The languages with a table, ISO 639-1."""
-    return frozenset(_tables())
+    return frozenset(_tables()) | frozenset(_PREFIXES)
 
 
 @lru_cache(maxsize=20_000)
@@ -43,6 +49,12 @@ def first_cases(word: str, language: str) -> tuple[str, ...]:
         for base in table.get(word[-length:], ()):
             if len(word) - length >= _LEAST or len(word) - length + len(base) > _LEAST or language == "ko":
                 found.setdefault(word[:-length] + base)
+    for prefix in _PREFIXES.get(language, ()):
+        if word.startswith(prefix) and len(word) - len(prefix) > _LEAST:
+            rest = word[len(prefix) :]
+            found.setdefault(rest)
+            if prefix == "ل" and rest.startswith("ل"):
+                found.setdefault(f"ال{rest[1:]}")
     found.pop(word, None)
     return tuple(found)[:_MOST]
 

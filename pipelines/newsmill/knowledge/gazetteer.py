@@ -150,6 +150,16 @@ class Gazetteer:
                 return self._candidates(number)
         return ()
 
+    def places_without_case(self) -> Iterator[tuple[str, float]]:
+        """The places whose names are in a script without spaces, and the weights of the names."""
+        entity, _, weight = self._edge
+        types = [self.about["coarse"][type_] == "LOC" for type_ in self.about["types"]]
+        for name, number in self._trie.items():
+            if is_spaceless(name[0]):
+                edge = self._start[number]
+                if types[self._entity["type"][entity[edge]]]:
+                    yield name, weight[edge]
+
     def is_common(self, surface: str) -> bool:
         """Whether a known name is a common English word too."""
         number = self._number(surface)
@@ -197,11 +207,15 @@ class Gazetteer:
         position = 0
         inflected = language in forms.languages()
         press = forms.press_names(language)
+        initials = {fold(name[0]) for name in press}
         for start in _starts(text, _ELIDED_START if language in ELIDING else _WORD_START):
             if start < position:
                 continue
             direct = len(found)
-            if press and (short := self._press_name(text, folded, start, press)) is not None:
+            if (
+                folded[start] in initials
+                and (short := self._press_name(text, folded, start, press)) is not None
+            ):
                 found.append(short)
                 position = short.end
                 continue

@@ -15,8 +15,10 @@ from itertools import takewhile
 import msgspec
 from babel.core import get_global
 
+from newsmill.knowledge.forms import press_names
 from newsmill.knowledge.gazetteer import Candidate, Gazetteer, Match
 from newsmill.knowledge.names import fold
+from newsmill.knowledge.recognisers.cues import frequent_words
 from newsmill.knowledge.spans import Span
 from newsmill.records import Record
 
@@ -36,6 +38,9 @@ _DIRECTIONS = frozenset(
     "north south east west northern southern eastern western central center centre island islands delta "
     "valley midland midlands highland highlands bay lake village capital state region metro hills".split()
 )
+CUT_BY_RECOGNISER = frozenset(("zh", "ja"))
+"""Languages without spaces, whose words the recogniser cuts: the gazetteer would see names across them."""
+
 _SUFFIX = re.compile(r"\b(?:Inc|Corp|Co|Ltd|Bros)$")
 _TICKER = re.compile(r"\b(Inc|Corp|Co|Ltd|Plc)\b\.?\s+[A-Z]{1,5}\b")
 _WORD = re.compile(r"[^\W\d_]+")
@@ -63,7 +68,9 @@ class Found(Record, frozen=True, kw_only=True):
 
 def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]) -> list[Found]:
     """All mentions in the order of the text."""
-    matches = [m for m in gazetteer.scan(text, language) if not _is_other(text, m, language)]
+    matches: list[Match] = []
+    if language not in CUT_BY_RECOGNISER:
+        matches = [m for m in gazetteer.scan(text, language) if not _is_other(text, m, language)]
     if language != "en":
         matches = _believable(text, matches, language)
     found: list[Found] = []
@@ -116,7 +123,13 @@ def _believable(text: str, matches: Sequence[Match], language: str) -> list[Matc
     the language or is named otherwise; never when the same word stands in small letters in the text.
     """
     plain = {fold(w) for w in _WORD.findall(text) if w.islower() and w.upper() != w}
-    kept = [m for m in matches if fold(text[m.start : m.end]) not in plain]
+    frequent = frequent_words(language) if language in _DOUBTED else frozenset[str]()
+    kept = [
+        m
+        for m in matches
+        if fold(text[m.start : m.end]) not in plain
+        and not (text[m.start : m.end] in frequent and _is_of_every_day(m))
+    ]
     near = home_countries(language) | {
         c.country for m in kept for c in m.candidates[:1] if c.coarse == "LOC" and c.weight >= _LARGE
     }
@@ -135,6 +148,17 @@ def _believable(text: str, matches: Sequence[Match], language: str) -> list[Matc
         if candidates:
             believed.append(msgspec.structs.replace(match, candidates=candidates))
     return believed
+
+
+def _is_of_every_day(match: Match) -> bool:
+    """Whether a frequent word of a script without capitals is hardly meant as a name: `الشمالية`."""
+    best = match.candidates[0]
+    return best.type not in ("country", "continent", "region") and not (
+        best.type == "city" and best.weight >= _MAJOR
+    )
+
+
+_DOUBTED = frozenset(("ar", "fa", "he", "ur"))
 
 
 @cache
@@ -179,7 +203,7 @@ def _from_match(text: str, match: Match, coarse: str | None, *, inside: bool = F
 
 def _from_span(text: str, span: Span, language: str, gazetteer: Gazetteer) -> Found:
     surface = text[span.start : span.end]
-    candidates = gazetteer.spelled(surface, language)
+    candidates = gazetteer.spelled(press_names(language).get(surface, surface), language)
     if candidates and _is_other(
         text,
         Match(start=span.start, end=span.end, candidates=candidates, common=gazetteer.is_common(surface)),

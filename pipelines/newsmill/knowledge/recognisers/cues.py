@@ -21,7 +21,7 @@ _STOPLISTS = dict(
     ky:Kyrgyz lv:Latvian lt:Lithuanian lb:Luxembourgish mk:Macedonian ms:Malay mt:Maltese
     nb:Norwegian_Bokmal nn:Norwegian_Nynorsk pl:Polish pt:Portuguese ro:Romanian ru:Russian sr:Serbian
     sk:Slovak sl:Slovenian es:Spanish sw:Swahili sv:Swedish tl:Tagalog tr:Turkish uk:Ukrainian uz:Uzbek
-    vi:Vietnamese cy:Welsh yo:Yoruba
+    vi:Vietnamese cy:Welsh yo:Yoruba ar:Arabic fa:Persian he:Hebrew hi:Hindi bn:Bengali ta:Tamil
     """.split()
 )
 """jusText's lists of frequent words, by ISO 639-1."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from newsmill.knowledge.spans import Span
@@ -37,6 +37,10 @@ class Names(Protocol):
 
     def lookup(self, surface: str) -> Sequence[Candidate]:
         """The entities that `surface` can name, likeliest first; empty when it is unknown."""
+        ...
+
+    def places_without_case(self) -> Iterable[tuple[str, float]]:
+        """The places whose names are in a script without capitals, and the weights of the names."""
         ...
 
 

@@ -15,7 +15,7 @@ from typing import ClassVar
 from newsmill.knowledge.bounds import MOST_CHARACTERS
 from newsmill.knowledge.forms import first_cases, press_names
 from newsmill.knowledge.names import fold
-from newsmill.knowledge.recognisers import evidence
+from newsmill.knowledge.recognisers import cued, evidence, han, hangul
 from newsmill.knowledge.recognisers.cues import (
     common_words,
     cues,
@@ -64,13 +64,33 @@ class Rules:
 
     def __init__(self, names: Names) -> None:
         self._names = names
+        self._cutters: dict[str, han.Cutter] = {}
+        self._readers: dict[str, cued.Cued] = {}
 
     def recognise(self, text: str, language: str) -> list[Span]:
         """Names in the first `bounds.MOST_CHARACTERS` of `text`, by start, without overlap."""
+        if language in han.LANGUAGES:
+            return self._cutter(language).recognise(text[:MOST_CHARACTERS])
+        if language == "ko":
+            return hangul.recognise(text[:MOST_CHARACTERS])
+        if language in cued.LANGUAGES:
+            return self._reader(language).recognise(text[:MOST_CHARACTERS])
         guesses = self.guesses(text, language)
         if language == "en":
             return resolve(text, guesses, least=LEAST_ENGLISH)
         return resolve(text, guesses, least=LEAST_ELSEWHERE, repeated=1.0)
+
+    def _cutter(self, language: str) -> han.Cutter:
+        """The cutter of a language without spaces, made when its first text comes."""
+        if language not in self._cutters:
+            self._cutters[language] = han.Cutter(language, self._names.places_without_case())
+        return self._cutters[language]
+
+    def _reader(self, language: str) -> cued.Cued:
+        """The reader of a language with spaces and without capitals."""
+        if language not in self._readers:
+            self._readers[language] = cued.Cued(language)
+        return self._readers[language]
 
     def guesses(self, text: str, language: str) -> list[Guess]:
         """Names with the evidence for each type, before the document pass."""

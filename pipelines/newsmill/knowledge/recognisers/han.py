@@ -1,0 +1,274 @@
+"""Names in Chinese and Japanese: a text is cut into its likeliest words, and words are put together to names.
+
+Runs of Han signs (and katakana) are cut by the cheapest way through the words of the language's list, the
+gazetteer's places, and, in Chinese, what may be a family name with a given name. Titles beside a name make
+it cheaper. Then bodies are words before a word such as `公司`, and Japanese persons a family name before a
+given name or a title. Work and memory are linear in the text.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from newsmill.knowledge.forms import press_names
+from newsmill.knowledge.recognisers.cues import words_of
+from newsmill.knowledge.recognisers.lexicon import (
+    SURNAMES_ZH,
+    SURNAMES_ZH_LONG,
+    lexicon,
+    simplified,
+)
+from newsmill.knowledge.spans import Span
+
+LANGUAGES = frozenset(("zh", "ja"))
+
+_RUN = {
+    "zh": re.compile(r"[\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff]+"),
+    "ja": re.compile(r"[\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff]+|[\u30a1-\u30fa\u30fc]+"),
+}
+_SOUNDS = (
+    "阿埃艾爱安昂奥巴白拜班邦包贝本比彼毕宾波伯勃博布查茨慈达大代丹当道德登邓迪蒂丁杜顿多恩尔法凡方菲费芬丰冯弗夫福盖"
+    "甘冈高戈哥格葛根贡古瓜哈海汉豪赫黑亨洪胡华怀惠霍基吉加贾简江杰金京喀卡开凯坎康考柯科克肯孔库夸昆拉莱赖兰朗劳勒雷"
+    "里利莉连列林琳留刘龙卢鲁路伦罗洛吕马迈曼芒毛梅门蒙孟米密敏明摩莫姆穆纳娜南内尼妮宁纽农努诺欧帕潘庞佩彭皮平坡珀蒲"
+    "普奇齐乔切钦琼丘让热仁日荣茹儒瑞若萨塞赛桑瑟森沙莎山尚绍舍申圣施什史舒朔斯丝思松苏孙索塔泰坦汤唐陶特腾提铁汀廷图"
+    "托瓦万王旺威维韦魏温文翁沃乌武西希锡夏肖谢辛兴休许雅亚扬耶叶伊易因英尤于约赞泽曾扎詹哲珍朱佐祖"
+)
+"""Signs with which Chinese writes the sounds of foreign names (the tables of the Xinhua agency)."""
+
+_FOREIGN = {
+    "zh": re.compile(rf"[{_SOUNDS}]{{1,6}}(?:[·•‧][{_SOUNDS}]{{1,6}}){{1,4}}"),
+    "ja": re.compile(
+        r"(?<![\u30a1-\u30fc・])[\u30a1-\u30fa\u30fc]{2,10}(?:[・=＝][\u30a1-\u30fa\u30fc]{1,10}){1,3}"
+        r"(?![\u30a1-\u30fc・\u4e00-\u9fff])"
+    ),
+}
+_UNKNOWN = 13.0
+"""Cost of a sign that is no word."""
+
+_PERSON = 4.0
+"""Cost of a person's name, beside that of its signs."""
+
+_FAMILY = 5.5
+"""Cost of a family name of one sign; the frequent ones cost less."""
+
+_BESIDE = 3.0
+"""What a title or a word of speech beside a name takes from its cost."""
+
+_FIRST_HAN = "\u3100"
+
+_PLACE_SIGNS = frozenset("市省县区镇乡村州岛山河江湖海湾路街港国洲旗盟峡角原")
+"""Last signs of names of places: what else a list calls a place is none that nobody else knows."""
+
+_LISTED = 7.0
+"""Cost of a body of newsmill's own list."""
+
+_LONGEST_PLACE = 10
+_LEAST_PLACE = 15_000.0  # weight from which the gazetteer's places are looked for
+_SURE_PLACE = 1_000_000.0  # weight from which a place's name that is a word too is the place's
+_MOST_PARTS = 6  # words before a body's last one
+_LONGEST_BODY = 16  # signs
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word `text[start:end]` with its class (`lexicon`), or `?` for a sign that is no word."""
+
+    start: int
+    end: int
+    class_: str
+
+
+class Cutter:
+    """Cuts texts of one language into words.
+
+    Args:
+        language: One of `LANGUAGES`.
+        places: Names of places and how much is written about them, of the gazetteer.
+    """
+
+    def __init__(self, language: str, places: Iterable[tuple[str, float]]) -> None:
+        known = lexicon(language)
+        self._language = language
+        self._words = dict(known.words)
+        known_places = dict(places)
+        for word, (class_, cost) in known.words.items():
+            if (
+                class_ == "L"
+                and language == "zh"
+                and word not in known_places
+                and word[-1] not in _PLACE_SIGNS
+            ):
+                self._words[word] = "N", cost
+        for name, weight in known_places.items():
+            self._add_place(name, weight)
+        for short in press_names(language):
+            self._words.setdefault(short, ("L", _LISTED))
+        for body in words_of("body", language):
+            self._words[body] = "O", _LISTED
+        self._reach: dict[str, int] = {}  # signs of the longest word that begins with these two
+        for word in self._words:
+            if len(word) > 1:
+                self._reach[word[:2]] = max(len(word), self._reach.get(word[:2], 0))
+        self._given, self.family, self.names = known.given, known.family, known.names
+        self.ends, self.titles = words_of("end", language), words_of("title", language)
+        self.company, self.place_ends = words_of("company", language), words_of("place_end", language)
+        self._roles, self._follow = words_of("role", language), self.titles | words_of("speaks", language)
+
+    def _add_place(self, name: str, weight: float) -> None:
+        if not 1 < len(name) <= _LONGEST_PLACE or weight < _LEAST_PLACE:
+            return
+        name = name.translate(simplified()) if self._language == "zh" else name
+        word = self._words.get(name)
+        if word is not None and word[0] in "NXPO" and weight < _SURE_PLACE:
+            return
+        cost = max(7.0, 13.0 - 2.0 * (weight / _LEAST_PLACE) ** 0.25) + 3.0 / len(name)
+        if word is None or word[0] != "L" or cost < word[1]:
+            self._words[name] = "L", cost
+
+    def recognise(self, text: str) -> list[Span]:
+        """Names in `text`, by start, without overlap."""
+        plain = text.translate(simplified()) if self._language == "zh" else text
+        spans = [
+            Span(start=m.start(), end=m.end(), coarse="PER") for m in _FOREIGN[self._language].finditer(plain)
+        ]
+        taken = {at for span in spans for at in range(span.start, span.end)}
+        for run in _RUN[self._language].finditer(text):
+            if run.start() not in taken:
+                tokens = self._cut(plain, run.start(), run.end())
+                if plain[run.start()] < _FIRST_HAN and any(token.class_ == "?" for token in tokens):
+                    continue  # a word in katakana that is not known as a whole
+                spans += _spans(plain, tokens, self)
+        return _apart(spans)
+
+    def _cut(self, plain: str, start: int, end: int) -> list[Token]:
+        """The cheapest words of the run `plain[start:end]`."""
+        words, reach, chinese = self._words, self._reach, self._language == "zh"
+        size = end - start
+        cost = [0.0] + [math.inf] * size
+        back: list[tuple[int, str]] = [(0, "?")] * (size + 1)
+        for at in range(size):
+            here, position = cost[at], start + at
+            single = words.get(plain[position])
+            total = here + (min(_UNKNOWN, single[1]) if single else _UNKNOWN)
+            if total < cost[at + 1]:
+                cost[at + 1], back[at + 1] = total, (at, single[0] if single else "?")
+            for length in range(2, min(reach.get(plain[position : position + 2], 0), size - at) + 1):
+                found = words.get(plain[position : position + length])
+                if found is not None and here + found[1] < cost[at + length]:
+                    cost[at + length], back[at + length] = here + found[1], (at, found[0])
+            if chinese and (
+                plain[position] in SURNAMES_ZH or plain[position : position + 2] in SURNAMES_ZH_LONG
+            ):
+                for length, price in self._persons(plain, position, end):
+                    if here + price < cost[at + length]:
+                        cost[at + length], back[at + length] = here + price, (at, "P")
+        tokens = []
+        at = size
+        while at:
+            before, class_ = back[at]
+            tokens.append(Token(start + before, start + at, class_))
+            at = before
+        tokens.reverse()
+        return tokens
+
+    def _persons(self, plain: str, at: int, end: int) -> Iterator[tuple[int, float]]:
+        """Chinese names: a family name and one or two signs of a given name; length and cost."""
+        family = 2 if plain[at : at + 2] in SURNAMES_ZH_LONG else 1
+        price = _PERSON + _FAMILY
+        if any(plain[max(0, at - size) : at] in self._roles for size in (2, 3, 4)):
+            price -= _BESIDE
+        for count in (1, 2):
+            stop = at + family + count
+            if stop > end:
+                return
+            price += self._given.get(plain[stop - 1], 11.0)
+            beside = any(plain[stop : stop + size] in self._follow for size in (1, 2, 3))
+            yield family + count, price - (_BESIDE if beside else 0.0) + (1.5 if count == 1 else 0.0)
+
+
+def _spans(plain: str, tokens: Sequence[Token], cutter: Cutter) -> Iterator[Span]:
+    """Names among the words of a run."""
+    at = 0
+    while at < len(tokens):
+        token = tokens[at]
+        body = _body(plain, tokens, at, cutter)
+        person = _japanese_person(plain, tokens, at, cutter) if body is None else None
+        if body is not None:
+            yield Span(start=token.start, end=tokens[body - 1].end, coarse="ORG")
+            at = body
+        elif person is not None:
+            yield Span(start=token.start, end=tokens[person - 1].end, coarse="PER")
+            at = person
+        elif token.class_ == "L":
+            at += 1
+            end = token.end
+            if at < len(tokens) and plain[tokens[at].start : tokens[at].end] in cutter.place_ends:
+                end, at = tokens[at].end, at + 1
+            if not cutter.family or not _goes_on(plain, tokens, at, end):
+                yield Span(start=token.start, end=end, coarse="LOC")
+        else:
+            if token.class_ in "PO" and token.end - token.start > 1:
+                yield Span(start=token.start, end=token.end, coarse="PER" if token.class_ == "P" else "ORG")
+            at += 1
+
+
+def _goes_on(plain: str, tokens: Sequence[Token], at: int, end: int) -> bool:
+    """Whether a Japanese place is only the beginning of a longer name: signs of another script follow."""
+    if at < len(tokens):
+        return tokens[at].class_ in "?G"
+    following = plain[end : end + 1]
+    return bool(following) and (
+        following in "・ー" or (following.isalpha() and not "\u3040" <= following < "\u30a0")
+    )
+
+
+def _body(plain: str, tokens: Sequence[Token], at: int, cutter: Cutter) -> int | None:
+    """Where the body ends that begins with the word at `at`: its last word is a body's (`公司`)."""
+    first = tokens[at]
+    if first.class_ not in "LNOP?FG" or plain[first.start : first.end] in cutter.ends:
+        return None
+    last = None
+    for index in range(at + 1, min(len(tokens), at + _MOST_PARTS)):
+        token = tokens[index]
+        word = plain[token.start : token.end]
+        if token.end - first.start > _LONGEST_BODY or (token.class_ == "X" and word not in cutter.ends):
+            break
+        if word in cutter.ends:
+            last = index + 1
+    if last is None:
+        return None
+    named = any(token.class_ in "LOP" for token in tokens[at : last - 1])
+    word = plain[tokens[last - 1].start : tokens[last - 1].end]
+    return last if named or (word in cutter.company and first.class_ in "N?") else None
+
+
+def _japanese_person(plain: str, tokens: Sequence[Token], at: int, cutter: Cutter) -> int | None:
+    """Where the person's name ends that begins with the word at `at`."""
+    if not cutter.family:
+        return None
+    word = plain[tokens[at].start : tokens[at].end]
+    if at + 1 < len(tokens) and word in cutter.family:
+        after = tokens[at + 1]
+        given = plain[after.start : after.end]
+        if given not in cutter.titles and (
+            given in cutter.names or (after.class_ in "G?" and _titled(plain, after.end, cutter))
+        ):
+            return at + 2
+    is_name = word in cutter.family or tokens[at].class_ in "FGP"
+    return at + 1 if len(word) > 1 and is_name and _titled(plain, tokens[at].end, cutter) else None
+
+
+def _titled(plain: str, at: int, cutter: Cutter) -> bool:
+    """Whether a title stands at `plain[at]`."""
+    return any(plain[at : at + size] in cutter.titles for size in (1, 2, 3, 4))
+
+
+def _apart(spans: list[Span]) -> list[Span]:
+    kept: list[Span] = []
+    for span in sorted(spans, key=lambda s: (s.start, -s.end)):
+        if not kept or span.start >= kept[-1].end:
+            kept.append(span)
+    return kept

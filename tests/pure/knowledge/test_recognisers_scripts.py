@@ -1,0 +1,94 @@
+"""Names in scripts without capitals: Chinese, Japanese, Korean, Arabic, Persian, Hebrew, Hindi."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from growth import cpu_ratio
+from newsmill.knowledge.enricher import Enricher
+from newsmill.knowledge.recognisers.cued import LANGUAGES as CUED
+from newsmill.knowledge.recognisers.cued import Cued
+from newsmill.knowledge.recognisers.han import Cutter
+from newsmill.knowledge.recognisers.hangul import recognise
+from newsmill.knowledge.recognisers.lexicon import lexicon, simplified
+
+CUTTER = Cutter("zh", [("北京", 2e7), ("东京", 3e7)])
+
+
+def entities(enricher: Enricher, text: str, language: str) -> set[tuple[str, str]]:
+    found = enricher.enrich_text(text, language=language).entities
+    return {(m.text, e.coarse) for e in found for m in e.mentions}
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("zh", "林墨河部长在北京会见了周雁市长。", {("林墨河", "PER"), ("北京", "LOC"), ("周雁", "PER")}),
+        ("zh", "他参观了青河造船有限公司的工厂。", {("青河造船有限公司", "ORG")}),
+        ("zh", "美国总统唐纳德·特朗普说，联合国应当改革。", {("唐纳德·特朗普", "PER"), ("联合国", "ORG")}),
+        ("zh", "陳水扁總統在台北說。", {("陳水扁", "PER"), ("台北", "LOC")}),
+        ("ja", "田中太郎さんは東京で話した。", {("田中太郎", "PER"), ("東京", "LOC")}),
+        ("ja", "安倍首相は北海道大学を訪れた。", {("安倍", "PER"), ("北海道大学", "ORG")}),
+        ("ja", "バラク・オバマは大阪市に着いた。", {("バラク・オバマ", "PER"), ("大阪市", "LOC")}),
+        ("ko", "문재인 대통령은 서울에서 말했다.", {("문재인", "PER"), ("서울", "LOC")}),
+        ("ko", "삼성전자와 서울대학교가 합의했다.", {("삼성전자", "ORG"), ("서울대학교", "ORG")}),
+        ("ar", "وصل الرئيس السوداني عمر البشير إلى القاهرة", {("عمر البشير", "PER"), ("القاهرة", "LOC")}),
+        ("ar", "أعلنت وزارة الدفاع ذلك في بغداد", {("وزارة الدفاع", "ORG"), ("بغداد", "LOC")}),
+        ("ar", "عاد الوفد من لندن ومن ثم إلى طهران وبواشنطن", {("لندن", "LOC"), ("وبواشنطن", "LOC")}),
+        ("fa", "محمد خاتمی در تهران گفت", {("محمد خاتمی", "PER"), ("تهران", "LOC")}),
+        ("he", "ראש הממשלה בנימין נתניהו נפגש בירושלים", {("בנימין נתניהו", "PER"), ("בירושלים", "LOC")}),
+        ("hi", "प्रधानमंत्री नरेंद्र मोदी ने दिल्ली में कहा", {("नरेंद्र मोदी", "PER"), ("दिल्ली", "LOC")}),
+    ],
+)  # fmt: skip
+def test_names_are_found_without_capitals(
+    enricher: Enricher, language: str, text: str, expected: set[tuple[str, str]]
+) -> None:
+    assert expected <= entities(enricher, text, language)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("zh", "我们要讲文明，树新风，表示热烈的祝贺。"),
+        ("ko", "여성이 말했고 감동은 컸다."),
+        ("ar", "في المناطق الشمالية كانت الأمطار غزيرة"),
+        ("ja", "新しい事業を始めたが、計画は失敗した。"),
+    ],
+)
+def test_words_of_every_day_are_no_names(enricher: Enricher, language: str, text: str) -> None:
+    assert entities(enricher, text, language) == set()
+
+
+def test_traditional_signs_are_read_as_simplified_ones() -> None:
+    assert "陳水扁".translate(simplified()) == "陈水扁"
+    assert all(len(chr(t)) == len(chr(s)) for t, s in simplified().items())
+
+
+def test_lists_hold_classes_and_costs() -> None:
+    for language in ("zh", "ja", "ko"):
+        words = lexicon(language).words
+        assert len(words) > 50_000
+        assert {class_ for class_, _ in words.values()} <= set("PLONXFG")
+        assert all(cost >= 0 for _, cost in words.values())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(alphabet="王北京大学说·有限公司AB, 。东", max_size=60))
+def test_spans_are_ordered_and_apart_whatever_the_text(text: str) -> None:
+    spans = CUTTER.recognise(text)
+    assert all(0 <= span.start < span.end <= len(text) for span in spans)
+    assert all(a.end <= b.start for a, b in pairwise(spans))
+
+
+@pytest.mark.parametrize("unit", ["王北京大学", "王", "·", "王·", "有限公司", "在北京，"])
+def test_chinese_costs_no_more_than_its_length(unit: str) -> None:
+    assert cpu_ratio(CUTTER.recognise, lambda n: unit * (n // len(unit)), small=10_000) < 1.5
+
+
+def test_korean_and_cued_languages_cost_no_more_than_their_length() -> None:
+    assert cpu_ratio(recognise, lambda n: "김철수 대통령은 " * (n // 9), small=10_000) < 1.5
+    for language in sorted(CUED):
+        reader = Cued(language)
+        assert cpu_ratio(reader.recognise, lambda n: "وزارة محمد " * (n // 11), small=10_000) < 1.5

@@ -7,7 +7,7 @@ DEV := $(VENV)/.ready-dev
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command "make lock"
 
-.PHONY: help setup dev demo test lint check lock system soak chaos keeper kb fresh engines
+.PHONY: help setup dev demo test lint check lock system soak chaos keeper kb fresh engines audit licences growth poison
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -56,7 +56,14 @@ kb: dev ## build the knowledge base that comes with newsmill anew
 	$(BIN)/newsmill kb build pipelines/newsmill/knowledge/data/base --from-packages
 
 chaos: dev ## kill, stop and crowd a whole run, then compare topic and tables: KILLS=100 SEED=1; the last line is the verdict
-	$(BIN)/python benchmarks/chaos.py --kills $(or $(KILLS),100) --seed $(or $(SEED),1)
+	$(BIN)/python benchmarks/chaos.py --kills $(or $(KILLS),100) --seed $(or $(SEED),1) --write docs/reliability.md
+
+growth: dev ## what a page of each shape costs from 10 kB to 9 MB: docs/quality/limits.md
+	$(BIN)/python benchmarks/growth.py --write docs/quality/limits.md
+
+poison: dev ## what pages that hang, crash or eat memory cost the others, and their fates: docs/quality/limits.md
+	$(BIN)/python benchmarks/poison.py --write docs/quality/limits.md
+	$(BIN)/python benchmarks/poison.py --whole 10000 --write docs/quality/limits.md
 
 keeper: dev ## keep lakes in random ways, and look after each step: SEQUENCES=300 SEED=1; the last line is the verdict
 	$(BIN)/python benchmarks/keeper.py --sequences $(or $(SEQUENCES),300) --seed $(or $(SEED),1)
@@ -76,3 +83,9 @@ lock: dev ## write the lock files anew from setup.py and pyproject.toml
 	$(LOCK) --generate-hashes --no-emit-package newsmill --output-file requirements.lock setup.py
 	$(LOCK) --constraint requirements.lock --all-extras --group dev --group build --no-emit-package newsmill \
 	  --output-file requirements-dev.lock setup.py
+
+audit: dev ## look whether an advisory is known for what the locks pin; says so where none can be looked up
+	$(BIN)/python .ci/audit
+
+licences: setup ## list the licences of what is installed: docs/reference/licences.md
+	$(BIN)/python .ci/licences --write docs/reference/licences.md

@@ -1,6 +1,6 @@
 """A whole `newsmill run` under everything at once; what is left is compared with the topic.
 
-    python benchmarks/chaos.py --kills 100 --seed 1
+    python benchmarks/chaos.py --kills 100 --seed 1 [--write docs/reliability.md]
 
 Pages come in all the time. The command is killed, or stopped and woken, at random times and started again;
 beside it run compact, gc, audit, takedowns, and a second writer that must be refused. At the end all is
@@ -29,6 +29,7 @@ import duckdb
 from duckdb_extensions import import_extension
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
+from measuring import write_section
 from newsmill.dev.local_kafka import DevKafka
 
 TOPIC: Final = "chaos"
@@ -210,6 +211,7 @@ def main() -> int:
     )
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--write", type=Path, help="put the scoreboard into this page")
     given = parser.parse_args()
     start = time.monotonic()
     with (
@@ -229,6 +231,15 @@ def main() -> int:
         **dict(sorted(chaos.done.items())),
     }
     print(json.dumps(board))
+    if given.write is not None:
+        rows = "\n".join(f"| {name} | {value:,} |" for name, value in board.items())
+        verdict = (
+            "; ".join(problems)
+            or "one fate a record, one row an article, nothing left of what was taken down"
+        )
+        head = f"`make chaos KILLS={given.kills} SEED={given.seed}`\n\n| what | how often |\n| --- | ---: |"
+        text = f"{head}\n{rows}\n\n{verdict}."
+        write_section(given.write, "chaos", text)
     for problem in problems:
         print(f"violation: {problem}")
     print("wrong" if problems else "right")

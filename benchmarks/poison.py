@@ -1,6 +1,7 @@
 """What is left of the throughput when some pages hang, crash or eat memory, and whether all fates are right.
 
-    python benchmarks/poison.py [--pages 500] [--whole 10000] [--write docs/quality/poison.md]
+    python benchmarks/poison.py [--pages 300] [--write docs/quality/limits.md]
+    python benchmarks/poison.py --whole 10000 [--write docs/quality/limits.md]
 
 Real pages, and among them, evenly, pages that do in their extraction process what `poisons.py` says. Each
 row is one run of the direct runner over a WARC file with the default settings, without enrichment: what a
@@ -27,7 +28,7 @@ import msgspec
 from duckdb_extensions import import_extension
 
 import poisons
-from measuring import HERE, Run, measure
+from measuring import HERE, Run, measure, write_section
 from newsmill.records import RawPage
 from newsmill.sources.warc import write_warc
 from throughput import pages, shared_folder
@@ -51,21 +52,19 @@ if "newsmill.page.sandbox_child" in sys.orig_argv:
 """Read by Python at its start: the extraction processes read with `poisons.read`."""
 
 
-_HEAD: Final = """# What poisoned pages cost
-
-Made by `python benchmarks/poison.py {arguments}`; do not edit. Python {python}, {cores} cores, load
-{load:.1f} from elsewhere at the start. *Left*: pages a second, poisoned ones counted, in those of the clean
-run, both without the start; by the CPU time of all processes, which hardly depends on what else the machine
-does, and by the clock, which does (– where it did much). The kinds are those of `benchmarks/poisons.py`; why
-it is so: docs/decisions/0003 and 0053.
+_TABLE: Final = """
+Made by `python benchmarks/poison.py {arguments}`, Python {python}, {cores} cores, load {load:.1f} from
+elsewhere at the start. *Left*: pages a second, poisoned ones counted, in those of the clean run before it,
+both without the start; by the CPU time of all processes, and by the clock (– where there was other work).
 
 | poison | of them | pages | left, CPU | left, clock | asked | fates |
 | --- | ---: | ---: | ---: | ---: | ---: | --- |"""
 
 _WHOLE: Final = """
-{count:,} pages with 1 % of each kind ({kinds}) in one run: {codes}; all others as without them; fates that
-are wrong: {wrong}. {run.seconds:.0f} s, {run.cpu_seconds:.0f} s of CPU, the command at most {run.peak_mb:.0f}
-MB, its other processes together {run.peak_children_mb:.0f} MB (shared pages counted for each)."""
+Made by `python benchmarks/poison.py {arguments}`: {count:,} pages with 1 % of each kind ({kinds}) in one
+run: {codes}; all others as without them; fates that are wrong: {wrong}. {run.cpu_seconds:.0f} s of CPU, the
+command at most {run.peak_mb:.0f} MB, its other processes together {run.peak_children_mb:.0f} MB (shared pages
+counted for each)."""
 
 
 @dataclass(frozen=True)
@@ -139,14 +138,26 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--pages", type=int, default=500, help="of a row at most")
-    parser.add_argument(
-        "--whole", type=int, default=10_000, help="of the run with 1 %% of each kind; 0 for none"
-    )
-    parser.add_argument("--write", type=Path, help="put the tables into this file")
+    parser.add_argument("--pages", type=int, default=300, help="of a row at most")
+    parser.add_argument("--whole", type=int, help="in place of the table: pages of one run with all kinds")
+    parser.add_argument("--write", type=Path, help="put the result into this page")
     given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="poison-") as folder:
+        text, wrong = whole(Path(folder), given.whole) if given.whole else table(Path(folder), given.pages)
+    print(text)
+    for one in wrong[:20]:
+        print(f"violation: {one}")
+    if given.write is not None:
+        write_section(given.write, "poisoned-run" if given.whole else "poison", text)
+    return 1 if wrong else 0
+
+
+def table(scratch: Path, pages: int) -> tuple[str, list[str]]:
+    """What is left of the throughput by kind and share, and what is wrong."""
+    run(scratch, "warm", 2, {})
+    quiet = os.getloadavg()[0] < 1
     lines = [
-        _HEAD.format(
+        _TABLE.format(
             arguments=" ".join(sys.argv[1:]),
             python=platform.python_version(),
             cores=os.cpu_count(),
@@ -154,54 +165,41 @@ def main() -> int:
         )
     ]
     wrong: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="poison-") as folder:
-        scratch = Path(folder)
-        run(scratch, "warm", 2, {})
-        quiet = os.getloadavg()[0] < 1  # from elsewhere
-        start, clean = run(scratch, "start", 2, {}), run(scratch, "clean", given.pages, {})
+    for kind in TABLE:
+        start, clean = run(scratch, f"start-{kind}", 2, {}), run(scratch, f"clean-{kind}", pages, {})
         wrong += clean.wrong
-        for kind in TABLE:
-            for percent in SHARES:
-                ended = run(
-                    scratch,
-                    f"{kind}-{percent}",
-                    min(given.pages, _POISONED * 100 // percent),
-                    {kind: percent},
-                )
-                by_cpu = left(clean, start, ended, "cpu_seconds")
-                by_clock = f"{left(clean, start, ended, 'seconds'):.0%}" if quiet else "–"
-                quiet &= os.getloadavg()[0] < 2 * (os.cpu_count() or 1)
-                asked = ASKED.get((kind, percent))
-                wrong += ended.wrong
-                if asked and by_cpu < asked:
-                    wrong.append(f"{percent} % {kind}: {by_cpu:.0%} left, not {asked:.0%}")
-                told = f"{sum(ended.codes.values())} {poisons.KINDS[kind]}"
-                cells = (
-                    *(kind, f"{percent} %", f"{ended.pages:,}", f"{by_cpu:.0%}", by_clock),
-                    *(f"{asked:.0%}" if asked else "", "**WRONG**" if ended.wrong else told),
-                )
-                lines.append(f"| {' | '.join(cells)} |")
-                print(lines[-1], flush=True)
-        if given.write is not None:
-            given.write.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        if given.whole:
-            whole = run(scratch, "whole", given.whole, dict.fromkeys(poisons.KINDS, 1))
-            wrong += whole.wrong
-            lines.append(
-                _WHOLE.format(
-                    count=given.whole,
-                    kinds=", ".join(poisons.KINDS),
-                    codes=", ".join(f"{count} {code}" for code, count in sorted(whole.codes.items())),
-                    wrong=len(whole.wrong),
-                    run=whole.run,
-                )
+        for percent in SHARES:
+            count = min(pages, _POISONED * 100 // percent)
+            ended = run(scratch, f"{kind}-{percent}", count, {kind: percent})
+            by_cpu = left(clean, start, ended, "cpu_seconds")
+            by_clock = f"{left(clean, start, ended, 'seconds'):.0%}" if quiet else "–"
+            quiet &= os.getloadavg()[0] < 2 * (os.cpu_count() or 1)
+            asked = ASKED.get((kind, percent))
+            wrong += ended.wrong
+            if asked and by_cpu < asked:
+                wrong.append(f"{percent} % {kind}: {by_cpu:.0%} left, not {asked:.0%}")
+            told = f"{sum(ended.codes.values())} {poisons.KINDS[kind]}"
+            cells = (
+                *(kind, f"{percent} %", f"{ended.pages:,}", f"{by_cpu:.0%}", by_clock),
+                *(f"{asked:.0%}" if asked else "", "**WRONG**" if ended.wrong else told),
             )
-    print("\n".join(lines))
-    for one in wrong[:20]:
-        print(f"violation: {one}")
-    if given.write is not None:
-        given.write.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return 1 if wrong else 0
+            lines.append(f"| {' | '.join(cells)} |")
+            print(lines[-1], flush=True)
+    return "\n".join(lines), wrong
+
+
+def whole(scratch: Path, count: int) -> tuple[str, list[str]]:
+    """What became of a run with 1 % of each kind, and what is wrong."""
+    ended = run(scratch, "whole", count, dict.fromkeys(poisons.KINDS, 1))
+    text = _WHOLE.format(
+        arguments=" ".join(sys.argv[1:]),
+        count=count,
+        kinds=", ".join(poisons.KINDS),
+        codes=", ".join(f"{number} {code}" for code, number in sorted(ended.codes.items())),
+        wrong=len(ended.wrong),
+        run=ended.run,
+    )
+    return text, ended.wrong
 
 
 if __name__ == "__main__":

@@ -134,6 +134,12 @@ SHAPES: Final[dict[str, Shape]] = {
     "hidden in one another": lambda size: _page(
         "<div hidden>" * 60 + _grown("<p>Some words.</p>", size) + "<h1>a</h1>" + "</div>" * 60
     ),
+    "text that unfolds": _in_body(
+        "<details><summary>Item</summary><p>The ferry opens again.</p></details>", "", ""
+    ),
+    "much that unfolds at once": _in_body(
+        "<p>The ferry opens again.</p>", "<details><summary>All</summary>", "</details>"
+    ),
     "scripts": _in_body("<script>var a = 1;</script>", "", ""),
     "one script": _in_body("a = '<p>';", "<script>", "</script>"),
     "forms": _in_body("<form><input><select><option>a</select></form>", "", ""),

@@ -62,7 +62,7 @@ both without the start; by the CPU time of all processes, and by the clock (– 
 
 _WHOLE: Final = """
 Made by `python benchmarks/poison.py {arguments}`: {count:,} pages with 1 % of each kind ({kinds}) in one
-run: {codes}; all others as without them; fates that are wrong: {wrong}. {run.cpu_seconds:.0f} s of CPU, the
+run: {codes}; no other page is quarantined; fates that are wrong: {wrong}. {run.cpu_seconds:.0f} s of CPU, the
 command at most {run.peak_mb:.0f} MB, its other processes together {run.peak_children_mb:.0f} MB (shared pages
 counted for each)."""
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from newsmill.config import InputConfig, PageConfig
-from newsmill.records import NotArticle, RawPage
+from newsmill.records import Extraction, Page, RawPage
 
 LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _PARENT: Final = f"/proc/{os.getppid()}"
@@ -99,12 +99,17 @@ REFUSED: Final = frozenset(
 """What fails with an error number, since libraries try it by themselves; all else ends the process."""
 
 
-def attempt(raw: RawPage, *, page: PageConfig, input: InputConfig) -> NotArticle:
+def told(what: str) -> Page:
+    """A page that says so."""
+    return Page(title=what, body="", extraction=Extraction(method="test", reason="test"))
+
+
+def attempt(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Page:
     """`done` when the attempt was let through, `refused` when it failed with an error."""
     name = raw.url.rpartition("/")[2].replace("_", " ")
     sys.stderr.flush()
     try:
         (PYTHON | NATIVE)[name](os.fsdecode(raw.body))
     except OSError:
-        return NotArticle(reason="refused")
-    return NotArticle(reason="done")
+        return told("refused")
+    return told("done")

@@ -16,7 +16,7 @@ import msgspec
 
 from newsmill.config import InputConfig, PageConfig
 from newsmill.errors import Code, Rejected
-from newsmill.records import Extraction, NotArticle, Page, RawPage
+from newsmill.records import Extraction, Page, RawPage
 
 _read: list[str] = []
 
@@ -46,13 +46,17 @@ def _answer(message: bytes) -> None:
         framed = framed[os.write(_answers_fd(), framed) :]
 
 
+def _said(title: str, body: str = "") -> Page:
+    return Page(title=title, body=body, extraction=Extraction(method="test", reason="test"))
+
+
 def _compute(seconds: float) -> None:
     until = time.process_time() + seconds
     while time.process_time() < until:
         pass
 
 
-def misbehave(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Page | NotArticle:
+def misbehave(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Page:
     """Do the act that the last part of the URL names."""
     act = raw.url.rpartition("/")[2]
     if act == "hang":
@@ -86,7 +90,7 @@ def misbehave(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Page | N
     elif act == "recursion":
         return misbehave(raw, page=page, input=input)
     elif act == "surrogate":
-        return NotArticle(reason="\ud83d")
+        return _said("\ud83d")
     elif act == "leaves":
         sys.exit("\ud83d")
     elif act == "rejected":
@@ -125,9 +129,9 @@ def misbehave(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Page | N
     elif act == "print":
         print("noise on standard output", flush=True)
     elif act == "pid":
-        return NotArticle(reason=str(os.getpid()))
+        return _said(str(os.getpid()))
     elif act == "environment":
-        return NotArticle(reason=" ".join(sorted(os.environ)))
+        return _said(" ".join(sorted(os.environ)))
     elif act == "doze":
         until = time.monotonic() + 2
         while time.monotonic() < until:
@@ -135,4 +139,4 @@ def misbehave(raw: RawPage, *, page: PageConfig, input: InputConfig) -> Page | N
             time.sleep(0.015)
     _read.append(act)
     time.sleep(0.05 if act == "sleep" else 0)
-    return Page(title=act, body=raw.url, extraction=Extraction(method="test", reason="test"))
+    return _said(act, raw.url)

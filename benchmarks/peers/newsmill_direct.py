@@ -30,11 +30,11 @@ def main(pages: str, output: str, processes: int) -> Summary:
         lake=LakeConfig(path=output), enrich=EnrichConfig(enabled=False), page=PageConfig(processes=processes)
     )
     if pages.endswith(".warc.gz"):
-        return run_direct(config, once=True, files=[Path(pages)])
+        return run_direct(config, once=True, files=[Path(pages)]).totals
     bootstrap, _, topic = pages.partition("/")
     return run_direct(
         config.model_copy(update={"kafka": KafkaConfig(bootstrap=bootstrap, topic=topic)}), once=True
-    )
+    ).totals
 
 
 if __name__ == "__main__":

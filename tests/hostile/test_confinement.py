@@ -12,7 +12,7 @@ import sandbox_attempts
 from newsmill.config import InputConfig, PageConfig
 from newsmill.errors import Code, Rejected
 from newsmill.page.sandbox import Sandbox
-from newsmill.records import NotArticle, Position, RawPage
+from newsmill.records import Position, RawPage
 
 ATTEMPTS = [*sandbox_attempts.PYTHON, *sandbox_attempts.NATIVE]
 
@@ -41,7 +41,7 @@ def test_every_attempt_of_a_hostile_child_is_refused(sandbox: Sandbox, tmp_path:
     ]
     outcomes = dict(zip(ATTEMPTS, sandbox.map(pages), strict=True))
     found = {
-        name: outcome.code.value if isinstance(outcome, Rejected) else getattr(outcome, "reason", "read")
+        name: outcome.code.value if isinstance(outcome, Rejected) else getattr(outcome, "title", "read")
         for name, outcome in outcomes.items()
     }
     assert found == {
@@ -66,5 +66,5 @@ def test_child_tells_what_holds_it(sandbox: Sandbox) -> None:
         url="https://example.org/read_a_file",
         body=b"/none",
     )
-    assert sandbox.map([page]) == [NotArticle(reason="refused")]
+    assert sandbox.map([page]) == [sandbox_attempts.told("refused")]
     assert sandbox.confined_by == ("seccomp",)

@@ -21,7 +21,7 @@ from newsmill.errors import Rejected
 from newsmill.page import sandbox_process
 from newsmill.page.analysis import read_page
 from newsmill.page.sandbox import Sandbox
-from newsmill.records import NotArticle, Page, ParsedPage, Position, RawPage
+from newsmill.records import Page, ParsedPage, Position, RawPage
 from processes import children
 
 LIMITS = PageConfig(wall_limit_s=3, cpu_limit_s=1, memory_limit_mb=300, processes=2)
@@ -159,14 +159,14 @@ def test_child_sees_no_secrets(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
     fresh = Sandbox(page=LIMITS, input=InputConfig(), read="sandbox_readers:misbehave")
     with fresh:
         (outcome,) = fresh.map([raw("environment")])
-    assert isinstance(outcome, NotArticle) and "SASL" not in outcome.reason
+    assert isinstance(outcome, Page) and "SASL" not in (outcome.title or "SASL")
 
 
 def test_order_is_kept_and_all_slots_work(sandbox: Sandbox) -> None:
     pages = [raw(f"{n}", offset=n) for n in range(40)]
     outcomes = sandbox.map(pages)
     assert [outcome.title for outcome in outcomes if isinstance(outcome, Page)] == [str(n) for n in range(40)]
-    pids = {outcome.reason for outcome in sandbox.map([raw("pid")] * 20) if isinstance(outcome, NotArticle)}
+    pids = {outcome.title for outcome in sandbox.map([raw("pid")] * 20) if isinstance(outcome, Page)}
     assert 1 <= len(pids) <= LIMITS.processes
 
 
@@ -231,7 +231,7 @@ def test_page_is_read_once_more_when_its_process_was_stopped(sandbox: Sandbox) -
 
 def test_children_end_with_the_sandbox() -> None:
     with Sandbox(page=LIMITS, input=InputConfig(), read="sandbox_readers:misbehave") as opened:
-        pids = {outcome.reason for outcome in opened.map([raw("pid")] * 4) if isinstance(outcome, NotArticle)}
+        pids = {outcome.title for outcome in opened.map([raw("pid")] * 4) if isinstance(outcome, Page)}
     assert pids
     for pid in pids:
         with pytest.raises(ProcessLookupError):
@@ -247,7 +247,7 @@ def test_children_that_were_started_before_the_first_page_read_it() -> None:
             time.sleep(0.02)
         assert len(started) == LIMITS.processes
         outcomes = opened.map([raw("pid")] * 8)
-        assert {o.reason for o in outcomes if isinstance(o, NotArticle)} <= started
+        assert {o.title for o in outcomes if isinstance(o, Page)} <= started
         assert _children() - others == started
 
 
@@ -383,7 +383,7 @@ def test_page_is_read_though_its_group_of_processes_is_told_to_end(sandbox: Sand
         for pid in told:
             os.kill(int(pid), number)
         doze, pid = reading.result()
-        assert isinstance(doze, Page) and isinstance(pid, NotArticle) and pid.reason in told
+        assert isinstance(doze, Page) and isinstance(pid, Page) and pid.title in told
 
 
 def test_child_that_can_not_be_prepared_stops_the_job() -> None:

@@ -78,6 +78,10 @@ def reads_pages_and_answers_the_readme(python: Path, folder: Path) -> None:
     answer = run(python, "-c", f"import duckdb; print(duckdb.sql({query!r}).fetchall())", cwd=folder)
     rows = eval(answer.stdout, {"__builtins__": {}})
     assert sum(copies for _, _, copies in rows) == 7
+    run(python, ROOT / "examples" / "one_page.py", cwd=folder)
+    assert len(run(python, ROOT / "examples" / "beam_pipeline.py", cwd=folder).stdout.splitlines()) == 33
+    told = run(python, ROOT / "examples" / "own_sink.py", "demo-lake/tables", cwd=folder).stdout
+    assert len(told.splitlines()) == 27
 
 
 @pytest.mark.timeout(900)

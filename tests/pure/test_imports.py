@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "flow.streaming": ("flow.streaming", "flow.steps", "flow.elements", "lake.upkeep", *NOUNS, *GROUND),
     "runners": ("runners", "workers", *FLOW, *NOUNS, *GROUND),
     "jobs": ("jobs", *FLOW, *NOUNS, *GROUND),
+    "api": ("lake", "page", *GROUND),
     "demo": ("lake",),
     "cli": ("cli", "demo", "runners", "jobs", *AROUND, *LAKE, *NOUNS, *GROUND),
 }

@@ -50,8 +50,8 @@ def annotate(
     fates: Counter[str] = Counter()
     unread = 0
     for row in run(lines, settings, pages=pages, processes=processes):
-        fates[row["fate"]] += 1
-        unread += bool(UNREAD.match(row["error"] or ""))
+        fates[str(row["fate"])] += 1
+        unread += bool(UNREAD.match(str(row["error"] or "")))
         sys.stdout.write(json.dumps(row) + "\n")
     of = ", ".join(f"{count} {fate}" for fate, count in fates.most_common())
     say(f"{fates.total()} lines annotated{f': {of}' if of else ''}", err=True)

@@ -56,7 +56,7 @@ class Loaded:
 def load(
     file: Path | None = None,
     *,
-    options: Mapping[Path_, Any] | None = None,
+    options: Mapping[Path_, object] | None = None,
     environment: Mapping[str, str] | None = None,
     checks: Sequence[Callable[[Config], Sequence[str]]] = (),
 ) -> Loaded:

@@ -77,7 +77,7 @@ class Annotated:
 
 def annotate(
     lines: Iterable[str | bytes], config: Config, *, pages: Path | None = None, processes: int = 2
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[dict[str, object]]:
     """Annotate each line of a JSON Lines input; the order is kept.
 
     Args:
@@ -230,7 +230,7 @@ def _annotate_line(
     )
 
 
-def _shown(item: Annotated, decision: Decision | None, merged: Mapping[str, str]) -> dict[str, Any]:
+def _shown(item: Annotated, decision: Decision | None, merged: Mapping[str, str]) -> dict[str, object]:
     if item.draft is None or decision is None:
         return {"id": item.line.id, "fate": Fate.QUARANTINED.value, "error": item.error}
     page, found = item.draft.page, item.enrichment

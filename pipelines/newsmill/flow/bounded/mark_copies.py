@@ -23,9 +23,9 @@ from newsmill.runtime import registry
 class Resolved(NamedTuple):
     """The streams of MarkCopies."""
 
-    oks: Any
-    ends: Any
-    events: Any
+    oks: beam.PCollection[ClassifiedChunk]
+    ends: beam.PCollection[TerminalFates]
+    events: beam.PCollection[EventChunk]
 
 
 class MarkCopies(beam.PTransform):

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock, get_ident
 from time import monotonic, perf_counter
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
+import apache_beam as beam
 from apache_beam.metrics import Metrics
 
 from newsmill.errors import Rejected, Stage
@@ -21,11 +22,14 @@ STACK_CHARS = 8_000
 """Longest stack trace kept with a quarantined record."""
 
 
-class StageResult(NamedTuple):
+T = TypeVar("T")
+
+
+class StageResult(NamedTuple, Generic[T]):
     """The two streams of a stage: nothing that enters is in neither."""
 
-    oks: Any
-    ends: Any
+    oks: beam.PCollection[T]
+    ends: beam.PCollection[TerminalFates]
 
 
 class FateCollector:

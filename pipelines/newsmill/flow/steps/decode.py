@@ -43,7 +43,7 @@ class DecodeEnvelopes(beam.PTransform):
         self._config = config
         self._withheld = withheld
 
-    def expand(self, chunks: beam.PCollection[RecordChunk]) -> StageResult:
+    def expand(self, chunks: beam.PCollection[RecordChunk]) -> StageResult[DecodedChunk]:
         """Chunks of records to chunks of pages."""
         fn = _DecodeFn(self._config, self._withheld)
         oks, ends = chunks | "Decode" >> beam.ParDo(fn).with_outputs("ends", main="oks")

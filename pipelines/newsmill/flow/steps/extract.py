@@ -35,7 +35,7 @@ class ExtractPages(beam.PTransform):
         super().__init__()
         self._fn = _ExtractFn(page.model_dump_json(), input.model_dump_json(), on_reserved)
 
-    def expand(self, chunks: beam.PCollection[DecodedChunk]) -> StageResult:
+    def expand(self, chunks: beam.PCollection[DecodedChunk]) -> StageResult[ExtractedChunk]:
         """Chunks of crawled pages to chunks of extracted ones."""
         oks, ends = chunks | "Extract" >> beam.ParDo(self._fn).with_outputs("ends", main="oks")
         return StageResult(oks, ends)

@@ -38,7 +38,7 @@ class IdentifyDrafts(beam.PTransform):
         super().__init__()
         self._fn = _IdentifyFn(cpu_limit_s, boilerplate)
 
-    def expand(self, chunks: beam.PCollection[ExtractedChunk]) -> StageResult:
+    def expand(self, chunks: beam.PCollection[ExtractedChunk]) -> StageResult[SketchedChunk]:
         """Chunks of extracted pages to chunks of drafts, in the same order."""
         oks, ends = chunks | "Identify" >> beam.ParDo(self._fn).with_outputs("ends", main="oks")
         return StageResult(oks, ends)

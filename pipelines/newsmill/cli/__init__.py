@@ -37,6 +37,7 @@ COMMANDS: Final = {
         "lake": "Mend a lake that was copied or moved, or lost its catalog.",
     },
     "Set up": {
+        "init": "Write a configuration file to begin with.",
         "config": "Check and show the settings.",
         "kb": "Build and show knowledge bases: who and what can be named.",
         "dev": "Run a real Kafka on this machine.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -31,9 +31,28 @@ def validate(config: ConfigFile = None, sets: Sets = None) -> None:
 
 
 @app.command()
-def show(config: ConfigFile = None, sets: Sets = None, as_json: Json = False) -> None:
+def show(
+    config: ConfigFile = None,
+    sets: Sets = None,
+    as_json: Json = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say of each what it means and when to change it.")
+    ] = False,
+) -> None:
     """Show each setting in force and where it came from; secrets are masked."""
     rows = shown(loaded(config, sets, patient=True))
+    if explain:
+        from newsmill.config.reference import settings
+
+        told = {setting.key: setting.told for setting in settings()}
+    if as_json and explain:
+        found = {key: {"value": v, "origin": o, "explained": told[key]} for key, v, o in rows}
+        say(json.dumps(found, ensure_ascii=False))
+        return
+    if explain:
+        for key, value, origin in rows:
+            say(f"{key}: {_text(value)}  ({origin})\n    {told[key]}")
+        return
     if as_json:
         say(json.dumps({key: {"value": value, "origin": origin} for key, value, origin in rows}))
         return

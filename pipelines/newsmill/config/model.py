@@ -114,16 +114,22 @@ class KafkaConfig(Section):
     group: Name = Field(
         "newsmill", description="consumer group; its committed offsets serve lag dashboards only"
     )
-    security_protocol: SecurityProtocol = SecurityProtocol.PLAINTEXT
-    ssl_ca_file: Path | None = None
-    ssl_cert_file: Path | None = None
-    ssl_key_file: Path | None = None
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
-    sasl_username: Name | None = None
+    security_protocol: SecurityProtocol = Field(
+        SecurityProtocol.PLAINTEXT, description="how the connection is protected"
+    )
+    ssl_ca_file: Path | None = Field(
+        None, description="PEM file of who signs the brokers' certificates; the system's where absent"
+    )
+    ssl_cert_file: Path | None = Field(None, description="PEM file of this client's certificate")
+    ssl_key_file: Path | None = Field(None, description="PEM file of its key")
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="how this client logs in"
+    )
+    sasl_username: Name | None = Field(None, description="who logs in")
     sasl_password: SecretStr | None = Field(
         None, description="only from NEWSMILL__KAFKA__SASL_PASSWORD, never from the file"
     )
-    sasl_password_file: Path | None = None
+    sasl_password_file: Path | None = Field(None, description="file with one line, the password")
     dead_letter_topic: Topic | None = Field(
         None, description="also send quarantined records to this topic (direct runner)"
     )
@@ -154,7 +160,9 @@ class EnvelopeFormat(StrEnum):
 class InputConfig(Section):
     """How records are read as pages."""
 
-    format: EnvelopeFormat = EnvelopeFormat.AUTO
+    format: EnvelopeFormat = Field(
+        EnvelopeFormat.AUTO, description="how a page is wrapped in a record's value; auto: told by the value"
+    )
     max_value_bytes: PositiveInt = Field(10_000_000, description="a larger record is quarantined (E_SIZE)")
     max_decompressed_bytes: PositiveInt = Field(20_000_000, description="cap of a page after decompression")
     max_decompression_ratio: PositiveInt = Field(10, description="cap of decompressed / compressed bytes")
@@ -201,7 +209,11 @@ class OnReserved(StrEnum):
 class RightsConfig(Section):
     """How publishers' reservations are honoured."""
 
-    on_reserved: OnReserved = OnReserved.KEEP
+    on_reserved: OnReserved = Field(
+        OnReserved.KEEP,
+        description="a page whose publisher reserves rights: keep it, keep its metadata_only, or drop it; "
+        "the reservation is noted in each case",
+    )
 
 
 REPRESENTATIVE = "representative"
@@ -277,8 +289,8 @@ class LakeConfig(Section):
 class BatchConfig(Section):
     """Bounds of one micro-batch of the direct runner."""
 
-    max_records: PositiveInt = 5_000
-    max_bytes: PositiveInt = 500_000_000
+    max_records: PositiveInt = Field(5_000, description="most records of a batch")
+    max_bytes: PositiveInt = Field(500_000_000, description="most bytes of its records' values")
     memory_mb: PositiveInt = Field(
         1_000,
         description="direct runner: most memory of the command, MB; a batch that takes more is cut. "
@@ -323,8 +335,8 @@ class PortableConfig(Section):
         description="only from NEWSMILL__PORTABLE__WORKER_POOL_TOKEN, never from the file: what the "
         "pool asks for before it starts a worker, where it has one",
     )
-    worker_pool_token_file: Path | None = None
-    job_name: JobName = "newsmill"
+    worker_pool_token_file: Path | None = Field(None, description="file with the same")
+    job_name: JobName = Field("newsmill", description="name of the job in the runner")
     parallelism: Count = Field(1, description="flink: parallel instances of each step")
     workers: Count = Field(1, description="flink: workers of one TaskManager; usually its slots")
     max_parallelism: Count = Field(
@@ -361,4 +373,8 @@ class Config(Section):
     batch: BatchConfig = BatchConfig()
     metrics: MetricsConfig = MetricsConfig()
     portable: PortableConfig = PortableConfig()
-    on_data_loss: OnDataLoss = OnDataLoss.FAIL
+    on_data_loss: OnDataLoss = Field(
+        OnDataLoss.FAIL,
+        description="when the broker no longer has the next offset: fail, or skip what is gone and note "
+        "the gap",
+    )

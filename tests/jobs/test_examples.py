@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,12 @@ def test_one_page_is_read_and_its_names_are_told() -> None:
     head, *names = done.stdout.splitlines()
     assert head.split("  ")[0] == "en"
     assert any(line.startswith("  LOC  ") for line in names)
+
+
+def test_python_of_the_readme_runs() -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    done = run(sys.executable, "-c", code)
+    assert done.returncode == 0 and "Q34370" in done.stdout, done.stderr
 
 
 def test_page_that_is_no_article_is_said_to_be_none(tmp_path: Path) -> None:

@@ -31,9 +31,10 @@ def test_each_name_is_there_and_says_what_it_is(name: str) -> None:
     assert name in dir(newsmill)
 
 
-def test_name_that_is_not_offered_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = newsmill.nothing
+@pytest.mark.parametrize("name", ["nothing", "utils"])
+def test_name_that_is_not_offered_is_an_attribute_error(name: str) -> None:
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'"):
+        getattr(newsmill, name)
 
 
 def signatures(thing: object) -> Iterator[ast.FunctionDef]:

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any, Final, get_args, get_origin
 
 import structlog
-from pydantic import BaseModel, SecretStr, ValidationError
-from pydantic_core import to_jsonable_python
+from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -29,6 +28,7 @@ ENV_PREFIX = "NEWSMILL__"
 Path_ = tuple[str, ...]
 
 _MASK = "********"
+_JSON: TypeAdapter[Any] = TypeAdapter(Any)
 _ASIDE = "x-"
 """Keys of a file's first level that begin so set nothing: a place for what is merged into sections."""
 
@@ -147,7 +147,7 @@ def shown(loaded: Loaded) -> list[tuple[str, Any, str]]:
     """(key, value as JSON has it, origin) of every setting, secrets masked, in the order of the sections."""
     rows = []
     for path, value in _model_leaves(loaded.config, ()):
-        plain = _MASK if path in _SECRETS and value else to_jsonable_python(value)
+        plain = _MASK if path in _SECRETS and value else _JSON.dump_python(value, mode="json")
         rows.append((".".join(path), plain, loaded.origins.get(path, "default")))
     return rows
 

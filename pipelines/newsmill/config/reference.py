@@ -14,9 +14,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, SecretStr
-from pydantic_core import to_jsonable_python
+from pydantic import BaseModel, SecretStr, TypeAdapter
 
 from newsmill.config.advice import WHEN
 from newsmill.config.model import Config
@@ -26,12 +24,7 @@ ACTIVE: Final = ("kafka.bootstrap", "kafka.topic", "lake.path")
 
 _UNITS: Final = (("_s", "seconds"), ("_mb", "MB"), ("_bytes", "bytes"), ("_days", "days"))
 _WIDTH: Final = 100
-_ORDERS: Final[tuple[tuple[type, str, str], ...]] = (
-    (Gt, "greater than", "gt"),
-    (Ge, "at least", "ge"),
-    (Lt, "less than", "lt"),
-    (Le, "at most", "le"),
-)
+_ORDERS: Final = (("gt", "greater than"), ("ge", "at least"), ("lt", "less than"), ("le", "at most"))
 
 
 @dataclass(frozen=True)
@@ -122,7 +115,7 @@ def _settings(model: type[BaseModel], above: str) -> Iterator[Setting]:
             meaning=field.description,
             kind=_kind(field.annotation, field.metadata),
             unit=next((unit for ending, unit in _UNITS if name.endswith(ending)), None),
-            default=to_jsonable_python(default),
+            default=TypeAdapter(Any).dump_python(default, mode="json"),
             when=WHEN[key],
             secret=SecretStr in _parts(field.annotation),
         )
@@ -157,9 +150,10 @@ def _bounds(metadata: list[Any]) -> str:
     found = []
     for item in metadata:
         for inner in getattr(item, "metadata", [item]):
-            for kind, words, name in _ORDERS:
-                if isinstance(inner, kind) and abs(getattr(inner, name)) < 1e6:
-                    found.append(f"{words} {getattr(inner, name):g}")
+            for name, words in _ORDERS:
+                bound = getattr(inner, name, None)
+                if bound is not None and abs(bound) < 1e6:
+                    found.append(f"{words} {bound:g}")
     return f", {' and '.join(found)}" if found else ""
 
 

@@ -39,8 +39,8 @@ _INSTEAD = 20.0  # times the weight of a town's name that is a form of a larger 
 _RENOWNED = 1_000_000.0  # weight from which a body's name is looked for in other cases
 _MOST_WORDS = 3  # of a name in another case
 _LONGEST_WORD = 40
-_FORM = re.compile(r"[^\W\d_]{2,}(?:[-‐‑–][^\W\d_]+)*")
-_SHORT_NAME = re.compile(r" ?[^\W\d_](?:[^\W\d_]|\.(?=\w)|(?<=\.\w)\.|-(?=\w))*")
+_FORM = re.compile(r"[^\W\d_]{2,40}(?:[-‐‑–][^\W\d_]{1,40}){0,3}(?!\w)")
+_SHORT_NAME = re.compile(r" ?[^\W\d_](?:[^\W\d_]|\.(?=\w)|(?<=\.\w)\.|-(?=\w)|[\"״](?=\w)){0,40}")
 _ELIDED_START = re.compile(r"(?<!\w)(?:[^\W_a-zà-öø-ÿа-я]|[a-z](?=[A-Z]))")
 _WORD_START = re.compile(r"(?<![\w'’])(?:[^\W_a-zà-öø-ÿа-я]|[a-z](?=[A-Z]))")
 

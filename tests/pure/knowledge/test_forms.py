@@ -2,6 +2,7 @@
 
 import pytest
 
+from growth import cpu_ratio
 from newsmill.knowledge.enricher import Enricher
 from newsmill.knowledge.entries import data
 from newsmill.knowledge.forms import first_cases, languages, press_names
@@ -132,3 +133,8 @@ def test_words_of_a_language_are_folded() -> None:
     assert words_of("role", "xx") == frozenset()
     assert ends_as_surname("жуковского", "ru")
     assert not ends_as_surname("ов", "ru")
+
+
+@pytest.mark.parametrize("unit", ["Аб-", "А", "Москвы ", "Соединенных Штатов ", "абв "])
+def test_cases_cost_no_more_than_the_length_of_the_text(kb: Gazetteer, unit: str) -> None:
+    assert cpu_ratio(lambda text: kb.scan(text, "ru"), lambda n: unit * (n // len(unit)), small=12_000) < 1.6

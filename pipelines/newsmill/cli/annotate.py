@@ -54,7 +54,9 @@ def annotate(
         unread += bool(UNREAD.match(str(row["error"] or "")))
         sys.stdout.write(json.dumps(row) + "\n")
     of = ", ".join(f"{count} {fate}" for fate, count in fates.most_common())
-    say(f"{fates.total()} lines annotated{f': {of}' if of else ''}", err=True)
+    sys.stdout.flush()
+    told = "1 line" if fates.total() == 1 else f"{fates.total()} lines"
+    say(f"{told} annotated{f': {of}' if of else ''}", err=True)
     if unread:
         say(f"{unread} of them can't be read: see `error`", err=True)
         raise typer.Exit(1)

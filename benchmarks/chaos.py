@@ -205,6 +205,16 @@ def _rows(connection: Any, lake: Path, table: str, columns: str) -> list[tuple[A
     return list(connection.sql(f"SELECT {columns} FROM iceberg_scan('{lake / table}')").fetchall())
 
 
+def told(kills: int, board: dict[str, Any], problems: list[str]) -> str:
+    """The scoreboard as Markdown."""
+    rows = "\n".join(f"| {name} | {value:,} |" for name, value in board.items())
+    head = f"`make chaos KILLS={kills} SEED={board['seed']}`\n\n| what | how often |\n| --- | ---: |"
+    right = "One fate a record, one row an article"
+    if board.get("takedown"):
+        right += ", nothing left of what was taken down"
+    return f"{head}\n{rows}\n\n{'; '.join(problems) or right}."
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -232,13 +242,7 @@ def main() -> int:
     }
     print(json.dumps(board))
     if given.write is not None:
-        rows = "\n".join(f"| {name} | {value:,} |" for name, value in board.items())
-        verdict = (
-            "; ".join(problems)
-            or "one fate a record, one row an article, nothing left of what was taken down"
-        )
-        head = f"`make chaos KILLS={given.kills} SEED={given.seed}`\n\n| what | how often |\n| --- | ---: |"
-        text = f"{head}\n{rows}\n\n{verdict}."
+        text = told(given.kills, board, problems)
         write_section(given.write, "chaos", text)
     for problem in problems:
         print(f"violation: {problem}")

@@ -54,8 +54,8 @@ if "newsmill.page.sandbox_child" in sys.orig_argv:
 
 _TABLE: Final = """
 Made by `python benchmarks/poison.py {arguments}`, Python {python}, {cores} cores, load {load:.1f} from
-elsewhere at the start. *Left*: pages a second, poisoned ones counted, in those of the clean run before it,
-both without the start; by the CPU time of all processes, and by the clock (– where there was other work).
+elsewhere at the start. *Left*: honest pages a second, in those of the clean run before it, both
+without the start; by the CPU time of all processes, and by the clock (– where there was other work).
 
 | poison | of them | pages | left, CPU | left, clock | asked | fates |
 | --- | ---: | ---: | ---: | ---: | ---: | --- |"""
@@ -128,9 +128,11 @@ def fates(lake: Path, count: int) -> tuple[list[str], Counter[str]]:
 
 
 def left(clean: Ended, start: Ended, ended: Ended, seconds: str) -> float:
-    """Pages a second of a run, in those of the clean run, both without the start."""
+    """Honest pages a second of a run, in those of the clean run, both without the start."""
     idle = getattr(start.run, seconds)
-    a_page, clean_page = ((getattr(one.run, seconds) - idle) / one.pages for one in (ended, clean))
+    a_page, clean_page = (
+        (getattr(one.run, seconds) - idle) / (one.pages - sum(one.codes.values())) for one in (ended, clean)
+    )
     return float(clean_page / a_page)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import apache_beam as beam
+from kafka.errors import KafkaError
 
 from newsmill.config import BatchConfig, Config
 from newsmill.errors import Transient
@@ -90,7 +91,7 @@ class KafkaSource:
         if time.monotonic() - self._asked_s < HELD_EVERY_S:
             return ()
         self._asked_s = time.monotonic()
-        with suppress(Transient):
+        with suppress(Transient, KafkaError):
             return transactions.backlog(self._config.kafka.hasty(), committed)
         return ()
 

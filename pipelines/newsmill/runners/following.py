@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
+from kafka.errors import KafkaError
+
 from newsmill.config import Config
 from newsmill.errors import Transient
 from newsmill.lake.files import DataFile
@@ -61,7 +63,7 @@ class Follower:
         held: Sequence[transactions.Backlog] = ()
         if time.monotonic() - self._asked_s >= HELD_EVERY_S:
             self._asked_s = time.monotonic()
-            with suppress(Transient):
+            with suppress(Transient, KafkaError):
                 held = transactions.backlog(self._config.kafka.hasty(), self._lake.committed())
         files = self._new_files()
         now = time.monotonic()

@@ -14,7 +14,7 @@ from newsmill.errors import TakenDownMeanwhile
 from newsmill.flow.elements.chunks import ArticleChunk, Extracted, Finished, SketchedChunk, TerminalFates
 from newsmill.flow.steps.enrich import finish
 from newsmill.flow.steps.identify import identify
-from newsmill.flow.steps.mark import mark, seeds
+from newsmill.flow.steps.mark import fill, mark
 from newsmill.flow.steps.tabulate import tabulate
 from newsmill.lake import files
 from newsmill.lake.writer import Batch, Lake
@@ -62,7 +62,7 @@ class Press:
     def restart(self) -> None:
         """Forget the index and fill it from the lake."""
         self.index = CopyIndex(CopiesConfig(keep_body=self.keep_body))
-        self.index.seed(seeds(self.lake.recent(days=7)))
+        fill(self.index, self.lake, CopiesConfig())
 
     def send(self, *pages: Sent, at: int | None = None, meanwhile: Iterable[object] = ()) -> None:
         """Commit a batch of pages; `meanwhile` is what happens between marking and committing it."""

@@ -33,6 +33,7 @@ WHEN: Final = {
     "page.site_overrides": "where one site comes out wrong until the extraction reads it",
     "rights.on_reserved": "where your use of texts is not covered by law or licence",
     "copies.horizon_days": "where copies come later than in a week; the index grows with it",
+    "copies.identity_days": "where URLs are too many to know for ever: 72 bytes of disk and 8 of memory each",
     "copies.keep_body": "all: each row has its text; none: where texts may not be kept",
     "copies.min_containment": "lower finds shorter quotes as copies, higher only whole ones",
     "enrich.enabled": "false where only texts are wanted: batches take less time",

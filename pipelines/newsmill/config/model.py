@@ -231,7 +231,14 @@ class KeepBody(StrEnum):
 class CopiesConfig(Section):
     """How copies are found."""
 
-    horizon_days: int = Field(7, gt=0, le=36_500, description="how long an article can be found again")
+    horizon_days: int = Field(7, gt=0, le=36_500, description="how long an article's copies can be found")
+    identity_days: int | None = Field(
+        None,
+        gt=0,
+        le=36_500,
+        description="how long a URL is known, so that its page is a redelivery or a revision when it is read "
+        "again; at least the horizon, and as long as the lake where empty",
+    )
     keep_body: KeepBody = Field(
         KeepBody.UNLESS_EXACT,
         description="unless_exact: a copy's body too, unless the same text is kept with another article; "

@@ -12,9 +12,10 @@ from newsmill.config import CopiesConfig
 from newsmill.copies.bodies import BODY, Candidate, kept
 from newsmill.copies.clusters import Clusters, cluster_id_of
 from newsmill.copies.events import Events
+from newsmill.copies.identities import ARTICLE
 from newsmill.copies.links import Links
 from newsmill.copies.sketches import Sketch
-from newsmill.copies.store import ALONE, ARTICLE, CHANGE, Delta, Names, Store
+from newsmill.copies.store import ALONE, CHANGE, Delta, Names, Store
 from newsmill.copies.stories import Link
 from newsmill.copies.versions import DAY, Rank, Text, Version, Versions, founder_of, rank_of
 from newsmill.records import ClusterEvent, CopyType, Duplicate, Fate, Origin, OriginMethod, Position, Record

@@ -10,6 +10,7 @@ import numpy as np
 
 from newsmill.config import CopiesConfig
 from newsmill.copies.batch import Batch, Decision, Resolution
+from newsmill.copies.identities import Seen
 from newsmill.copies.sketches import Sketch
 from newsmill.copies.store import Delta, Store
 from newsmill.records import Record
@@ -47,7 +48,7 @@ class CopyIndex:
     def __init__(self, config: CopiesConfig, *, rely_on_lake: bool = True) -> None:
         self._config = config
         self._rely_on_lake = rely_on_lake
-        self._store = Store(config.horizon_days)
+        self._store = Store(config.horizon_days, config.identity_days)
         self._staged: Delta | None = None
         self._version: str | None = None
         self._taken_down: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
@@ -71,6 +72,14 @@ class CopyIndex:
     def capped(self) -> int:
         """Postings not kept since their key is hot."""
         return self._store.keys.capped
+
+    def remember(self, seen: Iterable[Seen]) -> None:
+        """Learn rows of the lake from before the horizon on a fresh start, before `seed`.
+
+        Their URLs are known, so the same content is a redelivery and other content a revision; their texts
+        can't be found.
+        """
+        self._store.remember(seen)
 
     def seed(self, rows: Iterable[Sketch | SeedRow]) -> None:
         """Learn rows of the lake on a fresh start; `version` stays as it is.

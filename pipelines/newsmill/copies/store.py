@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from newsmill.copies.bodies import BODY, Bodies
 from newsmill.copies.figures import TEXT
+from newsmill.copies.identities import ARTICLE, PLACE, Identities, Seen, ids, newest
 from newsmill.copies.postings import Postings, pack
 from newsmill.records import Position, Record
 
@@ -26,10 +27,10 @@ MASSIVE: Final = 256
 
 BLOCK: Final = 4096
 ALONE: Final = -1
+GONE: Final = 0
 NEVER: Final = 2**63 - 1
 """Time of an article that tells none: after all others."""
 
-PLACE: Final = [("topic", "<u4"), ("partition", "<i4"), ("offset", "<i8")]
 FIRST: Final = [("time", "<i8"), *PLACE, ("article", "V16"), ("domain", "<u4")]
 """The first article with a text; time and place are its rank."""
 
@@ -48,18 +49,6 @@ LINK: Final = np.dtype(
         ("b", "<u4"),
         *((share, "u1") for share in ("jaccard", "of_a", "of_b", "opening")),
         ("kind", "u1"),
-    ]
-)
-ARTICLE: Final = np.dtype(
-    [
-        ("article", "V16"),
-        ("content", "V16"),
-        ("node", "<u4"),
-        ("revision", "<u4"),
-        ("day", "<i4"),
-        ("domain", "<u4"),
-        ("time", "<i8"),
-        *PLACE,
     ]
 )
 
@@ -99,18 +88,22 @@ class Delta(Record, frozen=True, kw_only=True):
 class Store:
     """Texts, links, articles, clusters of the horizon.
 
-    Numbers of texts only grow (up to 2**32), so a text is older than all with larger numbers.
+    Numbers of texts only grow (up to 2**32), so a text is older than all with larger numbers. No text has the
+    number GONE: it is that of texts that were past the horizon at the start.
+
+    Args:
+        horizon_days: How long texts can be found.
+        identity_days: How long articles are known, at least the horizon; for ever where None.
     """
 
-    def __init__(self, horizon_days: int) -> None:
+    def __init__(self, horizon_days: int, identity_days: int | None = None) -> None:
         self._horizon = horizon_days
+        self._identity = None if identity_days is None else max(identity_days, horizon_days)
         self._blocks: dict[int, NDArray[np.void]] = {}
         self._links = np.empty(0, dtype=LINK)
-        self._articles = np.empty(0, dtype=ARTICLE)
+        self._articles = Identities()
         self._link_count = 0
-        self._article_count = 0
         self._adjacent = Postings()
-        self._known = Postings()
         self._same = Postings()
         self.keys = Postings(cap=HOT)
         self.bodies = Bodies()
@@ -118,7 +111,7 @@ class Store:
         self.moved: dict[int, int] = {}
         self._starts: dict[int, int] = {}  # day → its first text
         self.day = 0
-        self.next_node = 0
+        self.next_node = BLOCK
         self.next_slot = 0
         self.topics = Names()
         self.domains = Names()
@@ -126,7 +119,7 @@ class Store:
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays that hold something."""
-        postings = (self._adjacent, self._known, self._same, self.keys)
+        postings = (self._adjacent, self._same, self.keys)
         return (
             sum(block.nbytes for block in self._blocks.values())
             + self._links.nbytes
@@ -164,16 +157,29 @@ class Store:
         return dict(zip(rows[kept].tolist(), numbers[kept].tolist(), strict=True))
 
     def articles(self, ids: NDArray[np.void], day: int) -> dict[bytes, NDArray[np.void]]:
-        """Rows of ARTICLE by id, of those seen inside the horizon of a day."""
-        asked, numbers = self._known.find(_prefix(ids))
-        rows = self._articles[numbers]
-        kept = (rows["article"] == ids[asked]) & (rows["day"] > day - self._horizon - 1)
-        return {row["article"].tobytes(): row for row in rows[kept]}
+        """Rows of ARTICLE by id, of those that are still known on a day."""
+        rows = self._articles.find(ids)
+        if self._identity is not None:
+            rows = rows[rows["day"] > day - self._identity - 1]
+        return {row["article"].tobytes(): row for row in rows}
+
+    def remember(self, seen: Iterable[Seen]) -> None:
+        """Learn articles whose texts are past the horizon; before all else."""
+        parts = []
+        for columns in seen:
+            rows = np.zeros(len(columns.articles), dtype=ARTICLE)
+            rows["article"], rows["content"] = ids(columns.articles), ids(columns.contents)
+            rows["node"], rows["revision"], rows["time"] = GONE, columns.revisions, columns.times
+            rows["topic"], rows["domain"] = self.topics.add(columns.topics), self.domains.add(columns.domains)
+            rows["partition"], rows["offset"] = columns.partitions, columns.offsets
+            rows["day"] = columns.days
+            parts.append(newest(rows, list(self.topics)))
+        if parts:
+            self._articles.add(newest(np.concatenate(parts), list(self.topics)))
 
     def articles_at(self, node: int) -> NDArray[np.void]:
         """Rows of ARTICLE whose content is a text. Reads them all: for what is rare."""
-        at = np.flatnonzero(self._articles["node"][: self._article_count] == node)
-        return self._articles[at]
+        return self._articles.of_text(node)
 
     def links_of(self, numbers: NDArray[np.int64], least: int) -> NDArray[np.void]:
         """Rows of LINK that touch the texts, each once, both ends live."""
@@ -192,7 +198,7 @@ class Store:
         self._append(delta.first_node, _renamed(_rows(delta.nodes, NODE), topics, domains))
         self.keys.add(np.frombuffer(delta.keys, dtype="<u8"))
         self._link(_rows(delta.links, LINK))
-        self._upsert(_renamed(_rows(delta.articles, ARTICLE), topics, domains))
+        self._articles.add(_renamed(_rows(delta.articles, ARTICLE), topics, domains))
         self._change(_renamed(_rows(delta.changes, CHANGE), topics, domains))
         self.bodies.add(_renamed(_rows(delta.bodies, BODY), topics, domains))
         for slot, cluster in delta.clusters.items():
@@ -228,17 +234,6 @@ class Store:
         self._link_count += len(rows)
         self._adjacent.add(np.concatenate([pack(rows["a"], numbers), pack(rows["b"], numbers)]))
 
-    def _upsert(self, rows: NDArray[np.void]) -> None:
-        asked, numbers = self._known.find(_prefix(rows["article"]))
-        kept = self._articles[numbers]["article"] == rows["article"][asked]
-        self._articles[numbers[kept]] = rows[asked[kept]]
-        new = np.delete(rows, asked[kept])
-        at = self._article_count + np.arange(len(new))
-        self._articles = _grown(self._articles, self._article_count + len(new))
-        self._articles[at] = new
-        self._article_count += len(new)
-        self._known.add(pack(_prefix(new["article"]), at))
-
     def _change(self, rows: NDArray[np.void]) -> None:
         for row in rows:
             block = self._blocks.get(int(row["node"]) // BLOCK)
@@ -250,6 +245,8 @@ class Store:
         """Forget what is past the horizon of a day: whole days of texts, their links and articles."""
         least = self.first_live(day)
         self.bodies.drop(day - self._horizon - 1)
+        if self._identity is not None:
+            self._articles.drop(day - self._identity - 1)
         past = [at for at, start in self._starts.items() if start < least]
         if not past:
             return
@@ -268,12 +265,8 @@ class Store:
         self._same.drop_below(least)
         links = self._links[: self._link_count]
         links = links[(links["a"] >= least) & (links["b"] >= least)]
-        articles = self._articles[: self._article_count]
-        articles = articles[articles["day"] > day - self._horizon - 1]
         self._links, self._link_count, self._adjacent = np.empty(0, dtype=LINK), 0, Postings()
-        self._articles, self._article_count, self._known = np.empty(0, dtype=ARTICLE), 0, Postings()
         self._link(links)
-        self._upsert(articles)
 
     def _living(self, least: int) -> dict[int, int]:
         """How many texts from a number on each cluster has."""
@@ -327,10 +320,6 @@ def _renamed(
         if len(rows) and name in (rows.dtype.names or ()):
             rows[name] = numbers[rows[name]]
     return rows
-
-
-def _prefix(ids: NDArray[np.void]) -> NDArray[np.uint32]:
-    return np.ascontiguousarray(ids).view("<u4").reshape(-1, 4)[:, 0]
 
 
 def _grown(rows: NDArray[np.void], least: int) -> NDArray[np.void]:

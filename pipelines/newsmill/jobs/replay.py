@@ -30,7 +30,7 @@ from newsmill.flow.bounded.collect_files import CollectFiles
 from newsmill.flow.bounded.pipeline import batch_pipeline
 from newsmill.flow.elements.chunks import CHUNK_RECORDS, RecordChunk
 from newsmill.flow.steps.decode import Withheld
-from newsmill.flow.steps.mark import seeds
+from newsmill.flow.steps.mark import fill
 from newsmill.knowledge.enricher import Enricher
 from newsmill.lake import reader, rewriting, schemas
 from newsmill.lake.files import DataFile, hour
@@ -171,7 +171,7 @@ class _Index:
     def __init__(self, config: Config, lake: Lake, *, now: Micros) -> None:
         self.now = now
         self._index = CopyIndex(config.copies)
-        self._index.seed(seeds(lake.recent(days=config.copies.horizon_days)))
+        fill(self._index, lake, config.copies)
         self._decided: Mapping[Position, Decision] = {}
         self._keep = config.copies.keep_body is not KeepBody.NONE  # the texts relied on may be replaced too
 

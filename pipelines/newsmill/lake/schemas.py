@@ -107,7 +107,8 @@ _ARTICLES = TableSchema(
     doc=(
         "One row for each fetched page that is an article and is not a redelivery: first sights, copies "
         "and revisions. (topic, partition, offset) is unique. (article_id, revision) is unique inside "
-        "`copies.horizon_days`: a URL that is seen again after a longer time begins at revision 1."
+        "`copies.identity_days` (rows of before: `copies.horizon_days`): a URL that is seen again after a "
+        "longer time begins at revision 1."
     ),
     sort=("domain", "published_at", "article_id", "revision"),
     row_group_rows=20_000,

@@ -378,14 +378,23 @@ class Lake:
             for row, published, ingested in zip(plain.to_pylist(), *times.values(), strict=True):
                 yield Seed(**row, published_at=published.as_py(), ingested_at=ingested.as_py())
 
-    def articles(self, *, days: float, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Rows of `articles` of the last days before the newest batch, some at a time, in order of commit."""
+    def articles(
+        self, *, days: float, columns: Sequence[str], before: float | None = None
+    ) -> Iterator[pa.Table]:
+        """Rows of `articles` of the last days before the newest batch, some at a time, in order of commit.
+
+        Args:
+            days: How many.
+            columns: Which.
+            before: Leaves out as many of the newest days.
+        """
         newest = int(self._ledger().properties.get(INGESTED_AT, 0))
-        since = data_files.hour(newest - int(days * 86_400_000_000))
+        since = data_files.hour(max(0, newest - int(days * 86_400_000_000)))
+        until = None if before is None else data_files.hour(max(0, newest - int(before * 86_400_000_000)))
         table = self.tables.load("articles")
         files = self.tables.retry(lambda: list(self.tables.files(table)))
         for live in sorted(files, key=lambda live: (live.sequence, live.uri)):
-            if live.hour >= since:
+            if live.hour >= since and (until is None or live.hour < until):
                 path = self.tables.store.path(live.uri)
                 groups = self.tables.retry(partial(self._row_groups, path))
                 for number in range(groups):

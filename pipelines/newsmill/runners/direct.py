@@ -40,7 +40,7 @@ from newsmill.flow.bounded.collect_files import CollectFiles
 from newsmill.flow.bounded.pipeline import batch_pipeline
 from newsmill.flow.elements.stage_result import BROKE, ROOM, FateCollector
 from newsmill.flow.steps.decode import Withheld
-from newsmill.flow.steps.mark import seeds
+from newsmill.flow.steps.mark import fill
 from newsmill.flow.steps.tabulate import tabulate
 from newsmill.lake import files as data_files
 from newsmill.lake.attempts import MOST_ATTEMPTS
@@ -91,7 +91,7 @@ class MicroBatchRunner:
         self._lake = lake
         self._clock = clock
         self._index = CopyIndex(config.copies)
-        self._index.seed(seeds(lake.recent(days=config.copies.horizon_days)))
+        fill(self._index, lake, config.copies)
         self._name = f"copies:{config.lake.path}"
         self._behind: dict[tuple[str, int], int] = {}
         self._under_way: Batch | None = None

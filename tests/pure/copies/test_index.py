@@ -10,6 +10,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from newsmill.copies.identities import Seen
 from newsmill.copies.index import SeedRow
 from newsmill.copies.sketches import Sketch
 from newsmill.copies.store import HOT
@@ -429,6 +430,62 @@ def crawled(seed: int) -> list[list[Sketch]]:
         for offset in range(90)
     ]
     return [sketches[start : start + 9] for start in range(0, 90, 9)]
+
+
+@pytest.mark.parametrize("identity_days", [None, 30, 1])
+def test_url_is_known_after_its_text_left_the_horizon_as_long_as_identities_are_kept(identity_days):
+    ready = index(horizon_days=2, identity_days=identity_days)
+    ready.resolve("1", [made(story(0), "a", 0, ingested=0)])
+    ready.commit("1")
+    ready.resolve("2", [made(story(1), "b", 1, ingested=20 * DAY)])
+    ready.commit("2")
+    again, changed = (
+        decided([made(story(n), "a", 9 + n, ingested=20 * DAY)], ready=ready)[0] for n in (0, 7)
+    )
+    if identity_days == 1:  # never less than the horizon, which is past
+        assert (again.fate, changed.fate) == (Fate.ARTICLE, Fate.ARTICLE)
+    else:
+        assert (again.fate, again.revision) == (Fate.REDELIVERY, 1)
+        assert (changed.fate, changed.revision) == (Fate.REVISION, 2)
+
+
+def seen(rows: list[tuple[Sketch, int]]) -> Seen:
+    sketches = [sketch for sketch, _ in rows]
+    return Seen(
+        articles=[s.article_id for s in sketches],
+        contents=[s.content_hash for s in sketches],
+        revisions=[revision for _, revision in rows],
+        times=[s.ingested_at if s.recorded_at is None else s.recorded_at for s in sketches],
+        topics=[s.position.topic for s in sketches],
+        partitions=[s.position.partition for s in sketches],
+        offsets=[s.position.offset for s in sketches],
+        domains=[s.domain for s in sketches],
+        days=[s.ingested_at // DAY for s in sketches],
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_index_that_remembers_rows_from_before_the_horizon_is_the_one_that_never_stopped(seed):
+    rng, ready, old = random.Random(seed), index(horizon_days=2), []
+    for number, batch in enumerate(crawled(seed)):
+        decisions = ready.resolve(f"{number}", batch).decisions
+        ready.commit(f"{number}")
+        old += [(s, d.revision) for s in batch if (d := decisions[s.position]).fate is not Fate.REDELIVERY]
+    later = made(story(9), "later", 5000, ingested=30 * DAY)
+    ready.resolve("later", [later])
+    ready.commit("later")
+    rng.shuffle(old)
+    started = index(horizon_days=2)
+    started.remember(seen(old[at : at + 13]) for at in range(0, len(old), 13))
+    started.seed([SeedRow(sketch=later.encode(), revision=1, cluster_id="0" * 32)])
+    assert started.texts == ready.texts == 1
+    for name, text, recorded in product(range(8), range(3), (0, 200, 1000)):
+        next_one = made(
+            story(text), f"site-{name}", 9999, 5, recorded=recorded * MINUTE, ingested=30 * DAY + MINUTE
+        )
+        [expected] = decided([next_one], ready=ready)
+        [found] = decided([next_one], ready=started)
+        assert (found.fate, found.revision) == (expected.fate, expected.revision)
 
 
 @pytest.mark.parametrize("seed", range(40))

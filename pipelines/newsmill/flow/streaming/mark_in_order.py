@@ -25,7 +25,7 @@ from newsmill.flow.elements.chunks import (
     register,
 )
 from newsmill.flow.elements.stage_result import busy
-from newsmill.flow.steps.mark import mark, seeds
+from newsmill.flow.steps.mark import fill, mark
 from newsmill.flow.streaming.worker_lake import reader
 from newsmill.records import Fate, FateRow, Micros, Record, WithheldReason
 
@@ -163,8 +163,7 @@ class _MarkFn(beam.DoFn):
 
     def _remember(self, learnt: Iterable[Learnt], committed: Any) -> CopyIndex:
         index = CopyIndex(self._config.copies, rely_on_lake=False)  # a marked batch is not marked again
-        rows = reader(self._config.lake).recent(days=self._config.copies.horizon_days)
-        index.seed(seeds(rows))
+        fill(index, reader(self._config.lake), self._config.copies)
         for one in sorted(learnt, key=lambda one: one.plan.ingested_at):
             if not one.plan.in_lake(committed):
                 index.seed(one.rows)

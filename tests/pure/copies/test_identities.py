@@ -1,0 +1,45 @@
+"""Identities: articles by id, in a file where they are many."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from newsmill.copies.identities import ARTICLE, IN_MEMORY, Identities
+
+
+def rows(first: int, count: int, *, revision: int = 1, day: int = 0) -> np.ndarray:
+    made = np.zeros(count, dtype=ARTICLE)
+    numbers = np.arange(first, first + count, dtype=np.uint64)
+    spread = np.stack([numbers * np.uint64(0x9E3779B97F4A7C15), numbers], axis=1)
+    made["article"] = np.ascontiguousarray(spread).view("V16").ravel()
+    made["revision"], made["day"], made["offset"] = revision, day, numbers
+    return made
+
+
+def test_articles_are_found_and_replaced_when_they_are_few():
+    known = Identities()
+    known.add(rows(0, 100))
+    known.add(rows(50, 100, revision=2))
+    found = known.find(rows(40, 200)["article"])
+    assert len(known) == 150
+    assert sorted(found["offset"].tolist()) == list(range(40, 150))
+    assert set(found["revision"][found["offset"] >= 50].tolist()) == {2}
+
+
+def test_many_articles_take_no_more_than_their_postings_in_memory():
+    known = Identities()
+    for first in range(0, 2 * IN_MEMORY, IN_MEMORY // 2):
+        known.add(rows(first, IN_MEMORY // 2))
+    assert known.nbytes <= 10 * len(known)
+    assert sorted(known.find(rows(7, 3)["article"])["offset"].tolist()) == [7, 8, 9]
+
+
+@pytest.mark.parametrize("until", [-1, 0, 1])
+def test_articles_are_forgotten_when_their_day_is_past(until):
+    known = Identities()
+    known.add(rows(0, 10, day=0))
+    known.add(rows(10, 10, day=1))
+    known.drop(until)
+    assert len(known) == 10 * (1 - until)
+    assert len(known.find(rows(0, 20)["article"])) == len(known)

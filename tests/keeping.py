@@ -29,11 +29,13 @@ from pyiceberg.io.pyarrow import parquet_files_to_data_files
 import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError
-from newsmill.lake import files, identity, schemas
+from newsmill.lake import files, identity
+from newsmill.lake import rows as table_rows
+from newsmill.lake.ledger import Batch
 from newsmill.lake.tables import Tables
 from newsmill.lake.upkeep import compaction, garbage_collection, mending
 from newsmill.lake.upkeep.takedown import take_down
-from newsmill.lake.writer import Batch, Lake
+from newsmill.lake.writer import Lake
 from newsmill.records import Fate, FateRow, OffsetRange, Position
 
 START, HOUR, AGE_S = 1_790_000_000_000_000, 3_600_000_000, 3 * 86_400
@@ -137,7 +139,7 @@ class House:
         with suppress(LakeError):  # a batch is pending: `replay` refuses
             lake.withheld()
             fate = FateRow(position=place, fate=Fate.NOT_ARTICLE, reason="section", ingested_at=first)
-            written = files.write(self.config.path, "fate", schemas.fates([fate]), ingested_at=first)
+            written = files.write(self.config.path, "fate", table_rows.fates([fate]), ingested_at=first)
             now = max(lake.last_ingested_at, START + self._hours * HOUR) + 1
             lake.replace(Batch(batch_id="replay", sequence=0, ingested_at=now, slices=(part,)), [written])
         lake.release()

@@ -16,9 +16,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from newsmill.lake import files, schemas
+from newsmill.lake import files
+from newsmill.lake import rows as table_rows
 from newsmill.lake.files import DataFile
-from newsmill.lake.writer import Batch, Lake
+from newsmill.lake.ledger import Batch
+from newsmill.lake.writer import Lake
 from newsmill.records import (
     Article,
     ClusterEvent,
@@ -140,10 +142,10 @@ def rows(batch: Batch, *, words: int = 40, flaky: bool = False) -> dict[str, pa.
                 )
             )
     found = {
-        "articles": schemas.articles(articles),
-        "cluster_events": schemas.cluster_events(events),
-        "quarantine": schemas.quarantine(failures, ingested_at=batch.ingested_at),
-        "fate": schemas.fates(fates),
+        "articles": table_rows.articles(articles),
+        "cluster_events": table_rows.cluster_events(events),
+        "quarantine": table_rows.quarantine(failures, ingested_at=batch.ingested_at),
+        "fate": table_rows.fates(fates),
     }
     return {table: made for table, made in found.items() if made.num_rows}
 

@@ -17,7 +17,8 @@ from newsmill.flow.steps.identify import identify
 from newsmill.flow.steps.mark import fill, mark
 from newsmill.flow.steps.tabulate import tabulate
 from newsmill.lake import files
-from newsmill.lake.writer import Batch, Lake
+from newsmill.lake.ledger import Batch
+from newsmill.lake.writer import Lake
 from newsmill.records import (
     Enrichment,
     Entity,

@@ -21,7 +21,8 @@ from newsmill.copies.index import CopyIndex
 from newsmill.copies.origin import attribute
 from newsmill.copies.sketches import Sketch, sketch
 from newsmill.errors import Rejected
-from newsmill.lake import files, schemas
+from newsmill.lake import files
+from newsmill.lake import rows as table_rows
 from newsmill.page.identity import draft
 from newsmill.page.reading import read
 from newsmill.records import Article, Draft, Fate, NotArticle, Origin, RawPage, SourceRecord
@@ -73,7 +74,7 @@ def main(warc: Path, output: Path, processes: int) -> int:
         for made, shape, origin in done
         if (decision := decisions[made.position]).fate is not Fate.REDELIVERY
     ]
-    rows = [schemas.articles(articles[start : start + 1000]) for start in range(0, len(articles), 1000)]
+    rows = [table_rows.articles(articles[start : start + 1000]) for start in range(0, len(articles), 1000)]
     files.write_all(str(output), "articles", pa.concat_tables(rows), ingested_at=AT, file_rows=200_000)
     return len(articles)
 

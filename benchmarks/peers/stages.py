@@ -21,7 +21,8 @@ from newsmill.copies.sketches import sketch
 from newsmill.errors import Rejected
 from newsmill.flow.elements.chunks import ClassifiedChunk, ClassifiedDraft, RecordCoder
 from newsmill.knowledge.enricher import Enricher
-from newsmill.lake import files, schemas
+from newsmill.lake import files
+from newsmill.lake import rows as table_rows
 from newsmill.page.analysis import read_page
 from newsmill.page.identity import draft
 from newsmill.page.language import detect
@@ -99,7 +100,7 @@ def main(warc: Path, output: Path) -> dict[str, dict[str, float]]:
                 sketch=marked.sketch,
             )
         )
-    rows = spent.on("rows", schemas.articles, articles)
+    rows = spent.on("rows", table_rows.articles, articles)
     spent.on("write", files.write_all, str(output), "articles", rows, ingested_at=AT, file_rows=200_000)
     return {
         "page_ms": {what: seconds * 1000 / total for what, seconds in spent.seconds.items()},

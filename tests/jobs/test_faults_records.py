@@ -23,8 +23,9 @@ from newsmill.errors import DataLoss
 from newsmill.flow.elements.chunks import RecordChunk
 from newsmill.flow.steps import extract
 from newsmill.lake import reader
+from newsmill.lake.ledger import Batch
 from newsmill.lake.verification.audit import audit
-from newsmill.lake.writer import Batch, Lake
+from newsmill.lake.writer import Lake
 from newsmill.page.sandbox import Sandbox
 from newsmill.records import OffsetRange, Position, SourceRecord
 from newsmill.runners.batch_sources import Committed, KafkaSource, Source

@@ -10,7 +10,8 @@ import pytest
 
 from newsmill.config import Config, LakeConfig
 from newsmill.errors import Transient
-from newsmill.lake import files, schemas
+from newsmill.lake import files
+from newsmill.lake import rows as table_rows
 from newsmill.lake.files import DataFile
 from newsmill.lake.writer import Lake
 from newsmill.records import Fate, FateRow, OffsetRange, Position
@@ -59,7 +60,7 @@ def commit(lake: Lake, start: int, end: int) -> None:
         for offset in range(start, end)
     ]
     root = lake.tables.store.uri("").rstrip("/")
-    written = files.write(root, "fate", schemas.fates(rows), ingested_at=batch.ingested_at)
+    written = files.write(root, "fate", table_rows.fates(rows), ingested_at=batch.ingested_at)
     lake.commit(batch, [written])
 
 

@@ -32,11 +32,13 @@ from newsmill.flow.elements.chunks import CHUNK_RECORDS, RecordChunk
 from newsmill.flow.steps.decode import Withheld
 from newsmill.flow.steps.mark import fill
 from newsmill.knowledge.enricher import Enricher
-from newsmill.lake import reader, rewriting, schemas
+from newsmill.lake import reader, rewriting
+from newsmill.lake import rows as table_rows
 from newsmill.lake.files import DataFile, hour
+from newsmill.lake.ledger import Batch
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.tables import LiveFile, Tables
-from newsmill.lake.writer import Batch, Lake
+from newsmill.lake.writer import Lake
 from newsmill.records import Duplicate, Fate, Micros, OffsetRange, Position, SourceRecord
 from newsmill.runtime import registry
 from newsmill.sources import kafka
@@ -363,6 +365,6 @@ def _enriched(enricher: Enricher, name: str, copies: bool, row: Mapping[str, Any
         statistical=copies or not row["duplicate"]["is_duplicate"],
         only={name},
     )
-    filled = schemas.enrichment_columns(made)
+    filled = table_rows.enrichment_columns(made)
     filled = {column: value for column, value in filled.items() if column in enricher.columns_of(name)}
     return {**filled, "versions": sorted({**dict(row["versions"] or ()), **made.versions}.items())}

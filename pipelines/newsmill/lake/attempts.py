@@ -18,7 +18,7 @@ from newsmill.lake.tables import set_properties
 from newsmill.records import Record
 
 if TYPE_CHECKING:
-    from newsmill.lake.writer import Batch
+    from newsmill.lake.ledger import Batch
 
 SUSPECTS: Final = "newsmill.suspects"
 

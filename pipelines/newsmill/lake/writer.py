@@ -16,17 +16,14 @@ change that was staged under an older epoch fails its compare-and-swap, however 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import socket
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -34,47 +31,39 @@ from pyiceberg.table import Table, Transaction
 
 from newsmill.config import LakeConfig
 from newsmill.errors import Fenced, LakeError, TakenDownMeanwhile
-from newsmill.lake import attempts, content, erasure, lease, replacing, schemas
+from newsmill.lake import attempts, content, erasure, lease, replacing
 from newsmill.lake import files as data_files
+from newsmill.lake import rows as table_rows
 from newsmill.lake.content import CONTENT
+from newsmill.lake.coverage import check_coverage
 from newsmill.lake.files import DataFile
+from newsmill.lake.ledger import (
+    BATCH,
+    COMMITTED,
+    EPOCH,
+    INGESTED_AT,
+    OWNER,
+    PENDING,
+    RANGES,
+    SEQUENCE,
+    TOPIC_IDS,
+    Batch,
+    batch_id_of,
+    check_adjacent,
+    offsets_json,
+    offsets_of,
+    pending_batch,
+    spans_of,
+    tombstones,
+    topic_ids_of,
+)
 from newsmill.lake.schemas import LEDGER
 from newsmill.lake.tables import KEPT_SNAPSHOTS, Tables, append, set_properties
 from newsmill.records import Gap, Micros, OffsetRange, Record
 from newsmill.runtime import failpoints
 
-EPOCH = "newsmill.epoch"
-OWNER = "newsmill.owner"
-COMMITTED = "newsmill.committed"
-TOPIC_IDS = "newsmill.topic-ids"
-PENDING = "newsmill.pending"
-SEQUENCE = "newsmill.sequence"
-BATCH = "newsmill.batch"
-INGESTED_AT = "newsmill.ingested-at"
-RANGES = "newsmill.ranges"
-
 ORDER = ("articles", "cluster_events", "quarantine", LEDGER)
 """Tables of a batch in the order in which they are committed."""
-
-_ROW_FATES = ("article", "copy", "revision")
-
-
-class Batch(Record, frozen=True, kw_only=True):
-    """A micro-batch that was begun. `files` are known once it is decided."""
-
-    batch_id: str
-    sequence: int
-    ingested_at: Micros
-    slices: tuple[OffsetRange, ...]
-    gaps: tuple[Gap, ...] = ()
-    files: tuple[DataFile, ...] = ()
-    attempts: int = 0  # tries that were begun, and not ended in order
-    why: str | None = None  # what ended the last one, where the process lived to tell
-
-    @property
-    def records(self) -> int:
-        """How many records it reads."""
-        return sum(part.records for part in self.slices)
 
 
 class Seed(Record, frozen=True, kw_only=True):
@@ -169,11 +158,11 @@ class Lake:
 
     def committed(self) -> dict[tuple[str, int], int]:
         """The next offset of each (topic, partition) that was ever committed."""
-        return _offsets(self._ledger().properties)
+        return offsets_of(self._ledger().properties)
 
     def topic_ids(self) -> dict[str, str]:
         """The broker's id of each topic, as of its last batch; none of what lakes of before did not note."""
-        return _topic_ids(self._ledger().properties)
+        return topic_ids_of(self._ledger().properties)
 
     @property
     def version(self) -> str | None:
@@ -197,7 +186,7 @@ class Lake:
             Fenced: Another process has taken over.
         """
         ranges: list[OffsetRange | Gap] = [*slices, *gaps]
-        batch_id = _batch_id(ranges)
+        batch_id = batch_id_of(ranges)
         begun: list[Batch] = []
 
         def stage(table: Table, transaction: Transaction) -> bool:
@@ -206,7 +195,7 @@ class Lake:
                 if begun and noted == begun[-1]:  # the catalog did not get to say that it took it
                     return False
                 raise LakeError("a batch is pending: do it again or abandon it")
-            _check_adjacent(ranges, _offsets(properties))
+            check_adjacent(ranges, offsets_of(properties))
             batch = Batch(
                 batch_id=batch_id,
                 sequence=int(properties.get(SEQUENCE, 0)) + 1,
@@ -241,7 +230,7 @@ class Lake:
         """The range in which some record kills the process; none where there is none, or it is behind."""
         ledger = self._ledger()
         found = attempts.suspects(ledger)
-        return None if found is None or found.passed(_offsets(ledger.properties)) else found
+        return None if found is None or found.passed(offsets_of(ledger.properties)) else found
 
     def suspect(self, batch: Batch) -> attempts.Suspects:
         """Forget a pending batch whose tries were in vain, and note its range: to be read by halves.
@@ -446,7 +435,7 @@ class Lake:
         if not batch.gaps:
             return []
         lost = [(gap.topic, gap.partition, gap.start, gap.end) for gap in batch.gaps]
-        rows = schemas.gaps(lost, reason="lost_by_retention", ingested_at=batch.ingested_at)
+        rows = table_rows.gaps(lost, reason="lost_by_retention", ingested_at=batch.ingested_at)
         root = self.tables.store.uri("").rstrip("/")
         return [data_files.write(root, LEDGER, rows, ingested_at=batch.ingested_at)]
 
@@ -464,13 +453,13 @@ class Lake:
         def last(table: Table, transaction: Transaction) -> bool:
             if int(table.properties.get(SEQUENCE, 0)) >= batch.sequence:
                 return False
-            offsets = _offsets(table.properties)
-            for topic, partition, _, end in _spans(batch):
+            offsets = offsets_of(table.properties)
+            for topic, partition, _, end in spans_of(batch):
                 offsets[topic, partition] = end
-            noted = {COMMITTED: _offsets_json(offsets), INGESTED_AT: str(batch.ingested_at)}
+            noted = {COMMITTED: offsets_json(offsets), INGESTED_AT: str(batch.ingested_at)}
             read = {part.topic: part.topic_id for part in batch.slices if part.topic_id}
             if read:
-                noted[TOPIC_IDS] = json.dumps(_topic_ids(table.properties) | read)
+                noted[TOPIC_IDS] = json.dumps(topic_ids_of(table.properties) | read)
             set_properties(table, transaction, noted, remove=[PENDING])
             mine = [file for file in batch.files if file.table == LEDGER]
             return _append_once(batch, mine, table, transaction)
@@ -532,98 +521,6 @@ class Lake:
         return self.tables.retry(read)
 
 
-def pending_batch(ledger: Table) -> Batch | None:
-    """The batch that a state of the ledger notes as begun and not committed."""
-    noted = ledger.properties.get(PENDING)
-    return None if noted is None else _BATCHES.decode(noted)
-
-
-_BATCHES: Final = msgspec.json.Decoder(Batch)
-"""Made at import: msgspec crashes where two threads meet a type first (see `flow.elements.coder`)."""
-
-
-def tombstones(takedowns: Table) -> tuple[frozenset[str], frozenset[str]]:
-    """(URL keys, registrable domains) that were taken down."""
-    rows = takedowns.scan(selected_fields=("kind", "value")).to_arrow().to_pylist()
-    keys = frozenset(row["value"] for row in rows if row["kind"] == "url")
-    return keys, frozenset(row["value"] for row in rows if row["kind"] == "domain")
-
-
-def check_coverage(
-    batch: Batch, files: Sequence[DataFile], columns: Callable[[DataFile, Sequence[str]], pa.Table]
-) -> None:
-    """Check that a batch's files hold one fate for each of its offsets, and the rows that the fates say.
-
-    Args:
-        batch: With its slices.
-        files: All files of the batch.
-        columns: Reads columns of a file.
-
-    Raises:
-        LakeError: With the first offsets that are wrong.
-    """
-    place = ("topic", "partition", "offset")
-    fates = _read(files, LEDGER, (*place, "fate"), columns)
-    told = fates.filter(pc.not_equal(fates["fate"], schemas.GAP))
-    problems: list[str] = []
-    for topic, partition, offsets in _by_partition(told):
-        repeated = offsets[1:][offsets[1:] == offsets[:-1]]
-        if repeated.size:
-            problems.append(f"{topic}/{partition}: more than one fate: {_some(repeated)}")
-        mine = [s for s in batch.slices if (s.topic, s.partition) == (topic, partition)]
-        inside = np.zeros(offsets.size, dtype=bool)
-        for part in mine:
-            inside[np.searchsorted(offsets, part.start) : np.searchsorted(offsets, part.end)] = True
-        if not inside.all():
-            problems.append(f"{topic}/{partition}: fates outside the batch: {_some(offsets[~inside])}")
-    for part in batch.slices:
-        here = told.filter(
-            (pc.field("topic") == part.topic)
-            & (pc.field("partition") == part.partition)
-            & (pc.field("offset") >= part.start)
-            & (pc.field("offset") < part.end)
-        )
-        offsets = np.sort(here["offset"].to_numpy())
-        crc = zlib.crc32(offsets.astype("<i8").tobytes())
-        if offsets.size != part.records or part.offsets_crc not in (None, crc):
-            problems.append(
-                f"{part.topic}/{part.partition}: {part.records} records in [{part.start}, {part.end}), "
-                f"{offsets.size} fates"
-            )
-    for table, fate in (("articles", _ROW_FATES), ("quarantine", ("quarantined",))):
-        wanted = told.filter(pc.is_in(told["fate"], pa.array(fate))).select(place)
-        found = _read(files, table, place, columns)
-        for text, one, other in (
-            ("fate without a row in", wanted, found),
-            ("row without a fate in", found, wanted),
-        ):
-            odd = one.join(other, keys=list(place), join_type="left anti")
-            if odd.num_rows or (one is found and found.num_rows != wanted.num_rows):
-                problems.append(f"{text} {table}: {odd.num_rows} offsets, e.g. {odd.slice(0, 5).to_pylist()}")
-    if problems:
-        raise LakeError(f"batch {batch.batch_id} is not whole: " + "; ".join(problems))
-
-
-def _read(
-    files: Sequence[DataFile],
-    table: str,
-    names: Sequence[str],
-    columns: Callable[[DataFile, Sequence[str]], pa.Table],
-) -> pa.Table:
-    empty = schemas.TABLES[table].arrow.empty_table().select(list(names))
-    parts = [columns(file, names).cast(empty.schema) for file in files if file.table == table]
-    return pa.concat_tables([empty, *parts])
-
-
-def _by_partition(rows: pa.Table) -> Iterator[tuple[str, int, np.ndarray]]:
-    for group in rows.group_by(["topic", "partition"]).aggregate([("offset", "list")]).to_pylist():
-        yield group["topic"], group["partition"], np.sort(np.array(group["offset_list"], dtype=np.int64))
-
-
-def _some(offsets: np.ndarray) -> str:
-    return ", ".join(map(str, offsets[:5])) + (" …" if offsets.size > 5 else "")
-
-
 def _check_whole(tables: Tables, file: DataFile) -> None:
     size = tables.retry(lambda: tables.store.size(tables.store.path(file.path)))
     if size != file.bytes:
@@ -638,50 +535,5 @@ def _append_once(batch: Batch, files: Sequence[DataFile], table: Table, transact
         return False
     noted = {SEQUENCE: str(batch.sequence), BATCH: batch.batch_id}
     set_properties(table, transaction, noted)
-    append(table, transaction, [file.path for file in files], noted | {RANGES: json.dumps(_spans(batch))})
+    append(table, transaction, [file.path for file in files], noted | {RANGES: json.dumps(spans_of(batch))})
     return True
-
-
-def _spans(batch: Batch) -> list[tuple[str, int, int, int]]:
-    """(topic, partition, first offset, offset after the last) of all that a batch covers, joined."""
-    ranges: list[OffsetRange | Gap] = [*batch.slices, *batch.gaps]
-    joined: list[tuple[str, int, int, int]] = []
-    for topic, partition, start, end in sorted((r.topic, r.partition, r.start, r.end) for r in ranges):
-        if joined and joined[-1][:2] == (topic, partition) and joined[-1][3] == start:
-            start = joined.pop()[2]
-        joined.append((topic, partition, start, end))
-    return joined
-
-
-def _batch_id(ranges: Sequence[OffsetRange | Gap]) -> str:
-    text = json.dumps(sorted((r.topic, r.partition, r.start, r.end) for r in ranges))
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def _check_adjacent(ranges: Sequence[OffsetRange | Gap], committed: Mapping[tuple[str, int], int]) -> None:
-    """Raise LakeError unless the ranges of each partition follow each other from its committed offset."""
-    following = dict(committed)
-    for part in sorted(ranges, key=lambda r: (r.topic, r.partition, r.start)):
-        key = (part.topic, part.partition)
-        if part.start != following.get(key, part.start) or part.end < part.start:
-            raise LakeError(
-                f"{part.topic}/{part.partition}: a batch from {part.start} can't follow {following[key]}"
-            )
-        following[key] = part.end
-
-
-def _offsets(properties: Mapping[str, str]) -> dict[tuple[str, int], int]:
-    noted = json.loads(properties.get(COMMITTED, "{}"))
-    return {(topic, int(p)): offset for topic, parts in noted.items() for p, offset in parts.items()}
-
-
-def _topic_ids(properties: Mapping[str, str]) -> dict[str, str]:
-    found: dict[str, str] = json.loads(properties.get(TOPIC_IDS, "{}"))
-    return found
-
-
-def _offsets_json(offsets: Mapping[tuple[str, int], int]) -> str:
-    nested: dict[str, dict[str, int]] = {}
-    for (topic, partition), offset in sorted(offsets.items()):
-        nested.setdefault(topic, {})[str(partition)] = offset
-    return json.dumps(nested)

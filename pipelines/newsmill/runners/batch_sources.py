@@ -20,7 +20,7 @@ from newsmill.errors import Transient
 from newsmill.flow.bounded.read_files import FileReader, ReadFiles
 from newsmill.flow.bounded.read_topic import ReadRecords
 from newsmill.flow.elements.chunks import CHUNK_RECORDS
-from newsmill.lake.writer import Batch
+from newsmill.lake.ledger import Batch
 from newsmill.records import OffsetRange, Position, SourceRecord
 from newsmill.runtime import registry
 from newsmill.sources import dead_letters, kafka, transactions

@@ -45,7 +45,8 @@ from newsmill.flow.steps.tabulate import tabulate
 from newsmill.lake import files as data_files
 from newsmill.lake.attempts import MOST_ATTEMPTS
 from newsmill.lake.files import DataFile
-from newsmill.lake.writer import Batch, Lake
+from newsmill.lake.ledger import Batch
+from newsmill.lake.writer import Lake
 from newsmill.page.boilerplate import RULE as BOILERPLATE
 from newsmill.page.boilerplate import BoilerplateLearner
 from newsmill.page.sandbox import extraction

@@ -11,7 +11,7 @@ import msgspec
 import pyarrow as pa
 import pytest
 
-from newsmill.lake import schemas
+from newsmill.lake import rows as table_rows
 from newsroom import at, cut, folded, index, made, newsweek, story
 
 VIEWS = Path(__file__).parents[3] / "schemas" / "output" / "clusters.sql"
@@ -27,7 +27,7 @@ def test_views_over_the_events_give_the_final_clusters(seed):
         told = ready.resolve(f"{number}", batch).events
         ready.commit(f"{number}")
         events += told
-        tables.append(schemas.cluster_events(told))
+        tables.append(table_rows.cluster_events(told))
     lake = duckdb.connect()
     lake.register("cluster_events", pa.concat_tables(tables))
     lake.execute(VIEWS.read_text())
@@ -52,7 +52,7 @@ def test_stories_tell_the_earliest_article_the_agency_and_the_sizes_under_every_
         sketch = at(sketch, ingested_at=number)
         resolution = ready.resolve(f"{number}", [sketch])
         ready.commit(f"{number}")
-        tables.append(schemas.cluster_events(resolution.events))
+        tables.append(table_rows.cluster_events(resolution.events))
         rows.append((sketch, resolution.decisions[sketch.position]))
     agencies = [("Coast Wire", 0.9), ("Hill Press", 0.4), ("Hill Press", 0.3), (None, 0.9)]
     articles = pa.Table.from_pylist(

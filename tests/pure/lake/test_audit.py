@@ -17,6 +17,7 @@ import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError
 from newsmill.lake import replacing, rewriting, schemas
+from newsmill.lake import rows as table_rows
 from newsmill.lake.tables import append, replace, set_properties
 from newsmill.lake.verification import audit as module
 from newsmill.lake.verification import evidence
@@ -149,7 +150,7 @@ def test_audit_finds_a_batch_that_was_committed_twice(filled: Lake, config: Lake
 
 
 def test_audit_finds_a_page_that_was_taken_down_and_is_readable(filled: Lake, config: LakeConfig) -> None:
-    rows = schemas.takedowns([("domain", "site0.example", "test")], ingested_at=1_790_000_000_000_000)
+    rows = table_rows.takedowns([("domain", "site0.example", "test")], ingested_at=1_790_000_000_000_000)
     written, _ = rewriting.write(filled.tables, schemas.TABLES["takedowns"], rows)
     filled.tables.change("takedowns", lambda t, tx: append(t, tx, [written.path], {}) or True)
     assert [f.rule for f in audit(config.path).findings] == ["W1", "W2"]

@@ -21,7 +21,8 @@ import wirelake
 from newsmill.cli.takedown import takedown
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError, TakenDownMeanwhile
-from newsmill.lake import erasure, files, schemas
+from newsmill.lake import erasure, files
+from newsmill.lake import rows as table_rows
 from newsmill.lake.tables import append
 from newsmill.lake.upkeep import compaction
 from newsmill.lake.upkeep.takedown import take_down
@@ -80,7 +81,7 @@ def quarantined(press: Press) -> None:
         for offset, url in ((90, "https://www.secret.example/9"), (91, "https://open.example/9"))
     ]
     written = files.write(
-        press.config.path, "quarantine", schemas.quarantine(failures, ingested_at=AT), ingested_at=AT
+        press.config.path, "quarantine", table_rows.quarantine(failures, ingested_at=AT), ingested_at=AT
     )
 
     def stage(table: object, transaction: Transaction) -> bool:

@@ -16,6 +16,7 @@ import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError
 from newsmill.lake import replacing, rewriting, schemas, tables
+from newsmill.lake import rows as table_rows
 from newsmill.lake.upkeep import compaction, garbage_collection
 from newsmill.lake.upkeep.takedown import take_down
 from newsmill.lake.verification.audit import audit
@@ -165,7 +166,7 @@ def test_gc_leaves_the_files_of_a_replay_that_was_decided_and_cut_off(
     closed_hour: Lake, config: LakeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next writer has to finish it with these files."""
-    rows = schemas.gaps([("t", 0, 1, 2)], reason="x", ingested_at=LATER)
+    rows = table_rows.gaps([("t", 0, 1, 2)], reason="x", ingested_at=LATER)
     written, _ = rewriting.write(closed_hour.tables, schemas.TABLES["fate"], rows)
     noted = replacing.Replacement(at=LATER, files=(written,))
     closed_hour.tables.change("fate", lambda t, tx: replacing.note(noted, t, tx))

@@ -8,11 +8,13 @@ import pytest
 import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError
-from newsmill.lake import files, replacing, schemas
+from newsmill.lake import files, replacing
+from newsmill.lake import rows as table_rows
 from newsmill.lake.files import DataFile
+from newsmill.lake.ledger import Batch
 from newsmill.lake.upkeep import compaction
 from newsmill.lake.verification.audit import audit
-from newsmill.lake.writer import Batch, Lake
+from newsmill.lake.writer import Lake
 from newsmill.records import Fate, FateRow, OffsetRange, Position
 
 AT = 1_790_000_000_000_000
@@ -32,7 +34,7 @@ def anew(lake: Lake, config: LakeConfig) -> list[DataFile]:
     mine = fates.filter((pc.field("partition") == 0) & (pc.field("offset") == 14))
     first_seen = mine["ingested_at"].cast("int64")[0].as_py()
     row = FateRow(position=PLACE, fate=Fate.NOT_ARTICLE, reason="section", ingested_at=first_seen)
-    return [files.write(config.path, "fate", schemas.fates([row]), ingested_at=first_seen)]
+    return [files.write(config.path, "fate", table_rows.fates([row]), ingested_at=first_seen)]
 
 
 def told(lake: Lake) -> tuple[list[str], int]:

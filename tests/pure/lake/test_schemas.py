@@ -12,6 +12,7 @@ from open_data_contract_standard.model import OpenDataContractStandard
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError
 from newsmill.lake import contract, files, schemas
+from newsmill.lake import rows as table_rows
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.writer import Lake
 from newsmill.records import Fate, FateRow, Position
@@ -45,7 +46,7 @@ def test_every_top_level_column_is_explained(schema: schemas.TableSchema) -> Non
 
 
 def fate_rows(*offsets: int) -> pa.Table:
-    return schemas.fates(
+    return table_rows.fates(
         [
             FateRow(
                 position=Position(topic="t", partition=0, offset=offset),

@@ -14,10 +14,10 @@ import pytest
 import wirelake
 from newsmill.config import KeepBody, LakeConfig
 from newsmill.lake import files
+from newsmill.lake.ledger import Batch
 from newsmill.lake.upkeep import compaction
 from newsmill.lake.upkeep.takedown import take_down
 from newsmill.lake.verification.audit import audit
-from newsmill.lake.writer import Batch
 from newsmill.records import OffsetRange
 from newsroom import story
 from wirelake import AT, TOPIC, Press, Sent, press_day

@@ -18,10 +18,11 @@ from newsmill.config import LakeConfig
 from newsmill.errors import Fenced, LakeError, Transient
 from newsmill.lake import files
 from newsmill.lake.files import DataFile
+from newsmill.lake.ledger import Batch
 from newsmill.lake.tables import Tables
 from newsmill.lake.upkeep.takedown import take_down
 from newsmill.lake.verification.audit import audit
-from newsmill.lake.writer import Batch, Lake
+from newsmill.lake.writer import Lake
 from newsmill.records import Gap
 
 NOW = 1_790_000_000_000_000

@@ -13,7 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from newsmill.errors import ConfigError
 from newsmill.lake import files
 from newsmill.lake.files import DataFile
-from newsmill.lake.schemas import TABLES, fates
+from newsmill.lake.rows import fates
+from newsmill.lake.schemas import TABLES
 from newsmill.observe.metrics import METRICS, OTHER, TOP_DOMAINS, RunMetrics, TopLabels
 from newsmill.observe.server import MetricsServer
 from newsmill.records import Fate, FateRow, Position

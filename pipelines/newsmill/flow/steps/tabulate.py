@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from newsmill.flow.elements.chunks import ArticleChunk, EventChunk, Finished, RowChunk, TerminalFates
 from newsmill.flow.elements.stage_result import busy
-from newsmill.lake import schemas
+from newsmill.lake import rows as table_rows
 from newsmill.lake.schemas import LEDGER
 from newsmill.records import FateRow, Micros
 
@@ -33,15 +33,15 @@ def tabulate(chunk: Rows) -> Iterator[tuple[str, Micros, pa.Table]]:
     """The pure twin: one chunk to its rows, as (table, time of the batch, rows)."""
     if isinstance(chunk, ArticleChunk):
         at = chunk.articles[0].article.draft.ingested_at
-        yield "articles", at, schemas.articles([item.article for item in chunk.articles])
-        yield LEDGER, at, schemas.fates([_fate(item) for item in chunk.articles])
+        yield "articles", at, table_rows.articles([item.article for item in chunk.articles])
+        yield LEDGER, at, table_rows.fates([_fate(item) for item in chunk.articles])
     elif isinstance(chunk, TerminalFates):
         at = chunk.fates[0].ingested_at
-        yield LEDGER, at, schemas.fates(chunk.fates)
+        yield LEDGER, at, table_rows.fates(chunk.fates)
         if chunk.failures:
-            yield "quarantine", at, schemas.quarantine(chunk.failures, ingested_at=at)
+            yield "quarantine", at, table_rows.quarantine(chunk.failures, ingested_at=at)
     else:
-        yield "cluster_events", chunk.events[0].at, schemas.cluster_events(chunk.events)
+        yield "cluster_events", chunk.events[0].at, table_rows.cluster_events(chunk.events)
 
 
 def _fate(item: Finished) -> FateRow:

@@ -18,8 +18,9 @@ from newsmill.flow.elements.chunks import RecordCoder
 from newsmill.flow.elements.stage_result import busy
 from newsmill.flow.streaming import worker_lake
 from newsmill.lake import erasure
+from newsmill.lake.ledger import Batch
 from newsmill.lake.upkeep.takedown import without_taken_down
-from newsmill.lake.writer import Batch, Lake
+from newsmill.lake.writer import Lake
 from newsmill.sources import kafka
 
 _log = logging.getLogger(__name__)

@@ -25,10 +25,10 @@ from pyiceberg.table.snapshots import Snapshot
 
 from newsmill.errors import ConfigError, LakeError
 from newsmill.lake import files, hints, locations, replacing
+from newsmill.lake.ledger import pending_batch
 from newsmill.lake.schemas import LEDGER, TABLES
 from newsmill.lake.storage import TEMPORARY, Listed
 from newsmill.lake.tables import KEPT_SNAPSHOTS, Tables, forgotten
-from newsmill.lake.writer import pending_batch
 
 LEAST_GRACE_S = 3600.0
 """A shorter grace time could take files that a slow worker just wrote."""

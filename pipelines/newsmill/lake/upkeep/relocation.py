@@ -16,10 +16,10 @@ import fastavro
 
 from newsmill.errors import LakeError
 from newsmill.lake import locations, replacing
+from newsmill.lake.ledger import PENDING
 from newsmill.lake.storage import Storage
 from newsmill.lake.upkeep import whole
 from newsmill.lake.upkeep.whole import Found
-from newsmill.lake.writer import PENDING
 
 _NOTED = (PENDING, replacing.NOTED)
 """Properties of the ledger that name files, as JSON."""

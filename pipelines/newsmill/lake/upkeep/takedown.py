@@ -23,11 +23,12 @@ from newsmill.errors import LakeError, Rejected
 from newsmill.lake import content, erasure, files, replacing, rewriting, texts
 from newsmill.lake.content import CONTENT, Tombstone
 from newsmill.lake.files import DataFile
+from newsmill.lake.ledger import INGESTED_AT, pending_batch, tombstones
+from newsmill.lake.rows import takedowns as takedown_rows
 from newsmill.lake.schemas import LEDGER, TABLES
-from newsmill.lake.schemas import takedowns as takedown_rows
 from newsmill.lake.tables import LiveFile, Tables, append
 from newsmill.lake.upkeep import garbage_collection
-from newsmill.lake.writer import INGESTED_AT, Lake, pending_batch, tombstones
+from newsmill.lake.writer import Lake
 from newsmill.records import Micros
 from newsmill.urls import registrable_domain, url_key
 

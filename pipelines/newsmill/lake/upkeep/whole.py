@@ -21,10 +21,10 @@ import pyarrow.dataset as ds
 
 from newsmill.errors import LakeError
 from newsmill.lake import hints, identity, locations, replacing
+from newsmill.lake.ledger import PENDING, SEQUENCE, Batch
 from newsmill.lake.replacing import Replacement
 from newsmill.lake.schemas import LEDGER, TABLES
 from newsmill.lake.storage import Storage
-from newsmill.lake.writer import PENDING, SEQUENCE, Batch
 
 _SUFFIX: Final = ".metadata.json"
 _DELETED: Final = 2  # status of a manifest entry, Iceberg specification, "Manifest Entry Fields"

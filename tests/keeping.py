@@ -29,8 +29,7 @@ from pyiceberg.io.pyarrow import parquet_files_to_data_files
 import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError
-from newsmill.lake import files, identity
-from newsmill.lake import rows as table_rows
+from newsmill.lake import files, identity, rows as table_rows
 from newsmill.lake.ledger import Batch
 from newsmill.lake.tables import Tables
 from newsmill.lake.upkeep import compaction, garbage_collection, mending

@@ -7,8 +7,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from re import _constants as codes
-from re import _parser as parser
+from re import _constants as codes, _parser as parser
 from typing import Any
 
 import newsmill.copies

@@ -16,8 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from newsmill.lake import files
-from newsmill.lake import rows as table_rows
+from newsmill.lake import files, rows as table_rows
 from newsmill.lake.files import DataFile
 from newsmill.lake.ledger import Batch
 from newsmill.lake.writer import Lake

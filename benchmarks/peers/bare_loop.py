@@ -21,13 +21,11 @@ from newsmill.copies.index import CopyIndex
 from newsmill.copies.origin import attribute
 from newsmill.copies.sketches import Sketch, sketch
 from newsmill.errors import Rejected
-from newsmill.lake import files
-from newsmill.lake import rows as table_rows
+from newsmill.lake import files, rows as table_rows
 from newsmill.page.identity import draft
 from newsmill.page.reading import read
 from newsmill.records import Article, Draft, Fate, NotArticle, Origin, RawPage, SourceRecord
-from newsmill.sources import envelopes
-from newsmill.sources import files as page_files
+from newsmill.sources import envelopes, files as page_files
 
 AT = 1_700_000_000_000_000
 CHUNK = 16

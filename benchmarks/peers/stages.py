@@ -21,15 +21,13 @@ from newsmill.copies.sketches import sketch
 from newsmill.errors import Rejected
 from newsmill.flow.elements.chunks import ClassifiedChunk, ClassifiedDraft, RecordCoder
 from newsmill.knowledge.enricher import Enricher
-from newsmill.lake import files
-from newsmill.lake import rows as table_rows
+from newsmill.lake import files, rows as table_rows
 from newsmill.page.analysis import read_page
 from newsmill.page.identity import draft
 from newsmill.page.language import detect
 from newsmill.page.reading import prepare
 from newsmill.records import Article, NotArticle, RawPage
-from newsmill.sources import envelopes
-from newsmill.sources import files as page_files
+from newsmill.sources import envelopes, files as page_files
 
 AT = 1_700_000_000_000_000
 CONFIG = Config()

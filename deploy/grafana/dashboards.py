@@ -13,10 +13,10 @@ from grafana_foundation_sdk.models.dashboard import (
     Dashboard,
     DashboardCursorSync,
     DataSourceRef,
+    Threshold as Step,
     ThresholdsMode,
     VariableRefresh,
 )
-from grafana_foundation_sdk.models.dashboard import Threshold as Step
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 SOURCE = DataSourceRef(type_val="prometheus", uid="${source}")

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from newsmill.api import (
         Lake as Lake,
-    )
-    from newsmill.api import (
         read_page as read_page,
     )
     from newsmill.config import Config as Config
@@ -21,44 +19,24 @@ if TYPE_CHECKING:
     from newsmill.copies.index import CopyIndex as CopyIndex
     from newsmill.errors import (
         ConfigError as ConfigError,
-    )
-    from newsmill.errors import (
         LakeError as LakeError,
-    )
-    from newsmill.errors import (
         NewsmillError as NewsmillError,
-    )
-    from newsmill.errors import (
         Rejected as Rejected,
     )
     from newsmill.flow.bounded.mark_copies import MarkCopies as MarkCopies
     from newsmill.flow.bounded.pipeline import batch_pipeline as batch_pipeline
     from newsmill.flow.elements.chunks import (
         ArticleChunk as ArticleChunk,
-    )
-    from newsmill.flow.elements.chunks import (
         ClassifiedChunk as ClassifiedChunk,
-    )
-    from newsmill.flow.elements.chunks import (
         DecodedChunk as DecodedChunk,
-    )
-    from newsmill.flow.elements.chunks import (
         ExtractedChunk as ExtractedChunk,
-    )
-    from newsmill.flow.elements.chunks import (
         RecordChunk as RecordChunk,
-    )
-    from newsmill.flow.elements.chunks import (
         SketchedChunk as SketchedChunk,
-    )
-    from newsmill.flow.elements.chunks import (
         TerminalFates as TerminalFates,
     )
     from newsmill.flow.elements.stage_result import StageResult as StageResult
     from newsmill.flow.steps.decode import (
         DecodeEnvelopes as DecodeEnvelopes,
-    )
-    from newsmill.flow.steps.decode import (
         Withheld as Withheld,
     )
     from newsmill.flow.steps.enrich import LinkEntities as LinkEntities
@@ -69,32 +47,14 @@ if TYPE_CHECKING:
     from newsmill.page.sandbox import Sandbox as Sandbox
     from newsmill.records import (
         Article as Article,
-    )
-    from newsmill.records import (
         Draft as Draft,
-    )
-    from newsmill.records import (
         Enrichment as Enrichment,
-    )
-    from newsmill.records import (
         Fate as Fate,
-    )
-    from newsmill.records import (
         NotArticle as NotArticle,
-    )
-    from newsmill.records import (
         Page as Page,
-    )
-    from newsmill.records import (
         ParsedPage as ParsedPage,
-    )
-    from newsmill.records import (
         Position as Position,
-    )
-    from newsmill.records import (
         RawPage as RawPage,
-    )
-    from newsmill.records import (
         SourceRecord as SourceRecord,
     )
 

@@ -7,8 +7,7 @@ import zlib
 
 import brotli
 import zstandard
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from hostile_pages import html
 from newsmill.config import InputConfig, PageConfig

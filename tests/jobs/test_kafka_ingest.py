@@ -23,8 +23,7 @@ from newsmill.dev import local_kafka
 from newsmill.dev.local_kafka import DevKafka
 from newsmill.errors import ConfigError
 from newsmill.records import RawPage, SourceRecord
-from newsmill.sources import files
-from newsmill.sources import kafka as source
+from newsmill.sources import files, kafka as source
 from newsmill.sources.envelopes import decode
 
 pytestmark = pytest.mark.kafka

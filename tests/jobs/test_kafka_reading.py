@@ -15,8 +15,7 @@ from newsmill.config import BatchConfig, InputConfig, KafkaConfig, OnDataLoss
 from newsmill.dev.local_kafka import DevKafka
 from newsmill.errors import ConfigError, DataLoss, Rejected, Transient
 from newsmill.records import SourceRecord
-from newsmill.sources import brokers
-from newsmill.sources import kafka as source
+from newsmill.sources import brokers, kafka as source
 from newsmill.sources.envelopes import decode
 from newsmill.sources.kafka import Gap, OffsetRange, Plan, TopicDamaged, TopicRecreated
 

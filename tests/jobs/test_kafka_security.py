@@ -14,8 +14,7 @@ from pydantic import SecretStr
 from broker import PASSWORD, USER, Broker
 from newsmill.config import BatchConfig, KafkaConfig, OnDataLoss
 from newsmill.errors import ConfigError
-from newsmill.sources import brokers
-from newsmill.sources import kafka as source
+from newsmill.sources import brokers, kafka as source
 
 pytestmark = pytest.mark.kafka
 

@@ -10,8 +10,7 @@ import pytest
 
 from newsmill.config import Config, LakeConfig
 from newsmill.errors import Transient
-from newsmill.lake import files
-from newsmill.lake import rows as table_rows
+from newsmill.lake import files, rows as table_rows
 from newsmill.lake.files import DataFile
 from newsmill.lake.writer import Lake
 from newsmill.records import Fate, FateRow, OffsetRange, Position

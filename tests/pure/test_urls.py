@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from newsmill.errors import Code, Rejected
 from newsmill.urls import article_id, registrable_domain, trusted_canonical, url_key

@@ -36,8 +36,7 @@ def annotate(
     a page that can't be is, its error names the line, and the exit code is 1; the others are annotated.
     """
     from newsmill.errors import ConfigError
-    from newsmill.jobs.annotate import UNREAD
-    from newsmill.jobs.annotate import annotate as run
+    from newsmill.jobs.annotate import UNREAD, annotate as run
 
     settings = loaded(config, sets).config
     if str(input) == "-":

@@ -27,8 +27,7 @@ def explain(
 
     Exit code 1 if the lake has never seen it.
     """
-    from newsmill.jobs.explain import explain as run
-    from newsmill.jobs.explain import tell
+    from newsmill.jobs.explain import explain as run, tell
 
     lake, what = first(lake_or_what, what, old_lake)
     stories = run(loaded(config, sets, lake__path=lake).config.lake.path, what)

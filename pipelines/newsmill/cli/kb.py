@@ -42,8 +42,7 @@ def build(
 
     Your own entities come first: where one has the id of another entity, its name, type and place win.
     """
-    from newsmill.knowledge import build as builder
-    from newsmill.knowledge import default
+    from newsmill.knowledge import build as builder, default
     from newsmill.knowledge.entries import user_entries
     from newsmill.knowledge.extend import extend
 

@@ -32,8 +32,7 @@ from newsmill.flow.elements.chunks import CHUNK_RECORDS, RecordChunk
 from newsmill.flow.steps.decode import Withheld
 from newsmill.flow.steps.mark import fill
 from newsmill.knowledge.enricher import Enricher
-from newsmill.lake import reader, rewriting
-from newsmill.lake import rows as table_rows
+from newsmill.lake import reader, rewriting, rows as table_rows
 from newsmill.lake.files import DataFile, hour
 from newsmill.lake.ledger import Batch
 from newsmill.lake.schemas import TABLES

@@ -10,8 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from newsmill.errors import LakeError
-from newsmill.lake import rows as table_rows
-from newsmill.lake import schemas
+from newsmill.lake import rows as table_rows, schemas
 from newsmill.lake.files import DataFile
 from newsmill.lake.ledger import Batch
 from newsmill.lake.schemas import LEDGER

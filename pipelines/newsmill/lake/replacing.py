@@ -17,8 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyiceberg.table import Table, Transaction
 
-from newsmill.lake import files as data_files
-from newsmill.lake import rewriting, texts
+from newsmill.lake import files as data_files, rewriting, texts
 from newsmill.lake.files import DataFile
 from newsmill.lake.schemas import LEDGER, TABLES
 from newsmill.lake.tables import LiveFile, Tables, append, replace, set_properties

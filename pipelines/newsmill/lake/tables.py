@@ -22,8 +22,7 @@ from pyiceberg.exceptions import (
     TableAlreadyExistsError,
 )
 from pyiceberg.io.pyarrow import parquet_files_to_data_files, pyarrow_to_schema
-from pyiceberg.manifest import DataFile as IcebergFile
-from pyiceberg.manifest import ManifestEntryStatus
+from pyiceberg.manifest import DataFile as IcebergFile, ManifestEntryStatus
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema, index_name_by_id
 from pyiceberg.serializers import ToOutputFile

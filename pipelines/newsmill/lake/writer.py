@@ -31,9 +31,15 @@ from pyiceberg.table import Table, Transaction
 
 from newsmill.config import LakeConfig
 from newsmill.errors import Fenced, LakeError, TakenDownMeanwhile
-from newsmill.lake import attempts, content, erasure, lease, replacing
-from newsmill.lake import files as data_files
-from newsmill.lake import rows as table_rows
+from newsmill.lake import (
+    attempts,
+    content,
+    erasure,
+    files as data_files,
+    lease,
+    replacing,
+    rows as table_rows,
+)
 from newsmill.lake.content import CONTENT
 from newsmill.lake.coverage import check_coverage
 from newsmill.lake.files import DataFile

@@ -23,8 +23,7 @@ from newsmill.flow.elements.chunks import CHUNK_RECORDS
 from newsmill.lake.ledger import Batch
 from newsmill.records import OffsetRange, Position, SourceRecord
 from newsmill.runtime import registry
-from newsmill.sources import dead_letters, kafka, transactions
-from newsmill.sources import files as page_files
+from newsmill.sources import dead_letters, files as page_files, kafka, transactions
 from newsmill.sources.kafka import Plan, TopicIds
 from newsmill.sources.transactions import Backlog
 

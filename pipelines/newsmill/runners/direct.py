@@ -47,8 +47,7 @@ from newsmill.lake.attempts import MOST_ATTEMPTS
 from newsmill.lake.files import DataFile
 from newsmill.lake.ledger import Batch
 from newsmill.lake.writer import Lake
-from newsmill.page.boilerplate import RULE as BOILERPLATE
-from newsmill.page.boilerplate import BoilerplateLearner
+from newsmill.page.boilerplate import RULE as BOILERPLATE, BoilerplateLearner
 from newsmill.page.sandbox import extraction
 from newsmill.records import Extraction, Micros, Page
 from newsmill.runners.batch_sources import Source

@@ -9,8 +9,7 @@ import sys
 
 import pytest
 import structlog
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from rich.table import Table
 
 from newsmill.cli import failures, logs

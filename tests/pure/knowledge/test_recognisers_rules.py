@@ -8,8 +8,7 @@ from itertools import pairwise
 from typing import ClassVar
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from newsmill.knowledge.recognisers import Rules
 from newsmill.knowledge.spans import COARSE

@@ -3,13 +3,11 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from growth import cpu_ratio
 from newsmill.knowledge.enricher import Enricher
-from newsmill.knowledge.recognisers.cued import LANGUAGES as CUED
-from newsmill.knowledge.recognisers.cued import Cued
+from newsmill.knowledge.recognisers.cued import LANGUAGES as CUED, Cued
 from newsmill.knowledge.recognisers.han import Cutter
 from newsmill.knowledge.recognisers.hangul import recognise
 from newsmill.knowledge.recognisers.lexicon import lexicon, simplified

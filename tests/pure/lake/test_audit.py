@@ -16,11 +16,9 @@ from pyiceberg.table import Table, Transaction
 import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError
-from newsmill.lake import replacing, rewriting, schemas
-from newsmill.lake import rows as table_rows
+from newsmill.lake import replacing, rewriting, rows as table_rows, schemas
 from newsmill.lake.tables import append, replace, set_properties
-from newsmill.lake.verification import audit as module
-from newsmill.lake.verification import evidence
+from newsmill.lake.verification import audit as module, evidence
 from newsmill.lake.verification.audit import audit
 from newsmill.lake.writer import Lake
 

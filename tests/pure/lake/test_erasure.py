@@ -21,8 +21,7 @@ import wirelake
 from newsmill.cli.takedown import takedown
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError, TakenDownMeanwhile
-from newsmill.lake import erasure, files
-from newsmill.lake import rows as table_rows
+from newsmill.lake import erasure, files, rows as table_rows
 from newsmill.lake.tables import append
 from newsmill.lake.upkeep import compaction
 from newsmill.lake.upkeep.takedown import take_down

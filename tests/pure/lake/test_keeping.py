@@ -15,8 +15,7 @@ from pyiceberg.table import Table, Transaction
 import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError
-from newsmill.lake import replacing, rewriting, schemas, tables
-from newsmill.lake import rows as table_rows
+from newsmill.lake import replacing, rewriting, rows as table_rows, schemas, tables
 from newsmill.lake.upkeep import compaction, garbage_collection
 from newsmill.lake.upkeep.takedown import take_down
 from newsmill.lake.verification.audit import audit

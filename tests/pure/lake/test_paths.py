@@ -9,8 +9,7 @@ import duckdb
 import polars as pl
 import pytest
 from duckdb_extensions import import_extension
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from pyiceberg.table import StaticTable
 
 import synthetic

@@ -8,8 +8,7 @@ import pytest
 import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError
-from newsmill.lake import files, replacing
-from newsmill.lake import rows as table_rows
+from newsmill.lake import files, replacing, rows as table_rows
 from newsmill.lake.files import DataFile
 from newsmill.lake.ledger import Batch
 from newsmill.lake.upkeep import compaction

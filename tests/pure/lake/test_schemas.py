@@ -11,8 +11,7 @@ from open_data_contract_standard.model import OpenDataContractStandard
 
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError
-from newsmill.lake import contract, files, schemas
-from newsmill.lake import rows as table_rows
+from newsmill.lake import contract, files, rows as table_rows, schemas
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.writer import Lake
 from newsmill.records import Fate, FateRow, Position

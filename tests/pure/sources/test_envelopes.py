@@ -14,8 +14,7 @@ from typing import Any
 import fastavro
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from newsmill.config import InputConfig
 from newsmill.errors import Code, ConfigError, Rejected

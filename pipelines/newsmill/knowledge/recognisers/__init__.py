@@ -5,7 +5,6 @@ A recogniser knows nothing of entities; linking a span to one is the linker's wo
 it: a text is read by one of the two, never by both.
 """
 
-from newsmill.knowledge.recognisers.recogniser import Names as Names
-from newsmill.knowledge.recognisers.recogniser import Recogniser as Recogniser
+from newsmill.knowledge.recognisers.recogniser import Names as Names, Recogniser as Recogniser
 from newsmill.knowledge.recognisers.rules import Rules as Rules
 from newsmill.knowledge.recognisers.statistical import Statistical as Statistical

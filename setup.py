@@ -58,7 +58,7 @@ setup(
         "tldextract>=5.4",
         "marisa-trie>=1.3",
         "prometheus-client>=0.26",
-        "duckdb>=1.5",
+        "duckdb>=1.5,<3",
         "jinja2>=3.1.6",
         "packaging>=25",
     ],

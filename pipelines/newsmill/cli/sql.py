@@ -64,20 +64,18 @@ def _ask(duck: duckdb.DuckDBPyConnection, query: str, form: Form) -> None:
 
     try:
         for statement in duck.extract_statements(query):
-            answer = duck.sql(statement)
-            if answer is None:
-                continue
             if form is Form.TABLE:
-                say(str(answer).rstrip("\n"))
+                if (answer := duck.sql(statement)) is not None:
+                    say(str(answer).rstrip("\n"))
             elif form is Form.CSV:
-                _write_csv(answer)
+                _write_csv(duck.execute(statement))
             else:
-                _write_json(answer)
+                _write_json(duck.execute(statement))
     except duckdb.Error as error:
         raise ConfigError(str(error)) from None
 
 
-def _write_csv(answer: duckdb.DuckDBPyRelation) -> None:
+def _write_csv(answer: duckdb.DuckDBPyConnection) -> None:
     import csv
     import io
 
@@ -86,18 +84,23 @@ def _write_csv(answer: duckdb.DuckDBPyRelation) -> None:
         csv.writer(made, lineterminator="").writerow(values)  # type: ignore[arg-type]
         say(made.getvalue())
 
-    line(answer.columns)
+    line(_columns(answer))
     while rows := answer.fetchmany(1000):
         for row in rows:
             line(row)
 
 
-def _write_json(answer: duckdb.DuckDBPyRelation) -> None:
+def _write_json(answer: duckdb.DuckDBPyConnection) -> None:
     import json
 
+    columns = _columns(answer)
     while rows := answer.fetchmany(1000):
         for row in rows:
-            say(json.dumps(dict(zip(answer.columns, row, strict=True)), ensure_ascii=False, default=str))
+            say(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, default=str))
+
+
+def _columns(answer: duckdb.DuckDBPyConnection) -> list[str]:
+    return [column[0] for column in answer.description or ()]
 
 
 def _converse(duck: duckdb.DuckDBPyConnection, form: Form) -> None:

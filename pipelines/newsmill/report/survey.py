@@ -141,9 +141,9 @@ _PREPARE: Final = (
         extraction.method AS extraction_method, rights.reserved AS reserved,
         duplicate.is_duplicate, duplicate.cluster_id, duplicate.representative_id,
         duplicate.copy_type, coalesce(origin.agency, origin.domain) AS origin_name,
-        list_transform(entities, e -> struct_pack(id := e.entity_id, coarse := e.coarse, name := e.name,
+        list_transform(entities, lambda e: struct_pack(id := e.entity_id, coarse := e.coarse, name := e.name,
             linked := e.linked, mentions := e.mention_count)) AS entities,
-        list_transform(places, p -> struct_pack(name := p.name, country := p.country, lat := p.lat,
+        list_transform(places, lambda p: struct_pack(name := p.name, country := p.country, lat := p.lat,
             lon := p.lon)) AS places
         FROM lake_articles""",
     "CREATE TABLE merged AS SELECT DISTINCT cluster_id, merged_into FROM lake_cluster_events "

@@ -71,6 +71,8 @@ def audit(
 
 
 def _show(report: Report) -> None:
+    from newsmill.lake.provenance import told
+
     console = Screen()
     fates = ", ".join(f"{count:,} {fate}" for fate, count in report.fates.items()) or "none"
     for name, value in (
@@ -86,6 +88,9 @@ def _show(report: Report) -> None:
         ("seconds", f"{report.seconds:,.1f}"),
     ):
         console.print(f"{name:<11}{escape(value)}")
+    if report.foreign:
+        left = f"{told(report.foreign)}; `newsmill gc` leaves what no metadata ever named"
+        console.print(f"{'foreign':<11}{escape(left)}")
     for finding in report.findings:
         console.print(f"[red]{finding.rule}[/] {escape(finding.what)}: {finding.count:,}")
         for example in finding.examples:

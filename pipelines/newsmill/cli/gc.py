@@ -28,15 +28,20 @@ def gc(
     as_json: Json = False,
     sets: Sets = None,
 ) -> None:
-    """Forget old snapshots, and remove what no snapshot names: leftovers of crashes and of `compact`."""
+    """Forget old snapshots, and remove what no snapshot names: leftovers of crashes and of `compact`.
+
+    Files that are not of the lake's making are left and told of.
+    """
+    from newsmill.lake import provenance
     from newsmill.lake.tables import Tables
     from newsmill.lake.upkeep import garbage_collection
 
     settings = loaded(config, sets, lake__path=lake).config
     files: Counter[str] = Counter()
     size = 0
+    tables = Tables.open(settings.lake)
     for garbage in garbage_collection.collect(
-        Tables.open(settings.lake),
+        tables,
         grace_s=grace_hours * 3600,
         keep_snapshots=keep_snapshots,
         dry_run=dry_run,
@@ -54,3 +59,5 @@ def gc(
         of = ", ".join(f"{count:,} {reason}" for reason, count in sorted(files.items()))
         what = f"{files.total():,} files, {size / 1e6:,.1f} MB {'would go' if dry_run else 'removed'}"
         say(f"{what}{f': {of}' if of else ''}")
+    if foreign := [found.path for found in provenance.foreign(tables)]:
+        say(f"foreign, left as they are: {provenance.told(foreign)}", err=True)

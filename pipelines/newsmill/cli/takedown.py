@@ -29,8 +29,11 @@ def takedown(
 
     Rows stay with their identity, without text, names and sketches. Older snapshots of the tables are
     forgotten: readers that still use one may see an error. Copies at other URLs are other pages: they keep
-    the text. Exit code 1 where the lake has nothing of it; what comes later is withheld all the same.
+    the text. Exit code 1 where the lake has nothing of it; what comes later is withheld all the same. Exit
+    code 1, too, where files that somebody else put into the folder hold the content, or can't be read: they
+    are named and left.
     """
+    from newsmill.lake import provenance
     from newsmill.lake.upkeep.takedown import take_down
 
     lake, what = first(lake_or_what, what, old_lake)
@@ -46,7 +49,17 @@ def takedown(
             f"{done.files_rewritten} files {'to rewrite' if dry_run else 'rewritten'}, "
             f"{done.files_removed} {'to remove' if dry_run else 'removed'}"
         )
+    if done.foreign:
+        say(f"foreign, left as they are: {provenance.told(list(done.foreign))}", err=True)
     if not done.matched:
         withheld = "would be" if dry_run else "is"
         say(f"the lake has nothing of {done.value}; what comes of it later {withheld} withheld", err=True)
+    if done.foreign_with_content:
+        paths = "".join(f"\n  {path}" for path in done.foreign_with_content)
+        say(
+            f"these files are not newsmill's; they hold what was taken down, or can't be read:{paths}\n"
+            "They were left: move them out of the lake, or delete them, and take down again",
+            err=True,
+        )
+    if not done.matched or done.foreign_with_content:
         raise typer.Exit(1)

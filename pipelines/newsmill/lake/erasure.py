@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from newsmill.errors import LakeError
-from newsmill.lake import content, rewriting, texts
+from newsmill.lake import content, provenance, rewriting, texts
 from newsmill.lake.content import CONTENT, Tombstone
 from newsmill.lake.files import DataFile
 from newsmill.lake.schemas import TABLES
@@ -27,6 +27,12 @@ from newsmill.records import Micros
 
 NOTE: Final = ".emptied"
 """Ending of the note beside a file that was replaced by one without content."""
+
+_TOLD_AT_LEAST: Final = {
+    "articles": frozenset({"url_key", "domain", "body"}),
+    "quarantine": frozenset({"url", "payload"}),
+}
+"""Columns that show that somebody else's file has rows of a table, as an export has."""
 
 UNFINISHED_S: Final = 60.0
 """An unfinished file that nobody wrote to for so long belongs to a process that is gone."""
@@ -41,13 +47,34 @@ def tombstones(tables: Tables) -> list[Tombstone]:
 
 
 def unseen_with_content(tables: Tables, taken_down: Sequence[Tombstone]) -> Iterator[tuple[str, Listed]]:
-    """(table, file) of each data file that readers don't see and that holds such content or is torn."""
+    """(table, file) of each file of the lake that no reader sees and that holds such content, or is torn."""
     for name in CONTENT:
         there = [found for found in tables.store.walk(name) if found.path.endswith(".parquet")]
         visible = {tables.store.path(live.uri) for live in tables.files(tables.load(name))}
-        for found in there:
-            if found.path not in visible and _holds(tables, name, found.path, taken_down):
+        unseen = [found for found in there if found.path not in visible]
+        for found in provenance.of_the_lake(tables, unseen):
+            if _holds(tables, name, found.path, taken_down):
                 yield name, found
+
+
+def foreign_with_content(tables: Tables, taken_down: Sequence[Tombstone]) -> list[str]:
+    """Paths of files that are not of the lake's making and hold such content, or may: they can't be read.
+
+    All Parquet files of the lake's folder are looked at, and unfinished files by their names. Symbolic links
+    are not followed: what they lead to is not in the folder.
+    """
+    there = [
+        found
+        for found in tables.store.walk("")
+        if found.path.endswith((".parquet", ".tmp")) and not found.link and not provenance.made(found)
+    ]
+    own = {found.path for found in provenance.of_the_lake(tables, there)}
+    return sorted(
+        found.path
+        for found in there
+        if found.path not in own
+        and (found.path.endswith(".tmp") or _foreign_holds(tables, found.path, taken_down))
+    )
 
 
 def erase(tables: Tables, taken_down: Sequence[Tombstone], *, committed_at: Micros) -> int:
@@ -125,6 +152,24 @@ def _holds(tables: Tables, name: str, path: str, taken_down: Sequence[Tombstone]
     return bool(pc.any(content.of_any(name, rows, taken_down)).as_py())
 
 
+def _foreign_holds(tables: Tables, path: str, taken_down: Sequence[Tombstone]) -> bool:
+    """Whether a file of whatever columns holds such content, or can't be read."""
+    try:
+        with tables.store.open(path) as opened:
+            parquet = pq.ParquetFile(opened)
+            for name in (n for n in CONTENT if _TOLD_AT_LEAST[n].issubset(parquet.schema_arrow.names)):
+                rows = parquet.read(columns=list(CONTENT[name].told_by), use_threads=False)
+                for column in set(CONTENT[name].told_by).difference(rows.column_names):
+                    rows = rows.append_column(column, pa.nulls(len(rows)))
+                if pc.any(content.of_any(name, rows, taken_down)).as_py():
+                    return True
+    except FileNotFoundError:
+        return False
+    except (pa.ArrowException, OSError):  # no Parquet, or columns of these names with other types
+        return True
+    return False
+
+
 def _rows(tables: Tables, name: str, path: str) -> pa.Table | None:
     """All rows of a file; none of one that is torn or gone."""
     try:
@@ -136,7 +181,7 @@ def _rows(tables: Tables, name: str, path: str) -> pa.Table | None:
 
 def _unfinished(tables: Tables) -> int:
     """Remove unfinished files of processes that are gone; wait for the others until they have their names."""
-    removed, waiting = 0, {found.path for found in tables.store.walk(TEMPORARY)}
+    removed, waiting = 0, {found.path for found in tables.store.walk(TEMPORARY) if provenance.made(found)}
     while left := [found for found in tables.store.walk(TEMPORARY) if found.path in waiting]:
         for found in left:
             if time.time() - found.modified_s > UNFINISHED_S:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import stat
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -42,11 +43,12 @@ class Published:
 
 @dataclass(frozen=True)
 class Listed:
-    """A file that was found. `modified_s` is Unix time."""
+    """A file that was found, or a symbolic link, which is not followed. `modified_s` is Unix time."""
 
     path: str
     bytes: int
     modified_s: float
+    link: bool = False
 
 
 class Writable(Protocol):
@@ -95,7 +97,7 @@ class Storage(Protocol):
         ...
 
     def walk(self, folder: str) -> Iterator[Listed]:
-        """All files below a folder."""
+        """All files below a folder; "" is all of the lake. Symbolic links are listed, not followed."""
         ...
 
     def delete(self, path: str) -> None:
@@ -197,14 +199,15 @@ class LocalStorage:
 
     def walk(self, folder: str) -> Iterator[Listed]:
         """See `Storage`."""
-        for directory, _, names in os.walk(self.root / folder):
-            for name in names:
+        for directory, folders, names in os.walk(self.root / folder):
+            for name in (*names, *(n for n in folders if Path(directory, n).is_symlink())):
                 file = Path(directory, name)
                 try:
                     status = file.lstat()
                 except FileNotFoundError:
                     continue
-                yield Listed(str(file.relative_to(self.root)), status.st_size, status.st_mtime)
+                path, link = str(file.relative_to(self.root)), stat.S_ISLNK(status.st_mode)
+                yield Listed(path, status.st_size, status.st_mtime, link)
 
     def delete(self, path: str) -> None:
         """See `Storage`."""
@@ -272,7 +275,8 @@ class ObjectStorage:
 
     def walk(self, folder: str) -> Iterator[Listed]:
         """See `Storage`."""
-        selector = pyarrow.fs.FileSelector(f"{self._prefix}/{folder}", recursive=True, allow_not_found=True)
+        below = f"{self._prefix}/{folder}".rstrip("/")
+        selector = pyarrow.fs.FileSelector(below, recursive=True, allow_not_found=True)
         for found in self._fs.get_file_info(selector):
             if found.is_file:
                 yield Listed(found.path.removeprefix(self._prefix + "/"), found.size, found.mtime.timestamp())

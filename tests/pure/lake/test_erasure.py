@@ -96,7 +96,7 @@ def scattered(press: Press) -> list[Path]:
     full = next(root / name for name in found(press) if name.endswith(".parquet"))
     dead = full.parent / f"{'0' * 64}.parquet"
     torn = full.parent / f"{'1' * 64}.parquet"
-    unfinished = root / "_temp" / "dead.tmp"
+    unfinished = root / "_temp" / f"{'d' * 32}.tmp"
     unfinished.parent.mkdir(exist_ok=True)
     shutil.copy(full, dead)
     torn.write_bytes(full.read_bytes()[: full.stat().st_size // 2] + SECRET.encode())
@@ -126,7 +126,7 @@ def test_no_byte_is_left_after_compaction_crashes_and_quarantine(press: Press) -
 
 def test_audit_waits_for_files_that_a_writer_is_at(press: Press) -> None:
     take_down(press.config, "secret.example", now=LATER)
-    at_work = Path(press.config.path, "_temp", "0.tmp")
+    at_work = Path(press.config.path, "_temp", f"{'0' * 32}.tmp")
     at_work.parent.mkdir(exist_ok=True)
     at_work.touch()
     finishing = threading.Timer(0.5, at_work.unlink)

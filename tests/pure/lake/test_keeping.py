@@ -136,7 +136,7 @@ def aged(config: LakeConfig, hours: float = 48) -> None:
 
 def test_gc_removes_what_no_snapshot_names_and_nothing_else(closed_hour: Lake, config: LakeConfig) -> None:
     list(compaction.compact(closed_hour.tables))
-    stray = Path(config.path, "articles", "data", "dt=2026-01-01", "hour=00", "stray.parquet")
+    stray = Path(config.path, "articles", "data", "dt=2026-01-01", "hour=00", f"{'0' * 64}.parquet")
     stray.parent.mkdir(parents=True)
     stray.write_bytes(b"x")
     mine = Path(config.path, "articles", "notes.txt")
@@ -270,7 +270,7 @@ def test_gc_asks_before_it_removes_many_files_of_unknown_origin(filled: Lake, co
     folder = Path(config.path, "articles", "data", "dt=2026-01-01", "hour=00")
     folder.mkdir(parents=True)
     for number in range(garbage_collection.BOUND_LEAST + 1):
-        (folder / f"{number}.parquet").write_bytes(b"x")
+        (folder / f"{number:064x}.parquet").write_bytes(b"x")
     aged(config)
     dry = list(garbage_collection.collect(filled.tables, grace_s=3600, dry_run=True))
     with pytest.raises(LakeError, match=r"unknown origin.*--yes"):

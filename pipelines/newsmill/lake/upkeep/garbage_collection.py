@@ -6,25 +6,21 @@ and branches; the metadata that `version-hint.text` names; and any metadata that
 or not numbered, whoever wrote it. Earlier metadata does not count: what it shows and the current one does not
 was dropped on purpose.
 
-Nothing goes where a visible file can't be found below the lake: then the names, not the files, are wrong.
+Files that are not of the lake's making are left (see `provenance`). Nothing goes where a visible file can't
+be found below the lake: then the names, not the files, are wrong.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from pyiceberg.exceptions import ValidationError as NotMetadata
-from pyiceberg.io import FileIO
 from pyiceberg.table import Table
-from pyiceberg.table.metadata import TableMetadata, TableMetadataUtil
-from pyiceberg.table.snapshots import Snapshot
 
 from newsmill.errors import ConfigError, LakeError
-from newsmill.lake import files, hints, locations, replacing
+from newsmill.lake import files, hints, named, provenance, replacing
 from newsmill.lake.ledger import pending_batch
 from newsmill.lake.schemas import LEDGER, TABLES
 from newsmill.lake.storage import TEMPORARY, Listed
@@ -38,6 +34,7 @@ BOUND_SHARE, BOUND_LEAST = 0.2, 20
 
 _OURS = (".parquet", ".avro", ".metadata.json", ".tmp", ".emptied")
 _METADATA = ".metadata.json"
+_PARQUET = ".parquet"
 _UNFINISHED = ".tmp"
 
 
@@ -101,7 +98,7 @@ def collect(
         return
     for name in TABLES:
         tables.expire(name, keep=keep_snapshots)
-    still = {garbage.path for garbage in _plan(tables, grace_s, keep_snapshots).garbage}
+    still = {found.path for found in unseen(tables, keep=keep_snapshots)}
     for garbage in planned.garbage:
         if garbage.path in still:
             tables.store.delete(garbage.path)
@@ -112,8 +109,10 @@ def _plan(tables: Tables, grace_s: float, keep: int) -> _Plan:
     plan = _Plan()
     now = time.time()
     old = [found for found in unseen(tables, plan, keep=keep) if now - found.modified_s > grace_s]
-    if any(found.path.endswith(".parquet") for found in old):
-        plan.once_visible = _once_visible(tables)
+    old = provenance.of_the_lake(tables, old)
+    old.sort(key=lambda found: _PARQUET not in found.path)  # while there is metadata that named them
+    if any(found.path.endswith(_PARQUET) for found in old):
+        plan.once_visible = named.ever(tables)
     plan.garbage = [
         Garbage(found.path, found.bytes, now - found.modified_s, _reason(found.path, plan.once_visible))
         for found in old
@@ -131,7 +130,7 @@ def _reason(path: str, once_visible: Collection[str]) -> Reason:
 
 
 def unseen(tables: Tables, plan: _Plan | None = None, *, keep: int = KEPT_SNAPSHOTS) -> Iterator[Listed]:
-    """All files of ours that nothing which counts names, and that no batch under way may need."""
+    """All files that nothing which counts names, and that no batch under way may need."""
     yield from (found for found in tables.store.walk(TEMPORARY) if found.path.endswith(_OURS))
     for name in TABLES:
         # Listed before the snapshots are read: what is written after that is not on the list.
@@ -139,61 +138,15 @@ def unseen(tables: Tables, plan: _Plan | None = None, *, keep: int = KEPT_SNAPSH
         if plan is not None:
             plan.data_files += sum(found.path.endswith(".parquet") for found in there)
         ledger, table = tables.load(LEDGER), tables.load(name)
-        named = named_files(tables, table, forgetting=forgotten(table, keep)) | _decided(tables, ledger)
+        needed = named.files(tables, table, forgetting=forgotten(table, keep)) | _decided(tables, ledger)
         _check_visible(tables, table, {found.path for found in there})
-        named |= _named_by_others(tables, table, there)
+        needed |= _named_by_others(tables, table, there)
         batch = pending_batch(ledger)
         growing = None if batch is None else files.folder(name, batch.ingested_at) + "/"
         for found in there:
             waits = growing is not None and found.path.startswith(growing)
-            if not waits and found.path not in named:
+            if not waits and found.path not in needed:
                 yield found
-
-
-def named_files(tables: Tables, table: Table, *, forgetting: Collection[int] = ()) -> set[str]:
-    """Paths of all files that the kept snapshots of a table need.
-
-    Args:
-        tables: The lake.
-        table: As loaded.
-        forgetting: Ids of snapshots that do not count.
-
-    Raises:
-        LakeError: A snapshot's manifests can't be read: what they name is unknown; or a file is elsewhere.
-    """
-    versions = {table.metadata_location, *(entry.metadata_file for entry in table.metadata.metadata_log)}
-    versions |= {hints.second_name(version) for version in versions}
-    kept = [s for s in table.metadata.snapshots if s.snapshot_id not in forgetting]
-    return _paths(tables, versions | _named_by(kept, table.io))
-
-
-def _named_by(snapshots: Sequence[Snapshot], io: FileIO) -> set[str]:
-    """Addresses of all files that snapshots need."""
-    named: set[str] = set()
-    read: set[str] = set()
-    for snapshot in snapshots:
-        named.add(snapshot.manifest_list)
-        try:
-            for manifest in snapshot.manifests(io):
-                if manifest.manifest_path not in read:
-                    read.add(manifest.manifest_path)
-                    entries = manifest.fetch_manifest_entry(io, discard_deleted=True)
-                    named.update(entry.data_file.file_path for entry in entries)
-        except (OSError, ValueError, EOFError) as error:
-            raise LakeError(f"{snapshot.manifest_list}: {error}; nothing was removed") from error
-    return named | read
-
-
-def _paths(tables: Tables, addresses: set[str]) -> set[str]:
-    """The paths that addresses may mean, in any spelling."""
-    root = tables.store.uri("")
-    found: set[str] = set()
-    for address in addresses:
-        paths = locations.readings(root, address)
-        if not paths:
-            raise LakeError(f"{address} is not inside the lake {root}: nothing was removed")
-        found |= paths
-    return found
 
 
 def _check_visible(tables: Tables, table: Table, listed: set[str]) -> None:
@@ -210,7 +163,7 @@ def _decided(tables: Tables, ledger: Table) -> set[str]:
     """Files that the ledger notes: a batch or a replay that the next writer will finish."""
     batch, replacement = pending_batch(ledger), replacing.noted(ledger)
     noted = [*(batch.files if batch else ()), *(replacement.files if replacement else ())]
-    return _paths(tables, {file.path for file in noted})
+    return named.paths(tables, {file.path for file in noted})
 
 
 def _named_by_others(tables: Tables, table: Table, there: Sequence[Listed]) -> set[str]:
@@ -223,32 +176,13 @@ def _named_by_others(tables: Tables, table: Table, there: Sequence[Listed]) -> s
             continue
         number = hints.number(listed.path.rsplit("/", 1)[1])
         if listed.path == hint or not 0 <= number <= hints.number(newest.rsplit("/", 1)[1]):
-            snapshots = _snapshots(tables, listed.path)
+            snapshots = named.snapshots(tables, listed.path)
             if snapshots is None:
                 continue
             found.add(listed.path)
             for snapshot in snapshots:
-                found |= _what_is_left(tables, snapshot, table.io)
+                found |= named.what_is_left(tables, snapshot, table.io)
     return found
-
-
-def _snapshots(tables: Tables, path: str) -> Sequence[Snapshot] | None:
-    """The snapshots of a metadata file; None where it is torn, or no metadata."""
-    metadata: TableMetadata
-    try:
-        with tables.store.open(path) as file:
-            metadata = TableMetadataUtil.parse_obj(json.loads(bytes(file.read())))
-    except (OSError, ValueError, NotMetadata):  # pydantic's error is a ValueError, the library's is not
-        return None
-    return metadata.snapshots
-
-
-def _what_is_left(tables: Tables, snapshot: Snapshot, io: FileIO) -> set[str]:
-    """Paths that a snapshot names, as far as its manifests are there yet."""
-    try:
-        return _paths(tables, _named_by([snapshot], io))
-    except LakeError:
-        return locations.readings(tables.store.uri(""), snapshot.manifest_list)
 
 
 def _check_bound(planned: _Plan) -> None:
@@ -262,19 +196,3 @@ def _check_bound(planned: _Plan) -> None:
             f"{bound} that go without a question: look at them with --dry-run, then repeat with --yes. "
             "Nothing was removed"
         )
-
-
-def _once_visible(tables: Tables) -> set[str]:
-    """Paths of the files that a snapshot named, as far back as metadata is kept."""
-    found: set[str] = set()
-    for name in TABLES:
-        table = tables.load(name)
-        seen: set[int] = set()
-        log = [tables.store.path(entry.metadata_file) for entry in table.metadata.metadata_log]
-        there = [path for path in log if tables.store.size(path) is not None]
-        earlier = [snapshot for path in there for snapshot in _snapshots(tables, path) or ()]
-        for snapshot in (*table.metadata.snapshots, *earlier):
-            if snapshot.snapshot_id not in seen:
-                seen.add(snapshot.snapshot_id)
-                found |= _what_is_left(tables, snapshot, table.io)
-    return found

@@ -20,14 +20,13 @@ from pyiceberg.table.refs import MAIN_BRANCH
 
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError, Rejected
-from newsmill.lake import content, erasure, files, replacing, rewriting, texts
+from newsmill.lake import content, erasure, files, named, provenance, replacing, rewriting, texts
 from newsmill.lake.content import CONTENT, Tombstone
 from newsmill.lake.files import DataFile
 from newsmill.lake.ledger import INGESTED_AT, pending_batch, tombstones
 from newsmill.lake.rows import takedowns as takedown_rows
 from newsmill.lake.schemas import LEDGER, TABLES
 from newsmill.lake.tables import LiveFile, Tables, append
-from newsmill.lake.upkeep import garbage_collection
 from newsmill.lake.writer import Lake
 from newsmill.records import Micros
 from newsmill.urls import registrable_domain, url_key
@@ -51,6 +50,8 @@ class TakenDown:
     texts_handed_on: int  # to copies at other addresses
     files_rewritten: int
     files_removed: int
+    foreign: tuple[str, ...]  # files in the tables' folders that are not of the lake's making: left
+    foreign_with_content: tuple[str, ...]  # of these and other Parquet files: hold it, or can't be read
 
     @property
     def matched(self) -> bool:
@@ -63,8 +64,9 @@ def take_down(
 ) -> TakenDown:
     """Take down a URL or a domain. May run beside the writer, and again: it then finds nothing more.
 
-    After it no file of the lake's folder holds the content; of a batch that is being written, none does once
-    it is committed. What comes of the URL or domain later is withheld, also where nothing matches now.
+    After it no file of the lake's making holds the content; of a batch that is being written, none does once
+    it is committed. Files that somebody else put into the folder are left, and told of. What comes of the URL
+    or domain later is withheld, also where nothing matches now.
 
     Args:
         config: The lake.
@@ -109,6 +111,8 @@ def take_down(
         texts_handed_on=handed_on,
         files_rewritten=replaced,
         files_removed=removed,
+        foreign=tuple(found.path for found in provenance.foreign(tables)),
+        foreign_with_content=tuple(erasure.foreign_with_content(tables, taken_down)),
     )
 
 
@@ -237,7 +241,7 @@ def _forget_snapshots(tables: Tables, taken_down: Sequence[Tombstone]) -> None:
         tables.expire(name, keep=1)
     for name, found in erasure.unseen_with_content(tables, taken_down):
         table = tables.load(name)
-        if len(table.refs()) > 1 and found.path in garbage_collection.named_files(tables, table):
+        if len(table.refs()) > 1 and found.path in named.files(tables, table):
             raise LakeError(
                 f"{found.path} holds the content, and a tag or branch of {name} shows it: drop that one of "
                 f"{', '.join(sorted(set(table.refs()) - {MAIN_BRANCH}))}, and take down again"

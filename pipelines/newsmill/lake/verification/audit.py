@@ -10,7 +10,7 @@ break it.
 | C2 | one fate for each offset, of the closed set; gaps overlap nothing |
 | C3 | position is unique, (article_id, revision) too inside the horizon; rows and fates tell the same |
 | C4 | each visible file is there and whole: size, hash, pages, rows, columns, folder |
-| C5 | files that no snapshot names are counted: `gc` removes them |
+| C5 | files that no snapshot names are counted: `gc` removes them, but for foreign ones |
 | C6 | the chain of snapshots has no fork or hole, no file was added twice, hints point to whole metadata |
 | C7 | copies and clusters point to visible articles; merges end; no circles |
 | C8 | quarantined payloads have the hash that was noted, and that the broker's record has |
@@ -39,7 +39,6 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-import pyarrow.fs
 import pyarrow.parquet as pq
 from kafka import KafkaConsumer, TopicPartition
 
@@ -52,6 +51,8 @@ from newsmill.lake.verification.evidence import (
     VisibleFile,
     content,
     gather,
+    listed,
+    of_a_lake,
     place,
 )
 
@@ -95,6 +96,7 @@ class Report:
     bytes_read: int = 0
     orphans: int = 0
     orphan_bytes: int = 0
+    foreign: list[str] = field(default_factory=list)  # files that no table has written, and links
     pending: bool = False
     broker_records: int | None = None
     oldest_waiting_s: float | None = None
@@ -312,17 +314,18 @@ def _file_problems(table: str, file: VisibleFile, ids: dict[str, int]) -> list[s
 
 
 def _check_orphans(evidence: LakeEvidence, report: Report) -> None:
-    """C5: counted, no finding: files of a batch under way are among them."""
-    filesystem, root = place(evidence.root)
+    """C5: counted, no finding: files of a batch under way are among them. `gc` leaves the foreign ones."""
     report.checked.append("C5")
     for name, table in evidence.tables.items():
         named = {place(uri)[1] for uri in table.named}
-        selector = pyarrow.fs.FileSelector(f"{root}/{name}", recursive=True, allow_not_found=True)
-        for found in filesystem.get_file_info(selector):
-            ours = found.is_file and found.path.endswith((".parquet", ".avro", ".json"))
-            if ours and found.path not in named:
+        for uri, size, link in listed(f"{evidence.root}/{name}"):
+            if place(uri)[1] in named or not (link or uri.endswith((".parquet", ".avro", ".json"))):
+                continue
+            if of_a_lake(uri) and not link:
                 report.orphans += 1
-                report.orphan_bytes += found.size
+                report.orphan_bytes += size
+            else:
+                report.foreign.append(uri)
 
 
 def _show(connection: duckdb.DuckDBPyConnection, evidence: LakeEvidence, prefix: str = "") -> None:

@@ -16,10 +16,9 @@ from urllib.parse import urlsplit
 import fastavro
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.fs
 import pyarrow.parquet as pq
 
-from newsmill.lake.verification.evidence import LakeEvidence, content, place
+from newsmill.lake.verification.evidence import LakeEvidence, content, listed, of_a_lake, place
 
 _TEXTS = (
     "title",
@@ -71,7 +70,18 @@ def check(evidence: LakeEvidence, taken_down: Collection[tuple[str, str]], repor
             unknown.append(uri)
     unknown += _left(unfinished)
     again = "take it down again"
+    named = {uri for table in evidence.tables.values() for uri in table.named}
+    suspect = (*(uri for uri, _ in held), *unknown)
+    foreign = [uri for uri in suspect if not of_a_lake(uri) and uri not in named]
+    held = [(uri, count) for uri, count in held if uri not in foreign]
+    unknown = [uri for uri in unknown if uri not in foreign]
     report.find("W2", f"files with rows whose content was taken down: {again}", held)
+    report.find(
+        "W2",
+        "foreign files that hold such rows, or of which nothing is known: move them out of the lake, or "
+        "delete them",
+        foreign,
+    )
     report.find("W2", "manifests that tell bounds of content", bounds)
     report.find("W2", f"unfinished or torn files, of which nothing is known: {again}", unknown)
 
@@ -91,17 +101,15 @@ def _is_there(uri: str) -> bool:
 
 
 def _files(root: str) -> Iterator[str]:
-    filesystem, path = place(root)
-    for found in filesystem.get_file_info(pyarrow.fs.FileSelector(path, recursive=True)):
-        if found.is_file:
-            yield root + found.path[len(path) :]
+    """All files of the folder; what a symbolic link leads to is none of them."""
+    return (uri for uri, _, link in listed(root) if not link)
 
 
 def _held(data: bytes, urls: set[str], domains: set[str]) -> int:
     """Rows that hold content of what was taken down."""
     parquet = pq.ParquetFile(pa.BufferReader(data))
     names = parquet.schema_arrow.names
-    if "url_key" in names and "body" in names:
+    if {"url_key", "domain", "body"}.issubset(names):
         return sum(_articles(batch, urls, domains) for batch in parquet.iter_batches())
     if "payload" in names and "url" in names:
         batches = parquet.iter_batches(columns=["url", "payload"])

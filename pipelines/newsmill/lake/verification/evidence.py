@@ -13,7 +13,8 @@ import re
 import shlex
 import sqlite3
 from collections import Counter
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
@@ -48,6 +49,18 @@ _TYPES = {
     "timestamptz": pa.timestamp("us", tz="UTC"),
 }
 
+
+_UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_MADE = [
+    re.compile(shape)
+    for shape in (
+        r"/_temp/[0-9a-f]{32}\.tmp$",
+        r"/data/dt=[\d-]{10}/hour=\d\d/[0-9a-f]{64}\.parquet$",
+        rf"/data/([^/=]+=[^/]*/)+\d{{5}}-\d+-{_UUID}(-\d+)?\.parquet$",
+        rf"/metadata/(\d+-{_UUID}|v\d+)(\.gz)?\.metadata\.json$",
+        rf"/metadata/(snap-\d+-(\d+-)?{_UUID}|{_UUID}-m\d+|optimized-m-{_UUID})\.avro$",
+    )
+]
 
 _LATER = {"articles": (("body_hash", pa.string()),)}
 
@@ -156,6 +169,28 @@ def content(uri: str) -> bytes:
     filesystem, path = place(uri)
     with filesystem.open_input_file(path) as file:
         return bytes(file.read())
+
+
+def listed(folder: str) -> Iterator[tuple[str, int, bool]]:
+    """(address, bytes, whether it is a symbolic link) of all below a folder. Links are not followed."""
+    filesystem, path = place(folder)
+    if path.startswith("/"):
+        for above, folders, names in os.walk(path):
+            for name in (*names, *folders):
+                found = os.path.join(above, name)
+                link = os.path.islink(found)
+                with suppress(FileNotFoundError):
+                    if link or name in names:
+                        yield folder + found[len(path) :], os.lstat(found).st_size, link
+        return
+    for info in filesystem.get_file_info(pyarrow.fs.FileSelector(path, recursive=True, allow_not_found=True)):
+        if info.is_file:
+            yield folder + info.path[len(path) :], info.size, False
+
+
+def of_a_lake(uri: str) -> bool:
+    """Whether a file's name and place are such as newsmill or an Iceberg writer gives."""
+    return any(shape.search(uri) for shape in _MADE)
 
 
 @cache

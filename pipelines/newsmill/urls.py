@@ -103,6 +103,15 @@ def registrable_domain(url: str) -> str:
     return _domain(_checked(url.strip())[1])
 
 
+def is_public_suffix(host: str) -> bool:
+    """Whether sites of different owners have their domains below a host, e.g. `co.uk`, `blogspot.com`.
+
+    >>> is_public_suffix("co.uk"), is_public_suffix("bbc.co.uk"), is_public_suffix("127.0.0.1")
+    (True, False, False)
+    """
+    return _SUFFIXES.extract_str(host).suffix == host
+
+
 def article_id(url_key: str) -> str:
     """32 hex digits (BLAKE2b, 128 bits) of a URL key."""
     return hashlib.blake2b(url_key.encode(), digest_size=16).hexdigest()

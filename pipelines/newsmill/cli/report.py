@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 
 from newsmill.cli.options import ConfigFile, Sets, loaded
 from newsmill.cli.output import say
+from newsmill.errors import ConfigError
 
 
 def report(
@@ -28,15 +30,36 @@ def report(
 
     The page is one file that needs no network and runs no script. It reads the committed rows only and
     changes nothing, so it may be made while newsmill runs. With --config or --set the broker of these
-    settings is asked how many records wait.
+    settings is asked how many records wait. Only an earlier report is written over.
     """
     from newsmill.report.page import render
     from newsmill.report.survey import survey
 
+    _check_target(out, lake)
     behind = _behind(lake, config, sets) if config or sets else None
     page = render(survey(lake, days=days, behind=behind), now=datetime.now(UTC)).encode()
     out.write_bytes(page)
     say(f"{out}: {len(page) / 1000:.0f} kB", err=True)
+
+
+def _check_target(out: Path, lake: str) -> None:
+    """Raise ConfigError where the page would take the place of something else, or disturb a lake."""
+    from newsmill.lake.locations import local_path
+    from newsmill.lake.schemas import TABLES
+    from newsmill.report.page import HEAD_BYTES, is_report
+
+    target, earlier = Path(os.path.realpath(out)), False
+    if target.is_file() and target.stat().st_size:
+        with target.open("rb") as file:
+            earlier = is_report(file.read(HEAD_BYTES))
+        if not earlier:
+            raise ConfigError(f"--out {out}: is there and is no report of newsmill: name another file")
+    root = local_path(lake)
+    if root is None or not target.is_relative_to(os.path.realpath(root)):
+        return
+    top = target.relative_to(os.path.realpath(root)).parts[0]
+    if top in TABLES or top.startswith("_") or not (earlier or target.suffix == ".html"):
+        raise ConfigError(f"--out {out}: is a place for the lake's own files: name one outside of it")
 
 
 def _behind(lake: str, config: Path | None, sets: list[str] | None) -> Mapping[tuple[str, int], int]:

@@ -28,6 +28,15 @@ DOT: Final = 16.0
 """Radius of the most named place on the map."""
 
 
+def is_report(head: bytes) -> bool:
+    """Whether a file that begins so is a report that was made before; see the template's first lines."""
+    return head.lstrip().startswith(b"<!DOCTYPE html>") and b"<title>newsmill report: " in head
+
+
+HEAD_BYTES: Final = 2000
+"""So much of a file says whether it is a report."""
+
+
 def render(found: Survey, *, now: datetime) -> str:
     """The page.
 

@@ -258,11 +258,24 @@ def test_takedown_finishes_a_batch_that_was_decided_and_cut_off(
     assert audit(config.path).findings == []
 
 
-@pytest.mark.parametrize("what", ["nonsense domain", "http://", "ftp://a.example/x", "meridianwire"])
-def test_takedown_of_what_is_neither_url_nor_domain_is_refused(
-    filled: Lake, config: LakeConfig, what: str
-) -> None:
-    with pytest.raises(LakeError):
+@pytest.mark.parametrize(
+    "what",
+    [
+        *("nonsense domain", "http://", "ftp://a.example/x", "meridianwire", "", " ", "*", "*.example", "."),
+        *(
+            "com",
+            "co.uk",
+            "WWW.co.uk",
+            "blogspot.com",
+            "foo.ck",
+            "a.example/x",
+            "a.example:80",
+            "a@b.example",
+        ),
+    ],
+)
+def test_takedown_of_what_is_neither_url_nor_domain_is_refused(config: LakeConfig, what: str) -> None:
+    with pytest.raises(ConfigError, match=r"name a URL with its scheme"):
         take_down(config, what, reason="x", now=LATER)
 
 

@@ -19,7 +19,7 @@ from pyiceberg.table import Table, Transaction
 from pyiceberg.table.refs import MAIN_BRANCH
 
 from newsmill.config import LakeConfig
-from newsmill.errors import LakeError, Rejected
+from newsmill.errors import ConfigError, LakeError, Rejected
 from newsmill.lake import content, erasure, files, named, provenance, replacing, rewriting, texts
 from newsmill.lake.content import CONTENT, Tombstone
 from newsmill.lake.files import DataFile
@@ -29,7 +29,7 @@ from newsmill.lake.schemas import LEDGER, TABLES
 from newsmill.lake.tables import LiveFile, Tables, append
 from newsmill.lake.writer import Lake
 from newsmill.records import Micros
-from newsmill.urls import registrable_domain, url_key
+from newsmill.urls import is_public_suffix, registrable_domain, url_key
 
 REASON = "taken down"
 """Reason that is noted where none is given."""
@@ -76,10 +76,10 @@ def take_down(
         dry_run: Only count.
 
     Raises:
-        LakeError: It is neither a URL nor a domain, a writer does not finish its batch, or a tag or branch
-            shows the content.
+        ConfigError: It is neither a URL nor a domain of a site.
+        LakeError: A writer does not finish its batch, or a tag or branch shows the content.
     """
-    kind, value = _named(what)
+    kind, value = whose(what)
     tables = Tables.open(config)
     if not dry_run:
         _bury(tables, kind, value, reason, now)
@@ -157,16 +157,35 @@ def _without(
 _PLACE_ORDER = [(name, "ascending") for name in rewriting.PLACE]
 
 
-def _named(what: str) -> tuple[str, str]:
+def whose(what: str) -> tuple[str, str]:
+    """("url", its key) or ("domain", the registrable one) of what somebody named.
+
+    >>> whose("http://www.paper.example/story#top"), whose("www.paper.example")
+    (('url', 'https://paper.example/story'), ('domain', 'paper.example'))
+
+    Raises:
+        ConfigError: It is neither a URL with its scheme nor a domain that a site can have.
+    """
+    what = what.strip()
+    if not what:
+        raise ConfigError(f"nothing is named: {_WANTED}")
     try:
         if "://" in what:
             return "url", url_key(what)
+        if set(what) & set("/?#@: "):
+            raise ConfigError(f"{what}: is no domain name: {_WANTED}")
         domain = registrable_domain(f"https://{what}/")
     except Rejected as error:
-        raise LakeError(f"{what}: {error.message}") from error
+        problem = error.message if "://" in what else "is no domain name"
+        raise ConfigError(f"{what}: {problem}: {_WANTED}") from error
+    if is_public_suffix(domain):
+        raise ConfigError(f"{what}: is a public suffix, sites have their domains below it: {_WANTED}")
     if "." not in domain:
-        raise LakeError(f"{what}: is no domain of a site, e.g. paper.example")
+        raise ConfigError(f"{what}: is no domain of a site: {_WANTED}")
     return "domain", domain
+
+
+_WANTED = "name a URL with its scheme, e.g. https://paper.example/story, or a domain, e.g. paper.example"
 
 
 def _bury(tables: Tables, kind: str, value: str, reason: str, now: Micros) -> None:

@@ -1,0 +1,77 @@
+"""What a command may take down, and where it may write: mistakes end with exit code 2 and change nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import synthetic
+from newsmill.cli import main
+from newsmill.config import LakeConfig
+from newsmill.lake.writer import Lake
+
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def newsmill(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    def run(*arguments: object) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["newsmill", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0), capsys.readouterr().err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("targets") / "lake"
+    opened = Lake.open(LakeConfig(path=str(folder)))
+    synthetic.fill(opened, folder, batches=1, size=40, partitions=(0,))
+    opened.release()
+    return folder
+
+
+def held(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("", "nothing is named"),
+        ("*", "*: is no domain name"),
+        ("com", "com: is a public suffix"),
+        ("co.uk", "co.uk: is a public suffix"),
+        ("example", "example: is no domain of a site"),
+        ("paper.example/story", "paper.example/story: is no domain name"),
+        ("https://", "no usable host"),
+    ],
+)
+def test_takedown_of_no_site_ends_with_two_and_says_what_is_wrong(
+    newsmill: Run, lake: Path, what: str, said: str
+) -> None:
+    before = held(lake)
+    code, err = newsmill("takedown", lake, what)
+    assert code == 2 and said in err and "https:///" not in err
+    assert "a domain, e.g. paper.example" in err and held(lake) == before
+
+
+def test_report_writes_over_nothing_but_an_earlier_report(newsmill: Run, lake: Path, tmp_path: Path) -> None:
+    notes, link, page = tmp_path / "notes.html", tmp_path / "link.html", tmp_path / "page.html"
+    notes.write_text("<!DOCTYPE html><title>Notes</title>")
+    link.symlink_to(lake / "catalog.db")
+    own = [path for path in lake.rglob("*") if path.is_file()]
+    new = [lake / name for name in ("x.db", "articles/x.html", "fate/data/x.html", "_temp/x.html")]
+    before = held(lake)
+    for target in (notes, link, lake / "catalog.db", lake / "lake.json", *own[:5], *new):
+        code, err = newsmill("report", lake, "-o", target)
+        assert code == 2 and f"--out {target}: is " in err
+    assert held(lake) == before and notes.read_text().endswith("Notes</title>")
+    for target in (page, page, lake / "report.html", lake / "report.html"):
+        assert newsmill("report", lake, "-o", target)[0] == 0
+        assert "</html>" in target.read_text()

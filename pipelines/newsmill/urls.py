@@ -109,7 +109,7 @@ def is_public_suffix(host: str) -> bool:
     >>> is_public_suffix("co.uk"), is_public_suffix("bbc.co.uk"), is_public_suffix("127.0.0.1")
     (True, False, False)
     """
-    return _SUFFIXES.extract_str(host).suffix == host
+    return bool(_SUFFIXES.extract_str(host).suffix == host)
 
 
 def article_id(url_key: str) -> str:

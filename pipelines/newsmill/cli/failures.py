@@ -21,7 +21,7 @@ MISTAKEN: Final = 2
 """Exit codes: something went wrong, or the user's settings or arguments are wrong."""
 
 _MENDS: Final = {
-    errno.ENOSPC: "free some space; nothing that was committed is lost",
+    errno.ENOSPC: "free some space and run it again; nothing that was committed is lost",
     errno.EDQUOT: "the quota is used up; nothing that was committed is lost",
     errno.EROFS: "the file system is read-only",
     errno.EACCES: "this user may not do that",

@@ -247,14 +247,14 @@ def _obey(told: socket.socket, stop: threading.Event, last: Callable[[], None]) 
 
 
 def _show_plan(config: Config, *, as_json: bool) -> None:
-    from newsmill.lake import identity, storage
+    from newsmill.lake import lease, opening
     from newsmill.lake.writer import Lake
     from newsmill.sources import kafka
 
     committed: Mapping[tuple[str, int], int] = {}
     topic_ids: Mapping[str, str] = {}
-    if identity.exists(storage.at(config.lake.path)):
-        lake = Lake.open_readonly(config.lake)
+    if (tables := opening.check(config.lake)) is not None:
+        lake = Lake(tables, lease.Reading())
         committed, topic_ids = lake.committed(), lake.topic_ids()
     plan = kafka.plan(config.kafka, committed, config.batch, config.on_data_loss, topic_ids)
     rows = [

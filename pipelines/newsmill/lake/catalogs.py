@@ -9,8 +9,11 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import Any, Final
+from urllib.parse import quote
 
 from pyiceberg.catalog import Catalog, CatalogType, load_catalog
 from pyiceberg.catalog.sql import SqlCatalog
@@ -22,6 +25,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
+    DBAPIError,
     IntegrityError,
     NoSuchModuleError,
     OperationalError,
@@ -31,7 +35,7 @@ from sqlalchemy.exc import (
 
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError
-from newsmill.lake import identity, storage, trouble
+from newsmill.lake import identity, locations, storage, trouble
 from newsmill.lake.identity import CATALOG_FILE, Identity
 from newsmill.lake.storage import Storage
 
@@ -169,7 +173,38 @@ def external(found: Mapping[str, str]) -> Catalog:
     except (RESTError, SQLAlchemyError, OSError) as error:
         if trouble.passes(error):
             raise
+        if isinstance(error, DBAPIError):
+            raise trouble.plain(error) from error
         raise LakeError(f"the catalog can't be used: {error}") from error
+
+
+def check_stray(store: Storage) -> None:
+    """Check, where there is no lake yet, that no catalog of another lake is in its place. Changes nothing.
+
+    Raises:
+        LakeError: There is one, or a file of its name that is no catalog.
+    """
+    if not isinstance(store, storage.LocalStorage) or not store.size(CATALOG_FILE):
+        return
+    file, place = store.root / CATALOG_FILE, identity.place(store)
+    mend = (
+        f"there is no lake at {place}: move the file away, or put the whole lake there. Nothing was changed"
+    )
+    address = f"file:{quote(str(file))}?mode=ro"
+    try:
+        with closing(sqlite3.connect(address, uri=True)) as connection:
+            known = connection.execute("SELECT metadata_location FROM iceberg_tables").fetchall()
+    except sqlite3.OperationalError:
+        return  # without tables yet, or busy: another process makes the lake
+    except sqlite3.DatabaseError as error:
+        raise LakeError(f"{file}: is no catalog ({error}), and {mend}") from error
+    for (location,) in known:
+        path = locations.below(store.uri(""), str(location))
+        if path is None:
+            elsewhere = str(location).rsplit("/", 3)[0]
+            raise LakeError(f"{file}: is the catalog of the lake at {elsewhere}, and {mend}")
+        if store.size(path) is None:
+            raise LakeError(f"{file}: names {path}, which is not there, and {mend}")
 
 
 def own(store: storage.LocalStorage, file: str) -> Catalog:

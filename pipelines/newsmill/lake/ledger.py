@@ -41,6 +41,14 @@ INGESTED_AT = "newsmill.ingested-at"
 RANGES = "newsmill.ranges"
 
 
+TAKEDOWNS = "newsmill.takedowns"
+"""How many tombstones there are, at least."""
+
+
+WRITTEN = "newsmill.written"
+"""The last batch that each other table has files of, by table: what a table that was put back lacks."""
+
+
 class Batch(Record, frozen=True, kw_only=True):
     """A micro-batch that was begun. `files` are known once it is decided."""
 

@@ -146,6 +146,8 @@ class Tables:
     @classmethod
     def _prepared(cls, config: LakeConfig, store: Storage) -> Tables:
         """The tables, brought to this version, and noted."""
+        if not _waiting(config, store, identity.exists) and not catalogs.properties(config):
+            catalogs.check_stray(store)
         with lease.alone(store):
             note = _waiting(config, store, identity.read)
             new = not _waiting(config, store, identity.exists)
@@ -177,13 +179,15 @@ class Tables:
         """
         if note is None:
             identity.check_hinted(self.store)
+        whole = hints.read(self.store, LEDGER) != ""  # the ledger is made last
         found: dict[str, Table | None] = {}
         for name in TABLES:
             hint = hints.read(self.store, name)  # before the catalog: a writer moves the catalog first
             try:
                 table = self._load_known(name)
             except NoSuchTableError:
-                if hints.number(hint) > 0 or (note is not None and name in note.tables):
+                noted = name in note.tables if note is not None else whole and name != LEDGER
+                if hints.number(hint) > 0 or noted:
                     raise identity.lost(self.store, f"its catalog does not know the table {name}") from None
                 found[name] = None
                 continue

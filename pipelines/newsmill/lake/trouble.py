@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import time
 from collections.abc import Callable
@@ -15,7 +17,7 @@ from pyiceberg.exceptions import (
     TooManyRequestsError,
     WaitingForLockException,
 )
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from newsmill.errors import ConfigError, LakeError
 from newsmill.runtime.retrying import Retrying
@@ -102,5 +104,13 @@ def _why(error: Exception, lasts_s: float) -> str:
     if isinstance(error, OperationalError | InterfaceError):
         if _REFUSED.search(str(error.orig)):
             raise ConfigError(f"lake.catalog: {str(error.orig).strip()}") from error
-        raise LakeError(f"the catalog can't be used: {error}") from error
+        raise plain(error) from error
     raise error
+
+
+def plain(error: DBAPIError) -> OSError | LakeError:
+    """What a database says, without the statement; OSError where its disk is full, as a file's would be."""
+    said = str(error.orig).strip()
+    if getattr(error.orig, "sqlite_errorname", "") == "SQLITE_FULL":
+        return OSError(errno.ENOSPC, f"the catalog: {os.strerror(errno.ENOSPC)} ({said})")
+    return LakeError(f"the catalog can't be used: {said}")

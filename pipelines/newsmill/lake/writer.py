@@ -37,6 +37,7 @@ from newsmill.lake import (
     erasure,
     files as data_files,
     lease,
+    opening,
     replacing,
     rows as table_rows,
 )
@@ -53,6 +54,7 @@ from newsmill.lake.ledger import (
     RANGES,
     SEQUENCE,
     TOPIC_IDS,
+    WRITTEN,
     Batch,
     batch_id_of,
     check_adjacent,
@@ -116,12 +118,14 @@ class Lake:
             make: Make it where there is none.
 
         Raises:
-            LakeError: Another process is writing it, or it is not the lake that its note tells of.
+            LakeError: Another process is writing it, it is not the lake that its note tells of, or files
+                of its ledger are gone.
             ConfigError: An object store without a catalog, or no lake that may be made.
         """
         tables = Tables.make(config) if make else Tables.open(config)
         lake = cls(tables, tables.retry(lambda: lease.acquire(tables.store, config.lease_s)))
         try:
+            opening.check_ledger(tables)
             lake._take_over()
             batch = lake.pending()
             if batch is not None and batch.files:
@@ -456,6 +460,8 @@ class Lake:
                 changed.append(self.tables.change(name, partial(_append_once, batch, mine)))
                 failpoints.reach(f"commit.appended.{name}")
 
+        written = {file.table: batch.sequence for file in batch.files if file.table != LEDGER}
+
         def last(table: Table, transaction: Transaction) -> bool:
             if int(table.properties.get(SEQUENCE, 0)) >= batch.sequence:
                 return False
@@ -463,6 +469,7 @@ class Lake:
             for topic, partition, _, end in spans_of(batch):
                 offsets[topic, partition] = end
             noted = {COMMITTED: offsets_json(offsets), INGESTED_AT: str(batch.ingested_at)}
+            noted[WRITTEN] = json.dumps(json.loads(table.properties.get(WRITTEN, "{}")) | written)
             read = {part.topic: part.topic_id for part in batch.slices if part.topic_id}
             if read:
                 noted[TOPIC_IDS] = json.dumps(topic_ids_of(table.properties) | read)

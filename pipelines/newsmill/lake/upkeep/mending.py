@@ -11,11 +11,11 @@ from typing import Final
 
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError
-from newsmill.lake import catalogs, hints, identity, lease, locations, storage
+from newsmill.lake import catalogs, hints, identity, lease, locations, storage, trouble
 from newsmill.lake.identity import CATALOG_FILE, Identity
 from newsmill.lake.storage import LocalStorage, Storage
 from newsmill.lake.upkeep import relocation, whole
@@ -110,10 +110,20 @@ def recover(config: LakeConfig) -> Mended:
     held = lease.acquire(store, config.lease_s)
     try:
         records = whole.check(store, found)
+        found = {name: _first_named(store, table) for name, table in found.items()}
         place = identity.place(store)
         return _registered(store, found, properties, namespace, note, records, place)
     finally:
         held.release()
+
+
+def _first_named(store: Storage, table: Found) -> Found:
+    """A table whose metadata is there under its first name: the library counts on by that one only."""
+    if not whole.second(table.path):
+        return table
+    path = f"{table.table}/metadata/{table.number:05d}-{uuid.uuid4()}.metadata.json"
+    store.copy(table.path, path)
+    return Found(table.table, path, table.metadata)
 
 
 def _wanted(
@@ -147,7 +157,10 @@ def _registered(
 ) -> Mended:
     """Let catalog, hints and note name the tables, in this order: cut off, it is done again."""
     if properties:
-        _register(catalogs.external(properties), store, tables, namespace, ours=note is not None)
+        try:
+            _register(catalogs.external(properties), store, tables, namespace, ours=note is not None)
+        except DBAPIError as error:
+            raise trouble.plain(error) from error
     elif isinstance(store, LocalStorage):
         _new_file(store, tables, namespace)
     else:
@@ -178,15 +191,29 @@ def _registered(
 
 
 def _new_file(store: LocalStorage, tables: Mapping[str, Found], namespace: str) -> None:
-    """A catalog of the lake's own in place of the one that is there."""
-    for name in (_NEW_CATALOG, f"{_NEW_CATALOG}-journal"):
+    """A catalog of the lake's own in place of the one that is there.
+
+    Raises:
+        OSError: The disk is full. The one that is there stays.
+        LakeError: The database refuses.
+    """
+    left = (_NEW_CATALOG, f"{_NEW_CATALOG}-journal")
+    for name in left:
         store.delete(name)
-    catalog = catalogs.own(store, _NEW_CATALOG)
-    _register(catalog, store, tables, namespace, ours=True)
-    catalog.close()
-    for left in ("-journal", "-wal", "-shm"):
-        store.delete(CATALOG_FILE + left)  # of the old one: SQLite would take it for the new one's
-    os.replace(store.root / _NEW_CATALOG, store.root / CATALOG_FILE)
+    try:
+        catalog = catalogs.own(store, _NEW_CATALOG)
+        try:
+            _register(catalog, store, tables, namespace, ours=True)
+        finally:
+            catalog.close()
+        for suffix in ("-journal", "-wal", "-shm"):
+            store.delete(CATALOG_FILE + suffix)  # of the old one: SQLite would take it for the new one's
+        os.replace(store.root / _NEW_CATALOG, store.root / CATALOG_FILE)
+    except DBAPIError as error:
+        raise trouble.plain(error) from error
+    finally:
+        for name in left:
+            store.delete(name)
     storage.sync_folder(store.root)
 
 

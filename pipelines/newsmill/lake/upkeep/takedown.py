@@ -23,10 +23,10 @@ from newsmill.errors import ConfigError, LakeError, Rejected
 from newsmill.lake import content, erasure, files, named, provenance, replacing, rewriting, texts
 from newsmill.lake.content import CONTENT, Tombstone
 from newsmill.lake.files import DataFile
-from newsmill.lake.ledger import INGESTED_AT, pending_batch, tombstones
+from newsmill.lake.ledger import INGESTED_AT, TAKEDOWNS, pending_batch, tombstones
 from newsmill.lake.rows import takedowns as takedown_rows
 from newsmill.lake.schemas import LEDGER, TABLES
-from newsmill.lake.tables import LiveFile, Tables, append
+from newsmill.lake.tables import LiveFile, Tables, append, set_properties
 from newsmill.lake.writer import Lake
 from newsmill.records import Micros
 from newsmill.urls import is_public_suffix, registrable_domain, url_key
@@ -200,6 +200,8 @@ def _bury(tables: Tables, kind: str, value: str, reason: str, now: Micros) -> No
         return True
 
     def touched(table: Table, transaction: Transaction) -> bool:
+        known = max(int(table.properties.get(TAKEDOWNS, 0)), len(urls) + len(domains) + 1)
+        set_properties(table, transaction, {TAKEDOWNS: str(known)})
         append(table, transaction, [], {"newsmill.operation": "takedown"})
         return True
 

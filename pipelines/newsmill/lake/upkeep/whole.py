@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
 import duckdb
 import fastavro
@@ -21,10 +25,11 @@ import pyarrow.dataset as ds
 
 from newsmill.errors import LakeError
 from newsmill.lake import hints, identity, locations, replacing
-from newsmill.lake.ledger import PENDING, SEQUENCE, Batch
+from newsmill.lake.identity import Identity
+from newsmill.lake.ledger import PENDING, SEQUENCE, TAKEDOWNS, WRITTEN, Batch
 from newsmill.lake.replacing import Replacement
 from newsmill.lake.schemas import LEDGER, TABLES
-from newsmill.lake.storage import Storage
+from newsmill.lake.storage import LocalStorage, Storage
 
 _SUFFIX: Final = ".metadata.json"
 _DELETED: Final = 2  # status of a manifest entry, Iceberg specification, "Manifest Entry Fields"
@@ -46,7 +51,7 @@ class Found:
     @property
     def number(self) -> int:
         """How many changes of the table led to it."""
-        return hints.number(self.path.rsplit("/", 1)[1])
+        return _number(self.path)
 
     @property
     def uuid(self) -> str:
@@ -69,10 +74,28 @@ def find(store: Storage) -> dict[str, Found]:
 
     Raises:
         ConfigError: There is no lake.
-        LakeError: A table has no metadata that is whole.
+        LakeError: A table of the lake is gone, has no metadata that is whole, or has only metadata that is
+            older than the lake knows of it.
     """
     identity.check_exists(store)
-    return {name: _newest(store, name) for name in TABLES if hints.read(store, name)}
+    note = identity.read(store)
+    expected = TABLES.keys() if note is None else note.tables.keys()
+    found, problems = {}, []
+    for name in TABLES:
+        names = _metadata_names(store, name)
+        if name not in expected and not names and not hints.read(store, name):
+            continue
+        try:
+            found[name] = _newest(store, name, names, note)
+        except LakeError as error:
+            problems.append(str(error))
+    if problems:
+        here = identity.place(store)
+        raise LakeError(
+            f"{here}: {'; '.join(problems)}. Put back what is missing from a backup, else the whole lake; "
+            f"then `newsmill audit {shlex.quote(here)}` looks at all of it. Nothing was changed"
+        )
+    return found
 
 
 def check(store: Storage, found: Mapping[str, Found]) -> int:
@@ -96,7 +119,9 @@ def check(store: Storage, found: Mapping[str, Found]) -> int:
     for file in files:
         if store.size(inside(found[LEDGER], file.path)) != file.bytes:
             raise _odd(store, f"{file.path} was decided and is not there")
-    return _check_rows(store, found, whole=replacement is None)
+    records = _check_rows(store, found, whole=replacement is None)
+    _check_behind(store, found)
+    return records
 
 
 def files(store: Storage, found: Found, *, every: bool = False) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -144,9 +169,29 @@ def avro(store: Storage, path: str) -> list[dict[str, Any]]:
         return list(fastavro.reader(io.BytesIO(bytes(file.read()))))
 
 
-def _newest(store: Storage, table: str) -> Found:
+def _check_behind(store: Storage, found: Mapping[str, Found]) -> None:
+    """Raises LakeError where a table is older than the ledger, which notes what was committed to it."""
+    ledger = found[LEDGER]
+    for name, sequence in json.loads(ledger.properties.get(WRITTEN, "{}")).items():
+        if name not in found or int(found[name].properties.get(SEQUENCE, 0)) < sequence:
+            raise _odd(store, f"{name} lacks batch {sequence}, which {LEDGER} tells of")
+    snapshots = ledger.metadata.get("snapshots", [])
+    buried = any(s.get("summary", {}).get("newsmill.operation") == "takedown" for s in snapshots)
+    told = max(int(ledger.properties.get(TAKEDOWNS, 0)), int(buried))
+    tombs = files(store, found["takedowns"]) if "takedowns" in found else ()
+    rows = sum(record["record_count"] for kind, record in tombs if kind == "data")
+    if rows < told:
+        raise _odd(store, f"takedowns has {rows} tombstones, and {LEDGER} tells of {told}")
+
+
+def _metadata_names(store: Storage, table: str) -> list[str]:
+    """Paths of the metadata files of a table, under first and second names."""
+    return [listed.path for listed in store.walk(f"{table}/metadata") if listed.path.endswith(_SUFFIX)]
+
+
+def _newest(store: Storage, table: str, names: Sequence[str], note: Identity | None) -> Found:
     hinted = _read(store, table, hints.metadata(store, table))
-    candidates = sorted(_candidates(store, table, hinted), key=_age, reverse=True)
+    candidates = sorted(_candidates(store, table, names, hinted), key=_age, reverse=True)
     if hinted is not None:
         candidates.append(hinted)
     problems = []
@@ -156,19 +201,71 @@ def _newest(store: Storage, table: str) -> Found:
         except (LakeError, OSError, ValueError, EOFError, KeyError) as error:
             problems.append(f"{found.path}: {error}")
         else:
+            _check_newest(store, found, [] if hinted else names, note, problems)
             return found
-    raise LakeError(
-        f"{identity.place(store)}: no metadata of {table} is whole: {'; '.join(problems) or 'there is none'}"
-    )
+    uuid = "" if note is None else f", which {identity.NOTE} names with UUID {note.tables.get(table)},"
+    if not names:
+        raise LakeError(f"the table {table}{uuid} is gone: {table}/metadata has no metadata file")
+    raise LakeError(f"no metadata of {table} is whole: {'; '.join(problems) or 'no file can be read'}")
 
 
-def _candidates(store: Storage, table: str, hinted: Found | None) -> Iterator[Found]:
+def _check_newest(
+    store: Storage, found: Found, names: Sequence[str], note: Identity | None, problems: Sequence[str]
+) -> None:
+    """Check that nothing in the lake tells of newer metadata of a table, or of another table.
+
+    Args:
+        store: The lake.
+        found: The newest whole metadata.
+        names: Metadata files that are signs of what there was.
+        note: What the lake notes of itself.
+        problems: Why newer metadata is not whole.
+
+    Raises:
+        LakeError: Something does.
+    """
+    table = found.table
+    hint = f"{table}/metadata/version-hint.text"
+    signs = [(hints.number(hints.read(store, table)), hint), *((_number(path), path) for path in names)]
+    location = _catalogued(store, found)
+    if location is not None:
+        signs.append((_number(location), identity.CATALOG_FILE))
+    number, sign = max(signs, key=lambda sign: sign[0])
+    if number > found.number:
+        why = "".join(f"; {problem}" for problem in problems)
+        raise LakeError(
+            f"the newest metadata of {table} is gone: {sign} tells of number {number}, and the newest that "
+            f"is whole is {found.path}, of before the last {number - found.number} changes{why}"
+        )
+    if note is None or not locations.same(found.top, note.location):
+        return
+    if (noted := note.tables.get(table)) not in (None, found.uuid):
+        raise LakeError(
+            f"the table {table} with UUID {noted}, which {identity.NOTE} names, is gone: "
+            f"{found.path} is of another, {found.uuid}"
+        )
+
+
+def _catalogued(store: Storage, found: Found) -> str | None:
+    """Location of the table's metadata that the lake's own catalog names, where that file can be read."""
+    if not isinstance(store, LocalStorage) or store.size(identity.CATALOG_FILE) is None:
+        return None
+    address = f"file:{quote(str(store.root / identity.CATALOG_FILE))}?mode=ro"
+    query = "SELECT metadata_location FROM iceberg_tables WHERE table_name = ?"
+    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(address, uri=True)) as connection:
+        named = [str(location) for (location,) in connection.execute(query, (found.table,))]
+        mine = [location for location in named if locations.below(found.top, location) is not None]
+        return max(mine, key=_number, default=None)
+    return None
+
+
+def _candidates(store: Storage, table: str, names: Sequence[str], hinted: Found | None) -> Iterator[Found]:
     """Metadata that the hint names, under its first name, and what follows on it; without a hint, all."""
-    names = [listed.path for listed in store.walk(f"{table}/metadata") if listed.path.endswith(_SUFFIX)]
-    all_found = [found for path in names if not _second(path) and (found := _read(store, table, path))]
+    all_found = [found for path in names if (found := _read(store, table, path))]
     if hinted is None:
         yield from all_found
         return
+    all_found = [found for found in all_found if not second(found.path)]
     first = [found for found in all_found if found.metadata == hinted.metadata]
     yield from first
     known = {found.path.rsplit("/", 1)[1] for found in first}
@@ -178,11 +275,16 @@ def _candidates(store: Storage, table: str, hinted: Found | None) -> Iterator[Fo
             yield found
 
 
-def _age(found: Found) -> tuple[int, int]:
-    return found.number, int(found.metadata["last-updated-ms"])
+def _age(found: Found) -> tuple[int, int, bool]:
+    return found.number, int(found.metadata["last-updated-ms"]), not second(found.path)
 
 
-def _second(path: str) -> bool:
+def _number(path: str) -> int:
+    return hints.number(path.rsplit("/", 1)[1])
+
+
+def second(path: str) -> bool:
+    """Whether a metadata file is one under its second name: see `hints`."""
     return path.rsplit("/", 1)[1].startswith("v")
 
 

@@ -98,7 +98,9 @@ class SecondBroker:
 
     def __enter__(self) -> SecondBroker:
         given = dict(
-            line.split("=", 1) for line in (self._first.data / "server.properties").read_text().splitlines()
+            line.split("=", 1)
+            for line in (self._first.data / "server.properties").read_text().splitlines()
+            if not line.startswith("#")
         )
         with socket.socket() as free:
             free.bind((local_kafka.HOST, 0))

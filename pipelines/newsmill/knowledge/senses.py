@@ -24,7 +24,7 @@ _SCORE = re.compile(
 )
 _BOUND = re.compile(r"\s?,\s?")
 _LOWER = re.compile(r"(?<![^\W\d_])[a-zß-öø-ÿ]{3,}(?![^\W\d_])")
-_PREVIOUS = re.compile(r"([^\W\d_]+)[ \u00a0]$")
+_PREVIOUS = re.compile(r"([^\W\d_]{1,20})[ \u00a0]$")
 _RENOWNED = 0.75
 """Importance from which a place's name is a person's only if it is a first name."""
 

@@ -79,7 +79,7 @@ def read(store: Storage, table: str) -> str:
     try:
         with store.open(f"{table}/metadata/version-hint.text") as file:
             return bytes(file.read()).decode().strip()
-    except (FileNotFoundError, UnicodeDecodeError, pa.ArrowInvalid):
+    except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError, pa.ArrowInvalid):
         return ""
 
 

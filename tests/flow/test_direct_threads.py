@@ -14,11 +14,11 @@ from apache_beam.testing.util import assert_that, equal_to
 worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = 1
 from newsmill.runners.direct import threaded
 from newsmill.records import Fate, FateRow, Position
-from newsmill.flow.elements.chunks import CHUNK_RECORDS, Ends
+from newsmill.flow.elements.chunks import CHUNK_RECORDS, TerminalFates
 
 def chunks(number):
     for chunk in range(50):
-        yield number % 3, Ends(fates=tuple(
+        yield number % 3, TerminalFates(fates=tuple(
             FateRow(
                 position=Position(topic="t", partition=number, offset=chunk * CHUNK_RECORDS + record),
                 fate=Fate.ARTICLE, ingested_at=1, reason="x" * 300,
@@ -31,7 +31,7 @@ with threaded(3) as pipeline:
         pipeline
         | beam.Create(range(30))
         | beam.Reshuffle()
-        | beam.FlatMap(chunks).with_output_types(tuple[int, Ends])
+        | beam.FlatMap(chunks).with_output_types(tuple[int, TerminalFates])
         | beam.GroupByKey()
         | beam.MapTuple(lambda _, group: sum(len(ends.fates) for ends in group))
     )

@@ -99,7 +99,7 @@ def test_job_that_slept_past_its_lease_is_refused_when_it_wakes(topic: KafkaConf
     os.kill(sleeper.pid, signal.SIGCONT)
     code, told = ended(sleeper)
     assert code == 1
-    assert "Fenced" in told
+    assert "has taken over this lake" in told
     report = audit(str(lake), broker=topic)
     assert (report.findings, report.records) == ([], 90)
 

@@ -22,7 +22,7 @@ MODULE = re.compile(r"\bnewsmill((?:\.[a-z][a-z_]*)+)\b(?!-)")
 SOURCE = re.compile(r"(?<![\w/.{*-])((?:[a-z_]+/)+[a-z_0-9]+\.py)\b")
 NO_MODULES = frozenset(
     "batch committed enrichers epoch input odcs operation owner pending ranges replacing sequence suspects "
-    "schema_version table articles cluster_events fate quarantine takedowns".split()
+    "schema_version table articles cluster_events fate quarantine takedowns written".split()
 )
 """What follows `newsmill.` in properties of tables, entry points, files and tables."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,9 +17,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from newsmill.config import LakeConfig
 from newsmill.lake import files, rows as table_rows
 from newsmill.lake.files import DataFile
 from newsmill.lake.ledger import Batch
+from newsmill.lake.tables import Tables
 from newsmill.lake.writer import Lake
 from newsmill.records import (
     Article,
@@ -210,6 +213,33 @@ def fill(
         ]
         batch = lake.begin(parts, now=1_790_000_000_000_000)
         lake.commit(batch, write(root, batch, words=words))
+
+
+def made(folder: Path, *, batches: int, size: int, partitions: Sequence[int] = (0,)) -> Path:
+    """Make a lake with batches as of `fill`; its folder."""
+    lake = Lake.open(LakeConfig(path=str(folder)))
+    fill(lake, folder, batches=batches, size=size, partitions=partitions)
+    lake.release()
+    return folder
+
+
+def uuids_of_makers(config: LakeConfig, number: int) -> list[list[str]]:
+    """Let so many threads make one lake at once: the UUIDs of its tables, as each of them found them."""
+    uuids: list[list[str]] = []
+    start = threading.Barrier(number)
+
+    def make() -> None:
+        start.wait()
+        tables = Tables.make(config)
+        uuids.append([str(tables.load(name).metadata.table_uuid) for name in ("articles", "fate")])
+        tables.close()
+
+    threads = [threading.Thread(target=make) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return uuids
 
 
 def _url(position: Position) -> str:

@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 
 import synthetic
-from newsmill.config import LakeConfig
-from newsmill.lake.writer import Lake
 
 
 def newsmill(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -41,10 +39,7 @@ def test_disk_that_is_full_inside_the_pipeline_is_one_error_with_its_step(tmp_pa
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("failing") / "lake"
-    opened = Lake.open(LakeConfig(path=str(folder)))
-    synthetic.fill(opened, folder, batches=1, size=20)
-    opened.release()
-    return folder
+    return synthetic.made(folder, batches=1, size=20)
 
 
 @pytest.mark.parametrize("table", ["articles", "fate"])

@@ -178,13 +178,15 @@ def external(found: Mapping[str, str]) -> Catalog:
         raise LakeError(f"the catalog can't be used: {error}") from error
 
 
-def check_stray(store: Storage) -> None:
+def check_stray(config: LakeConfig, store: Storage) -> None:
     """Check, where there is no lake yet, that no catalog of another lake is in its place. Changes nothing.
+
+    A lake with a catalog elsewhere does not use the place.
 
     Raises:
         LakeError: There is one, or a file of its name that is no catalog.
     """
-    if not isinstance(store, storage.LocalStorage) or not store.size(CATALOG_FILE):
+    if properties(config) or not isinstance(store, storage.LocalStorage) or not store.size(CATALOG_FILE):
         return
     file, place = store.root / CATALOG_FILE, identity.place(store)
     mend = (

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from newsmill.errors import LakeError
-from newsmill.lake import locations, storage
+from newsmill.lake import locations, storage, trouble
 from newsmill.lake.schemas import SCHEMA_VERSION, TABLES, TableSchema
 from newsmill.lake.storage import Writable
 from newsmill.records import Micros, Record
@@ -63,12 +64,25 @@ def read(file: DataFile, columns: Sequence[str]) -> pa.Table:
 
 
 def write_all(
-    root: str, table: str, rows: pa.Table, *, ingested_at: Micros, file_rows: int
+    root: str,
+    table: str,
+    rows: pa.Table,
+    *,
+    ingested_at: Micros,
+    file_rows: int,
+    patience_s: float | None = None,
 ) -> tuple[DataFile, ...]:
-    """Write as many files as the row limit asks for: as `write`, sorted over all of them."""
+    """Write as many files as the row limit asks for: as `write`, sorted over all of them.
+
+    A store that is away is waited for, up to `patience_s`; None waits for ever.
+    """
     ordered = sort(TABLES[table], fit(TABLES[table], rows))
     return tuple(
-        write(root, table, ordered.slice(start, file_rows), ingested_at=ingested_at)
+        trouble.retry(
+            partial(write, root, table, ordered.slice(start, file_rows), ingested_at=ingested_at),
+            root,
+            patience_s,
+        )
         for start in range(0, ordered.num_rows, file_rows)
     )
 

@@ -30,7 +30,7 @@ def check_ledger(tables: Tables) -> None:
         here = identity.place(store)
         raise LakeError(
             f"{here}: files of the ledger are gone: {len(gone)} of {len(named)} looked for, "
-            f"e.g. {gone[0]}. `newsmill audit {shlex.quote(here)}` names what is missing: put it back from "
+            f"e.g. {gone[0]}. `newsmill audit {shlex.quote(here)}` names what is missing: put it back "
             "from a backup, else the whole lake. Nothing was changed"
         )
 
@@ -48,6 +48,5 @@ def check(config: LakeConfig) -> Tables | None:
         tables = Tables.open_readonly(config)
         check_ledger(tables)
         return tables
-    if not catalogs.properties(config):
-        catalogs.check_stray(store)
+    catalogs.check_stray(config, store)
     return None

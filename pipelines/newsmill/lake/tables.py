@@ -146,8 +146,8 @@ class Tables:
     @classmethod
     def _prepared(cls, config: LakeConfig, store: Storage) -> Tables:
         """The tables, brought to this version, and noted."""
-        if not _waiting(config, store, identity.exists) and not catalogs.properties(config):
-            catalogs.check_stray(store)
+        if not _waiting(config, store, identity.exists):
+            catalogs.check_stray(config, store)
         with lease.alone(store):
             note = _waiting(config, store, identity.read)
             new = not _waiting(config, store, identity.exists)

@@ -189,7 +189,14 @@ class MicroBatchRunner:
         return [
             file
             for table, at, rows in tabulate(ends.chunk())
-            for file in data_files.write_all(lake.path, table, rows, ingested_at=at, file_rows=lake.file_rows)
+            for file in data_files.write_all(
+                lake.path,
+                table,
+                rows,
+                ingested_at=at,
+                file_rows=lake.file_rows,
+                patience_s=lake.patience_s,
+            )
         ]
 
     def _next(self, once: bool, stop: threading.Event) -> Batch | None:

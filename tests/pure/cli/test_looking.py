@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 import synthetic
-from newsmill.cli import main
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError
 from newsmill.lake import reader
@@ -26,26 +24,10 @@ from newsmill.records import Position
 Run = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture
-def newsmill(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    def run(*arguments: object, typed: str = "") -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["newsmill", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return run
-
-
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("looking") / "a lake"
-    opened = Lake.open(LakeConfig(path=str(folder)))
-    synthetic.fill(opened, folder, batches=2, size=40, partitions=(0, 1))
-    opened.release()
-    yield folder
+    return synthetic.made(folder, batches=2, size=40, partitions=(0, 1))
 
 
 def held(lake: Path) -> list[Position]:

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import synthetic
-from newsmill.cli import main
-from newsmill.config import LakeConfig
-from newsmill.lake.writer import Lake
 
-Run = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture
-def newsmill(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    def run(*arguments: object) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["newsmill", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), capsys.readouterr().err
-
-    return run
+Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("targets") / "lake"
-    opened = Lake.open(LakeConfig(path=str(folder)))
-    synthetic.fill(opened, folder, batches=1, size=40, partitions=(0,))
-    opened.release()
-    return folder
+    return synthetic.made(folder, batches=1, size=40, partitions=(0,))
 
 
 def held(folder: Path) -> dict[Path, bytes]:
@@ -56,7 +38,7 @@ def test_takedown_of_no_site_ends_with_two_and_says_what_is_wrong(
     newsmill: Run, lake: Path, what: str, said: str
 ) -> None:
     before = held(lake)
-    code, err = newsmill("takedown", lake, what)
+    code, _, err = newsmill("takedown", lake, what)
     assert code == 2 and said in err and "https:///" not in err
     assert "a domain, e.g. paper.example" in err and held(lake) == before
 
@@ -69,7 +51,7 @@ def test_report_writes_over_nothing_but_an_earlier_report(newsmill: Run, lake: P
     new = [lake / name for name in ("x.db", "articles/x.html", "fate/data/x.html", "_temp/x.html")]
     before = held(lake)
     for target in (notes, link, lake / "catalog.db", lake / "lake.json", *own[:5], *new):
-        code, err = newsmill("report", lake, "-o", target)
+        code, _, err = newsmill("report", lake, "-o", target)
         assert code == 2 and f"--out {target}: is " in err
     assert held(lake) == before and notes.read_text().endswith("Notes</title>")
     for target in (page, page, lake / "report.html", lake / "report.html"):

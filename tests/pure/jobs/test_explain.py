@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,18 +11,14 @@ from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError
 from newsmill.jobs.explain import explain, tell
 from newsmill.lake.upkeep.takedown import take_down
-from newsmill.lake.writer import Lake
 
 NOW = 1_790_000_000_000_000
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("told") / "lake"
-    opened = Lake.open(LakeConfig(path=str(folder)))
-    synthetic.fill(opened, folder, batches=1, size=20)
-    opened.release()
-    yield folder
+    return synthetic.made(folder, batches=1, size=20)
 
 
 def records() -> list[int]:

@@ -22,9 +22,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def made(place: Path) -> Path:
     """A copy of a lake with two batches of 40 offsets in each of two partitions."""
-    lake = Lake.open(LakeConfig(path=str(place)))
-    synthetic.fill(lake, place, batches=2, size=40, partitions=(0, 1))
-    lake.release()
+    synthetic.made(place, batches=2, size=40, partitions=(0, 1))
     return Path(shutil.move(place, place.with_name("made")))
 
 

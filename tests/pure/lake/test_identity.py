@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -163,19 +162,7 @@ def test_moved_lake_goes_on_when_a_link_is_left_in_its_place(
 
 
 def test_two_processes_make_one_lake_when_they_open_it_at_the_same_time(tmp_path: Path) -> None:
-    ids, start = [], threading.Barrier(6)
-
-    def make() -> None:
-        start.wait()
-        tables = Tables.make(LakeConfig(path=str(tmp_path / "lake")))
-        ids.append([str(tables.load(name).metadata.table_uuid) for name in ("articles", "fate")])
-        tables.close()
-
-    threads = [threading.Thread(target=make) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    ids = synthetic.uuids_of_makers(LakeConfig(path=str(tmp_path / "lake")), 6)
     assert len(ids) == 6 and all(found == ids[0] for found in ids)
 
 

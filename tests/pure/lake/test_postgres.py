@@ -155,17 +155,5 @@ def test_server_that_is_stopped_and_started_is_waited_for(
 
 
 def test_six_writers_make_one_lake_when_they_open_it_at_the_same_time(config: LakeConfig) -> None:
-    ids, start = [], threading.Barrier(6)
-
-    def make() -> None:
-        start.wait()
-        tables = Tables.make(config)
-        ids.append(str(tables.load("fate").metadata.table_uuid))
-        tables.close()
-
-    threads = [threading.Thread(target=make) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(ids) == 6 and len(set(ids)) == 1
+    ids = synthetic.uuids_of_makers(config, 6)
+    assert len(ids) == 6 and all(found == ids[0] for found in ids)

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +16,6 @@ import synthetic
 from newsmill.cli.status import lines
 from newsmill.config import Config, KafkaConfig, LakeConfig
 from newsmill.errors import ConfigError
-from newsmill.lake.writer import Lake
 from newsmill.observe.status import MANY_FILES, Status, TableSize, _needs, status
 from newsmill.sources.transactions import Backlog, Holder
 
@@ -26,12 +24,9 @@ RECORDS = 152  # of 160 offsets, some are holes
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("status") / "a lake"
-    opened = Lake.open(LakeConfig(path=str(folder)))
-    synthetic.fill(opened, folder, batches=2, size=40, partitions=(0, 1))
-    opened.release()
-    yield folder
+    return synthetic.made(folder, batches=2, size=40, partitions=(0, 1))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from newsmill.flow.elements.chunks import RowChunk
 from newsmill.flow.elements.stage_result import busy
-from newsmill.lake import files, trouble
+from newsmill.lake import files
 from newsmill.lake.files import DataFile
 
 
@@ -54,9 +54,12 @@ class _WriteFn(beam.DoFn):
         with busy("WriteTables"):
             (table, at), chunks = keyed
             rows = pa.concat_tables(pa.ipc.open_stream(chunk.arrow).read_all() for chunk in chunks)
-            written = trouble.retry(
-                lambda: files.write_all(self._root, table, rows, ingested_at=at, file_rows=self._file_rows),
+            written = files.write_all(
                 self._root,
-                self._patience_s,
+                table,
+                rows,
+                ingested_at=at,
+                file_rows=self._file_rows,
+                patience_s=self._patience_s,
             )
         yield from written

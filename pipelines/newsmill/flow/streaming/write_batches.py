@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import partial
 
 import apache_beam as beam
 import pyarrow as pa
@@ -12,7 +11,7 @@ import pyarrow as pa
 from newsmill.flow.elements.batches import WholeBatch, WrittenBatch
 from newsmill.flow.elements.stage_result import busy
 from newsmill.flow.steps.tabulate import tabulate
-from newsmill.lake import files, trouble
+from newsmill.lake import files
 from newsmill.lake.files import DataFile
 
 
@@ -54,13 +53,12 @@ class _WriteFn(beam.DoFn):
                         rows[table].append(found)
             written: list[DataFile] = []
             for table in sorted(rows):
-                write = partial(
-                    files.write_all,
+                written += files.write_all(
                     self._root,
                     table,
                     pa.concat_tables(rows[table]),
                     ingested_at=batch.plan.ingested_at,
                     file_rows=self._file_rows,
+                    patience_s=self._patience_s,
                 )
-                written += trouble.retry(write, self._root, self._patience_s)
         yield WrittenBatch(plan=batch.plan, files=tuple(written))

@@ -6,6 +6,7 @@
     ├── Transient       may pass on another try           retried (`runtime.retrying`), raised at a limit
     │   └── Stopped     told to stop while waiting        ends the run, exit code 0
     └── LakeError       the lake refuses                  stops the job
+        ├── Displaced   it is a copy, or was moved
         ├── Fenced      another writer owns the lake
         └── DataLoss    offsets are gone from the broker
 
@@ -14,6 +15,7 @@ Anything else is a bug: nothing catches it, the job stops loudly.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -96,6 +98,22 @@ class TakenDownMeanwhile(Transient):
 
 class LakeError(NewsmillError):
     """The lake is damaged or refuses what was asked."""
+
+
+class Displaced(LakeError):
+    """The lake's files tell of another place than where it was opened: it is a copy, or was moved."""
+
+    def __init__(self, here: str, noted: str) -> None:
+        self.here = here
+        self.noted = noted
+        adopt = f"newsmill lake adopt {shlex.quote(here)}"
+        super().__init__(
+            f"{here}: its tables say that they are at {noted}: it is a copy, or was moved. `{adopt}` makes "
+            f"a copy a lake of its own; `{adopt} --moved` keeps the id of a lake whose old place is gone"
+        )
+
+    def __reduce__(self) -> tuple[type[Displaced], tuple[str, str]]:
+        return Displaced, (self.here, self.noted)
 
 
 class Fenced(LakeError):

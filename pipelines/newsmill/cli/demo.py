@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import glob
 import json
+import shlex
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -140,9 +140,7 @@ def _summary(total: Summary, again: Summary, seconds: float) -> None:
 
 
 def _query(config: Config) -> None:
-    import duckdb
+    from newsmill.observe.questions import connect
 
-    folder = glob.escape(str(Path(config.lake.path, "articles", "data"))).replace("'", "''")
-    articles = f"{folder}/**/*.parquet"
-    answer = duckdb.sql(f"WITH articles AS (FROM read_parquet('{articles}')) {QUERY}")
-    say(f"$ duckdb\nD WITH articles AS (FROM read_parquet('{articles}'))\n  {QUERY};\n{answer}")
+    lake = config.lake.path
+    say(f'newsmill sql {shlex.quote(lake)} "{QUERY}"\n{connect(lake).sql(QUERY)}')

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 
-from newsmill.errors import ConfigError, LakeError
+from newsmill.errors import ConfigError, Displaced, LakeError
 from newsmill.lake import hints, locations
 from newsmill.lake.schemas import LEDGER, TABLES
 from newsmill.lake.storage import LocalStorage, Storage
@@ -113,14 +113,10 @@ def check_place(store: Storage, location: str) -> None:
         location: Where it says that it is.
 
     Raises:
-        LakeError: It is a copy, or was moved.
+        Displaced: It is a copy, or was moved.
     """
     if not locations.same(location, store.uri("")):
-        here = place(store)
-        raise LakeError(
-            f"{here}: its tables say that they are at {location}: it is a copy, or was moved. "
-            f"`newsmill lake adopt {shlex.quote(here)}` makes it a lake of its own, at this place"
-        )
+        raise Displaced(place(store), location)
 
 
 def check_hinted(store: Storage) -> None:

@@ -54,6 +54,7 @@ def test_error_of_a_lake_has_no_name_of_a_class_and_a_command_that_a_shell_reads
         code, _, err = say(command, copy)
         assert (code, err.startswith(f"error: {copy}: ")) == (expected, True)
         assert f"`newsmill lake adopt {shlex.quote(str(copy))}`" in err
+        assert f"`newsmill lake adopt {shlex.quote(str(copy))} --moved`" in err
 
 
 def test_audit_breaks_no_line_in_a_pipe(say: Say, lake: Path) -> None:

@@ -24,7 +24,7 @@ import fastavro
 import pyarrow as pa
 import pyarrow.fs
 
-from newsmill.errors import ConfigError, LakeError
+from newsmill.errors import ConfigError, Displaced, LakeError
 
 TABLES = ("fate", "articles", "cluster_events", "quarantine", "takedowns")
 """The ledger first: what other tables hold beyond it belongs to a commit under way."""
@@ -220,10 +220,7 @@ def _note(root: str) -> dict[str, Any]:
 
 def _check_place(root: str, location: str) -> None:
     if _here(root, f"{location}/x") != f"{root}/x":
-        raise LakeError(
-            f"{root}: its tables say that they are at {location}: it is a copy, or was moved. "
-            f"`newsmill lake adopt {shlex.quote(root)}` makes it a lake of its own, at this place"
-        )
+        raise Displaced(root, location)
 
 
 def _table(root: str, name: str, note: dict[str, Any]) -> TableEvidence:

@@ -14,8 +14,10 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import statistics
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,12 +31,18 @@ from duckdb_extensions import import_extension
 
 import poisons
 from measuring import HERE, Run, measure, write_section
-from newsmill.records import RawPage
+from newsmill.config import Config
+from newsmill.errors import Code, Rejected
+from newsmill.page.sandbox import Sandbox
+from newsmill.records import ParsedPage, RawPage
 from newsmill.sources.warc import write_warc
 from throughput import pages, shared_folder
 
 _POISONED: Final = 20
 """Most poisoned pages of a row: they cost what they cost, however many there are."""
+
+_TRIES: Final = 21
+"""Pages that crash, for the price of one."""
 
 SHARES: Final = (1, 10, 50)
 """Percent of the pages."""
@@ -56,6 +64,8 @@ _TABLE: Final = """
 Made by `python benchmarks/poison.py {arguments}`, Python {python}, {cores} cores, load {load:.1f} from
 elsewhere at the start. *Left*: honest pages a second, in those of the clean run before it, both
 without the start; by the CPU time of all processes, and by the clock (– where there was other work).
+
+A page whose process dies, and the fork in its place, take {replaced:.0f} ms together (median of {tries}).
 
 | poison | of them | pages | left, CPU | left, clock | asked | fates |
 | --- | ---: | ---: | ---: | ---: | ---: | --- |"""
@@ -154,6 +164,29 @@ def main() -> int:
     return 1 if wrong else 0
 
 
+def replaced_s() -> float:
+    """Seconds that a page whose process dies takes, until the fork in its place is ready: the median."""
+    config = Config()
+    page = config.page.model_copy(update={"processes": 1})
+    [honest] = islice(pages(shared_folder()), 1)
+    crash = msgspec.structs.replace(honest, body=poisons.page_of(honest.body, "crash"))
+    os.environ["PYTHONPATH"] = str(HERE)  # the extraction processes', which read with `poisons.read`
+    with Sandbox(page=page, input=config.input, read="poisons:read", gives=ParsedPage) as sandbox:
+
+        def seconds(*read: RawPage) -> float:
+            start = time.perf_counter()
+            outcomes = [outcome for one in read for outcome in sandbox.map([one])]
+            took = time.perf_counter() - start
+            assert isinstance(outcomes.pop(), ParsedPage), outcomes
+            assert all(isinstance(o, Rejected) and o.code is Code.CRASH for o in outcomes), outcomes
+            return took
+
+        seconds(honest)
+
+        alone = statistics.median(seconds(honest) for _ in range(_TRIES))
+        return statistics.median(seconds(crash, honest) for _ in range(_TRIES)) - alone
+
+
 def table(scratch: Path, pages: int) -> tuple[str, list[str]]:
     """What is left of the throughput by kind and share, and what is wrong."""
     run(scratch, "warm", 2, {})
@@ -164,6 +197,8 @@ def table(scratch: Path, pages: int) -> tuple[str, list[str]]:
             python=platform.python_version(),
             cores=os.cpu_count(),
             load=os.getloadavg()[0],
+            replaced=1000 * replaced_s(),
+            tries=_TRIES,
         )
     ]
     wrong: list[str] = []

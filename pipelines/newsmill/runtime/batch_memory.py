@@ -1,15 +1,16 @@
 """How much memory the drafts of one batch may take in the process that runs it, and when it must be smaller.
 
 A batch waits whole in memory while copies are looked for, a few times as objects and many times as bytes
-that are handed from step to step. So its cost is estimated from each body, and a batch that costs more
-than there is room for is planned again with fewer records. A batch of one record is never refused: a page
-is bounded by `input.max_decompressed_bytes`.
+that are handed from step to step. So its cost is estimated from the texts of its pages, and a batch that
+costs more than there is room for is planned again with fewer records. A batch of one record is never
+refused: a page is bounded by `input.max_decompressed_bytes`.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Final
 
 import pyarrow as pa
@@ -19,9 +20,9 @@ from newsmill.errors import TooLarge
 BASE_MB: Final = 450
 """What the process takes without any batch: libraries, the knowledge base, the index of copies of a week."""
 COPIES: Final = 6.0
-"""How often a body is there as an object, at most: `benchmarks/memory.py` stays within the limit by it."""
+"""How often a text is there as an object, at most: `benchmarks/memory.py` stays within the limit by it."""
 BYTES: Final = 16.0
-"""How often a body's compressed bytes are there, at most; by the same."""
+"""How often a text's compressed bytes are there, at most; by the same."""
 LEAST_MB: Final = 50
 
 
@@ -39,9 +40,14 @@ class Room:
         self.refused: TooLarge | None = None
         self._lock = threading.Lock()
 
-    def take_text(self, body: str) -> None:
-        """Take the room of one more draft. Raises TooLarge where there is none left, and it has company."""
-        self._take(COPIES * sys.getsizeof(body) + BYTES * _packed(body.encode("utf-8", "surrogatepass")))
+    def take_texts(self, texts: Sequence[str]) -> None:
+        """Take the room of one more draft. Raises TooLarge where there is none left, and it has company.
+
+        Args:
+            texts: Its body, and what was cut from it.
+        """
+        packed = _packed("\n".join(texts).encode("utf-8", "surrogatepass"))
+        self._take(COPIES * sum(map(sys.getsizeof, texts)) + BYTES * packed)
 
     def take_payload(self, payload: bytes) -> None:
         """Take the room of one more quarantined record. Raises as `take_text`."""

@@ -14,19 +14,19 @@ CHANCE = random.Random(1)
 NOISE = "".join(CHANCE.choices("abcdefghijklmnopqrstuvwxyz ", k=1_000_000))
 
 
-def taken(room: Room, body: str) -> int:
-    """How many of a body fit."""
+def taken(room: Room, *texts: str) -> int:
+    """How many drafts of these texts fit."""
     count = 0
     with pytest.raises(TooLarge, match="records take"):
         while True:
-            room.take_text(body)
+            room.take_texts(texts)
             count += 1
     return count
 
 
 def test_one_record_always_has_room() -> None:
     room = Room(1)
-    room.take_text(NOISE * 20)
+    room.take_texts([NOISE * 20])
     assert room.fits() == 1
 
 
@@ -38,6 +38,10 @@ def test_more_room_takes_more_records() -> None:
 def test_what_packs_badly_or_is_wide_takes_more() -> None:
     counts = [taken(Room(1000), body) for body in ("a" * 1_000_000, NOISE, "\u4e00" * 1_000_000)]
     assert counts[0] > counts[1] and counts[0] > counts[2]
+
+
+def test_what_was_cut_from_a_page_counts_as_its_body() -> None:
+    assert 0.4 < taken(Room(1000), NOISE, NOISE) / taken(Room(1000), NOISE) < 0.6
 
 
 def test_records_that_fit_leave_some_room() -> None:

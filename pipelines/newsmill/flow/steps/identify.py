@@ -84,7 +84,7 @@ class _IdentifyFn(beam.DoFn):
             room = registry.find(ROOM)
             for item in chunk.pages:
                 if room is not None:
-                    room.take_text(item.page.body)
+                    room.take_texts((item.page.body, *(cut.text for cut in item.page.extraction.removed)))
                 try:
                     drafts.append(
                         identify(item, chunk.ingested_at, boilerplate, cpu_limit_s=self._cpu_limit_s)

@@ -32,7 +32,7 @@ from newsmill.flow.elements.chunks import CHUNK_RECORDS, RecordChunk
 from newsmill.flow.steps.decode import Withheld
 from newsmill.flow.steps.mark import fill
 from newsmill.knowledge.enricher import Enricher
-from newsmill.lake import reader, rewriting, rows as table_rows
+from newsmill.lake import reader, rewriting, values
 from newsmill.lake.files import DataFile, hour
 from newsmill.lake.ledger import Batch
 from newsmill.lake.schemas import TABLES
@@ -345,9 +345,9 @@ def _changed(rows: pa.Table, selection: Selection, fresh: Any) -> tuple[int, pa.
         return 0, rows
     columns: dict[str, list[Any]] = {}
     for number, row in enumerate(rows.to_pylist()):
-        values = fresh(row) if number in wanted else {}
-        for column in ("entities", "places", "countries", "topics", "versions"):
-            columns.setdefault(column, []).append(values.get(column, row[column]))
+        new = fresh(row) if number in wanted else {}
+        for column in (*values.ENRICHED, "versions"):
+            columns.setdefault(column, []).append(new.get(column, row[column]))
     for column, filled in columns.items():
         index = rows.schema.get_field_index(column)
         kind = rows.schema.field(index)
@@ -364,6 +364,6 @@ def _enriched(enricher: Enricher, name: str, copies: bool, row: Mapping[str, Any
         statistical=copies or not row["duplicate"]["is_duplicate"],
         only={name},
     )
-    filled = table_rows.enrichment_columns(made)
+    filled = values.enrichment_columns(made)
     filled = {column: value for column, value in filled.items() if column in enricher.columns_of(name)}
     return {**filled, "versions": sorted({**dict(row["versions"] or ()), **made.versions}.items())}

@@ -15,29 +15,6 @@ from newsmill.lake.schemas import TABLES
 from newsmill.page.claims import claimed_urls
 from newsmill.urls import registrable_domain, url_key
 
-KEPT: Final = frozenset(
-    {
-        *("article_id", "revision", "fate", "content_hash", "topic", "partition", "offset"),
-        *("published_at", "published_source", "published_precision", "modified_at", "fetched_at"),
-        *(
-            "recorded_at",
-            "ingested_at",
-            "url",
-            "final_url",
-            "canonical_url",
-            "url_key",
-            "domain",
-            "body_chars",
-        ),
-        *("lang", "lang_confidence", "lang_method", "lang_disagrees", "completeness", "rights", "duplicate"),
-        *("versions", "withheld", "withheld_at"),
-    }
-)
-"""Columns of `articles` that stay: identity, times, place, and what was decided. All others hold content."""
-
-_EMPTY_TEXT: Final = {"quarantine": ("message", "stack")}
-"""Content in columns that are never null."""
-
 
 @dataclass(frozen=True)
 class Tombstone:
@@ -51,11 +28,10 @@ class Tombstone:
 
 @dataclass(frozen=True)
 class Content:
-    """Of a table: the columns that tell whose a row is and whether it is empty, and those to empty."""
+    """Of a table that holds content: the columns that tell whose a row is and whether it is empty."""
 
     told_by: tuple[str, ...]
     hits: Callable[[pa.Table, str, str], pa.ChunkedArray]
-    columns: frozenset[str]
 
 
 def _articles_of(rows: pa.Table, kind: str, value: str) -> pa.ChunkedArray:
@@ -86,14 +62,8 @@ def _is_of(url: str, kind: str, value: str) -> bool:
 
 
 CONTENT: Final = {
-    "articles": Content(
-        ("url_key", "domain", "withheld"), _articles_of, frozenset(TABLES["articles"].arrow.names) - KEPT
-    ),
-    "quarantine": Content(
-        ("url", "payload", "key", "headers"),
-        _quarantined_of,
-        frozenset({"payload", "key", "headers", "message", "stack"}),
-    ),
+    "articles": Content(("url_key", "domain", "withheld"), _articles_of),
+    "quarantine": Content(("url", "payload", "key", "headers"), _quarantined_of),
 }
 """The tables that hold content."""
 
@@ -119,9 +89,9 @@ def emptied(table: str, rows: pa.Table, tombstones: Sequence[Tombstone]) -> pa.T
         hits = CONTENT[table].hits(rows, tombstone.kind, tombstone.value)
         if pc.any(hits).as_py():
             doomed = rows.filter(hits)
-            for name in rows.column_names:
-                if name in CONTENT[table].columns:
-                    doomed = _constant(doomed, name, "" if name in _EMPTY_TEXT.get(table, ()) else None)
+            for column in TABLES[table].columns:
+                if not column.kept and column.name in rows.column_names:
+                    doomed = _constant(doomed, column.name, "" if column.required else None)
             if "withheld" in rows.column_names:
                 doomed = _constant(
                     _constant(doomed, "withheld", tombstone.reason), "withheld_at", tombstone.at

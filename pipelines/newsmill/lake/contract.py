@@ -1,12 +1,13 @@
 """The consumers' contract, made from the schemas: an ODCS data contract, and a page that explains each field.
 
-`python -m newsmill.lake.contract schemas/output` writes both; a test fails while they are not the same as
-the schemas.
+`python -m newsmill.lake.contract schemas/output` writes both, and notes new field ids; a test fails while
+they are not the same as the schemas.
 """
 
 from __future__ import annotations
 
 import io
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,21 +15,12 @@ from typing import Any
 import pyarrow as pa
 from ruamel.yaml import YAML
 
-from newsmill.lake.schemas import SCHEMA_VERSION, TABLES, TableSchema
+from newsmill.errors import LakeError
+from newsmill.lake.columns import TableSchema
+from newsmill.lake.schemas import SCHEMA_VERSION, TABLES
 
 API_VERSION = "v3.1.0"
 """Version of the Open Data Contract Standard, bitol.io."""
-
-_KEYS = {
-    "articles": (("topic", "partition", "offset"),),
-    "cluster_events": (("ingested_at", "seq"),),
-    "fate": (("topic", "partition", "offset"),),
-    "quarantine": (("topic", "partition", "offset"),),
-    "takedowns": (("kind", "value"),),
-}
-
-_PERSONAL = {"articles": ("authors", "byline", "body", "title", "entities"), "quarantine": ("payload",)}
-"""Columns that hold what publishers wrote about people, or people's names."""
 
 _USE = (
     "Bodies, titles and descriptions are the publishers' works: `rights` tells what they say about machine "
@@ -82,24 +74,22 @@ def page() -> str:
     ]
     for schema in TABLES.values():
         lines += ["", f"## {schema.name}", "", schema.doc, ""]
-        keys = " and ".join(f"({', '.join(key)})" for key in _KEYS[schema.name])
-        lines += [f"Unique: {keys}. Sorted inside a file by {', '.join(schema.sort)}.", ""]
+        lines += [f"Unique: ({', '.join(schema.key)}). Sorted inside a file by {', '.join(schema.sort)}.", ""]
         lines += ["| id | field | type | null | meaning |", "|---|---|---|---|---|"]
         for field in schema.arrow:
             lines += _rows(field, "")
     return "\n".join(lines) + "\n"
 
 
-def _table(schema: TableSchema) -> dict[str, Any]:
-    key = _KEYS[schema.name][0]
+def _table(schema: TableSchema[Any]) -> dict[str, Any]:
     properties = []
-    for field in schema.arrow:
-        found = _property(field)
-        if field.name in key:
-            found |= {"primaryKey": True, "primaryKeyPosition": key.index(field.name) + 1}
-        if field.name == "ingested_at":
+    for column in schema.columns:
+        found = _property(column.arrow)
+        if column.key:
+            found |= {"primaryKey": True, "primaryKeyPosition": column.key}
+        if column.name == "ingested_at":
             found |= {"partitioned": True, "partitionKeyPosition": 1}
-        if field.name in _PERSONAL.get(schema.name, ()):
+        if column.personal:
             found["classification"] = "personal"
         properties.append(found)
     return {
@@ -180,8 +170,28 @@ def _id(field: pa.Field) -> int:
     return int(field.metadata[b"PARQUET:field_id"])
 
 
-if __name__ == "__main__":
-    folder = Path(sys.argv[1])
+def write(folder: Path) -> None:
+    """Write the contract, the page, and the field ids that were ever given.
+
+    Raises:
+        LakeError: A column that was given an id has another one now, or is gone; nothing is written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    noted = folder / "field_ids.json"
+    given = json.loads(noted.read_text(encoding="utf-8")) if noted.exists() else {}
+    now = {name: schema.field_ids for name, schema in TABLES.items()}
+    odd = [
+        f"{table}.{path}"
+        for table, ids in given.items()
+        for path, id in ids.items()
+        if now.get(table, {}).get(path) != id
+    ]
+    if odd:
+        raise LakeError(f"columns whose field id changed, or that are gone: {', '.join(odd)}")
+    noted.write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")
     (folder / "newsmill.odcs.yaml").write_text(odcs(), encoding="utf-8")
     (folder / "README.md").write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +18,8 @@ import pyarrow.parquet as pq
 
 from newsmill.errors import LakeError
 from newsmill.lake import locations, storage, trouble
-from newsmill.lake.schemas import SCHEMA_VERSION, TABLES, TableSchema
+from newsmill.lake.columns import TableSchema
+from newsmill.lake.schemas import SCHEMA_VERSION, TABLES
 from newsmill.lake.storage import Writable
 from newsmill.records import Micros, Record
 
@@ -87,7 +89,7 @@ def write_all(
     )
 
 
-def fit(schema: TableSchema, rows: pa.Table) -> pa.Table:
+def fit(schema: TableSchema[Any], rows: pa.Table) -> pa.Table:
     """The rows with exactly the table's columns. Raises LakeError where that loses or invents a value."""
     if set(rows.column_names) != set(schema.arrow.names):
         odd = sorted(set(rows.column_names) ^ set(schema.arrow.names))
@@ -101,14 +103,16 @@ def fit(schema: TableSchema, rows: pa.Table) -> pa.Table:
     return fitted
 
 
-def sort(schema: TableSchema, rows: pa.Table) -> pa.Table:
+def sort(schema: TableSchema[Any], rows: pa.Table) -> pa.Table:
     """The rows in the table's order: by the sort columns, then by position, so that it is total."""
     ties = [c for c in ("topic", "partition", "offset") if c in schema.arrow.names and c not in schema.sort]
     order = pc.sort_indices(rows, [(c, "ascending", "at_end") for c in (*schema.sort, *ties)])
     return rows.take(order)
 
 
-def publish(store: storage.Storage, schema: TableSchema, rows: pa.Table, *, ingested_at: Micros) -> DataFile:
+def publish(
+    store: storage.Storage, schema: TableSchema[Any], rows: pa.Table, *, ingested_at: Micros
+) -> DataFile:
     """Write sorted rows to the folder of their hour."""
     done = store.publish(
         folder(schema.name, ingested_at), ".parquet", lambda file: encode(schema, rows, file)
@@ -118,7 +122,7 @@ def publish(store: storage.Storage, schema: TableSchema, rows: pa.Table, *, inge
     )
 
 
-def encode(schema: TableSchema, rows: pa.Table, file: Writable) -> None:
+def encode(schema: TableSchema[Any], rows: pa.Table, file: Writable) -> None:
     """Write rows as Parquet: zstd, page checksums, page index, one row group for a bounded number of rows."""
     metadata = {
         b"newsmill.table": schema.name.encode(),
@@ -161,7 +165,7 @@ def hour(ingested_at: Micros) -> int:
     return ingested_at // _HOUR
 
 
-def _sorting(schema: TableSchema) -> Sequence[pq.SortingColumn]:
+def _sorting(schema: TableSchema[Any]) -> Sequence[pq.SortingColumn]:
     columns: Sequence[pq.SortingColumn] = pq.SortingColumn.from_ordering(
         schema.arrow, [(c, "ascending") for c in schema.sort], "at_end"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,8 +13,8 @@ from pyiceberg.table import Table, Transaction
 
 from newsmill.errors import LakeError
 from newsmill.lake import files
+from newsmill.lake.columns import TableSchema
 from newsmill.lake.files import DataFile
-from newsmill.lake.schemas import TableSchema
 from newsmill.lake.tables import LiveFile, Tables, replace
 from newsmill.records import Micros
 
@@ -21,7 +22,7 @@ PLACE = ("topic", "partition", "offset")
 """Columns that say which record a row is of."""
 
 
-def read(tables: Tables, schema: TableSchema, live: Sequence[LiveFile]) -> pa.Table:
+def read(tables: Tables, schema: TableSchema[Any], live: Sequence[LiveFile]) -> pa.Table:
     """All rows of visible files, with this version's columns: those an older file lacks are null.
 
     Raises:
@@ -41,13 +42,13 @@ def read(tables: Tables, schema: TableSchema, live: Sequence[LiveFile]) -> pa.Ta
     return pa.concat_tables(parts)
 
 
-def rows_of(tables: Tables, schema: TableSchema, file: DataFile) -> pa.Table:
+def rows_of(tables: Tables, schema: TableSchema[Any], file: DataFile) -> pa.Table:
     """All rows of a file that was written, with this version's columns, checked by its pages' checksums."""
     with tables.store.open(tables.store.path(file.path)) as opened:
         return upgraded(schema, pq.ParquetFile(opened, page_checksum_verification=True).read())
 
 
-def upgraded(schema: TableSchema, rows: pa.Table) -> pa.Table:
+def upgraded(schema: TableSchema[Any], rows: pa.Table) -> pa.Table:
     """The rows with this version's columns; found by field id, so that renamed ones are found too."""
     by_id = {int(field.metadata[b"PARQUET:field_id"]): field.name for field in rows.schema}
     columns = []
@@ -57,7 +58,7 @@ def upgraded(schema: TableSchema, rows: pa.Table) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema.arrow)
 
 
-def write(tables: Tables, schema: TableSchema, rows: pa.Table) -> tuple[DataFile, pa.Table]:
+def write(tables: Tables, schema: TableSchema[Any], rows: pa.Table) -> tuple[DataFile, pa.Table]:
     """Write rows of one hour as one new file; the file, and the positions that were read from it again.
 
     One thread reads: pyarrow's threads take twice the CPU time for a file of this size, and a row group

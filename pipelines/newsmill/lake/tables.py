@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pyarrow.parquet as pq
 from pyiceberg.catalog import Catalog
@@ -45,8 +45,9 @@ from sqlalchemy.exc import IntegrityError
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError
 from newsmill.lake import catalogs, hints, identity, lease, locations, storage, trouble
+from newsmill.lake.columns import TableSchema
 from newsmill.lake.identity import Identity
-from newsmill.lake.schemas import LEDGER, SCHEMA_VERSION, SINCE, TABLES, TableSchema
+from newsmill.lake.schemas import LEDGER, SCHEMA_VERSION, TABLES
 from newsmill.lake.storage import Storage
 from newsmill.runtime import failpoints
 
@@ -68,12 +69,6 @@ _PROPERTIES = {
     "write.parquet.compression-codec": "zstd",
     "write.metadata.metrics.default": "none",
 }
-
-_MEASURED = (
-    *("topic", "partition", "offset", "ingested_at", "published_at", "article_id", "domain", "lang", "fate"),
-    *("cluster_id", "code", "kind", "value"),
-)
-"""Columns whose bounds Iceberg keeps for each file; the others' would only make commits slow."""
 
 
 @dataclass(frozen=True)
@@ -329,7 +324,7 @@ class Tables:
         self.change(name, stage)
         return count
 
-    def _create(self, schema: TableSchema) -> Table:
+    def _create(self, schema: TableSchema[Any]) -> Table:
         """Make a table with our own field ids: `Catalog.create_table` would give it new ones.
 
         Readers without a catalog find it first: a table that is in the catalog always has its hint.
@@ -348,7 +343,9 @@ class Tables:
             last_partition_id=_HOUR_FIELD,
             sort_orders=[UNSORTED_SORT_ORDER],
             default_sort_order_id=UNSORTED_SORT_ORDER.order_id,
-            properties=_PROPERTIES | {"write.data.path": f"{location}/data"} | _schema_properties(iceberg),
+            properties=_PROPERTIES
+            | {"write.data.path": f"{location}/data"}
+            | _schema_properties(iceberg, schema),
         )
         name = f"{location}/metadata/00000-{metadata.table_uuid}.metadata.json"
         io = storage.DurableIO(self._catalog.properties)
@@ -432,7 +429,7 @@ def set_properties(
     )
 
 
-def _check_columns(table: Table, schema: TableSchema) -> int:
+def _check_columns(table: Table, schema: TableSchema[Any]) -> int:
     """How many columns a table has. Raises LakeError where one is not this version's."""
     found = {path: id for id, path in index_name_by_id(table.schema()).items()}
     odd = sorted(path for path, id in found.items() if schema.field_ids.get(path) != id)
@@ -441,7 +438,7 @@ def _check_columns(table: Table, schema: TableSchema) -> int:
     return len(found)
 
 
-def _evolve(tables: Tables, table: Table, schema: TableSchema) -> None:
+def _evolve(tables: Tables, table: Table, schema: TableSchema[Any]) -> None:
     """Bring a table made by an earlier version to this one's columns."""
     wanted, ids = pyarrow_to_schema(schema.arrow), schema.field_ids
     if _check_columns(table, schema) == len(ids):
@@ -456,7 +453,7 @@ def _evolve(tables: Tables, table: Table, schema: TableSchema) -> None:
             (
                 AddSchemaUpdate(schema_=Schema(*wanted.fields, schema_id=following)),
                 SetCurrentSchemaUpdate(schema_id=following),
-                SetPropertiesUpdate(updates=_schema_properties(wanted)),
+                SetPropertiesUpdate(updates=_schema_properties(wanted, schema)),
             ),
             (AssertCurrentSchemaId(current_schema_id=table.metadata.current_schema_id),),
         )
@@ -465,13 +462,9 @@ def _evolve(tables: Tables, table: Table, schema: TableSchema) -> None:
     tables.change(schema.name, stage)
 
 
-def _schema_properties(schema: Schema) -> dict[str, str]:
-    metrics = {
-        f"write.metadata.metrics.column.{field.name}": "truncate(64)"
-        for field in schema.fields
-        if field.name in _MEASURED
-    }
-    return {"schema.name-mapping.default": schema.name_mapping.model_dump_json(), **metrics}
+def _schema_properties(iceberg: Schema, schema: TableSchema[Any]) -> dict[str, str]:
+    metrics = {f"write.metadata.metrics.column.{name}": "truncate(64)" for name in schema.measured}
+    return {"schema.name-mapping.default": iceberg.name_mapping.model_dump_json(), **metrics}
 
 
 def _check_readable(table: Table, uris: Sequence[str]) -> None:
@@ -484,7 +477,7 @@ def _check_readable(table: Table, uris: Sequence[str]) -> None:
         with table.io.new_input(uri).open() as file:
             schema = pq.read_schema(file)
         version = int((schema.metadata or {}).get(b"newsmill.schema_version", SCHEMA_VERSION))
-        late = {name for name, since in SINCE.get(table.name()[-1], {}).items() if since > version}
+        late = TABLES[table.name()[-1]].later_than(version)
         missing = [name for name in wanted if name not in schema.names and name not in late]
         if missing:
             raise LakeError(f"{uri}: lacks the columns {', '.join(missing)}")

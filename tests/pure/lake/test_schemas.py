@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -11,10 +13,16 @@ from open_data_contract_standard.model import OpenDataContractStandard
 
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError
-from newsmill.lake import contract, files, rows as table_rows, schemas
-from newsmill.lake.schemas import TABLES
+from newsmill.lake import contract, files, reader, rows as table_rows, values
+from newsmill.lake.columns import STRING, Column, TableSchema
+from newsmill.lake.content import CONTENT
+from newsmill.lake.schemas import SCHEMA_VERSION, TABLES
+from newsmill.lake.upkeep.takedown import take_down
+from newsmill.lake.verification.audit import audit
 from newsmill.lake.writer import Lake
-from newsmill.records import Fate, FateRow, Position
+from newsmill.records import Article, Fate, FateRow, Position
+from newsroom import story
+from wirelake import Press, Sent
 
 OUTPUT = Path(__file__).parents[3] / "schemas" / "output"
 AT = 1_790_000_000_000_000
@@ -39,9 +47,68 @@ def test_field_ids_are_the_ones_ever_given() -> None:
 
 
 @pytest.mark.parametrize("schema", TABLES.values(), ids=lambda schema: schema.name)
-def test_every_top_level_column_is_explained(schema: schemas.TableSchema) -> None:
+def test_every_top_level_column_is_explained(schema: TableSchema[Any]) -> None:
     assert [f.name for f in schema.arrow if not f.metadata.get(b"doc")] == []
     assert len(set(schema.field_ids.values())) == len(schema.field_ids)
+
+
+def test_schema_version_is_that_of_the_newest_column() -> None:
+    newest = [max(c.since, c.grown) for schema in TABLES.values() for c in schema.columns]
+    assert max(newest) == SCHEMA_VERSION and min(newest) == 1
+
+
+def test_only_tables_that_a_takedown_rewrites_have_content() -> None:
+    """A column is content unless it says that it is kept: forgetting to say so loses nothing of anybody."""
+    assert {name for name, schema in TABLES.items() if schema.content} == set(CONTENT)
+    keys = {name: schema.key for name, schema in TABLES.items()}
+    assert all(key and not set(key) & TABLES[name].content for name, key in keys.items())
+
+
+def test_content_column_is_not_measured() -> None:
+    """Bounds would stay in manifests after a takedown."""
+    with pytest.raises(ValueError, match="more: content can't be measured"):
+        Column[Article](900, "more", STRING, "made up", lambda a: None, measured=True)
+
+
+def test_contract_is_not_written_where_an_id_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    contract.write(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    first, *others = TABLES["fate"].columns
+    monkeypatch.setitem(TABLES, "fate", replace(TABLES["fate"], columns=(replace(first, id=99), *others)))
+    with pytest.raises(LakeError, match=r"that are gone: fate\.topic$"):
+        contract.write(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_new_column_is_one_line(config: LakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its values, id, contract, upgrade, takedown and audit follow from the line."""
+    press = Press(config)
+    press.send(Sent("https://a.example/1", story(1)))
+    press.close()
+    now = TABLES["articles"]
+    shout = Column[Article](
+        900, "shout", STRING, "the headline, loud", lambda a: (a.draft.page.title or "").upper(),
+        personal=True, since=SCHEMA_VERSION + 1,
+    )  # fmt: skip
+    monkeypatch.setitem(TABLES, "articles", replace(now, columns=(*now.columns, shout)))
+    press = Press(config)
+    press.send(Sent("https://b.example/2", story(2)), Sent("https://c.example/3", story(3)))
+    press.close()
+    assert read(config) == {"a.example": None, "b.example": LOUD, "c.example": LOUD}
+    contract.write(tmp_path / "made")
+    assert json.loads((tmp_path / "made" / "field_ids.json").read_text())["articles"]["shout"] == 900
+    assert "| 900 | `shout` | string | yes | the headline, loud |" in contract.page()
+    take_down(config, "b.example", now=AT + 10**9)
+    assert read(config) == {"a.example": None, "b.example": None, "c.example": LOUD}
+    assert audit(config.path).findings == []
+
+
+LOUD = "COUNCIL VOTES ON THE HARBOUR"
+
+
+def read(config: LakeConfig) -> dict[str, str | None]:
+    rows = reader.rows(config.path, "articles").to_table(columns=["domain", "shout"]).to_pylist()
+    return {row["domain"]: row["shout"] for row in rows}
 
 
 def fate_rows(*offsets: int) -> pa.Table:
@@ -105,12 +172,11 @@ def test_lake_of_an_earlier_version_gets_the_new_columns_with_their_ids(
 ) -> None:
     """Files of the older version read as null in the new columns; old columns read as before."""
     now = TABLES["fate"]
-    fields = [f for f in now.arrow if f.name not in ("bytes", "stage")]
-    older = schemas.TableSchema(now.name, now.doc, pa.schema(fields), now.sort, now.row_group_rows)
+    older = replace(now, columns=tuple(c for c in now.columns if c.name not in ("bytes", "stage")))
     with monkeypatch.context() as patched:
         patched.setitem(TABLES, "fate", older)
         lake = Lake.open(config)
-        rows = fate_rows(0, 1, 2).select([f.name for f in fields])
+        rows = fate_rows(0, 1, 2).select(older.arrow.names)
         begun = lake.begin([_slice(0, 3)], now=AT)
         lake.commit(
             begun, [files.write(config.path, "fate", _at(rows, begun), ingested_at=begun.ingested_at)]
@@ -135,11 +201,9 @@ def test_lake_of_an_earlier_version_gets_the_new_columns_with_their_ids(
 
 def test_lake_of_a_later_version_is_refused(config: LakeConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     now = TABLES["takedowns"]
-    later = pa.schema([*now.arrow, pa.field("more", pa.string(), metadata={"PARQUET:field_id": "5"})])
+    later = Column[values.Takedown](5, "more", STRING, "made up", lambda t: None)
     with monkeypatch.context() as patched:
-        patched.setitem(
-            TABLES, "takedowns", schemas.TableSchema(now.name, now.doc, later, now.sort, now.row_group_rows)
-        )
+        patched.setitem(TABLES, "takedowns", replace(now, columns=(*now.columns, later)))
         Lake.open(config).release()
     with pytest.raises(LakeError, match="another version of newsmill: more"):
         Lake.open(config)

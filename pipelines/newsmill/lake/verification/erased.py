@@ -1,8 +1,8 @@
 """The checker's rule W2: no file of a lake's folder holds what was taken down, seen by readers or not.
 
 All files are looked at: each Parquet file anywhere in the folder by its rows, each manifest by the bounds
-that it tells; what is unfinished or torn is told, since it can't be proved empty. Nothing here is shared
-with the writer.
+that it tells; what is unfinished or torn is told, since it can't be proved empty. No code is shared with the
+writer; which columns hold content is promised by `lake.schemas`.
 """
 
 from __future__ import annotations
@@ -18,21 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from newsmill.lake.schemas import TABLES
 from newsmill.lake.verification.evidence import LakeEvidence, content, listed, of_a_lake, place
-
-_TEXTS = (
-    "title",
-    "description",
-    "body",
-    "byline",
-    "section",
-    "copy_sketch",
-    "body_hash",
-    "origin",
-    "extraction",
-)
-_LISTS = ("authors", "entities", "places", "tags", "images", "topics", "countries")
-
 
 WRITE_WAIT_S = 5.0
 """How long a writer may take to finish a file."""
@@ -124,11 +111,17 @@ def _articles(rows: pa.RecordBatch, urls: set[str], domains: set[str]) -> int:
     )
     rows = pa.Table.from_batches([rows]).filter(mine)
     full = pa.array([False] * len(rows), pa.bool_())
-    for name in (name for name in _TEXTS if name in rows.column_names):
-        full = pc.or_(full, pc.is_valid(rows[name]))
-    for name in (name for name in _LISTS if name in rows.column_names):
-        full = pc.or_(full, pc.greater(pc.coalesce(pc.list_value_length(rows[name]), 0), 0))
+    for name in TABLES["articles"].content.intersection(rows.column_names):
+        full = pc.or_(full, _is_filled(rows[name]))
     return pc.sum(full).as_py() or 0
+
+
+def _is_filled(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_map(column.type):
+        column = column.cast(pa.list_(pa.struct([column.type.key_field, column.type.item_field])))
+    if pa.types.is_list(column.type):
+        return pc.greater(pc.coalesce(pc.list_value_length(column), 0), 0)
+    return pc.is_valid(column)
 
 
 def _payloads(rows: pa.RecordBatch, urls: set[str], domains: set[str]) -> int:
@@ -145,9 +138,8 @@ def _payloads(rows: pa.RecordBatch, urls: set[str], domains: set[str]) -> int:
 
 def _content_ids(evidence: LakeEvidence, manifest: str) -> set[int]:
     """Field ids of the content of the table whose manifest it is."""
-    names = {*_TEXTS, *_LISTS, "payload", "message", "stack"}
     tables = [t for name, t in evidence.tables.items() if f"/{name}/metadata/" in manifest]
-    return {column["id"] for table in tables for column in table.columns if column["name"] in names}
+    return {c["id"] for t in tables for c in t.columns if c["name"] in TABLES[t.name].content}
 
 
 def _bounded(entry: Any, ids: set[int]) -> bool:

@@ -1,7 +1,8 @@
 """What the checker sees: the lake's tables as the catalog, the metadata and the manifests name them.
 
-Nothing here is shared with the writer, nor is the Iceberg library used: what the writer did wrong must
-not look right because both make the same mistake.
+No code is shared with the writer, nor is the Iceberg library used: what the writer did wrong must not look
+right because both make the same mistake. Only the list of columns (`lake.schemas`), which is the promise that
+both are held to, is the same.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import pyarrow as pa
 import pyarrow.fs
 
 from newsmill.errors import ConfigError, Displaced, LakeError
+from newsmill.lake.schemas import TABLES as PROMISED
 
 TABLES = ("fate", "articles", "cluster_events", "quarantine", "takedowns")
 """The ledger first: what other tables hold beyond it belongs to a commit under way."""
@@ -61,8 +63,6 @@ _MADE = [
         rf"/metadata/(snap-\d+-(\d+-)?{_UUID}|{_UUID}-m\d+|optimized-m-{_UUID})\.avro$",
     )
 ]
-
-_LATER = {"articles": (("body_hash", pa.string()),)}
 
 
 @dataclass(frozen=True)
@@ -113,10 +113,11 @@ class TableEvidence:
 
     @property
     def arrow(self) -> pa.Schema:
-        """The current schema, as Arrow has it, with columns that lakes of before lack and the rules name."""
+        """The current schema, as Arrow has it, with the columns that lakes of before lack."""
         found = [(column["name"], _arrow(column["type"])) for column in self.columns]
-        names = {column["name"] for column in self.columns}
-        return pa.schema([*found, *(later for later in _LATER.get(self.name, ()) if later[0] not in names)])
+        names = {name for name, _ in found}
+        later = [(c.name, c.type) for c in PROMISED[self.name].columns if c.since > 1 and c.name not in names]
+        return pa.schema([*found, *later])
 
 
 @dataclass

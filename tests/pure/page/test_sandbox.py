@@ -354,6 +354,22 @@ def test_pages_are_read_though_the_zygote_dies_between_them(sandbox: Sandbox) ->
         assert new != zygote
 
 
+def test_page_is_read_when_the_zygote_was_stopped_and_its_fork_is_dead(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("newsmill.page.zygote._KILL_S", 1.0)
+    with Sandbox(page=LIMITS, input=InputConfig(), read="sandbox_readers:misbehave") as opened:
+        zygotes, children = _zygotes(), _children()
+        opened.map([raw("0"), raw("1")])
+        (zygote,) = _zygotes() - zygotes
+        os.kill(int(zygote), signal.SIGSTOP)
+        for pid in _children() - children:
+            os.kill(int(pid), signal.SIGKILL)
+        outcomes = opened.map([raw("2"), raw("3")])
+        assert [outcome.title for outcome in outcomes if isinstance(outcome, Page)] == ["2", "3"]
+        assert zygote not in _zygotes()
+
+
 def test_page_is_read_though_the_zygote_dies_meanwhile(sandbox: Sandbox) -> None:
     with (
         Sandbox(page=LIMITS, input=InputConfig(), read="sandbox_readers:misbehave") as opened,

@@ -136,7 +136,8 @@ def read(
         raw = [text for text in candidates()[:_MOST_CLAIMS] if text]
         if not raw:
             continue
-        byline = byline or "; ".join(dict.fromkeys(raw))[:_LONGEST_BYLINE]
+        lines = filter(None, map(bylines.printed, dict.fromkeys(raw)))
+        byline = byline or "; ".join(dict.fromkeys(lines))[:_LONGEST_BYLINE] or None
         claims.append((raw, excluded))
         people = _people(raw, excluded, sites, cut_roles=False)
         if short and not any(_plain_key(name).startswith(_plain_key(short[0])) for name in people):

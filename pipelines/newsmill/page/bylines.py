@@ -168,6 +168,20 @@ _NO_PEN_NAME: Final = re.compile(
     re.IGNORECASE,
 )
 
+_ANY_DAY: Final = re.compile(
+    r"\b(?:\d{1,2}\.? [^\W\d_]{3,12}\.?,? \d{4}|[^\W\d_]{3,12}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}"
+    r"|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2})\b"
+)
+_NOBODY: Final = frozenset(
+    """
+    published posted updated modified changed last first on at am um den the zuletzt geändert aktualisiert
+    veröffentlicht erstellt stand vom publié publiée le mis mise à jour publicado actualizado atualizado el en em
+    pubblicato aggiornato il geplaatst gepubliceerd bijgewerkt op by von par por no none author autor unknown
+    anonymous gesponserte inhalte sponsored content anzeige advertisement
+    """.split()
+)
+"""Words that name nobody, not even together."""
+
 
 def label_and_rest(text: str) -> tuple[str, str] | None:
     """A line's label and what it announces; None where no label stands before.
@@ -295,6 +309,24 @@ def split(byline: str, outlets: Iterable[str] = (), *, cut_roles: bool = True) -
     if len(names) < len(parts) and len(text) > _LONGEST_UNSPACED:
         names = [name for name in names if " " in name]  # of a sentence, some words are as short as names
     return names
+
+
+def printed(byline: str) -> str | None:
+    """A byline without the label before it and the day behind it; None where it names nobody.
+
+    >>> printed("von Redaktion, 24. Januar 2022"), printed("Autor: www.harbour.example")
+    ('Redaktion', 'www.harbour.example')
+    >>> printed("By Jane Doe, Reuters"), printed("Staff Writer | March 3, 2026")
+    ('Jane Doe, Reuters', 'Staff Writer')
+    >>> printed("Veröffentlicht am"), printed("Zuletzt geändert am: 15.10.2021"), printed("No Author")
+    (None, None, None)
+    """
+    text = " ".join(byline[:_LONGEST].split())
+    if (day := _ANY_DAY.search(text)) is not None:
+        text = text[: day.start()]
+    text = (_LEAD_IN.sub("", text) or text).strip(" -–—|:,·•(")
+    words = re.findall(r"\w+", text.casefold())
+    return text if any(word not in _NOBODY for word in words) else None
 
 
 def _before_day(text: str) -> str:

@@ -175,9 +175,9 @@ _ANY_DAY: Final = re.compile(
 _NOBODY: Final = frozenset(
     """
     published posted updated modified changed last first on at am um den the zuletzt geändert aktualisiert
-    veröffentlicht erstellt stand vom publié publiée le mis mise à jour publicado actualizado atualizado el en em
-    pubblicato aggiornato il geplaatst gepubliceerd bijgewerkt op by von par por no none author autor unknown
-    anonymous gesponserte inhalte sponsored content anzeige advertisement
+    veröffentlicht erstellt stand vom publié publiée le mis mise à jour publicado actualizado atualizado el en
+    em pubblicato aggiornato il geplaatst gepubliceerd bijgewerkt op by von par por no none author autor
+    unknown anonymous gesponserte inhalte sponsored content anzeige advertisement
     """.split()
 )
 """Words that name nobody, not even together."""

@@ -341,6 +341,7 @@ class Enrichment(Record, frozen=True, kw_only=True):
     places: tuple[Place, ...] = ()
     countries: tuple[str, ...] = ()  # ISO 3166-1 alpha-2, most evidence first
     topics: tuple[str, ...] = ()
+    extras: dict[str, str] = {}  # what enrichers and steps of other packages found, by "name.key"
     versions: dict[str, str] = {}  # enricher name → version
     marks: tuple[str, ...] = ()  # what was left out: names-in-part-of-text, mentions-cut …
 

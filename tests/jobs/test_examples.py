@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 from distributions import ROOT
 
@@ -61,22 +58,3 @@ def test_sink_of_ones_own_has_a_line_for_each_article(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(rows) == 27, done.stderr[-2000:]
     assert all(row["article_id"] and "body" not in row for row in rows)
-
-
-def test_enricher_of_an_installed_package_is_used(tmp_path: Path) -> None:
-    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    if uv is None:
-        pytest.skip("uv is not installed")
-    shutil.copytree(EXAMPLES / "country_topics", tmp_path / "source")
-    installed = run(
-        *(uv, "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--python", sys.executable),
-        *("--target", tmp_path / "site", tmp_path / "source"),
-    )
-    assert installed.returncode == 0, installed.stderr
-    program = (
-        "from newsmill import Config, Enricher\n"
-        "found = Enricher.open(Config().enrich).enrich_text('They met in Lahore, Pakistan.', language='en')\n"
-        "print(found.topics)"
-    )
-    done = run(sys.executable, "-c", program, path=tmp_path / "site")
-    assert done.stdout == "('country:PK',)\n", done.stderr[-2000:]

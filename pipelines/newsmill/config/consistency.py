@@ -22,7 +22,7 @@ TLS_FILES = ("ssl_ca_file", "ssl_cert_file", "ssl_key_file")
 
 def problems(config: Config) -> Iterator[Problem]:
     """All that can be known to be wrong before anything starts."""
-    for check in (_security, _certificates, _topics, _schemas, _sites, _knowledge, _lake, _flink):
+    for check in (_security, _certificates, _topics, _schemas, _sites, _knowledge, _plugins, _lake, _flink):
         yield from check(config)
 
 
@@ -153,6 +153,52 @@ def _knowledge(config: Config) -> Iterator[Problem]:
                 yield "enrich.models", f"no model for {language!r}, only for {', '.join(sorted(MODELS))}"
             elif find_spec("spacy") is None or find_spec(model.module) is None:
                 yield "enrich.models", f"{language!r} needs pip install 'newsmill[{model.extra}]'"
+
+
+def _plugins(config: Config) -> Iterator[Problem]:
+    """Parts of other packages: each is made once, so that a broken one is told before anything starts."""
+    for setting, names, open_all in (
+        ("input.envelopes", config.input.envelopes, _envelopes),
+        ("page.extractors", config.page.extractors, _extractors),
+        ("enrich.enrichers", config.enrich.enrichers, _enrichers),
+        ("enrich.steps", config.enrich.steps, _steps),
+        ("lake.sinks", config.lake.sinks, _sinks),
+    ):
+        try:
+            if names:
+                open_all(config)
+        except ConfigError as error:
+            yield from ((setting, problem) for problem in error.problems)
+
+
+def _envelopes(config: Config) -> None:
+    from newsmill.sources import foreign_envelopes
+
+    foreign_envelopes.open_all(config.input)
+
+
+def _extractors(config: Config) -> None:
+    from newsmill.page import foreign_extractors
+
+    foreign_extractors.open_all(config.page)
+
+
+def _enrichers(config: Config) -> None:
+    from newsmill.knowledge import steps
+
+    steps.steps(config.enrich)
+
+
+def _steps(config: Config) -> None:
+    from newsmill.knowledge import article_steps
+
+    article_steps.open_all(config.enrich)
+
+
+def _sinks(config: Config) -> None:
+    from newsmill.lake import sinks
+
+    sinks.open_all(config.lake)
 
 
 def _lake(config: Config) -> Iterator[Problem]:

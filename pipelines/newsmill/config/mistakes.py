@@ -15,6 +15,11 @@ _EXAMPLES: Final = {
     "lake.catalog_secrets": "{password: …}",
     "input.avro_schema_files": "{7: page.avsc}",
     "enrich.models": "[en]",
+    "input.envelopes": "[crawl-lines]",
+    "page.extractors": "[story-box]",
+    "enrich.enrichers": "[reading-ease]",
+    "enrich.steps": "[front-page]",
+    "lake.sinks": "[json-feed]",
 }
 _ORDERS: Final[Mapping[str, tuple[str, str]]] = {
     "greater_than": ("gt", "greater than"),

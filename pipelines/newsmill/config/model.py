@@ -169,6 +169,9 @@ class InputConfig(Section):
     avro_schema_files: dict[int, Path] = Field(
         {}, description="schema files by Schema Registry id; other ids use schemas/input/page.avsc"
     )
+    envelopes: tuple[Name, ...] = Field(
+        (), description="plug-ins that are asked first whether a record is theirs, e.g. [crawl-lines]"
+    )
 
 
 class PageConfig(Section):
@@ -195,6 +198,9 @@ class PageConfig(Section):
     )
     site_overrides: Path | None = Field(
         None, description="YAML file with rules for single sites; off by default"
+    )
+    extractors: tuple[Name, ...] = Field(
+        (), description="plug-ins that are asked for a page's text; the first one that has one is taken"
     )
 
 
@@ -259,6 +265,12 @@ class EnrichConfig(Section):
     kb: Path | None = Field(None, description="knowledge base folder; the packaged one where absent")
     models: tuple[str, ...] = Field((), description="statistical recognisers, e.g. [en]; needs newsmill[ner]")
     copies: bool = Field(False, description="run the statistical tier on copies too")
+    enrichers: tuple[Name, ...] = Field(
+        (), description="plug-ins that fill columns from an article's text, after newsmill's own"
+    )
+    steps: tuple[Name, ...] = Field(
+        (), description="plug-ins that see each article when all enrichers have, also where enabled is false"
+    )
 
 
 class LakeConfig(Section):
@@ -278,6 +290,9 @@ class LakeConfig(Section):
     namespace: Namespace = Field(
         "newsmill",
         description="namespace of the tables in the catalog; lakes that share a catalog need one each",
+    )
+    sinks: tuple[Name, ...] = Field(
+        (), description="plug-ins that get the rows of each batch too (direct runner)"
     )
     file_rows: PositiveInt = Field(200_000, description="most rows of one Parquet file")
     lease_s: Seconds = Field(30.0, description="a writer silent for longer may be taken over")

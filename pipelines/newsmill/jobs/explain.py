@@ -119,6 +119,8 @@ def tell(story: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[tuple[str, st
             for place in article["places"] or ()
         ],
     )
+    if article["extras"]:
+        yield "extras", list(article["extras"])
     yield "versions", [(name, version) for name, version in article["versions"] or ()]
 
 

@@ -366,4 +366,7 @@ def _enriched(enricher: Enricher, name: str, copies: bool, row: Mapping[str, Any
     )
     filled = values.enrichment_columns(made)
     filled = {column: value for column, value in filled.items() if column in enricher.columns_of(name)}
+    if "extras" in filled:
+        others = {k: v for k, v in row["extras"] or () if not k.startswith(f"{name}.")}
+        filled["extras"] = sorted({**others, **dict(filled["extras"])}.items())
     return {**filled, "versions": sorted({**dict(row["versions"] or ()), **made.versions}.items())}

@@ -14,7 +14,7 @@ from newsmill.knowledge.document import Document
 from newsmill.knowledge.gazetteer import Gazetteer
 from newsmill.knowledge.recognisers import Recogniser, Rules
 from newsmill.knowledge.recognisers.statistical import Statistical
-from newsmill.knowledge.steps import Step, steps
+from newsmill.knowledge.steps import Step, checked_extras, steps
 from newsmill.records import Draft, Enrichment
 from newsmill.runtime.budget import Budget
 
@@ -112,13 +112,16 @@ class Enricher:
             text, language=language, title=title, url=url, gazetteer=self._gazetteer, recogniser=recogniser
         )
         values: dict[str, Any] = {}
+        extras: dict[str, str] = {}
         versions = {"kb": self._gazetteer.version, recogniser.name: recogniser.version}
         budget, cut = Budget(cpu_limit_s), False
         for step in self._steps:
             if only is None or step.name in only:
                 if cut := budget.is_spent:
                     break
-                values |= step.enrich(document)
+                found = dict(step.enrich(document))
+                extras |= checked_extras(step.name, found.pop("extras", {}))
+                values |= found
                 versions[step.name] = step.version
         marks = (*document.marks, STEPS_CUT) if cut else document.marks
-        return Enrichment(**values, versions=versions, marks=marks)
+        return Enrichment(**values, extras=extras, versions=versions, marks=marks)

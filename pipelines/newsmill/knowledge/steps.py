@@ -1,16 +1,16 @@
 """The enrichers that come with newsmill, and how others are plugged in.
 
-An enricher is a plug-in of the entry point group `newsmill.enrichers`: a function `(EnrichConfig) -> Step`.
-A step has a name, a version, and the columns of `Enrichment` that it fills. A plug-in that fills a
-column of a built-in step replaces that column, and the row's `versions` tell it.
+An enricher is a plug-in of the entry point group `newsmill.enrichers`, called with `EnrichConfig`. It gives a
+step, which has a name, a version, and the columns of `Enrichment` that it fills. A plug-in that fills a column
+of a built-in step replaces that column, and the row's `versions` tell it. What has no column of its own goes
+to `extras`. What a step raises stops the job: the article's fate is decided already.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
 
 from newsmill.config import EnrichConfig
 from newsmill.errors import ConfigError
@@ -19,9 +19,10 @@ from newsmill.knowledge.gazetteer import Candidate
 from newsmill.knowledge.linker import Linked
 from newsmill.knowledge.topics import Topics
 from newsmill.records import Entity, Mention, Place
+from newsmill.runtime.plugins import Kind
 
-GROUP = "newsmill.enrichers"
-COLUMNS = ("entities", "places", "countries", "topics")
+COLUMNS: Final = ("entities", "places", "countries", "topics", "extras")
+"""What a step may fill. Keys of `extras` begin with the step's name and a dot; their values are texts."""
 
 _NIL_TYPE = {"PER": "person", "ORG": "organisation", "LOC": "place", "MISC": "thing"}
 _FEWEST = 0.05  # least share of the evidence that makes a country one of the article's
@@ -37,6 +38,14 @@ class Step(Protocol):
     def enrich(self, document: Document) -> Mapping[str, Any]:
         """The values of its columns, as `Enrichment` holds them."""
         ...
+
+
+KIND: Final = Kind[Step](
+    "enrichers",
+    "enrich.enrichers",
+    methods=("enrich",),
+    attributes={"name": str, "version": str, "columns": tuple},
+)
 
 
 class Entities:
@@ -147,34 +156,36 @@ def _place(kind: str, place: Candidate, score: float, mentions: list[Mention]) -
     )  # fmt: skip
 
 
-def steps(config: EnrichConfig, plugins: Iterable[EntryPoint] | None = None) -> tuple[Step, ...]:
-    """The built-in steps, then the installed plug-ins by name.
+def steps(config: EnrichConfig) -> tuple[Step, ...]:
+    """The built-in steps, then the plug-ins that the settings name, in their order.
 
     Raises:
-        ConfigError: A plug-in can't be loaded, is no step, fills an unknown column, or takes the name
+        ConfigError: A plug-in can't be opened (see `Kind.open`), fills an unknown column, or takes the name
             of another.
     """
     listed: list[Step] = [Entities(), Places(), Topics()]
     taken = {step.name for step in listed}
     problems: list[str] = []
-    for point in sorted(entry_points(group=GROUP) if plugins is None else plugins, key=lambda p: p.name):
-        try:
-            step = point.load()(config)
-        except (ImportError, AttributeError, TypeError) as error:
-            problems.append(f"enricher plug-in {point.name} ({point.value}): can't be loaded: {error}")
-            continue
-        missing = [a for a in ("name", "version", "columns", "enrich") if not hasattr(step, a)]
-        if missing:
-            problems.append(f"enricher plug-in {point.name}: has no {missing[0]}")
-        elif unknown := [c for c in step.columns if c not in COLUMNS]:
-            problems.append(
-                f"enricher plug-in {step.name}: fills {unknown[0]!r}; possible are {', '.join(COLUMNS)}"
-            )
+    for step in KIND.open(config.enrichers, config):
+        if unknown := [c for c in step.columns if c not in COLUMNS]:
+            problems.append(f"{step.name}: fills {unknown[0]!r}; possible are {', '.join(COLUMNS)}")
         elif step.name in taken:
-            problems.append(f"enricher plug-in {step.name}: there is another enricher of this name")
+            problems.append(f"{step.name}: there is another enricher of this name")
         else:
             taken.add(step.name)
             listed.append(step)
     if problems:
         raise ConfigError(problems)
     return tuple(listed)
+
+
+def checked_extras(name: str, extras: Mapping[str, str]) -> Mapping[str, str]:
+    """What a plug-in says in `extras`, if each key is its own.
+
+    Raises:
+        ValueError: A key does not begin with the plug-in's name and a dot, or a value is no text.
+    """
+    for key, value in extras.items():
+        if not isinstance(value, str) or not isinstance(key, str) or not key.startswith(f"{name}."):
+            raise ValueError(f"{name}: extras must be texts by keys that begin with '{name}.', not {key!r}")
+    return extras

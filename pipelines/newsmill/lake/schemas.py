@@ -234,6 +234,9 @@ _ARTICLES_COLUMNS: Final[tuple[Column[Article], ...]] = (
            "32 hex digits of the body as it is: where `body` is null, any row with this hash and a body has "
            "the text; null where the lake has no text of the row, and in rows of before schema 2",
            lambda a: a.body_hash, since=2),
+    Column(147, "extras", map_of(148, 149),
+           "what enrichers and steps of other packages found, by `name.key`",
+           values.enriched("extras"), since=3),
 )
 # fmt: on
 

@@ -103,6 +103,7 @@ ENRICHED: Final[dict[str, Callable[[Enrichment, bool], Any]]] = {
     "places": _places,
     "countries": lambda enrichment, placed: list(enrichment.countries),
     "topics": lambda enrichment, placed: list(enrichment.topics),
+    "extras": lambda enrichment, placed: sorted(enrichment.extras.items()),
 }
 """How the columns that enrichers fill are made; without places in the text where no row has it."""
 

@@ -29,12 +29,14 @@ from newsmill import __version__
 from newsmill.config import Config, PageConfig
 from newsmill.dev import local_kafka
 from newsmill.errors import ConfigError, LakeError, NewsmillError, Rejected
+from newsmill.knowledge import article_steps, steps
 from newsmill.knowledge.enricher import Enricher
-from newsmill.lake import locations, reader
+from newsmill.lake import locations, reader, sinks
 from newsmill.lake.writer import Lake
+from newsmill.page import foreign_extractors
 from newsmill.page.sandbox import UNCONFINED, Sandbox
 from newsmill.records import Page, Position, RawPage
-from newsmill.sources import transactions
+from newsmill.sources import foreign_envelopes, transactions
 
 CONNECT_S: Final = 3.0
 FREE_BYTES_WRONG: Final = 1_000_000_000
@@ -75,6 +77,7 @@ def examine(config: Config) -> Iterator[Finding]:
         _clock,
         _extraction,
         _knowledge,
+        _plugins,
         _lake,
         _disk,
         _port,
@@ -210,6 +213,24 @@ def _knowledge(config: Config) -> Iterator[Finding]:
         return
     found = f"{', '.join(enricher.names)} open in {time.monotonic() - start:.1f} s"
     yield _right("knowledge", found + f"; models: {', '.join(config.enrich.models) or 'none'}")
+
+
+def _plugins(config: Config) -> Iterator[Finding]:
+    """Parts of other packages that are installed, and those that the settings name."""
+    told = []
+    for kind, named in (
+        (foreign_envelopes.KIND, config.input.envelopes),
+        (foreign_extractors.KIND, config.page.extractors),
+        (steps.KIND, config.enrich.enrichers),
+        (article_steps.KIND, config.enrich.steps),
+        (sinks.KIND, config.lake.sinks),
+    ):
+        for name, package in kind.installed():
+            used = (
+                f"used by {kind.setting}" if name in named else f"not used: {kind.setting} does not name it"
+            )
+            told.append(f"{kind.name}: {name} of {package}, {used}")
+    yield _right("plug-ins", "; ".join(told) or "none are installed")
 
 
 def _lake(config: Config) -> Iterator[Finding]:

@@ -18,7 +18,16 @@ from trafilatura.settings import MANUALLY_CLEANED, MANUALLY_STRIPPED, Extractor
 from newsmill import strings
 from newsmill.config import InputConfig, PageConfig
 from newsmill.errors import Code, Rejected
-from newsmill.page import classify, decoding, metadata, overrides, preparation, states, structured
+from newsmill.page import (
+    classify,
+    decoding,
+    foreign_extractors,
+    metadata,
+    overrides,
+    preparation,
+    states,
+    structured,
+)
 from newsmill.page.known import known
 from newsmill.page.metadata import Facts
 from newsmill.page.passages import Passage, fold, length, passages
@@ -64,11 +73,12 @@ def prepare(*, page: PageConfig, input: InputConfig) -> None:
     """Load what reading a page needs; afterwards no file is opened and no module imported.
 
     Raises:
-        ConfigError: When `page.site_overrides` can't be read.
+        ConfigError: When `page.site_overrides` can't be read, or a plug-in not be made.
     """
     preparation.import_late()
     if page.site_overrides is not None:
         overrides.load(page.site_overrides)
+    foreign_extractors.open_all(page)
     read_page_any(preparation.SAMPLE, page=page, input=input)
 
 
@@ -105,7 +115,7 @@ def read_page_any(
     elements = list(root.iter())  # lxml makes an element's Python object anew whenever none is held
     shown = overrides.apply(root, raw.url, page.site_overrides) if page.site_overrides is not None else root
     raw = msgspec.structs.replace(raw, body=text.utf8)
-    found, verdict = _read(root, shown, raw, text, weights, large=len(elements) > MOST_VOTED)
+    found, verdict = _read(root, shown, raw, text, page, weights, large=len(elements) > MOST_VOTED)
     elements.clear()
     return strings.cleaned(found), verdict
 
@@ -115,6 +125,7 @@ def _read(
     shown: Element,
     raw: RawPage,
     text: decoding.Text,
+    limits: PageConfig,
     weights: Weights | None,
     *,
     large: bool,
@@ -140,9 +151,13 @@ def _read(
         hidden = _paragraphs(states.text(root))
         if length(hidden) < _FEWEST_SHOWN or _is_other_story(facts, body, hidden):
             hidden = ""
+    given = foreign_extractors.first_text(limits, text.text, url=url, own=body)
     cuts = [NO_VOTE] if large and not selection.is_sure else []
     extraction = _extraction(body, stated, hidden, found, selection, facts, text, cuts)
-    if extraction.method == "json_ld":
+    if given is not None:
+        body = given.text
+        extraction = _given(extraction, given, stated, facts, text)
+    elif extraction.method == "json_ld":
         body = _paragraphs(stated_as_written)
     elif extraction.method == "state":
         body = hidden
@@ -244,6 +259,23 @@ def _extraction(
             Removal(rule=rule, text=found[n].text[:2_000], paragraph=n)
             for n, rule in selection.removed[:MOST_REMOVED]
         ),
+    )
+
+
+def _given(
+    extraction: Extraction, given: foreign_extractors.Text, stated: str, facts: Facts, text: decoding.Text
+) -> Extraction:
+    """How the body was got, where a plug-in gave it."""
+    marks = [*text.marks]
+    claimed = length(stated) if stated else 0
+    completeness = _completeness(length(given.text), claimed, facts, given.text, marks)
+    return msgspec.structs.replace(
+        extraction,
+        method=given.name,
+        reason="the first plug-in that had a text",
+        candidates={**extraction.candidates, given.name: len(given.text)},
+        completeness=round(completeness, 3),
+        marks=tuple(marks),
     )
 
 

@@ -42,7 +42,7 @@ from newsmill.flow.elements.stage_result import BROKE, ROOM, FateCollector
 from newsmill.flow.steps.decode import Withheld
 from newsmill.flow.steps.mark import fill
 from newsmill.flow.steps.tabulate import tabulate
-from newsmill.lake import files as data_files
+from newsmill.lake import files as data_files, sinks
 from newsmill.lake.attempts import MOST_ATTEMPTS
 from newsmill.lake.files import DataFile
 from newsmill.lake.ledger import Batch
@@ -95,6 +95,7 @@ class MicroBatchRunner:
         self._name = f"copies:{config.lake.path}"
         self._behind: dict[tuple[str, int], int] = {}
         self._under_way: Batch | None = None
+        self._sinks = sinks.open_all(config.lake)
         self._most = sys.maxsize  # records of a batch that have room, by those of the last one
         self._learner = BoilerplateLearner() if config.page.learn_boilerplate else None
         if self._learner is not None:
@@ -253,6 +254,8 @@ class MicroBatchRunner:
                 if file.table == "quarantine"
                 for row in self._lake.columns(file, dead_letters.COLUMNS).to_pylist()
             )
+            patience_s = self._config.lake.patience_s
+            sinks.send(self._sinks, batch.batch_id, files, self._lake.columns, patience_s=patience_s)
         except (OffsetsChanged, TooLarge) as changed:
             self._index.abandon(batch.batch_id)
             self._lake.abandon(batch)

@@ -135,6 +135,8 @@ def problems(config: Config, *, flink: bool) -> list[str]:
             found.append(f"portable.{key}: {at} does not answer: {error}")
     if config.kafka.dead_letter_topic is not None:
         found.append("kafka.dead_letter_topic: only the direct runner sends to one: leave it out here")
+    if config.lake.sinks:
+        found.append("lake.sinks: only the direct runner gives rows to sinks: leave them out here")
     return found
 
 

@@ -20,7 +20,7 @@ import math
 import re
 import struct
 from base64 import b64decode
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from itertools import islice
@@ -36,7 +36,7 @@ from newsmill.config import EnvelopeFormat, InputConfig
 from newsmill.errors import Code, ConfigError, Rejected
 from newsmill.page.decoding import gunzip
 from newsmill.records import Micros, NotArticle, NotArticleReason, Position, RawPage, SourceRecord
-from newsmill.sources import fields
+from newsmill.sources import fields, foreign_envelopes
 from newsmill.sources.fields import BASE64_BODIES, EITHER_BODY, NAMES, TEXT_BODIES
 from newsmill.sources.header_names import SUBSTITUTE
 
@@ -53,8 +53,15 @@ _CHARSET = re.compile(r"""charset\s*+=\s*+["']?+\s*+([A-Za-z0-9_.:-]{1,40})""", 
 _HTTP_URL = re.compile(r"https?://", re.IGNORECASE)
 
 
-def decode(record: SourceRecord, config: InputConfig) -> RawPage | NotArticle:
+def decode(
+    record: SourceRecord, config: InputConfig, foreign: Sequence[foreign_envelopes.Named] = ()
+) -> RawPage | NotArticle:
     """Decode one record.
+
+    Args:
+        record: Any.
+        config: Envelope format and byte limits.
+        foreign: Envelopes of other packages, asked before newsmill's own.
 
     Returns:
         The page, or `NotArticle` for a value that can't hold one: `tombstone` (null), `empty` (blank,
@@ -71,10 +78,16 @@ def decode(record: SourceRecord, config: InputConfig) -> RawPage | NotArticle:
         raise Rejected(Code.SIZE, f"value of {len(value)} bytes, more than {config.max_value_bytes}")
     if not value[:4096].strip() and not value.strip():
         return NotArticle(reason=NotArticleReason.EMPTY)
+    if foreign and (found := foreign_envelopes.found_in(record, foreign)) is not None:
+        name, described, body = found
+        return _whole(_page(_found(described), body, record.position, name), record)
     headers = _RecordHeaders(record.headers)
     page = _DECODERS[_format(value, headers, config)](value, headers, record.position, config)
-    if isinstance(page, NotArticle):
-        return page
+    return page if isinstance(page, NotArticle) else _whole(page, record)
+
+
+def _whole(page: RawPage, record: SourceRecord) -> RawPage | NotArticle:
+    """The page with the broker's time; none where its body is blank."""
     if not page.body[:4096].strip() and not page.body.strip():
         return NotArticle(reason=NotArticleReason.EMPTY)
     return msgspec.structs.replace(page, received_at=record.timestamp)

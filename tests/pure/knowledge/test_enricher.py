@@ -3,7 +3,6 @@ import os
 import subprocess
 import sys
 import time
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -159,56 +158,18 @@ class Shouting:
 
     name = "shouting"
     version = "7"
-    columns = ("topics",)
+    columns = ("topics", "extras")
 
-    def __init__(self, config: EnrichConfig) -> None:
-        self.config = config
-
-    def enrich(self, document: Document) -> dict[str, tuple[str, ...]]:
-        return {"topics": (document.text.upper(),)}
+    def enrich(self, document: Document) -> dict[str, object]:
+        return {"topics": (document.text.upper(),), "extras": {"shouting.words": "1"}}
 
 
-class Greedy(Shouting):
-    name = "greedy"
-    columns = ("body",)
-
-
-class Twin(Shouting):
-    name = "places"
-
-
-def point(name: str, thing: str) -> EntryPoint:
-    return EntryPoint(name=name, value=f"{__name__}:{thing}", group="newsmill.enrichers")
-
-
-def plugged(monkeypatch: pytest.MonkeyPatch, *things: type) -> list[EntryPoint]:
-    found = {t.__name__: t for t in things}
-    monkeypatch.setattr(EntryPoint, "load", lambda self: found[self.value.rsplit(":")[-1]])
-    return [point(t.__name__.lower(), t.__name__) for t in things]
-
-
-def test_plugin_fills_its_column_and_tells_its_version(
-    enricher: Enricher, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = steps(EnrichConfig(), plugged(monkeypatch, Shouting))
-    mine = Enricher(enricher._gazetteer, made, rules=enricher._rules)
+def test_plugin_fills_its_columns_and_tells_its_version(enricher: Enricher) -> None:
+    mine = Enricher(enricher._gazetteer, (*steps(EnrichConfig()), Shouting()), rules=enricher._rules)
     found = mine.enrich_text("quiet", language="en")
     assert found.topics == ("QUIET",)
+    assert found.extras == {"shouting.words": "1"}
     assert found.versions["shouting"] == "7"
-
-
-def test_plugins_that_are_wrong_are_all_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    points = [*plugged(monkeypatch, Greedy, Twin)]
-    with pytest.raises(ConfigError) as raised:
-        steps(EnrichConfig(), points)
-    assert len(raised.value.problems) == 2
-    assert "greedy: fills 'body'" in raised.value.problems[0]
-    assert "places: there is another" in raised.value.problems[1]
-
-
-def test_plugin_that_is_not_there_is_told() -> None:
-    with pytest.raises(ConfigError, match=r"gone .*can't be loaded"):
-        steps(EnrichConfig(), [EntryPoint(name="gone", value="no_such_module:x", group="newsmill.enrichers")])
 
 
 def test_columns_are_those_of_the_record(enricher: Enricher) -> None:

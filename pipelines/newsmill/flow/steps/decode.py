@@ -14,6 +14,7 @@ from newsmill.flow.elements.chunks import Decoded, DecodedChunk, RecordChunk, Te
 from newsmill.flow.elements.stage_result import FateCollector, StageResult, busy
 from newsmill.page.claims import claimed_urls
 from newsmill.records import Fate, NotArticle, Record, SourceRecord, WithheldReason
+from newsmill.sources import foreign_envelopes
 from newsmill.sources.envelopes import decode
 from newsmill.urls import registrable_domain, url_key
 
@@ -56,12 +57,15 @@ class _DecodeFn(beam.DoFn):
         self._config = config
         self._withheld = withheld
 
+    def setup(self) -> None:
+        self._foreign = foreign_envelopes.open_all(self._config)
+
     def process(self, chunk: RecordChunk) -> Iterator[Any]:
         ends, pages = FateCollector(chunk.ingested_at), []
         with busy("DecodeEnvelopes"):
             for record in chunk.records:
                 try:
-                    raw = decode(record, self._config)
+                    raw = decode(record, self._config, self._foreign)
                     if isinstance(raw, NotArticle):
                         ends.end(record, Fate.NOT_ARTICLE, reason=raw.reason, stage=Stage.DECODE.value)
                         continue

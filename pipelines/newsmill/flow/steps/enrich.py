@@ -10,6 +10,7 @@ import apache_beam as beam
 from newsmill.config import EnrichConfig, KeepBody, OnReserved
 from newsmill.flow.elements.chunks import ArticleChunk, ClassifiedChunk, ClassifiedDraft, Finished
 from newsmill.flow.elements.stage_result import busy
+from newsmill.knowledge import article_steps
 from newsmill.knowledge.enricher import Enricher
 from newsmill.page.identity import body_hash
 from newsmill.records import Article, Enrichment
@@ -20,7 +21,7 @@ class LinkEntities(beam.PTransform):
     """Find and link the entities, places and topics of each article.
 
     One article a draft; nothing ends here. Only representatives of a cluster pay for the statistical
-    recognisers unless `enrich.copies` is set.
+    recognisers unless `enrich.copies` is set. Plug-ins of `enrich.steps` see each article at the end.
 
     Args:
         config: Knowledge base and recognisers.
@@ -52,6 +53,7 @@ def finish(
     keep_body: KeepBody,
     on_reserved: OnReserved,
     cpu_limit_s: float = math.inf,
+    steps: article_steps.Steps = (),
 ) -> Finished:
     """The pure twin: one marked draft to one article; without an enricher it names nobody."""
     draft, decision = item.draft, item.decision
@@ -72,7 +74,7 @@ def finish(
         body_hash=None if withheld_body or keep_body is KeepBody.NONE else body_hash(draft.page.body),
         sketch=item.sketch,
     )
-    return Finished(article=article, value_bytes=item.value_bytes)
+    return Finished(article=article_steps.applied(article, steps), value_bytes=item.value_bytes)
 
 
 @once
@@ -97,6 +99,7 @@ class _EnrichFn(beam.DoFn):
 
     def setup(self) -> None:
         self._enricher = enricher(self._config.model_dump_json()) if self._config.enabled else None
+        self._steps = article_steps.open_all(self._config)
 
     def process(self, chunk: ClassifiedChunk) -> Iterator[ArticleChunk]:
         with busy("LinkEntities", len(chunk.drafts)):
@@ -108,6 +111,7 @@ class _EnrichFn(beam.DoFn):
                     self._keep_body,
                     self._on_reserved,
                     self._cpu_limit_s,
+                    self._steps,
                 )
                 for item in chunk.drafts
             )

@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "Set up": {
         "init": "Write a configuration file to begin with.",
         "config": "Check and show the settings.",
+        "overrides": "Try rules for single sites before they are set.",
         "kb": "Build and show knowledge bases: who and what can be named.",
         "dev": "Run a real Kafka on this machine.",
     },

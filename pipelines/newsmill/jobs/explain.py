@@ -39,7 +39,7 @@ def explain(lake: str, what: str) -> list[Row]:
         ConfigError: There is no lake, or `what` is none of the three.
     """
     stories = []
-    for fate in _fates(lake, what):
+    for fate in fates_of(lake, what):
         place = _place(fate)
         article, in_articles = _found(lake, "articles", place)
         quarantine, in_quarantine = _found(lake, "quarantine", place, leave_out=("payload",))
@@ -124,7 +124,8 @@ def tell(story: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[tuple[str, st
     yield "versions", [(name, version) for name, version in article["versions"] or ()]
 
 
-def _fates(lake: str, what: str) -> list[Row]:
+def fates_of(lake: str, what: str) -> list[Row]:
+    """The rows of the ledger of a URL, an article_id or a position, in order. Raises as `explain`."""
     ledger = reader.rows(lake, "fate")
     if position := _POSITION.fullmatch(what):
         place = (position["topic"], int(position["partition"]), int(position["offset"]))

@@ -25,12 +25,13 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from newsmill.config import Config, KeepBody
 from newsmill.copies.index import CopyIndex, Decision, Resolution
 from newsmill.copies.sketches import Sketch
-from newsmill.errors import ConfigError, DataLoss
+from newsmill.errors import ConfigError
 from newsmill.flow.bounded.collect_files import CollectFiles
 from newsmill.flow.bounded.pipeline import batch_pipeline
 from newsmill.flow.elements.chunks import CHUNK_RECORDS, RecordChunk
 from newsmill.flow.steps.decode import Withheld
 from newsmill.flow.steps.mark import fill
+from newsmill.jobs import source_records
 from newsmill.knowledge.enricher import Enricher
 from newsmill.lake import reader, rewriting, values
 from newsmill.lake.files import DataFile, hour
@@ -38,9 +39,8 @@ from newsmill.lake.ledger import Batch
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.tables import LiveFile, Tables
 from newsmill.lake.writer import Lake
-from newsmill.records import Duplicate, Fate, Micros, OffsetRange, Position, SourceRecord
+from newsmill.records import Duplicate, Fate, Micros, Position, SourceRecord
 from newsmill.runtime import registry
-from newsmill.sources import kafka
 
 _REPLAYED = ("article", "copy", "revision", "not_article", "withheld", "quarantined")
 
@@ -107,8 +107,12 @@ def replay(config: Config, selection: Selection, *, now: Micros, dry_run: bool =
         columns=["topic", "partition", "offset", "fate", "ingested_at"], filter=selection.holds()
     )
     rows = rows.set_column(4, "ingested_at", rows["ingested_at"].cast(pa.int64()))
-    found = [row for row in rows.to_pylist() if selection.only is None or _place(row) in selection.only]
-    selected = sorted(found, key=lambda row: (row["ingested_at"], _place(row)))
+    found = [
+        row
+        for row in rows.to_pylist()
+        if selection.only is None or source_records.place_of(row) in selection.only
+    ]
+    selected = sorted(found, key=lambda row: (row["ingested_at"], source_records.place_of(row)))
     report = Report()
     if dry_run or not selected:
         report.records = len(selected)
@@ -118,7 +122,7 @@ def replay(config: Config, selection: Selection, *, now: Micros, dry_run: bool =
     try:
         index = _Index(config, lake, now=max(now, lake.last_ingested_at + 1))
         for at, group in groupby(selected, key=lambda row: row["ingested_at"]):
-            old = {_place(row): row["fate"] for row in group}
+            old = {source_records.place_of(row): row["fate"] for row in group}
             _replay_batch(config, lake, index, at, old, report)
     finally:
         lake.release()
@@ -129,14 +133,19 @@ def _replay_batch(
     config: Config, lake: Lake, index: _Index, at: Micros, old: Mapping[Position, str], report: Report
 ) -> None:
     """Do the records of one first batch again."""
-    found = dict(_kept_payloads(config.lake.path, old))
-    found |= dict(_from_topic(config, [place for place in old if place not in found], report.lost))
+    found = dict(source_records.kept_payloads(config.lake.path, old))
+    found |= dict(
+        source_records.from_topic(config, [place for place in old if place not in found], report.lost)
+    )
     if not found:
         return
     records = [found[place] for place in sorted(found)]
     index.remember(_decided(config.lake.path, found))
     batch = Batch(
-        batch_id=f"replay-{at}", sequence=0, ingested_at=index.now, slices=tuple(_slices(sorted(found)))
+        batch_id=f"replay-{at}",
+        sequence=0,
+        ingested_at=index.now,
+        slices=tuple(source_records.slices(sorted(found))),
     )
     files: list[DataFile] = []
     index.resolve(batch.batch_id, [])  # a batch without any draft is staged too
@@ -196,90 +205,20 @@ class _Index:
         self.now += 1
 
 
-def _place(row: Mapping[str, Any]) -> Position:
-    return Position(topic=row["topic"], partition=row["partition"], offset=row["offset"])
-
-
-def _among(places: Iterable[Position]) -> pc.Expression:
-    """A filter that holds for at least these records."""
-    offsets = [place.offset for place in places]
-    return pc.field("offset").isin(offsets)
-
-
-def _kept_payloads(lake: str, places: Mapping[Position, str]) -> Iterator[tuple[Position, SourceRecord]]:
-    """Quarantined records whose payload the lake has whole."""
-    rows = reader.rows(lake, "quarantine").to_table(
-        columns=["topic", "partition", "offset", "payload", "payload_bytes", "key", "headers", "recorded_at"],
-        filter=_among(places),
-    )
-    rows = rows.set_column(7, "recorded_at", rows["recorded_at"].cast(pa.int64()))
-    for row in rows.to_pylist():
-        place = _place(row)
-        if place in places and row["payload"] is not None and len(row["payload"]) == row["payload_bytes"]:
-            yield (
-                place,
-                SourceRecord(
-                    position=place,
-                    value=row["payload"],
-                    key=row["key"],
-                    headers=tuple((header["name"], header["value"]) for header in row["headers"] or ()),
-                    timestamp=row["recorded_at"],
-                ),
-            )
-
-
-def _from_topic(
-    config: Config, places: Sequence[Position], lost: list[Position]
-) -> Iterator[tuple[Position, SourceRecord]]:
-    """Records that the broker still has; the others are noted as lost."""
-    for part in _slices(sorted(places)):
-        wanted = [
-            Position(topic=part.topic, partition=part.partition, offset=o)
-            for o in range(part.start, part.end)
-        ]
-        if part.topic != config.kafka.topic:
-            lost.extend(wanted)
-            continue
-        try:
-            found = {record.position: record for record in kafka.read(config.kafka, part)}
-        except DataLoss:
-            lost.extend(wanted)
-            continue
-        yield from ((place, found[place]) for place in wanted if place in found)
-        lost.extend(place for place in wanted if place not in found)
-
-
-def _slices(places: Sequence[Position]) -> Iterator[OffsetRange]:
-    """Ranges of offsets without a hole, from ordered positions."""
-    start = 0
-    for end in range(1, len(places) + 1):
-        first, last = places[start], places[end - 1]
-        follows = end < len(places) and places[end] == msgspec.structs.replace(last, offset=last.offset + 1)
-        if not follows:
-            yield OffsetRange(
-                topic=first.topic,
-                partition=first.partition,
-                start=first.offset,
-                end=last.offset + 1,
-                records=end - start,
-                bytes=0,
-            )
-            start = end
-
-
 def _decided(lake: str, places: Mapping[Position, SourceRecord]) -> dict[Position, Decision]:
     """What was decided of those records that have a row of `articles`."""
     rows = reader.rows(lake, "articles").to_table(
-        columns=["topic", "partition", "offset", "fate", "revision", "duplicate"], filter=_among(places)
+        columns=["topic", "partition", "offset", "fate", "revision", "duplicate"],
+        filter=source_records.among(places),
     )
     return {
-        _place(row): Decision(
+        source_records.place_of(row): Decision(
             fate=Fate(row["fate"]),
             revision=row["revision"],
             duplicate=msgspec.convert(row["duplicate"], Duplicate),
         )
         for row in rows.to_pylist()
-        if _place(row) in places
+        if source_records.place_of(row) in places
     }
 
 
@@ -287,7 +226,7 @@ def _moves(lake: Lake, files: Iterable[DataFile], old: Mapping[Position, str]) -
     for file in files:
         if file.table == "fate":
             for row in lake.columns(file, ["topic", "partition", "offset", "fate"]).to_pylist():
-                yield old[_place(row)], row["fate"]
+                yield old[source_records.place_of(row)], row["fate"]
 
 
 def enrich_again(config: Config, name: str, selection: Selection, *, dry_run: bool = False) -> int:

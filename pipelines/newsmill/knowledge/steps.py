@@ -1,8 +1,8 @@
 """The enrichers that come with newsmill, and how others are plugged in.
 
-An enricher is a plug-in of the entry point group `newsmill.enrichers`, called with `EnrichConfig`. It gives a
-step, which has a name, a version, and the columns of `Enrichment` that it fills. A plug-in that fills a column
-of a built-in step replaces that column, and the row's `versions` tell it. What has no column of its own goes
+An enricher is a plug-in of the entry point group `newsmill.enrichers`, called with `EnrichConfig`. It gives
+a step, which has a name, a version, and the columns of `Enrichment` that it fills. A plug-in that fills a
+column of a built-in step replaces that column, and the row's `versions` tell it. What has no column goes
 to `extras`. What a step raises stops the job: the article's fate is decided already.
 """
 

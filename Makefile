@@ -18,7 +18,7 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v < (3, 14) or sys.exit("newsmill needs Python 3.11 to 3.13, and this is %d.%d; name another: make PYTHON=python3.13" % v)'
 	$(PYTHON) -m venv $(VENV)
 
-$(READY): requirements.lock requirements-build.lock setup.py | $(BIN)/python
+$(READY): requirements.lock requirements-build.lock pyproject.toml | $(BIN)/python
 	$(PIP) --require-hashes --no-deps -r requirements-build.lock
 	$(PIP) --require-hashes --no-deps --no-build-isolation --use-pep517 -r requirements.lock
 	$(PIP) --no-deps --no-build-isolation --editable .
@@ -26,7 +26,7 @@ $(READY): requirements.lock requirements-build.lock setup.py | $(BIN)/python
 
 dev: $(DEV) ## make the virtual environment with all that tests and linters need too
 
-$(DEV): requirements-dev.lock setup.py | $(BIN)/python
+$(DEV): requirements-dev.lock pyproject.toml | $(BIN)/python
 	$(PIP) "$$(grep -o '^uv==[0-9.]*' requirements-dev.lock)"
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements-dev.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
@@ -78,11 +78,11 @@ check: lint test ## what CI runs
 fresh: ## run the README's commands on minimal Debian 12 and 13 (as root, with debootstrap)
 	.ci/fresh
 
-lock: dev ## write the lock files anew from setup.py and pyproject.toml
+lock: dev ## write the lock files anew from pyproject.toml
 	$(LOCK) --generate-hashes --group build --output-file requirements-build.lock
-	$(LOCK) --generate-hashes --no-emit-package newsmill --output-file requirements.lock setup.py
+	$(LOCK) --generate-hashes --no-emit-package newsmill --output-file requirements.lock pyproject.toml
 	$(LOCK) --constraint requirements.lock --all-extras --group dev --group build --no-emit-package newsmill \
-	  --output-file requirements-dev.lock setup.py
+	  --output-file requirements-dev.lock pyproject.toml
 
 audit: dev ## look whether an advisory is known for what the locks pin; says so where none can be looked up
 	$(BIN)/python .ci/audit

@@ -1,4 +1,4 @@
-"""What a wheel and an sdist hold, and what `setup.py` says they need."""
+"""What a wheel and an sdist hold, and what `pyproject.toml` says they need."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_every_imported_distribution_is_declared(file: Path, required: list[Requ
         found = providers(module)
         if not found and extra:
             continue  # the extra is not installed here
-        assert found & known, f"{module} comes from {found or 'nowhere'}, which setup.py does not name"
+        assert found & known, f"{module} comes from {found or 'nowhere'}, which pyproject.toml does not name"
 
 
 @pytest.mark.parametrize("module", ["no_such_module", "pytest"])

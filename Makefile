@@ -7,7 +7,7 @@ DEV := $(VENV)/.ready-dev
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command "make lock"
 
-.PHONY: help setup dev demo test lint check lock system soak chaos keeper kb fresh engines audit licences growth poison
+.PHONY: help setup dev demo test lint check lock system soak chaos keeper kb fresh engines audit licences growth poison api
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -83,6 +83,9 @@ lock: dev ## write the lock files anew from pyproject.toml
 	$(LOCK) --generate-hashes --no-emit-package newsmill --output-file requirements.lock pyproject.toml
 	$(LOCK) --constraint requirements.lock --all-extras --group dev --group build --no-emit-package newsmill \
 	  --output-file requirements-dev.lock pyproject.toml
+
+api: dev ## write the reference of the public names from their docstrings: docs/reference/api.md
+	$(BIN)/python .ci/api --write docs/reference/api.md
 
 audit: dev ## look whether an advisory is known for what the locks pin; says so where none can be looked up
 	$(BIN)/python .ci/audit

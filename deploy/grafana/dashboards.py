@@ -250,6 +250,13 @@ def flow() -> Dashboard:
             ),
         ),
         graph(
+            "Right to write",
+            "Time since it was renewed, and from when another may take over; alert NewsmillLeaseLost.",
+            "s",
+            query("max by (instance) (newsmill_lease_age_seconds{JOB})", "{{instance}}"),
+            query("max(newsmill_lease_limit_seconds{JOB})", "may be taken over"),
+        ),
+        graph(
             "Free disk",
             "Of the lake's disk; alert NewsmillDiskFills where it will be full within a day.",
             "bytes",

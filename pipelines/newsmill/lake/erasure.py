@@ -179,6 +179,15 @@ def _rows(tables: Tables, name: str, path: str) -> pa.Table | None:
         return None
 
 
+def dead_unfinished(tables: Tables) -> list[Listed]:
+    """Unfinished files of processes that are gone."""
+    return [
+        found
+        for found in tables.store.walk(TEMPORARY)
+        if provenance.made(found) and time.time() - found.modified_s > UNFINISHED_S
+    ]
+
+
 def _unfinished(tables: Tables) -> int:
     """Remove unfinished files of processes that are gone; wait for the others until they have their names."""
     removed, waiting = 0, {found.path for found in tables.store.walk(TEMPORARY) if provenance.made(found)}

@@ -67,7 +67,7 @@ def hand_on(tables: Tables, replacement: Replacement) -> int:
 
     return texts.hand_on(
         tables, leaving, rewriting.PLACE, hours=hours, coming=replacement.files, why="replay"
-    )
+    ).texts
 
 
 def publish(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -33,6 +34,14 @@ class _Heir(NamedTuple):
     uri: str
 
 
+@dataclass(frozen=True)
+class HandedOn:
+    """Texts that were, or would be, given to other rows, and the files of these rows as they were."""
+
+    texts: int = 0
+    files: frozenset[str] = frozenset()
+
+
 def hand_on(
     tables: Tables,
     leaving: Leaving,
@@ -42,7 +51,7 @@ def hand_on(
     coming: Sequence[DataFile] = (),
     why: str,
     dry_run: bool = False,
-) -> int:
+) -> HandedOn:
     """Give each text that would go, and that another row relies on, to the first such row.
 
     May run beside the writer, and again: it then finds nothing more to do.
@@ -57,7 +66,7 @@ def hand_on(
         dry_run: Only count.
 
     Returns:
-        How many texts were handed on.
+        What was handed on.
 
     Raises:
         LakeError: A file is torn.
@@ -67,17 +76,18 @@ def hand_on(
         live = list(tables.files(tables.load("articles")))
         going = _going(tables, live, leaving, columns, hours)
         if not going:
-            return 0
+            return HandedOn()
         heirs = _heirs(tables, live, leaving, columns, set(going) - _held(tables, coming))
+        done = HandedOn(len(heirs), frozenset(heir.uri for heir in heirs.values()))
         if dry_run or not heirs:
-            return len(heirs)
+            return done
         by_uri = {file.uri: file for file in live}
         texts = dict(_texts(tables, (by_uri[going[hash]] for hash in heirs), heirs))
         wills: dict[str, dict[tuple[str, int, int], str]] = defaultdict(dict)
         for hash, heir in heirs.items():
             wills[heir.uri][heir.place] = texts[hash]
         if all(_filled(tables, by_uri[uri], bodies, why) for uri, bodies in wills.items()):
-            return len(heirs)
+            return done
 
 
 def handed_on_inside(rows: pa.Table, leaving: pa.ChunkedArray) -> pa.Table:

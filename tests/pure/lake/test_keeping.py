@@ -210,6 +210,7 @@ def test_takedown_leaves_no_file_with_the_text_and_keeps_every_fate(
     assert (planned.articles, planned.files_removed) == (len(doomed), planned.files_rewritten)
     assert text(config, bodies[0]) != [] and closed_hour.withheld() == (frozenset(), frozenset())
     done = take_down(config, what, reason="case 7", now=LATER + 5)
+    assert done == planned
     assert done.articles == len(doomed) > 1
     for body in bodies:
         assert text(config, body) == []

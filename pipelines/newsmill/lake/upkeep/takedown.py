@@ -97,7 +97,9 @@ def take_down(
     replaced = len(articles.old) + len(quarantined.old)
     taken_down = [*erasure.tombstones(tables), mine]
     if dry_run:
-        removed = replaced + sum(1 for _ in erasure.unseen_with_content(tables, taken_down))
+        twice = handed_on.files & {live.uri for live in articles.old}  # replaced by the handing on, and again
+        unseen = sum(1 for _ in erasure.unseen_with_content(tables, taken_down))
+        removed = replaced + len(twice) + unseen + len(erasure.dead_unfinished(tables))
     else:
         _forget_snapshots(tables, taken_down)
         committed_at = int(tables.load(LEDGER).properties.get(INGESTED_AT, 0))
@@ -108,7 +110,7 @@ def take_down(
         articles=articles.rows,
         quarantined=quarantined.rows,
         already=articles.already,
-        texts_handed_on=handed_on,
+        texts_handed_on=handed_on.texts,
         files_rewritten=replaced,
         files_removed=removed,
         foreign=tuple(found.path for found in provenance.foreign(tables)),

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from newsmill import __version__
+from newsmill.cli.options import SETTINGS
 from newsmill.errors import NewsmillError
 
 COMMANDS: Final = {
@@ -65,9 +66,19 @@ class Commands(TyperGroup):
         if hasattr(module, "app"):
             found: Any = module.app
         else:
-            found = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=_SETTINGS)
+            found = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=SETTINGS)
             found.command(cmd_name)(getattr(module, cmd_name))
         return typer.main.get_command(found)
+
+    def invoke(self, ctx: Context) -> Any:
+        """Run a command; what is wrong with its options is told as mistakes in settings are."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            from newsmill.cli import failures
+
+            error.message = failures.of_option(error)
+            raise
 
     def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
         """The list of the help, from what is known without an import."""
@@ -76,15 +87,13 @@ class Commands(TyperGroup):
                 formatter.write_dl(list(names.items()))
 
 
-_SETTINGS: Final = {"help_option_names": ["-h", "--help"]}
-
 app = typer.Typer(
     name="newsmill",
     cls=Commands,
     help="Raw news pages in; a table of articles, copies and entities out, with a fate for every record.",
     no_args_is_help=True,
     rich_markup_mode=None,  # its help would take twice the time
-    context_settings=_SETTINGS,
+    context_settings=SETTINGS,
 )
 
 

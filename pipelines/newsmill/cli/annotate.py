@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from newsmill.cli.options import ConfigFile, Sets, loaded
-from newsmill.cli.output import say
+from newsmill.cli.output import counted, say
 
 
 def annotate(
@@ -54,8 +54,7 @@ def annotate(
         sys.stdout.write(json.dumps(row) + "\n")
     of = ", ".join(f"{count} {fate}" for fate, count in fates.most_common())
     sys.stdout.flush()
-    told = "1 line" if fates.total() == 1 else f"{fates.total()} lines"
-    say(f"{told} annotated{f': {of}' if of else ''}", err=True)
+    say(f"{counted(fates.total(), 'line')} annotated{f': {of}' if of else ''}", err=True)
     if unread:
         say(f"{unread} of them can't be read: see `error`", err=True)
         raise typer.Exit(1)

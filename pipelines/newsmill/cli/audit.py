@@ -10,8 +10,8 @@ from rich.markup import escape
 
 from newsmill.cli import failures
 from newsmill.cli.options import ConfigFile, Json, Sets, loaded
-from newsmill.cli.output import Screen, say
-from newsmill.errors import ConfigError, NewsmillError
+from newsmill.cli.output import Screen, counted, say
+from newsmill.errors import ConfigError
 
 if TYPE_CHECKING:
     from newsmill.lake.verification.audit import Report
@@ -38,8 +38,9 @@ def audit(
 ) -> None:
     """Check the lake by a program that shares no code with the writer.
 
-    Exit code 1 when a rule is broken, 2 when the lake or the broker can't be read. May run while the lake
-    is written. With --bootstrap every record of the topic must have its one fate.
+    Exit code 1 when a rule is broken, or the lake or the broker can't be read; 2 when there is no lake, or a
+    setting is wrong. May run while the lake is written. With --bootstrap every record of the topic must have
+    its one fate.
     """
     from kafka.errors import KafkaError
 
@@ -59,9 +60,8 @@ def audit(
             max_waiting_s=max_waiting,
             horizon_days=settings.copies.horizon_days,
         )
-    except (NewsmillError, OSError, KafkaError) as error:
-        failures.told(error)
-        raise typer.Exit(failures.MISTAKEN) from None
+    except KafkaError as error:
+        raise typer.Exit(failures.told(error)) from None
     if as_json:
         say(json.dumps(report.as_dict()))
     else:
@@ -83,7 +83,11 @@ def _show(report: Report) -> None:
             "files",
             f"{sum(report.files.values()):,}, read {report.files_read:,}, {report.bytes_read / 1e6:,.1f} MB",
         ),
-        ("orphans", f"{report.orphans:,}, {report.orphan_bytes / 1e6:,.1f} MB; `newsmill gc` removes them"),
+        (
+            "orphans",
+            f"{report.orphans:,}, {report.orphan_bytes / 1e6:,.1f} MB; `newsmill gc` removes them once they "
+            "are older than 24 h",
+        ),
         ("rules", " ".join(sorted(report.checked))),
         ("seconds", f"{report.seconds:,.1f}"),
     ):
@@ -95,11 +99,13 @@ def _show(report: Report) -> None:
         console.print(f"[red]{finding.rule}[/] {escape(finding.what)}: {finding.count:,}")
         for example in finding.examples:
             console.print(f"    {escape(example)}", highlight=False)
-    console.print("[green]right[/]" if report.right else f"[red]wrong[/]: {len(report.findings)} findings")
+    console.print(
+        "[green]right[/]" if report.right else f"[red]wrong[/]: {counted(len(report.findings), 'finding')}"
+    )
 
 
 def _broker(report: Report) -> str:
     if report.broker_records is None:
         return "not asked"
     held = f", {report.held_back:,} offsets behind open transactions" if report.held_back else ""
-    return f"{report.broker_records:,} records{held}"
+    return f"{counted(report.broker_records, 'record')}{held}"

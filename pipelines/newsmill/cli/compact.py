@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from newsmill.cli.options import ConfigFile, DryRun, Json, Sets, loaded
-from newsmill.cli.output import say
+from newsmill.cli.output import counted, say
 
 
 def compact(
@@ -39,15 +39,18 @@ def compact(
         if as_json:
             say(json.dumps(asdict(merged)))
         else:
-            what = f"{merged.table}: {merged.files} files, {merged.rows:,} rows, {merged.bytes / 1e6:,.1f} MB"
+            what = (
+                f"{merged.table}: {counted(merged.files, 'file')}, {counted(merged.rows, 'row')}, "
+                f"{merged.bytes / 1e6:,.1f} MB"
+            )
             made = f"→ {merged.into_bytes / 1e6:,.1f} MB in {merged.seconds:.1f} s"
             why = "would be merged" if dry_run else "changed meanwhile, left"
             say(f"{what} {made if merged.into else why}")
     if not as_json:
         merge = "would be merged" if dry_run else "merged"
-        rest = f"; {left} groups changed meanwhile and were left" if left else ""
+        rest = f"; {counted(left, 'group')} changed meanwhile and stayed" if left else ""
         what = (
-            f"{files:,} files {merge} into {into:,}"
+            f"{counted(files, 'file')} {merge} into {into:,}"
             if files
             else "nothing to merge: no hour before the newest has two small files"
         )

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from newsmill.cli.options import ConfigFile, Json, Sets, loaded
+from newsmill.cli.options import ConfigFile, Json, Sets, group, loaded
 from newsmill.cli.output import Screen, say
 from newsmill.config.loading import shown
 
-app = typer.Typer(help="Check and show the settings.", no_args_is_help=True)
+app = group("Check and show the settings.")
 
 
 @app.command()

@@ -13,15 +13,12 @@ from typing import Annotated
 
 import typer
 
-from newsmill.cli.options import Json
+from newsmill.cli.options import Json, group
 from newsmill.cli.output import say
 from newsmill.config import KafkaConfig
 from newsmill.dev.local_kafka import DevKafka
 
-app = typer.Typer(
-    help="Run a real Kafka on this machine, without containers (needs Java 17; Maven for the first start).",
-    no_args_is_help=True,
-)
+app = group("Run a real Kafka here, without containers (needs Java 17; Maven for the first start).")
 
 Data = Annotated[
     Path | None,
@@ -58,9 +55,10 @@ def down(
 ) -> None:
     """Stop it. Its data stay, unless --wipe is given."""
     broker = DevKafka(data=data or _default_data())
-    say("stopped" if broker.stop() else "nothing runs")
+    stopped = "stopped" if broker.stop() else "nothing runs"
     if wipe:
         broker.wipe()
+    say(f"{stopped}; its data are deleted" if wipe else stopped)
 
 
 @app.command()
@@ -106,6 +104,7 @@ def portable(
             f" --set portable.job_endpoint={service.endpoint} --set portable.worker_pool={pool.bound}"
         )
         stop.wait()
+    say("stopped")
 
 
 def _default_data() -> Path:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict
 
 import typer
 from rich.markup import escape
 
 from newsmill.cli.options import ConfigFile, Json, Sets, loaded
-from newsmill.cli.output import Screen, say
+from newsmill.cli.output import Screen, counted, say
 
 _SIGNS = {"right": "[green]✓[/]", "warning": "[yellow]![/]", "wrong": "[red]✗[/]"}
 
@@ -19,7 +20,7 @@ def doctor(config: ConfigFile = None, sets: Sets = None, as_json: Json = False) 
 
     Each finding says how to mend it. Exit code 1 if something is wrong, so that a run would fail.
     """
-    from newsmill.observe.doctor import examine, wrong
+    from newsmill.observe.doctor import Verdict, examine, wrong
 
     settings = loaded(config, sets).config
     console = Screen()
@@ -33,5 +34,11 @@ def doctor(config: ConfigFile = None, sets: Sets = None, as_json: Json = False) 
                 console.print(f"  {'':<10} → {escape(finding.mend)}", style="dim", soft_wrap=True)
     if as_json:
         say(json.dumps([asdict(finding) for finding in findings]))
+    else:
+        of = Counter(finding.verdict for finding in findings)
+        say(
+            f"{counted(len(findings), 'finding')}: {of[Verdict.RIGHT]} right, "
+            f"{counted(of[Verdict.WARNING], 'warning')}, {of[Verdict.WRONG]} wrong"
+        )
     if wrong(findings):
         raise typer.Exit(1)

@@ -12,8 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+import typer
+from pydantic import ValidationError
+
 from newsmill import errors
 from newsmill.cli.output import say
+from newsmill.config import mistakes
 from newsmill.errors import ConfigError, NewsmillError
 
 FAILED: Final = 1
@@ -44,6 +48,7 @@ _ADVICE: Final = {
 _TRACE: Final = "Traceback (most recent call last):"
 _RAISED: Final = re.compile(r"^(?:RuntimeError: )*(?P<kind>[A-Za-z_][\w.]*)(?:: (?P<text>.*))?$")
 _STEP: Final = re.compile(r" \[while running '([^']*?)(?:-ptransform-\d+)?'\]")
+_ONE_OF: Final = re.compile(r" is not one of (.+)\.$")
 _HOME: Final = Path(__file__).parent.parent
 _BUG: Final = "this should not happen: `newsmill --debug …` prints the whole trace; please report it"
 
@@ -91,6 +96,18 @@ def told(error: BaseException) -> int:
         say(f"  in {where}", err=True)
     say(f"  {_BUG}", err=True)
     return FAILED
+
+
+def of_option(error: typer.BadParameter) -> str:
+    """What an option or an argument must be, in the words of `config.mistakes`."""
+    cause = error.__cause__
+    if not isinstance(cause, ValidationError):
+        return error.message
+    first = cause.errors()[0]
+    if known := _ONE_OF.search(first["msg"]):
+        choices = known[1].replace("'", "").split(", ")
+        return f"must be {', '.join(choices[:-1])} or {choices[-1]}, got {first['input'] or 'nothing'}"
+    return f"{mistakes.said('', first, None)}, got {first['input']}"
 
 
 def short(text: str) -> str:

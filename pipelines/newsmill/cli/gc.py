@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from newsmill.cli.options import ConfigFile, DryRun, Json, Sets, loaded
-from newsmill.cli.output import say
+from newsmill.cli.output import counted, say
 
 
 def gc(
@@ -40,12 +40,14 @@ def gc(
     files: Counter[str] = Counter()
     size = 0
     tables = Tables.open(settings.lake)
+    young = garbage_collection.Young()
     for garbage in garbage_collection.collect(
         tables,
         grace_s=grace_hours * 3600,
         keep_snapshots=keep_snapshots,
         dry_run=dry_run,
         yes=yes,
+        young=young,
     ):
         files[garbage.reason] += 1
         size += garbage.bytes
@@ -57,7 +59,11 @@ def gc(
             )
     if not as_json:
         of = ", ".join(f"{count:,} {reason}" for reason, count in sorted(files.items()))
-        what = f"{files.total():,} files, {size / 1e6:,.1f} MB {'would go' if dry_run else 'removed'}"
-        say(f"{what}{f': {of}' if of else ''}")
+        what = (
+            f"{counted(files.total(), 'file')}, {size / 1e6:,.1f} MB {'would go' if dry_run else 'removed'}"
+        )
+        stays = f"{counted(young.files, 'file')}, {young.bytes / 1e6:,.1f} MB"
+        rest = f"; {stays}, younger than {grace_hours:g} h, stay" if young.files else ""
+        say(f"{what}{f': {of}' if of else ''}{rest}")
     if foreign := [found.path for found in provenance.foreign(tables)]:
         say(f"foreign, left as they are: {provenance.told(foreign)}", err=True)

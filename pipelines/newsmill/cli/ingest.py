@@ -18,7 +18,7 @@ from kafka.errors import KafkaError, MessageSizeTooLargeError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from newsmill.cli.options import ConfigFile, DryRun, Json, Sets, loaded
-from newsmill.cli.output import Screen, say
+from newsmill.cli.output import Screen, counted, say
 from newsmill.config import Config, KafkaConfig
 from newsmill.errors import Transient
 from newsmill.sources import brokers, files, kafka
@@ -147,7 +147,7 @@ def _acknowledged(found: FileRecord, future: Any, summary: _Summary) -> Iterator
     except MessageSizeTooLargeError as error:
         summary.problem(Path(found.record.position.topic.removeprefix("file:")), str(error))
     except KafkaError as error:
-        raise Transient(f"after {summary.sent} pages: {error}") from error
+        raise Transient(f"after {counted(summary.sent, 'page')}: {error}") from error
     else:
         yield found
 
@@ -190,6 +190,6 @@ def _tell(summary: _Summary, *, as_json: bool, dry_run: bool) -> None:
     verb = "would send" if dry_run else "sent"
     left = f"; {len(summary.problems)} could not be" if summary.problems else ""
     say(
-        f"{verb} {summary.sent} pages ({summary.bytes / 1e6:.1f} MB) to {summary.topic} "
+        f"{verb} {counted(summary.sent, 'page')} ({summary.bytes / 1e6:.1f} MB) to {summary.topic} "
         f"in {summary.seconds:.1f} s{left}"
     )

@@ -12,11 +12,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from newsmill.cli.options import Json
+from newsmill.cli.options import Json, group
 from newsmill.cli.output import Screen, say
 from newsmill.errors import ConfigError
 
-app = typer.Typer(help="Build and show knowledge bases: who and what can be named.", no_args_is_help=True)
+app = group("Build and show knowledge bases: who and what can be named.")
 
 _Folder = Annotated[
     Path | None,

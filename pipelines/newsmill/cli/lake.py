@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from newsmill.cli.options import ConfigFile, Json, Sets, loaded
-from newsmill.cli.output import say
+from newsmill.cli.options import ConfigFile, Json, Sets, group, loaded
+from newsmill.cli.output import counted, say
 
 if TYPE_CHECKING:
     from newsmill.lake.upkeep.mending import Mended
 
-app = typer.Typer(
-    help="Adopt a copied or moved lake; recover one whose catalog is lost.", no_args_is_help=True
-)
+app = group("Adopt a copied or moved lake; recover one whose catalog is lost.")
 
 Place = Annotated[str, typer.Argument(metavar="LAKE", help="Folder or URI of the lake, where it is now.")]
 
@@ -71,6 +69,7 @@ def _tell(mended: Mended, verb: str, *, as_json: bool) -> None:
         say(json.dumps(asdict(mended)))
         return
     say(
-        f"{verb} {mended.location}: {mended.records:,} records; id {mended.id}, catalog {mended.catalog}, "
-        f"namespace {mended.namespace}; `newsmill audit {shlex.quote(mended.location)}` proves it"
+        f"{verb} {mended.location}: {counted(mended.records, 'record')}; id {mended.id}, "
+        f"catalog {mended.catalog}, namespace {mended.namespace}; "
+        f"`newsmill audit {shlex.quote(mended.location)}` proves it"
     )

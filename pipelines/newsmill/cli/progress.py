@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
@@ -17,7 +18,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from newsmill.cli.output import Screen
+from newsmill.cli.output import Screen, counted
 
 if TYPE_CHECKING:
     from newsmill.lake.files import DataFile
@@ -30,11 +31,17 @@ EVERY_S: Final = 60.0
 
 
 class RunProgress:
-    """A live bar on a terminal, a log line a batch elsewhere, and one a minute within a batch."""
+    """A live bar on a terminal, a log line a batch elsewhere, and one a minute within a batch.
 
-    def __init__(self) -> None:
+    Args:
+        stop: Set where the run was told to stop before it was done.
+    """
+
+    def __init__(self, stop: threading.Event) -> None:
         from newsmill.runners.progress import Summary
 
+        self._stop = stop
+        self._waiting: int | None = None
         self.totals = Summary()
         self.held: Sequence[Backlog] = ()
         self._log = structlog.get_logger()
@@ -64,7 +71,8 @@ class RunProgress:
         """Nothing to show."""
 
     def lag(self, behind: Mapping[tuple[str, int], int]) -> None:
-        """Shown with the batch."""
+        """Shown with the batch, and at the end."""
+        self._waiting = sum(behind.values())
 
     def held_back(self, found: Sequence[Backlog]) -> None:
         """Warn, once a minute, where the same transaction is open as when it was last looked at."""
@@ -137,12 +145,16 @@ class RunProgress:
         totals = self.totals
         held = sum(part.held_back for part in self.held)
         behind = f"; {held:,} offsets stand behind an open transaction and can't be read yet" if held else ""
+        stopped = self._stop.is_set()
+        waiting = self._waiting if self._waiting is not None else totals.waiting
+        left = f"; about {waiting:,} {'record waits' if waiting == 1 else 'records wait'}" if waiting else ""
+        if not totals.batches and stopped:
+            return f"stopped before a batch was committed{left}{behind}"
         if not totals.batches:
             return f"nothing to do: the lake has all records that can be read{behind}"
         fates = ", ".join(f"{n:,} {fate}" for fate, n in totals.fates.most_common())
-        left = f"; about {totals.waiting:,} records wait" if totals.waiting else ""
-        batches = "1 batch" if totals.batches == 1 else f"{totals.batches:,} batches"
-        return f"{totals.records:,} records in {batches}, {totals.seconds:.1f} s: {fates}{left}{behind}"
+        done = f"{counted(totals.records, 'record')} in {counted(totals.batches, 'batch', 'batches')}"
+        return f"{'stopped: ' if stopped else ''}{done}, {totals.seconds:.1f} s: {fates}{left}{behind}"
 
 
 _STAGES: Final = {"DecodeEnvelopes": "decoded", "ExtractPages": "extracted", "LinkEntities": "enriched"}

@@ -10,19 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from newsmill.cli.options import ConfigFile, DryRun, Json, LakeFirst, Sets, first, loaded
-from newsmill.cli.output import say
+from newsmill.cli.options import ConfigFile, DryRun, Json, LakeFirst, Sets, first, group, loaded
+from newsmill.cli.output import counted, say
 from newsmill.errors import Code, ConfigError
 
 if TYPE_CHECKING:
     from newsmill.observe.quarantine import Filter
 
-app = typer.Typer(
-    help="List, show, export and replay quarantined records.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-)
+app = group("List, show, export and replay quarantined records.")
 
 HEAD_BYTES: Final = 400
 """Bytes of a payload that `show` prints."""
@@ -68,8 +63,8 @@ def list_(
     if as_json:
         return
     codes = ", ".join(f"{n:,} {code}" for code, n in Counter(row["code"] for row in found).most_common())
-    more = f", the newest {limit:,} are listed" if len(found) > limit else ""
-    say(f"{len(found):,} records in quarantine{f': {codes}' if codes else ''}{more}")
+    more = f", the newest {limit:,} of them above" if len(found) > limit else ""
+    say(f"{counted(len(found), 'record')} in quarantine{f': {codes}' if codes else ''}{more}")
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsmill.cli.options import ConfigFile, DryRun, Json, Sets, loaded, no_lake
-from newsmill.cli.output import say
+from newsmill.cli.output import counted, say
 from newsmill.errors import Code, ConfigError
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def replay(
     )
     if enricher is not None:
         rows = replaying.enrich_again(settings, enricher, selection, dry_run=dry_run)
-        verb = "would be" if dry_run else "were"
-        text = f"{rows} rows {verb} enriched again by {enricher}"
+        verb = "would be" if dry_run else "was" if rows == 1 else "were"
+        text = f"{counted(rows, 'row')} {verb} enriched again by {enricher}"
         say(json.dumps({"rows": rows, "enricher": enricher, "dry_run": dry_run}) if as_json else text)
         return
     do(settings, selection, dry_run=dry_run, as_json=as_json)
@@ -73,8 +73,8 @@ def do(settings: Config, selection: Selection, *, dry_run: bool, as_json: bool) 
     if as_json:
         say(json.dumps(report.as_dict() | {"dry_run": dry_run}))
     else:
-        verb = "would be" if dry_run else "were"
-        say(f"{report.records} records {verb} done again")
+        verb = "would be" if dry_run else "was" if report.records == 1 else "were"
+        say(f"{counted(report.records, 'record')} {verb} done again")
         for (old, new), count in sorted(report.moved.items()):
             say(f"  {old} → {new}: {count}")
         for place in report.lost[:10]:

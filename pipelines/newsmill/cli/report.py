@@ -39,7 +39,7 @@ def report(
     behind = _behind(lake, config, sets) if config or sets else None
     page = render(survey(lake, days=days, behind=behind), now=datetime.now(UTC)).encode()
     out.write_bytes(page)
-    say(f"{out}: {len(page) / 1000:.0f} kB", err=True)
+    say(f"{out}: a report of {len(page) / 1000:.0f} kB", err=True)
 
 
 def _check_target(out: Path, lake: str) -> None:

@@ -23,7 +23,7 @@ import structlog
 import typer
 
 from newsmill.cli.options import Check, ConfigFile, DryRun, Json, Sets, loaded
-from newsmill.cli.output import say
+from newsmill.cli.output import counted, say
 from newsmill.cli.progress import RunProgress
 from newsmill.config import Config, OnDataLoss
 from newsmill.errors import Stopped
@@ -135,17 +135,22 @@ def portable_problems(config: Config, *, flink: bool) -> list[str]:
 
 def run_portable(config: Config, *, flink: bool, once: bool) -> RunProgress:
     """Submit the endless job and wait for its end; SIGTERM or Ctrl-C cancels it. What it committed."""
+    from newsmill.observe.service import of_this_process
     from newsmill.runners import portable
 
-    stop = _stop_on_signals()
+    service = of_this_process()
+    retrying.tell_by(service.alive)
+    stop = _stop_on_signals(service.stopping)
     stages: Counter[str] = Counter()
     with ExitStack() as stack:
-        metrics = _served(config, stack)
-        progress = stack.enter_context(RunProgress())
+        metrics = _served(config, stack, stop)
+        progress = stack.enter_context(RunProgress(stop))
         metrics.ready()
+        service.ready()
         allocator.keep()
         stack.enter_context(_stopped_at_once())
-        stages = portable.run(config, flink=flink, once=once, stop=stop, watches=(metrics, progress))
+        watches = (metrics, service, progress)
+        stages = portable.run(config, flink=flink, once=once, stop=stop, watches=watches)
     progress.totals = replace(progress.totals, stage_us=stages)
     return progress
 
@@ -158,13 +163,17 @@ def run_direct(config: Config, *, once: bool, files: Sequence[Path] = ()) -> Run
         once: Whether to stop when nothing is left, or wait for more.
         files: WARC files, HTML files and folders to read in place of the topic.
     """
+    from newsmill.observe.service import of_this_process
     from newsmill.page.sandbox import extraction
 
+    service = of_this_process()  # before the first child
     extraction(config.page.model_dump_json(), config.input.model_dump_json()).start()  # beside the imports
 
     from newsmill.lake import locations
     from newsmill.lake.writer import Lake
     from newsmill.observe.history import DAYS, known
+    from newsmill.observe.live import STORIES
+    from newsmill.observe.newest import Newest
     from newsmill.runners.batch_sources import FileSource, KafkaSource
     from newsmill.runners.direct import MicroBatchRunner
 
@@ -174,22 +183,26 @@ def run_direct(config: Config, *, once: bool, files: Sequence[Path] = ()) -> Run
         for runner in runners:
             runner.forgive()
 
-    stop = _stop_on_signals(give_up)
+    retrying.tell_by(service.alive)
+    stop = _stop_on_signals(service.stopping, give_up)
     with ExitStack() as stack:
-        metrics = _served(config, stack)
-        progress = stack.enter_context(RunProgress())
+        metrics = _served(config, stack, stop)
+        progress = stack.enter_context(RunProgress(stop))
         stack.enter_context(_stopped_at_once())
         lake = Lake.open(config.lake)
         stack.callback(lake.release)
         if (folder := locations.local_path(config.lake.path)) is not None:
             metrics.watch_disk(folder)
+        metrics.watch_lease(lake.lease_age_s, config.lake.lease_s)
         metrics.remember(*known(config.lake.path, since=datetime.now(UTC) - timedelta(days=DAYS)))
+        metrics.live.begin(config.lake.path, Newest(config.lake.path).last(STORIES))
         source = FileSource(config, files) if files else KafkaSource(config)
         runner = MicroBatchRunner(config, source, lake, clock=lambda: time.time_ns() // 1000)
         runners.append(runner)
         metrics.ready()
+        service.ready()
         allocator.keep()
-        runner.run(once=once, stop=stop, watches=(metrics, progress))
+        runner.run(once=once, stop=stop, watches=(metrics, service, progress))
     return progress
 
 
@@ -202,12 +215,12 @@ def _stopped_at_once() -> Iterator[None]:
         structlog.get_logger().info("stopped", note=str(stopped))
 
 
-def _served(config: Config, stack: ExitStack) -> RunMetrics:
+def _served(config: Config, stack: ExitStack, stop: threading.Event) -> RunMetrics:
     """The metrics of this run, served where the configuration says so."""
     from newsmill.observe.metrics import RunMetrics
     from newsmill.observe.server import MetricsServer
 
-    metrics = RunMetrics()
+    metrics = RunMetrics(stop=stop)
     if config.metrics.port is not None:
         server = MetricsServer(metrics, host=config.metrics.host, port=config.metrics.port)
         stack.enter_context(server)
@@ -215,8 +228,10 @@ def _served(config: Config, stack: ExitStack) -> RunMetrics:
     return metrics
 
 
-def _stop_on_signals(last: Callable[[], None] = lambda: None) -> threading.Event:
-    """An event that SIGTERM or Ctrl-C sets; a second one calls `last`, and ends the process soon after.
+def _stop_on_signals(
+    first: Callable[[], None] = lambda: None, last: Callable[[], None] = lambda: None
+) -> threading.Event:
+    """An event that SIGTERM or Ctrl-C sets, after `first`; a second one calls `last` and ends the process.
 
     A thread does what is to be done. A handler would run in the middle of whatever the main thread
     does, and wait for ever for a lock that this holds: that of the log, or of the event.
@@ -228,22 +243,30 @@ def _stop_on_signals(last: Callable[[], None] = lambda: None) -> threading.Event
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     signal.set_wakeup_fd(tell.detach())
-    threading.Thread(target=_obey, args=(told, stop, last), name="signals", daemon=True).start()
+    threading.Thread(target=_obey, args=(told, stop, first, last), name="signals", daemon=True).start()
     return stop
 
 
-def _obey(told: socket.socket, stop: threading.Event, last: Callable[[], None]) -> None:
+def _obey(
+    told: socket.socket, stop: threading.Event, first: Callable[[], None], last: Callable[[], None]
+) -> None:
     while byte := told.recv(1):
         number = signal.Signals(byte[0])
         if stop.is_set():
-            ending = threading.Thread(target=last, daemon=True)
+            ending = threading.Thread(target=_give_up, args=(number, last), daemon=True)
             ending.start()
             ending.join(LAST_S)
             os._exit(128 + number)
         structlog.get_logger().info(
             "stopping", signal=number.name, note="after this batch; once more abandons it"
         )
+        first()
         stop.set()
+
+
+def _give_up(number: signal.Signals, last: Callable[[], None]) -> None:
+    last()
+    say(f"stopped by a second {number.name}: the batch under way is done again by the next run", err=True)
 
 
 def _show_plan(config: Config, *, as_json: bool) -> None:
@@ -257,14 +280,15 @@ def _show_plan(config: Config, *, as_json: bool) -> None:
         lake = Lake(tables, lease.Reading())
         committed, topic_ids = lake.committed(), lake.topic_ids()
     plan = kafka.plan(config.kafka, committed, config.batch, config.on_data_loss, topic_ids)
-    rows = [
-        {"topic": s.topic, "partition": s.partition, "start": s.start, "end": s.end, "records": s.records}
-        for s in plan.slices
-    ]
     if as_json:
+        rows = [
+            {"topic": s.topic, "partition": s.partition, "start": s.start, "end": s.end, "records": s.records}
+            for s in plan.slices
+        ]
         say(json.dumps({"slices": rows, "caught_up": plan.caught_up}))
         return
-    for row in rows:
-        say("{topic} partition {partition}: offsets {start} to {end}, {records} records".format(**row))
+    for part in plan.slices:
+        what = f"{part.topic} partition {part.partition}: offsets {part.start} to {part.end}"
+        say(f"{what}, {counted(part.records, 'record')}")
     rest = "nothing is left after it" if plan.caught_up else "more is left after it"
-    say(f"the next batch reads {sum(s.records for s in plan.slices)} records; {rest}")
+    say(f"the next batch reads {counted(sum(s.records for s in plan.slices), 'record')}; {rest}")

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from newsmill.cli.options import ConfigFile, Json, Sets, loaded
-from newsmill.cli.output import Screen, plain, say
+from newsmill.cli.output import Screen, counted, plain, say
 from newsmill.config import Config
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def lines(found: Status) -> Iterator[str]:
     yield f"{'committed':<12}{f'last {ago} ago' if found.last_commit else 'nothing yet'}"
     if found.pending:
         batch = found.pending
-        yield f"{'under way':<12}a batch of {batch['records']:,} records, try {batch['attempts']}"
+        yield f"{'under way':<12}a batch of {counted(batch['records'], 'record')}, try {batch['attempts']}"
     yield from _lag(found)
     fates = ", ".join(f"{count:,} {fate}" for fate, count in found.fates_hour.items()) or "no records"
     yield f"{'last hour':<12}{fates}; {found.pages_per_second:g} pages a second"
@@ -94,7 +94,8 @@ def lines(found: Status) -> Iterator[str]:
     size = sum(size.bytes for size in found.tables)
     snapshots = max((size.snapshots for size in found.tables), default=0)
     free = f"; {found.disk_free / 1e9:,.1f} GB of the disk free" if found.disk_free is not None else ""
-    yield f"{'disk':<12}{files:,} files, {size / 1e6:,.1f} MB, up to {snapshots:,} snapshots a table{free}"
+    kept = f"up to {counted(snapshots, 'snapshot')} a table"
+    yield f"{'disk':<12}{counted(files, 'file')}, {size / 1e6:,.1f} MB, {kept}{free}"
     for number, need in enumerate(found.needs):
         yield f"{'to do' if not number else '':<12}{need.what}"
         yield f"{'':<12}  {need.command}"
@@ -120,7 +121,7 @@ def _lag(found: Status) -> Iterator[str]:
         return
     waiting, held = sum(part.waiting for part in found.lag), sum(part.held_back for part in found.lag)
     behind = f", and {held:,} behind open transactions" if held else ""
-    yield f"{'waiting':<12}{waiting:,} records{behind}"
+    yield f"{'waiting':<12}{counted(waiting, 'record')}{behind}"
     for part in found.lag:
         if part.waiting or part.held_back:
             held_back = f", {part.held_back:,} behind a transaction" if part.held_back else ""

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from newsmill.cli.options import ConfigFile, DryRun, Json, LakeFirst, OldLake, Sets, first, loaded
-from newsmill.cli.output import say
+from newsmill.cli.output import counted, say
 
 
 def takedown(
@@ -43,10 +43,12 @@ def takedown(
         say(json.dumps(asdict(done) | {"dry_run": dry_run}))
     else:
         say(
-            f"{done.kind} {done.value}: {done.articles} articles and {done.quarantined} quarantined records "
+            f"{done.kind} {done.value}: {counted(done.articles, 'article')} and "
+            f"{counted(done.quarantined, 'quarantined record')} "
             f"{'would be ' if dry_run else ''}emptied, {done.already} were before; "
-            f"{done.texts_handed_on} texts {'to hand' if dry_run else 'handed'} on to copies elsewhere, "
-            f"{done.files_rewritten} files {'to rewrite' if dry_run else 'rewritten'}, "
+            f"{counted(done.texts_handed_on, 'text')} {'to hand' if dry_run else 'handed'} on to copies "
+            f"elsewhere, "
+            f"{counted(done.files_rewritten, 'file')} {'to rewrite' if dry_run else 'rewritten'}, "
             f"{done.files_removed} {'to remove' if dry_run else 'removed'}"
         )
     if done.foreign:

@@ -308,7 +308,8 @@ def _problem(error: dict[str, Any], origins: Mapping[Path_, str]) -> str:
         hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(known)}"
         return f"{where}: {key}: unknown key; {hint}"
     said = mistakes.said(key, error, _annotation(path))
-    return f"{where}: {key}: {said}, got {_short(path, error['input'])}"
+    got = "nothing" if error["input"] is None else _short(path, error["input"])
+    return f"{where}: {key}: {said}, got {got}"
 
 
 def _setting(error: dict[str, Any]) -> Path_:

@@ -51,7 +51,11 @@ def said(key: str, error: Mapping[str, Any], annotation: Any) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind in _ORDERS:
         name, words = _ORDERS[kind]
-        return f"must be {words} {context[name]:.15g}"
+        return f"must be {words} {_plain(context[name])}"
+    if kind in ("too_short", "string_too_short"):
+        return "must not be empty"
+    if kind.startswith("int_") and _is_whole(error["input"]):
+        return "must be a whole number of at most 16 digits, written without an exponent"
     if kind in ("enum", "literal_error"):
         known = _choices(annotation)
         close = difflib.get_close_matches(str(error["input"]).lower(), {k.lower(): k for k in known}, n=1)
@@ -68,6 +72,18 @@ def said(key: str, error: Mapping[str, Any], annotation: Any) -> str:
             return f"must be {words}"
     text = str(error["msg"]).removeprefix("Value error, ")
     return f"{text[:1].lower()}{text[1:]}"
+
+
+def _plain(number: float) -> str:
+    return f"{int(number)}" if float(number).is_integer() else f"{number:.15g}"
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether a value would be a whole number, were it written otherwise, or smaller: 1e99."""
+    try:
+        return value is not None and not isinstance(value, bool) and float(value).is_integer()
+    except (TypeError, ValueError):
+        return False
 
 
 def _choices(annotation: Any) -> list[str]:

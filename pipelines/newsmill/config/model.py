@@ -127,7 +127,7 @@ class KafkaConfig(Section):
     )
     sasl_username: Name | None = Field(None, description="who logs in")
     sasl_password: SecretStr | None = Field(
-        None, description="only from NEWSMILL__KAFKA__SASL_PASSWORD, never from the file"
+        None, min_length=1, description="only from NEWSMILL__KAFKA__SASL_PASSWORD, never from the file"
     )
     sasl_password_file: Path | None = Field(None, description="file with one line, the password")
     dead_letter_topic: Topic | None = Field(
@@ -328,7 +328,10 @@ class MetricsConfig(Section):
     """The endpoint for Prometheus and orchestrators."""
 
     port: int | None = Field(
-        None, ge=0, le=65535, description="serve /metrics, /health and /ready; 0: a free port"
+        None,
+        ge=0,
+        le=65535,
+        description="serve /metrics, /health, /ready and a live page at /; 0: a free port",
     )
     host: Name = Field("127.0.0.1", description="address to listen on; the endpoint has no authentication")
 
@@ -353,6 +356,7 @@ class PortableConfig(Section):
     )
     worker_pool_token: SecretStr | None = Field(
         None,
+        min_length=1,
         exclude=True,
         description="only from NEWSMILL__PORTABLE__WORKER_POOL_TOKEN, never from the file: what the "
         "pool asks for before it starts a worker, where it has one",

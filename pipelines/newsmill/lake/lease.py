@@ -60,6 +60,9 @@ class Lease(Protocol):
     def check(self) -> None:
         """Raises Fenced when another process has taken the lease."""
 
+    def age_s(self) -> float:
+        """Time since it was last renewed; it is not once another process has taken it."""
+
     def release(self) -> None:
         """Give it back at once; again is no error."""
 
@@ -70,6 +73,10 @@ class Reading:
     def check(self) -> None:
         """A reader may never write."""
         raise Fenced("this process only reads the lake")
+
+    def age_s(self) -> float:
+        """A reader's is always right."""
+        return 0.0
 
     def release(self) -> None:
         """There is nothing to give back."""
@@ -92,14 +99,23 @@ class _Beating:
 
     def __init__(self, lease_s: float) -> None:
         self._every_s = lease_s / 4
+        self._renewed_s = time.monotonic()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="newsmill-lease", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         while not self._stop.wait(self._every_s):
-            with suppress(OSError):  # a store that is away: the next beat tries again
+            with suppress(OSError, LakeError):  # a store that is away: the next beat tries again
+                self.check()
                 self._beat()
+                self._renewed_s = time.monotonic()
+
+    def age_s(self) -> float:
+        return time.monotonic() - self._renewed_s
+
+    def check(self) -> None:
+        raise NotImplementedError
 
     def _beat(self) -> None:
         raise NotImplementedError
@@ -195,13 +211,17 @@ class _ObjectLease(_Beating):
         self._store.replace(self._path, json.dumps(content).encode())
 
     def check(self) -> None:
-        found = self._found()
-        if found is None or found["token"] != self._token:
+        if not self._mine():
             raise Fenced(f"{self._store.uri(self._path)}: another process has taken over this lake")
+
+    def _mine(self) -> bool:
+        found = self._found()
+        return found is not None and found["token"] == self._token
 
     def release(self) -> None:
         self._silence()
-        self._store.delete(self._path)
+        if self._mine():
+            self._store.delete(self._path)
 
 
 @dataclass(frozen=True)

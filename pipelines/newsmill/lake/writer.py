@@ -166,6 +166,10 @@ class Lake:
         """Raises Fenced when another process has taken over. A thread keeps the lease up meanwhile."""
         self.tables.retry(self._lease.check)
 
+    def lease_age_s(self) -> float:
+        """Time since the right to write was last renewed."""
+        return self._lease.age_s()
+
     def committed(self) -> dict[tuple[str, int], int]:
         """The next offset of each (topic, partition) that was ever committed."""
         return offsets_of(self._ledger().properties)

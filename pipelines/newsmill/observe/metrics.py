@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import platform
 import shutil
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,13 +26,12 @@ from newsmill.lake import files as data_files
 from newsmill.lake.files import DataFile
 from newsmill.lake.schemas import SCHEMA_VERSION
 from newsmill.observe.drift import DriftEvent, DriftWatch, Pages, log_chars
+from newsmill.observe.labels import OTHER, TopLabels
+from newsmill.observe.live import Live
 from newsmill.records import Fate, NotArticleReason, WithheldReason
 from newsmill.runtime.retrying import troubles
 from newsmill.runtime.work import Work
 from newsmill.sources.transactions import Backlog
-
-OTHER: Final = "other"
-"""Label of what is beyond a bound."""
 
 TOP_DOMAINS: Final = 50
 LABEL_VALUES: Final = 80
@@ -158,6 +158,17 @@ METRICS: Final = (
     ),
     Metric("newsmill_last_commit_timestamp_seconds", prom.Gauge, "Unix time of the last commit"),
     Metric(
+        "newsmill_lease_age_seconds",
+        prom.Gauge,
+        "Time since this process last renewed its right to write the lake; it grows once another process has "
+        "taken over, and while the store is away",
+    ),
+    Metric(
+        "newsmill_lease_limit_seconds",
+        prom.Gauge,
+        "Age from which another process may take over: lake.lease_s",
+    ),
+    Metric(
         "newsmill_disk_free_bytes",
         prom.Gauge,
         "Free bytes of the disk that the lake is on; absent for object stores",
@@ -192,42 +203,6 @@ class BatchSummary(Protocol):
         """Busy microseconds by transform."""
 
 
-class TopLabels:
-    """At most `limit` values of a label: those seen most, by the space-saving algorithm.
-
-    Metwally et al., "Efficient computation of frequent and top-k elements in data streams" (2005): a
-    newcomer takes the place of the rarest and inherits its count. Here it must have outgrown that count by
-    itself first, so that a flood of values seen once displaces nobody.
-
-    Args:
-        limit: Most values shown.
-        forget: Called with a value that lost its place.
-    """
-
-    def __init__(self, limit: int, forget: Callable[[str], None] = lambda value: None) -> None:
-        self._limit = limit
-        self._forget = forget
-        self._shown: Counter[str] = Counter()
-        self._waiting: Counter[str] = Counter()
-
-    def label(self, value: str, weight: int = 1) -> str:
-        """The value itself, or `other`."""
-        if value in self._shown or len(self._shown) < self._limit:
-            self._shown[value] += weight
-            return value
-        self._waiting[value] += weight
-        rarest, least = min(self._shown.items(), key=lambda item: (item[1], item[0]))
-        if self._waiting[value] <= least:
-            if len(self._waiting) > 20 * self._limit:
-                self._waiting = Counter(dict(self._waiting.most_common(10 * self._limit)))
-            return OTHER
-        del self._shown[rarest]
-        self._forget(rarest)
-        self._waiting[rarest] = least
-        self._shown[value] = self._waiting.pop(value)
-        return value
-
-
 class RunMetrics:
     """The series of one run, and its health.
 
@@ -236,13 +211,22 @@ class RunMetrics:
     Args:
         clock: Unix time in seconds.
         live_s: The loop is taken for dead when it was silent for longer: more than a long batch.
+        stop: Set where no further batch will be begun: the process is no longer ready.
     """
 
-    def __init__(self, *, clock: Callable[[], float] = time.time, live_s: float = 900.0) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.time,
+        live_s: float = 900.0,
+        stop: threading.Event | None = None,
+    ) -> None:
         self.registry = CollectorRegistry()
         self._log = structlog.get_logger()
         self._clock = clock
+        self.live = Live(clock)
         self._live_s = live_s
+        self._stop = stop or threading.Event()
         self._metrics = {metric.name: metric.register(self.registry) for metric in METRICS}
         prom.ProcessCollector(registry=self.registry)
         self._domains = TopLabels(TOP_DOMAINS, self._forget_domain)
@@ -251,7 +235,7 @@ class RunMetrics:
         self._busy_s: dict[str, float] = {}  # counted of the batch under way
         self._until: dict[tuple[str, int], float] = {}
         self._beat = clock()
-        self._not_ready: str | None = "starting"
+        self._starting = True
         for fate, reason in _ENDS:
             self._metrics["newsmill_records_total"].labels(fate, self._label("reason", reason))
         self._metrics["newsmill_build_info"].labels(
@@ -259,11 +243,12 @@ class RunMetrics:
         ).set(1)
 
     def remember(self, past: DriftWatch, events: Sequence[DriftEvent]) -> None:
-        """Go on with what is known of sites' pages.
+        """Go on with what is known of sites' pages: their past, and its changes, newest first.
 
         Events of the last hour count again: they may not have been scraped before the last process ended.
         """
         self._drift = past
+        self.live.remember(events)
         for event in events:
             if self._clock() - event.at / 1e6 < 3600:
                 self._count_drift(event)
@@ -277,14 +262,15 @@ class RunMetrics:
         gauge = self._metrics["newsmill_disk_free_bytes"].labels(folder)
         gauge.set_function(lambda: shutil.disk_usage(folder).free)
 
+    def watch_lease(self, age_s: Callable[[], float], limit_s: float) -> None:
+        """Tell for how long the right to write was not renewed, asked at each scrape."""
+        self._metrics["newsmill_lease_age_seconds"].set_function(age_s)
+        self._metrics["newsmill_lease_limit_seconds"].set(limit_s)
+
     def ready(self) -> None:
         """The lake is open and the broker has answered."""
-        self._not_ready = None
+        self._starting = False
         self.alive()
-
-    def stopping(self, why: str = "stopping") -> None:
-        """No further batch will be begun."""
-        self._not_ready = why
 
     def alive(self) -> None:
         """The loop is running: to be called at least once between batches."""
@@ -299,12 +285,17 @@ class RunMetrics:
             self.alive()
         silent = self._clock() - self._beat
         found = [f"the run loop is silent for {silent:.0f} s"] if silent > self._live_s else []
-        if ready and self._not_ready:
-            found.append(self._not_ready)
-        return [*found, *waiting] if ready else found
+        if not ready:
+            return found
+        if self._stop.is_set():
+            found.append("stopping")
+        elif self._starting:
+            found.append("starting")
+        return [*found, *waiting]
 
     def lag(self, behind: Mapping[tuple[str, int], int]) -> None:
         """Offsets between the lake and the end of each (topic, partition)."""
+        self.live.lag(behind)
         now = self._clock()
         for (topic, partition), records in behind.items():
             place = (self._label("topic", topic), str(partition))
@@ -314,6 +305,7 @@ class RunMetrics:
 
     def working(self, work: Work | None) -> None:
         """How far the batch under way is. The loop is alive while any stage gets on."""
+        self.live.working(work)
         metrics = self._metrics
         metrics["newsmill_batch_records"].set(work.records if work else 0)
         metrics["newsmill_batch_seconds_now"].set(work.seconds if work else 0)
@@ -337,6 +329,7 @@ class RunMetrics:
 
     def held_back(self, found: Sequence[Backlog]) -> None:
         """What stands behind open transactions."""
+        self.live.held_back(found)
         for part in found:
             place = (self._label("topic", part.topic), str(part.partition))
             self._metrics["newsmill_held_back_offsets"].labels(*place).set(part.held_back)
@@ -376,6 +369,7 @@ class RunMetrics:
                 pages=event.pages,
             )
             self._count_drift(event)
+        self.live.committed(ledger, articles, events, lost=summary.lost)
         return events
 
     def _count_fates(self, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -426,7 +420,7 @@ _ENDS: Final = (
 )
 """Fates with their reasons: each series is there from the start, since a rate can't see its first step."""
 
-_FATE = ("topic", "partition", "fate", "reason", "domain", "recorded_at", "ingested_at", "bytes")
+_FATE = ("topic", "partition", "fate", "reason", "domain", "url", "recorded_at", "ingested_at", "bytes")
 _ARTICLES = ("domain", "ingested_at", "lang", "body_chars", "title", "published_at", "duplicate")
 
 

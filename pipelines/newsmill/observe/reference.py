@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from newsmill.observe.metrics import LABEL_VALUES, METRICS, OTHER, TOP_DOMAINS
+from newsmill.observe.labels import OTHER
+from newsmill.observe.metrics import LABEL_VALUES, METRICS, TOP_DOMAINS
 
 _HEAD = f"""# Metrics
 
 `newsmill run` serves them at `/metrics` when `metrics.port` is set, on loopback unless `metrics.host` says
-otherwise; `/health` says whether the loop is alive, `/ready` whether it takes records. Alerts:
-[runbook](../runbook.md). Dashboards: [deploy/grafana](../../deploy/grafana).
+otherwise; `/health` says whether the loop is alive, `/ready` whether it takes records, and `/` is a
+live page for people. Alerts: [runbook](../runbook.md). Dashboards: [deploy/grafana](../../deploy/grafana).
 
 Labels are bounded: `domain` has the {TOP_DOMAINS} sites with most traffic, any other label at most
 {LABEL_VALUES} values, and `{OTHER}` stands for the rest, so that no page can add series. Counters start at 0

@@ -10,11 +10,14 @@ import math
 import unicodedata
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from newsmill import __version__
+from newsmill.observe.live_page import look
 from newsmill.records import Fate
 from newsmill.report import charts, world_map
 from newsmill.report.survey import Row, Survey
@@ -65,8 +68,18 @@ def render(found: Survey, *, now: datetime) -> str:
     fates: Counter[str] = Counter()
     for row in found.reasons:
         fates[row["fate"]] += row["records"]
+    flows = partial(
+        charts.flows,
+        [row for row in found.flows if row["origin"] or row["taker"]],
+        source="origin",
+        target="taker",
+        value="copies",
+    )
     return environment.get_template("report.html").render(
         found=found,
+        look=Markup(look()),
+        count=_count,
+        share=_share,
         now=now,
         version=__version__,
         fates=[(fate, fates[fate]) for fate in FATES],
@@ -76,14 +89,8 @@ def render(found: Survey, *, now: datetime) -> str:
         totals_of=_sum,
         ages=_ages(found),
         lags=LAGS,
-        flows=charts.flows(
-            [row for row in found.flows if row["origin"] or row["taker"]],
-            source="origin",
-            target="taker",
-            value="copies",
-            left=230,
-            right=670,
-        ),
+        flows=flows(left=250, right=650),
+        small_flows=flows(left=6, right=334),
         strangers=sum(row["copies"] for row in found.flows if not row["origin"] and not row["taker"]),
         land=world_map.land(),
         graticule=world_map.graticule(),

@@ -47,6 +47,19 @@ _lock = threading.Lock()
 _stop = threading.Event()
 
 
+def _nobody() -> None:
+    """Who is told where nobody asked to be."""
+
+
+_tell: Callable[[], None] = _nobody
+
+
+def tell_by(told: Callable[[], None]) -> None:
+    """Call this at each try that failed, from any thread: who waits and tries again is alive."""
+    global _tell
+    _tell = told
+
+
 def stop_by(event: threading.Event) -> None:
     """Let an event end all waiting of this process: whoever waits, or comes to, gets `Stopped`."""
     global _stop
@@ -121,6 +134,7 @@ class Retrying:
         """Note a failure without waiting: the caller comes again by itself. Raises Transient as `wait`."""
         why = why or str(error)
         now = time.monotonic()
+        _tell()
         with _lock:
             trouble = _troubles.setdefault(self._what, _Trouble(why, now - took_s))
             trouble.why = why

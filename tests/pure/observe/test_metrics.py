@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ from newsmill.lake import files
 from newsmill.lake.files import DataFile
 from newsmill.lake.rows import fates
 from newsmill.lake.schemas import TABLES
-from newsmill.observe.metrics import METRICS, OTHER, TOP_DOMAINS, RunMetrics, TopLabels
+from newsmill.observe.labels import OTHER, TopLabels
+from newsmill.observe.metrics import METRICS, TOP_DOMAINS, RunMetrics
 from newsmill.observe.server import MetricsServer
 from newsmill.records import Fate, FateRow, Position
 
@@ -170,7 +172,8 @@ def status(server: MetricsServer, path: str, method: str = "GET") -> tuple[int, 
 
 def test_server_tells_live_from_ready_when_the_loop_starts_stalls_and_stops() -> None:
     now = [1000.0]
-    metrics = RunMetrics(clock=lambda: now[0], live_s=60)
+    stop = threading.Event()
+    metrics = RunMetrics(clock=lambda: now[0], live_s=60, stop=stop)
     with MetricsServer(metrics) as server:
         assert status(server, "/health") == (200, {"problems": []})
         assert status(server, "/ready") == (503, {"problems": ["starting"]})
@@ -179,11 +182,21 @@ def test_server_tells_live_from_ready_when_the_loop_starts_stalls_and_stops() ->
         now[0] += 61
         assert status(server, "/health") == (503, {"problems": ["the run loop is silent for 61 s"]})
         metrics.alive()
-        metrics.stopping()
+        stop.set()
         assert status(server, "/health") == (200, {"problems": []})
         assert status(server, "/ready") == (503, {"problems": ["stopping"]})
         assert status(server, "/admin")[0] == 404
         assert status(server, "/metrics", "POST")[0] == 405
+
+
+def test_lease_is_told_as_it_is_when_scraped() -> None:
+    age = [3.0]
+    metrics = RunMetrics()
+    metrics.watch_lease(lambda: age[0], 30.0)
+    assert scraped(metrics)["newsmill_lease_age_seconds", ()] == 3
+    age[0] = 40.0
+    found = scraped(metrics)
+    assert found["newsmill_lease_age_seconds", ()] == 40 > found["newsmill_lease_limit_seconds", ()]
 
 
 def test_server_listens_on_loopback_only_when_no_host_is_given() -> None:

@@ -58,9 +58,18 @@ class Garbage:
 
 
 @dataclass
+class Young:
+    """What nobody can see either, and stays since it is younger than the grace time."""
+
+    files: int = 0
+    bytes: int = 0
+
+
+@dataclass
 class _Plan:
     """What is garbage now, and how much there is of all."""
 
+    young: Young
     garbage: list[Garbage] = field(default_factory=list)
     data_files: int = 0
     once_visible: set[str] = field(default_factory=set)
@@ -73,6 +82,7 @@ def collect(
     keep_snapshots: int = KEPT_SNAPSHOTS,
     dry_run: bool = False,
     yes: bool = False,
+    young: Young | None = None,
 ) -> Iterator[Garbage]:
     """Forget old snapshots, then remove what no snapshot names.
 
@@ -82,6 +92,7 @@ def collect(
         keep_snapshots: Snapshots of each table that stay readable; tags and branches always do.
         dry_run: Only say what would go: the same list.
         yes: Remove more data files of unknown origin than the bound.
+        young: Counts what stays since it is too young, before the first file is given.
 
     Raises:
         ConfigError: The grace time is too short.
@@ -90,7 +101,7 @@ def collect(
     """
     if grace_s < LEAST_GRACE_S:
         raise ConfigError(f"grace time: must be at least {LEAST_GRACE_S:.0f} s, got {grace_s:.0f} s")
-    planned = _plan(tables, grace_s, keep_snapshots)
+    planned = _plan(tables, grace_s, keep_snapshots, young or Young())
     if not yes and not dry_run:
         _check_bound(planned)
     if dry_run:
@@ -105,10 +116,15 @@ def collect(
             yield garbage
 
 
-def _plan(tables: Tables, grace_s: float, keep: int) -> _Plan:
-    plan = _Plan()
+def _plan(tables: Tables, grace_s: float, keep: int, young: Young) -> _Plan:
+    plan = _Plan(young)
     now = time.time()
-    old = [found for found in unseen(tables, plan, keep=keep) if now - found.modified_s > grace_s]
+    old = []
+    for found in unseen(tables, plan, keep=keep):
+        if now - found.modified_s > grace_s:
+            old.append(found)
+        else:
+            young.files, young.bytes = young.files + 1, young.bytes + found.bytes
     old = provenance.of_the_lake(tables, old)
     old.sort(key=lambda found: _PARQUET not in found.path)  # while there is metadata that named them
     if any(found.path.endswith(_PARQUET) for found in old):

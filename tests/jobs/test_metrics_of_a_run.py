@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from broker import Broker
 from newsmill.cli.ingest import ingest
+from newsmill.config import KafkaConfig
 from newsmill.demo import EXPECTED, PAGES
 from newsmill.lake import reader
 
@@ -29,14 +32,17 @@ PATIENCE_S = 150
 class Run:
     """An endless run with its endpoint on a free port."""
 
-    def __init__(self, config: object, lake: Path) -> None:
+    def __init__(self, config: KafkaConfig, lake: Path, **environment: str) -> None:
         settings = (
             *(f"kafka.bootstrap={config.bootstrap}", f"kafka.topic={config.topic}", f"lake.path={lake}"),
             *("metrics.port=0", "batch.max_wait_s=1"),
         )
         sets = [part for setting in settings for part in ("--set", setting)]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "newsmill", "run", *sets], stderr=subprocess.PIPE, text=True
+            [sys.executable, "-m", "newsmill", "run", *sets],
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **environment},
         )
         assert self.process.stderr is not None
         for line in self.process.stderr:
@@ -104,3 +110,39 @@ def test_run_is_ready_counts_what_the_ledger_has_and_ends_in_peace_when_told(
         assert checked.returncode == 0, checked.stdout + checked.stderr
     run.process.send_signal(signal.SIGTERM)
     assert run.process.wait(timeout=60) == 0
+
+
+def test_run_that_is_told_to_stop_in_a_batch_is_not_ready_and_tells_systemd(
+    kafka: Broker, tmp_path: Path
+) -> None:
+    config = kafka.topic()
+    kafka.send(config, [b"<p>quicksand</p>"], headers=[("url", b"https://a.example/1")])
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(PATIENCE_S)
+        poison = {"NEWSMILL_TEST": "1", "NEWSMILL_POISON": "quicksand:sleep"}
+        run = Run(config, tmp_path / "lake", NOTIFY_SOCKET=str(tmp_path / "notify"), **poison)
+
+        def await_told(wanted: str) -> None:
+            while wanted not in manager.recv(4096).decode():
+                pass
+
+        try:
+            await_told("READY=1")
+            await_told("WATCHDOG=1")
+            await_told("STATUS=batch under way: ")
+            assert run.get("/ready") == (200, '{"problems": []}\n')
+            run.process.send_signal(signal.SIGTERM)
+            await_told("STOPPING=1")
+            assert run.get("/ready") == (503, '{"problems": ["stopping"]}\n')
+            assert run.get("/health")[0] == 200
+            assert json.loads(run.get("/live.json")[1])["problems"] == ["stopping"]
+            run.process.send_signal(signal.SIGTERM)
+            _, said = run.process.communicate(timeout=60)
+            assert run.process.returncode == 128 + signal.SIGTERM
+            assert said.endswith(
+                "stopped by a second SIGTERM: the batch under way is done again by the next run\n"
+            )
+        finally:
+            run.process.kill()
+            run.process.wait()

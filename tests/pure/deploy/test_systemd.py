@@ -71,7 +71,7 @@ def test_service_starts_a_command_that_newsmill_has(unit: Path) -> None:
 
 
 def test_run_is_ended_by_the_watchdog_when_health_would_say_that_it_is_dead() -> None:
-    run = settings(UNITS[0].with_name("newsmill.service"))
+    run = settings(next(unit for unit in SERVICES if unit.stem == "newsmill"))
     assert run["Type"] == ["notify"] and run["NotifyAccess"] == ["main"]
     assert run["WatchdogSec"] == [f"{RunMetrics()._live_s / 60:.0f}min"]
     assert run["RestartPreventExitStatus"] == ["2"]

@@ -21,6 +21,7 @@ VARIES = (
     (r"^( *pages a second +|seconds +|[!✓] (?:machine|sandbox) +).*$", r"\1…"),
     (r"dt=[\d-]+/hour=\d+", "dt=…/hour=…"),
     (r"/\S*(?=/demo-lake|/nowhere)", "…"),
+    (r"^[!✓] (disk +)\d.*(?:\n +→ free space.*)?$", r"✓ \1… GB free at …"),
     (r"\d+(\.\d+)? (GB free at ).*", r"… \2…"),
     (r"(on Python ).*", r"\1…"),
     (r"\d+(\.\d+)? (MB|kB)\b", r"… \2"),

@@ -7,7 +7,7 @@ DEV := $(VENV)/.ready-dev
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command "make lock"
 
-.PHONY: help setup dev demo test lint check lock system soak chaos keeper kb fresh engines audit licences growth poison api
+.PHONY: help setup dev demo test lint check lock system soak chaos keeper kb fresh engines audit licences growth poison api flink
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -51,6 +51,9 @@ engines: dev ## read a lake with Spark and other engines; the first time fetches
 
 soak: dev ## kill the lake's writer hundreds of times: KILLS=500 SEED=1 SEEDS=5; the last line is the verdict
 	$(BIN)/python benchmarks/soak.py --kills $(or $(KILLS),500) --seed $(or $(SEED),1) --seeds $(or $(SEEDS),5)
+
+flink: dev ## the endless job on a real Flink, each process killed in turn: NEWSMILL_FLINK_JOB_SERVER_JAR=…; docs/quality/flink.md
+	$(BIN)/python benchmarks/flink_live.py --write docs/quality/flink.md
 
 kb: dev ## build the knowledge base that comes with newsmill anew
 	$(BIN)/newsmill kb build pipelines/newsmill/knowledge/data/base --from-packages

@@ -484,8 +484,44 @@ def test_planner_outlives_a_broker_that_is_away(
     so_far = PlannedSoFar(last=AT, waiting_since=AT)
     plans, tracker = step(config, so_far)
     assert plans == []
-    assert tracker.so_far == so_far
+    assert msgspec.structs.replace(tracker.so_far, rested_at=None) == so_far
     assert tracker.deferred == read_stream.POLL_S
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["broker there", "broker away"])
+def test_planner_ends_when_the_runner_gives_it_no_rests(
+    config: Config, waiting: dict[str, int], monkeypatch: pytest.MonkeyPatch, away: bool
+) -> None:
+    """So Flink drains: it calls what was put off at once, until nothing is put off."""
+
+    def gone(*_: Any) -> dict[tuple[str, int], int]:
+        raise Transient("no broker answers")
+
+    if away:
+        monkeypatch.setattr(read_stream.kafka, "lag", gone)
+    under_way = tuple(plan(AT + n, n, n + 1) for n in range(AHEAD))
+    so_far, turns = PlannedSoFar(last=AT + AHEAD, under_way=under_way), 0
+    while not so_far.done:
+        plans, tracker = step(config, so_far)
+        assert plans == []
+        so_far, turns = tracker.so_far, turns + 1
+        assert turns <= read_stream.HURRIED + 1
+    assert tracker.deferred is None
+
+
+def test_planner_goes_on_when_a_clock_that_was_set_back_cuts_a_rest(
+    config: Config, waiting: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting["records"] = 0
+    times = [AT, AT + 100_000, AT + 2_000_000, AT + 2_100_000, AT + 5_000_000, AT - 10**9, AT - 10**9 + 10]
+    so_far = PlannedSoFar()
+    for now in times:
+        monkeypatch.setattr(read_stream, "_now", lambda now=now: now)
+        _, tracker = step(config, so_far)
+        so_far = tracker.so_far
+        assert not so_far.done
+        assert tracker.deferred == read_stream.POLL_S
+    assert so_far.hurried == 1
 
 
 def test_a_broker_that_is_away_does_not_undo_a_commit(

@@ -13,7 +13,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 GROUND = ("records", "errors", "strings", "urls", "runtime", "config")
 NOUNS = ("copies", "knowledge", "lake", "page", "sources")
 FLOW = ("flow", "flow.elements", "flow.steps", "flow.bounded", "flow.streaming")
-AROUND = ("config.loading", "config.consistency", "workers", "dev", "observe", "report")
+AROUND = ("config.loading", "config.consistency", "workers", "dev", "flink", "observe", "report")
 LAKE = ("lake.upkeep", "lake.verification")
 
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
@@ -23,15 +23,16 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     **{part: (part, "lake", *GROUND) for part in LAKE},
     "workers": ("workers", *GROUND),
     "dev": ("dev", "sources", *GROUND),
+    "flink": ("flink", *GROUND),
     "config.consistency": ("workers", *NOUNS, *GROUND),
     "config.loading": ("config.consistency", *GROUND),
-    "observe": ("observe", "dev", *NOUNS, *GROUND),
+    "observe": ("observe", "dev", "flink", *NOUNS, *GROUND),
     "report": ("report", "observe", "lake", *GROUND),
     "flow.elements": ("flow.elements", *NOUNS, *GROUND),
     "flow.steps": ("flow.steps", "flow.elements", *NOUNS, *GROUND),
     "flow.bounded": ("flow.bounded", "flow.steps", "flow.elements", *NOUNS, *GROUND),
     "flow.streaming": ("flow.streaming", "flow.steps", "flow.elements", "lake.upkeep", *NOUNS, *GROUND),
-    "runners": ("runners", "workers", *FLOW, *NOUNS, *GROUND),
+    "runners": ("runners", "workers", "flink", *FLOW, *NOUNS, *GROUND),
     "jobs": ("jobs", *FLOW, *NOUNS, *GROUND),
     "api": ("lake", "page", *GROUND),
     "demo": ("lake",),

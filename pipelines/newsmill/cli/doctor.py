@@ -16,7 +16,7 @@ _SIGNS = {"right": "[green]âœ“[/]", "warning": "[yellow]![/]", "wrong": "[red]âœ
 
 
 def doctor(config: ConfigFile = None, sets: Sets = None, as_json: Json = False) -> None:
-    """Check versions, machine, clock, extraction, knowledge, lake, disk, ports and broker.
+    """Check versions, machine, clock, extraction, knowledge, lake, disk, ports, broker and Flink.
 
     Each finding says how to mend it. Exit code 1 if something is wrong, so that a run would fail.
     """

@@ -26,7 +26,7 @@ from newsmill.cli.options import Check, ConfigFile, DryRun, Json, Sets, loaded
 from newsmill.cli.output import counted, say
 from newsmill.cli.progress import RunProgress
 from newsmill.config import Config, OnDataLoss
-from newsmill.errors import Stopped
+from newsmill.errors import ConfigError, Stopped
 from newsmill.runtime import allocator, retrying
 
 if TYPE_CHECKING:
@@ -53,6 +53,12 @@ def run(
     once: Annotated[
         bool, typer.Option("--once", help="Stop when caught up with the end of the topic.")
     ] = False,
+    attach: Annotated[
+        bool,
+        typer.Option(
+            "--attach", help="flink: follow the job of this name where one runs already, else submit it."
+        ),
+    ] = False,
     on_data_loss: Annotated[
         OnDataLoss | None,
         typer.Option(help="When the next offset is gone by retention: fail, or skip and note the gap."),
@@ -64,18 +70,21 @@ def run(
     """Read the topic, write the lake.
 
     Goes on where the lake's last commit ended. SIGTERM or Ctrl-C finishes the batch under way and
-    stops; a second one abandons the batch: nothing is lost, the next run does it again.
+    stops; a second one abandons the batch: nothing is lost, the next run does it again. An endless job
+    is cancelled.
     """
+    if attach and (runner is not Runner.FLINK or once):
+        raise ConfigError("--attach follows an endless job on Flink: give --runner flink, and no --once")
     checks: list[Check] = [partial(broker_problems, waits=not dry_run), lake_problems, metrics_problems]
     if runner is not Runner.DIRECT:
-        checks.append(partial(portable_problems, flink=runner is Runner.FLINK))
+        checks.append(partial(portable_problems, flink=runner is Runner.FLINK, attach=attach))
     settings = loaded(config, sets, *checks, patient=not dry_run, on_data_loss=on_data_loss).config
     if dry_run:
         _show_plan(settings, as_json=as_json)
         return
     allocator.settle()
     if runner is not Runner.DIRECT:
-        done = run_portable(settings, flink=runner is Runner.FLINK, once=once)
+        done = run_portable(settings, flink=runner is Runner.FLINK, once=once, attach=attach)
     else:
         done = run_direct(settings, once=once)
     say(json.dumps(done.totals.as_dict()) if as_json else done.ending())
@@ -126,15 +135,18 @@ def metrics_problems(config: Config) -> list[str]:
     return []
 
 
-def portable_problems(config: Config, *, flink: bool) -> list[str]:
+def portable_problems(config: Config, *, flink: bool, attach: bool) -> list[str]:
     """Why the endless job can't be submitted; nothing if it can."""
     from newsmill.runners import portable
 
-    return portable.problems(config, flink=flink)
+    return portable.problems(config, flink=flink, attach=attach)
 
 
-def run_portable(config: Config, *, flink: bool, once: bool) -> RunProgress:
-    """Submit the endless job and wait for its end; SIGTERM or Ctrl-C cancels it. What it committed."""
+def run_portable(config: Config, *, flink: bool, once: bool, attach: bool) -> RunProgress:
+    """Submit the endless job, or follow it, and wait for its end; SIGTERM or Ctrl-C cancels it.
+
+    What it committed meanwhile.
+    """
     from newsmill.observe.service import of_this_process
     from newsmill.runners import portable
 
@@ -150,7 +162,7 @@ def run_portable(config: Config, *, flink: bool, once: bool) -> RunProgress:
         allocator.keep()
         stack.enter_context(_stopped_at_once())
         watches = (metrics, service, progress)
-        stages = portable.run(config, flink=flink, once=once, stop=stop, watches=watches)
+        stages = portable.run(config, flink=flink, once=once, stop=stop, watches=watches, attach=attach)
     progress.totals = replace(progress.totals, stage_us=stages)
     return progress
 

@@ -33,7 +33,8 @@ def status(
     """Say who writes the lake, how far and how fast, what is wrong, and which command mends it.
 
     Changes nothing, and asks no process: it answers also when the mill is down. The broker is asked where
-    the settings name it (-c or --set kafka.bootstrap=…). Exit code 1 if something needs a hand.
+    the settings name it (-c or --set kafka.bootstrap=…), Flink where portable.flink_rest does.
+    Exit code 1 if something needs a hand.
     """
     settings = loaded(config, sets, lake__path=lake).config
     asks = config is not None or any(text.startswith("kafka.") for text in sets or ())
@@ -81,6 +82,7 @@ def lines(found: Status) -> Iterator[str]:
     if found.pending:
         batch = found.pending
         yield f"{'under way':<12}a batch of {counted(batch['records'], 'record')}, try {batch['attempts']}"
+    yield from _flink(found)
     yield from _lag(found)
     fates = ", ".join(f"{count:,} {fate}" for fate, count in found.fates_hour.items()) or "no records"
     yield f"{'last hour':<12}{fates}; {found.pages_per_second:g} pages a second"
@@ -113,6 +115,21 @@ def _writer(found: Status) -> str:
         return f"none; the last was {who}, {seen} ago"
     since = f", for {_ago(found.at.timestamp() - writer.since_s)}" if writer.since_s else ""
     return f"{who}{since}"
+
+
+def _flink(found: Status) -> Iterator[str]:
+    if found.flink is None:
+        return
+    cluster = found.flink.cluster
+    if cluster is None:
+        yield f"{'flink':<12}unknown: {found.flink.silent}"
+        return
+    yield (
+        f"{'flink':<12}{cluster.flink_version}, {cluster.slots_available} of {cluster.slots_total} slots free"
+        f"{'' if found.flink.jobs else ', no job of this name runs'}"
+    )
+    for job in found.flink.jobs:
+        yield f"{'job':<12}{job.told(found.flink.at)}"
 
 
 def _lag(found: Status) -> Iterator[str]:

@@ -62,6 +62,7 @@ WHEN: Final = {
     "metrics.host": "0.0.0.0 where Prometheus scrapes from another machine, behind a firewall",
     "portable.job_endpoint": "with --runner prism or flink",
     "portable.artifact_endpoint": "where the job server's own address is not reachable from here",
+    "portable.flink_rest": "always with --runner flink, e.g. http://127.0.0.1:8081",
     "portable.worker_pool": "with --runner prism or flink",
     "portable.worker_pool_token": "where others can reach the worker pool",
     "portable.worker_pool_token_file": "where files hold secrets",

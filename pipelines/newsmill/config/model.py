@@ -79,6 +79,13 @@ def _job_name(text: str) -> str:
     return text
 
 
+def _url(text: str) -> str:
+    """The address of an HTTP service."""
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#@]*)?", text):
+        raise ValueError("must be http://host:port or https://host:port, without a login")
+    return text
+
+
 PositiveInt = Annotated[int, Field(gt=0, le=LARGEST)]
 Count = Annotated[int, Field(gt=0, le=32_768)]
 Seconds = Annotated[float, Field(gt=0, le=YEAR_S, allow_inf_nan=False)]
@@ -89,6 +96,7 @@ Topic = Annotated[str, AfterValidator(_topic)]
 Name = Annotated[str, AfterValidator(_name)]
 Namespace = Annotated[str, AfterValidator(_namespace)]
 JobName = Annotated[str, AfterValidator(_job_name)]
+HttpUrl = Annotated[str, AfterValidator(_url)]
 
 
 class Section(BaseModel):
@@ -350,6 +358,9 @@ class PortableConfig(Section):
     artifact_endpoint: Endpoint | None = Field(
         None,
         description="host:port of its artifact service; needed where the one that it names is not reachable",
+    )
+    flink_rest: HttpUrl | None = Field(
+        None, description="flink: URL of its REST endpoint, which jobs are looked for and cancelled by"
     )
     worker_pool: Endpoint = Field(
         "127.0.0.1:50000", description="host:port of the worker pool, as the runner's workers see it"

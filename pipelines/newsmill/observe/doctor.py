@@ -33,6 +33,7 @@ from newsmill.knowledge import article_steps, steps
 from newsmill.knowledge.enricher import Enricher
 from newsmill.lake import locations, reader, sinks
 from newsmill.lake.writer import Lake
+from newsmill.observe import flink
 from newsmill.page import foreign_extractors
 from newsmill.page.sandbox import UNCONFINED, Sandbox
 from newsmill.records import Page, Position, RawPage
@@ -82,6 +83,7 @@ def examine(config: Config) -> Iterator[Finding]:
         _disk,
         _port,
         _broker,
+        _flink,
         _java,
     ):
         yield from check(config)
@@ -374,6 +376,32 @@ def _refusal(broker: str) -> str | None:
     except (OSError, ValueError) as error:
         return f"{broker} does not answer: {error}"
     return None
+
+
+def _flink(config: Config) -> Iterator[Finding]:
+    """Flink's version, slots, and how the job and its checkpoints go, where its REST endpoint is set."""
+    if config.portable.flink_rest is None:
+        return
+    found = flink.look(config.portable)
+    if found.cluster is None:
+        yield _wrong("flink", found.silent or "", "start Flink, or mend portable.flink_rest")
+        return
+    cluster, wanted = found.cluster, config.portable.parallelism
+    told = f"Flink {cluster.flink_version}: {cluster.slots_available} of {cluster.slots_total} slots free"
+    if cluster.slots_total < wanted:
+        mend = f"add TaskManagers, or set portable.parallelism to {cluster.slots_total}"
+        yield _wrong("flink", f"{told}, {wanted} needed", mend)
+    elif not found.jobs and cluster.slots_available < wanted:
+        yield _wrong("flink", f"{told}, {wanted} needed", "end other jobs, or add TaskManagers")
+    else:
+        yield _right("flink", told)
+    if not found.jobs:
+        yield _right("job", f"no job {config.portable.job_name} runs")
+    for job in found.jobs:
+        if need := job.need(found.at):
+            yield _warning("job", f"{job.told(found.at)}; {need}", "see its log, and docs/guide/flink.md")
+        else:
+            yield _right("job", job.told(found.at))
 
 
 def _java(config: Config) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,7 +24,9 @@ from newsmill.errors import ConfigError, Transient
 from newsmill.lake import lease, locations, reader
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.writer import Lake
+from newsmill.observe import flink
 from newsmill.observe.drift import DriftEvent
+from newsmill.observe.flink import FlinkSeen
 from newsmill.observe.history import DAYS, known
 from newsmill.observe.quarantine import site_of
 from newsmill.sources import transactions
@@ -84,6 +87,7 @@ class Status:
     tables: list[TableSize]
     disk_free: int | None
     disk_total: int | None
+    flink: FlinkSeen | None = None  # where portable.flink_rest is set
     needs: list[Need] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -91,6 +95,7 @@ class Status:
         plain = asdict(self) | {
             "lag": None if self.lag is None else [_plain(part) for part in self.lag],
             "holders": [_plain(holder) for holder in self.holders],
+            "flink": None if self.flink is None else msgspec.to_builtins(self.flink),
         }
         made: dict[str, Any] = _jsonable(plain)
         return made
@@ -141,8 +146,10 @@ def status(config: Config, *, broker: bool, file: Path | None = None, now: float
         tables=[_size(config.lake.path, name) for name in TABLES],
         disk_free=free,
         disk_total=total,
+        flink=None if config.portable.flink_rest is None else flink.look(config.portable),
     )
     found.needs.extend(_needs(found, file, config.kafka.bootstrap))
+    found.needs.extend(_flink_needs(found, file))
     return found
 
 
@@ -207,15 +214,20 @@ def _disk(lake: str) -> tuple[int | None, int | None]:
     return usage.free, usage.total
 
 
+def _settings(lake: str, file: Path | None) -> str:
+    return f"-c {shlex.quote(str(file))}" if file else f"--set {shlex.quote(f'lake.path={lake}')}"
+
+
 def _needs(found: Status, file: Path | None, bootstrap: str) -> Iterator[Need]:
     lake = shlex.quote(found.lake)
-    settings = f"-c {shlex.quote(str(file))}" if file else f"--set {shlex.quote(f'lake.path={found.lake}')}"
+    settings = _settings(found.lake, file)
+    run = f"newsmill run {'--runner flink ' if found.flink else ''}{settings}"
     waiting = sum(part.waiting for part in found.lag or ())
     alive = found.writer is not None and found.writer.alive
     if found.broker:
         yield Need(f"the broker does not answer: {found.broker}", f"newsmill doctor {settings}")
     if waiting and not alive:
-        yield Need(f"{waiting:,} records wait and nobody writes the lake", f"newsmill run {settings}")
+        yield Need(f"{waiting:,} records wait and nobody writes the lake", run)
     elif waiting and found.last_commit and (found.at - found.last_commit).total_seconds() > QUIET_S:
         minutes = (found.at - found.last_commit).total_seconds() / 60
         yield Need(
@@ -238,7 +250,7 @@ def _needs(found: Status, file: Path | None, bootstrap: str) -> Iterator[Need]:
         yield Need(
             f"a batch of {found.pending['records']:,} records was tried {found.pending['attempts']} times "
             f"and did not end{why}",
-            f"newsmill run {settings}",
+            run,
         )
     bad = found.fates_hour.get("quarantined", 0)
     if bad and bad >= QUARANTINED * found.records_hour:
@@ -263,6 +275,19 @@ def _needs(found: Status, file: Path | None, bootstrap: str) -> Iterator[Need]:
             f"{found.disk_free / 1e9:,.1f} of {found.disk_total / 1e9:,.1f} GB of the disk are free",
             f"newsmill gc {lake} --dry-run",
         )
+
+
+def _flink_needs(found: Status, file: Path | None) -> Iterator[Need]:
+    if found.flink is None:
+        return
+    command = f"newsmill doctor {_settings(found.lake, file)}"
+    if found.flink.silent is not None:
+        yield Need(f"Flink does not answer: {found.flink.silent}", command)
+    if len(found.flink.jobs) > 1:
+        yield Need("several jobs of one name run: only one of them can write the lake", command)
+    for job in found.flink.jobs:
+        if (what := job.need(found.flink.at)) is not None:
+            yield Need(f"job {job.job.id}: {what}", command)
 
 
 def _plain(record: Any) -> dict[str, Any]:

@@ -6,7 +6,9 @@ import json
 import socket
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from types import TracebackType
 from typing import Final
 
 import apache_beam as beam
@@ -22,6 +24,7 @@ from newsmill.flow.steps.decode import Withheld
 from newsmill.flow.streaming.pipeline import streaming_pipeline
 from newsmill.lake.tables import Tables
 from newsmill.lake.writer import Lake
+from newsmill.runners.flink_job import FlinkJob, JobFailed
 from newsmill.runners.following import Follower
 from newsmill.runners.progress import Watch
 from newsmill.sources import kafka
@@ -116,16 +119,20 @@ def pipeline(config: Config, *, flink: bool, once: bool) -> beam.Pipeline:
     return made
 
 
-class JobFailed(NewsmillError):
-    """The job did not end as asked. What it committed stays; a new run goes on from there."""
-
-
-def problems(config: Config, *, flink: bool) -> list[str]:
+def problems(config: Config, *, flink: bool, attach: bool = False) -> list[str]:
     """Why the job can't be submitted: what does not answer, and settings that it can't follow.
 
-    Flink's worker pool is seen by its TaskManagers only, so it is not asked for.
+    Flink's worker pool is seen by its TaskManagers only, so it is not asked for. One job of a name runs at
+    a time; with `attach` it is followed.
     """
     found = []
+    if flink and config.portable.flink_rest is None:
+        found.append(
+            "portable.flink_rest: is needed for --runner flink, e.g. http://127.0.0.1:8081: jobs are looked "
+            "for and cancelled there"
+        )
+    elif flink:
+        found += FlinkJob(config).problems(attach=attach)
     for key in ("job_endpoint",) if flink else ("job_endpoint", "worker_pool"):
         at: str = getattr(config.portable, key)
         host, _, port = at.rpartition(":")
@@ -141,7 +148,13 @@ def problems(config: Config, *, flink: bool) -> list[str]:
 
 
 def run(
-    config: Config, *, flink: bool, once: bool, stop: threading.Event, watches: Sequence[Watch] = ()
+    config: Config,
+    *,
+    flink: bool,
+    once: bool,
+    stop: threading.Event,
+    watches: Sequence[Watch] = (),
+    attach: bool = False,
 ) -> Counter[str]:
     """Submit the job and wait until it ends or `stop` is set, which cancels it: nothing is lost.
 
@@ -151,45 +164,115 @@ def run(
         once: End when caught up with the end of the topic.
         stop: Set from outside.
         watches: Told of what the job commits, and of the lag.
+        attach: On Flink, follow the job of this name where one runs, and submit none.
 
     Returns:
-        Microseconds that the transforms were busy, by their name; empty where the job was cancelled.
+        Microseconds that the transforms were busy, by their name; empty where the job was cancelled, or was
+        another's.
 
     Raises:
-        JobFailed: The job failed, or its job service went away.
+        JobFailed: The job failed, its job service went away, or it could not be cancelled.
     """
+    job = FlinkJob(config) if flink else None
+    if attach and job is not None and (found := job.running()) is not None:
+        with _followed(config, watches):
+            job.follow(found, stop)
+        return Counter()
+    return _submitted(config, job, once=once, stop=stop, watches=watches)
+
+
+def _submitted(
+    config: Config,
+    job: FlinkJob | None,
+    *,
+    once: bool,
+    stop: threading.Event,
+    watches: Sequence[Watch],
+) -> Counter[str]:
     log = structlog.get_logger()
-    ended = threading.Event()
     wanted = _ends(config) if once else {}
+    cancelling: _Cancelling | None = None
     try:
-        result = pipeline(config, flink=flink, once=once).run()
+        result = pipeline(config, flink=job is not None, once=once).run()
         log.info("job submitted", service=config.portable.job_endpoint)
-        threading.Thread(target=_cancel, args=(result, stop, ended), name="cancel", daemon=True).start()
-        following = threading.Thread(
-            target=Follower(config, watches).follow, args=(ended,), name="follow", daemon=True
-        )
-        following.start()
-        try:
+        with _followed(config, watches), _Cancelling(result, job, stop) as cancelling:
             state = result.wait_until_finish()
-        finally:
-            ended.set()
-            following.join()
     except (RuntimeError, grpc.RpcError) as error:
-        if stop.is_set():
+        if cancelling is not None and cancelling.done:
             log.info("job cancelled")
             return Counter()
-        raise JobFailed(f"the job on {config.portable.job_endpoint} failed: {error}") from error
-    finally:
-        ended.set()
+        goes_on = "" if job is None else job.how_it_goes_on()
+        raise JobFailed(f"the job on {config.portable.job_endpoint} failed: {error}{goes_on}") from error
+    if cancelling.done:
+        log.info("job cancelled")
+        return Counter()
     log.info("job ended", state=state)
     if state not in (PipelineState.DONE, PipelineState.DRAINED, PipelineState.CANCELLED):
         raise JobFailed(f"the job on {config.portable.job_endpoint} ended in state {state}")
     committed = Lake.open_readonly(config.lake).committed()
-    lost = {p: end for p, end in wanted.items() if committed.get(p, 0) < end and not stop.is_set()}
+    lost = {p: end for p, end in wanted.items() if committed.get(p, 0) < end}
     if lost:
         raise JobFailed(f"the job ended, but the lake does not reach the offsets {lost}: run again")
     counters = result.metrics().query()["counters"]
     return Counter({c.key.metric.namespace: c.result for c in counters if c.key.metric.name == "busy_us"})
+
+
+@contextmanager
+def _followed(config: Config, watches: Sequence[Watch]) -> Iterator[None]:
+    """Watches are told of what the job commits while it runs inside, and once more at its end."""
+    ended = threading.Event()
+    follow = Follower(config, watches).follow
+    following = threading.Thread(target=follow, args=(ended,), name="follow", daemon=True)
+    following.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        following.join()
+
+
+class _Cancelling:
+    """Cancels the job when `stop` is set while it runs inside.
+
+    Flink is asked itself: its job goes on where only Beam's job service is told.
+    """
+
+    def __init__(self, result: PipelineResult, job: FlinkJob | None, stop: threading.Event) -> None:
+        self._result, self._job, self._stop = result, job, stop
+        self._ended = threading.Event()
+        self._failed: JobFailed | None = None
+        self._thread = threading.Thread(target=self._wait, name="cancel", daemon=True)
+        self.done = False
+
+    def __enter__(self) -> _Cancelling:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+        if self._failed is not None:
+            raise self._failed
+
+    def _wait(self) -> None:
+        while not self._ended.is_set():
+            if self._stop.wait(POLL_S):
+                self._cancel()
+                return
+
+    def _cancel(self) -> None:
+        try:
+            if self._job is not None:
+                self._job.cancel(self._ended)
+            self.done = True
+        except JobFailed as error:
+            self._failed = error
+        except NewsmillError as error:
+            self._failed = JobFailed(f"the job can't be cancelled: {error}")
+        with suppress(grpc.RpcError):  # the job service may have gone before
+            self._result.cancel()
 
 
 def _ends(config: Config) -> dict[tuple[str, int], int]:
@@ -197,10 +280,3 @@ def _ends(config: Config) -> dict[tuple[str, int], int]:
     behind = kafka.lag(config.kafka, {})
     ends = kafka.lag(config.kafka, dict.fromkeys(behind, 0))
     return {partition: end for partition, end in ends.items() if behind[partition]}
-
-
-def _cancel(result: PipelineResult, stop: threading.Event, ended: threading.Event) -> None:
-    while not ended.is_set():
-        if stop.wait(POLL_S):
-            result.cancel()
-            return

@@ -104,6 +104,8 @@ class PlannedSoFar(Record, frozen=True, kw_only=True):
     last: Micros | None = None
     under_way: tuple[BatchPlan, ...] = ()  # planned and, when last looked at, not in the lake
     waiting_since: Micros | None = None  # when records came behind those batches
+    rested_at: Micros | None = None  # when a rest was asked for; None where none was
+    hurried: int = 0  # rests in a row that the runner cut
     done: bool = False
 
 

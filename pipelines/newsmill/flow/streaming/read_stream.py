@@ -37,6 +37,14 @@ The worker subtracts the time that has passed since, and Flink keeps whole secon
 would be left, and the planner's next bundle would begin before the watermark of its last one is seen.
 """
 
+EARLY_S: Final = 0.5
+"""A planner that is called so soon after it asked for a rest was not given one. Flink rests it for one second
+at least."""
+HURRIED: Final = 3
+"""So many rests in a row that were not given mean that the runner drains: Flink calls what was deferred at
+once then, again and again, until nothing is deferred, and tells nobody why. One may be a clock that was set
+back."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -118,6 +126,14 @@ def next_plan(
 def behind_plans(config: Config, so_far: PlannedSoFar, committed: kafka.Offsets) -> int:
     """Offsets that wait behind the batches under way. Raises Transient when the broker is away."""
     return sum(kafka.lag(config.kafka.hasty(), _planned_offsets(so_far, committed)).values())
+
+
+def _seen(so_far: PlannedSoFar) -> PlannedSoFar:
+    """Whether the rest that was asked for was given."""
+    if so_far.rested_at is None:
+        return so_far
+    early = 0 <= _now() - so_far.rested_at < EARLY_S * 1e6
+    return msgspec.structs.replace(so_far, rested_at=None, hurried=so_far.hurried + 1 if early else 0)
 
 
 def _planned_offsets(so_far: PlannedSoFar, committed: kafka.Offsets) -> dict[tuple[str, int], int]:
@@ -239,8 +255,12 @@ class _PlanFn(beam.DoFn):
         tracker: Any = PLANNED,
         watermark: Any = WATERMARK,
     ) -> Iterator[TimestampedValue]:
+        so_far = _seen(tracker.current_restriction())
+        if so_far.hurried >= HURRIED:
+            _log.info("the runner drains: no more batches are planned")
+            tracker.try_claim(msgspec.structs.replace(so_far, done=True))
+            return
         lake = reader(self._config.lake)
-        so_far = tracker.current_restriction()
         committed = lake.committed()
         under_way = tuple(b for b in so_far.under_way if not b.in_lake(committed))
         so_far = msgspec.structs.replace(so_far, under_way=under_way)
@@ -263,13 +283,16 @@ class _PlanFn(beam.DoFn):
         except Transient as error:
             self._retrying.note(error)
             Metrics.counter(ReadStream, "transient").inc()
-            tracker.defer_remainder(Duration(seconds=POLL_S))
+            if tracker.try_claim(msgspec.structs.replace(so_far, rested_at=_now())):
+                tracker.defer_remainder(Duration(seconds=POLL_S))
             return
         self._retrying.passed()
         if plan is None:
             ended = self._once and not behind
-            tracker.try_claim(msgspec.structs.replace(so_far, done=ended))
-        elif tracker.try_claim(PlannedSoFar(last=plan.ingested_at, under_way=(*under_way, plan))):
+            tracker.try_claim(msgspec.structs.replace(so_far, done=ended, rested_at=_now()))
+        elif tracker.try_claim(
+            PlannedSoFar(last=plan.ingested_at, under_way=(*under_way, plan), hurried=so_far.hurried)
+        ):
             Metrics.counter(ReadStream, "batches").inc()
             _log.info(
                 "batch %d planned: %d records, %d under way", plan.ingested_at, plan.records, len(under_way)

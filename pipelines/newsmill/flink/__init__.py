@@ -1,0 +1,1 @@
+"""Flink from outside: what its REST endpoint knows of clusters and jobs."""

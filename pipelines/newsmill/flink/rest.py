@@ -163,8 +163,12 @@ class FlinkRest:
         return _shortly(entries[0].stacktrace) if entries else None
 
     def cancel(self, id: str) -> None:
-        """Ask for the job's end without a savepoint; it comes later."""
-        self._ask("PATCH", f"/jobs/{quote(id, safe='')}?mode=cancel")
+        """Ask for the job's end without a savepoint; it comes later. One that has ended needs none."""
+        try:
+            self._ask("PATCH", f"/jobs/{quote(id, safe='')}?mode=cancel")
+        except FlinkRefused as refused:
+            if refused.status not in (404, 409):
+                raise
 
     def how_to_cancel(self, id: str) -> str:
         """A command that cancels the job by hand."""

@@ -43,7 +43,8 @@ class Replay:
                 replay.asked.append(f"{self.command} {self.path}")
                 if self.command == "PATCH":
                     replay.answers.update(replay.then)
-                code, answer = replay.answers.get(self.path, (404, {"errors": ["Not found: " + self.path]}))
+                absent = (202, {}) if self.command == "PATCH" else (404, {"errors": ["Not found"]})
+                code, answer = replay.answers.get(self.path, absent)
                 body = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
                 self.send_response(code)
                 self.send_header("Content-Length", str(len(body)))
@@ -135,6 +136,12 @@ def test_cancelling_fails_when_the_job_does_not_end(replay: Replay, monkeypatch:
     replay.then = {f"/jobs/{JOB}": (code, job | {"state": "CANCELLING"})}
     with pytest.raises(JobFailed, match=f"{JOB}.* it is CANCELLING.*curl -X PATCH"):
         FlinkJob(config(replay.url)).cancel(threading.Event())
+
+
+def test_cancelling_is_right_when_the_job_ended_meanwhile(replay: Replay) -> None:
+    replay.answers[f"/jobs/{JOB}?mode=cancel"] = 409, {"errors": ["Job is already FINISHED"]}
+    FlinkJob(config(replay.url)).cancel(threading.Event())
+    assert len(replay.cancelled) == 1
 
 
 def test_cancelling_asks_again_when_flink_is_away_for_a_moment(replay: Replay) -> None:

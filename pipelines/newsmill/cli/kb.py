@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress as ProgressBar,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 
 from newsmill.cli.options import Json, group
 from newsmill.cli.output import Screen, say
 from newsmill.errors import ConfigError
+
+if TYPE_CHECKING:
+    from newsmill.knowledge.entries import Entry
+
+LEAST_SITELINKS: Final = 5
+LANGUAGES: Final = ("en", "es", "de", "fr", "it", "pt", "nl", "pl", "ru", "uk", "ar", "fa", "zh", "ja", "ko")
 
 app = group("Build and show knowledge bases: who and what can be named.")
 
@@ -26,10 +41,31 @@ _Folder = Annotated[
 
 @app.command()
 def build(
-    folder: Annotated[Path, typer.Argument(help="Where to write; an earlier knowledge base is replaced.")],
+    folder: Annotated[
+        Path | None, typer.Argument(help="Where to write; an earlier knowledge base is replaced.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "--output", "-o", help="The same.")] = None,
     add: Annotated[
         list[Path] | None, typer.Option(help="YAML or CSV file with entities of your own; may be repeated.")
     ] = None,
+    wikidata: Annotated[
+        Path | None,
+        typer.Option(
+            help="Wikidata's JSON dump (.json.gz or .json.bz2), whose entities are added.", dir_okay=False
+        ),
+    ] = None,
+    min_sitelinks: Annotated[
+        int, typer.Option(min=1, help="Wikipedias that have an article on an item that is kept.")
+    ] = LEAST_SITELINKS,
+    languages: Annotated[
+        str, typer.Option(help="Languages whose names are kept of the dump, the first one before the others.")
+    ] = ",".join(LANGUAGES),
+    max_broken: Annotated[
+        int, typer.Option(min=0, help="Broken lines of the dump that are skipped before it is refused.")
+    ] = 1_000,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that read the dump.")] = len(
+        os.sched_getaffinity(0)
+    ),
     from_packages: Annotated[
         bool,
         typer.Option(
@@ -38,25 +74,34 @@ def build(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Build a knowledge base: the one that comes with newsmill, and entities of your own.
+    """Build a knowledge base: the one that comes with newsmill, and entities of your own or of Wikidata.
 
     Your own entities come first: where one has the id of another entity, its name, type and place win.
+    A build from a dump that was killed goes on where it was when it is started again.
     """
     from newsmill.knowledge import build as builder, default
     from newsmill.knowledge.entries import user_entries
     from newsmill.knowledge.extend import extend
 
-    if not add and not from_packages:
-        raise ConfigError("nothing to build: name files of your own with --add")
+    folder = _target(folder, out)
+    if not add and not from_packages and wikidata is None:
+        raise ConfigError("nothing to build: name files of your own with --add, or a dump with --wikidata")
+    if from_packages and wikidata is not None:
+        raise ConfigError("--from-packages and --wikidata don't go together: build the one, then the other")
     started = time.monotonic()
     own = user_entries(add or ())
     sources = {str(path): "own" for path in add or ()}
-    if from_packages:
+    told: dict[str, object] = {}
+    if wikidata is not None:
+        told = _from_dump(
+            wikidata, folder, min_sitelinks, languages, max_broken, own=own, sources=sources, workers=workers
+        )
+    elif from_packages:
         packages = _packages()
-        builder.build([*own, *packages.entries()], folder, sources=packages.versions() | sources)
+        builder.build([*own, *packages.entries()], folder, sources=packages.versions() | sources, packed=True)
     else:
         extend(default.knowledge_base(), own, folder, sources=sources)
-    about = _about(folder) | {"seconds": round(time.monotonic() - started, 1)}
+    about = _about(folder) | told | {"seconds": round(time.monotonic() - started, 1)}
     if as_json:
         say(json.dumps(about))
         return
@@ -64,6 +109,56 @@ def build(
         f"{folder}: {about['entities']:,} entities under {about['names']:,} names, {about['megabytes']} MB, "
         f"version {about['version']}"
     )
+
+
+def _target(folder: Path | None, out: Path | None) -> Path:
+    if (folder is None) == (out is None):
+        raise ConfigError("name one folder to write to: `newsmill kb build FOLDER` or `-o FOLDER`")
+    return folder or out or Path()
+
+
+def _from_dump(
+    dump: Path,
+    folder: Path,
+    least: int,
+    languages: str,
+    most_broken: int,
+    *,
+    own: list[Entry],
+    sources: dict[str, str],
+    workers: int,
+) -> dict[str, object]:
+    """What a build from a dump read, with a progress bar meanwhile."""
+    from newsmill.knowledge import default
+    from newsmill.knowledge.wikidata.making import make
+    from newsmill.knowledge.wikidata.reading import Options, Progress
+
+    codes = tuple(code.strip().lower() for code in languages.split(",") if code.strip())
+    wrong = [code for code in codes if not (code.isascii() and code.isalpha() and len(code) in (2, 3))]
+    if wrong or not codes:
+        raise ConfigError(f"--languages: {', '.join(wrong) or 'none'}: write codes like en,de,fr")
+    if not dump.is_file():
+        raise ConfigError(f"{dump}: there is no such file")
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
+               TimeRemainingColumn())  # fmt: skip
+    size = dump.stat().st_size
+    with ProgressBar(*columns, console=Screen(err=True)) as bar:
+        task = bar.add_task("reading", total=size)
+
+        def show(progress: Progress) -> None:
+            kept = f"{progress.kept:,} of {progress.seen:,} items"
+            writing = ", writing" if progress.read == size else ""
+            bar.update(task, completed=progress.read, description=f"{kept}{writing}")
+
+        progress = make(
+            dump, folder, Options(least_sitelinks=least, languages=codes, most_broken=most_broken),
+            base=default.knowledge_base(), own=own, sources=sources, workers=workers, told=show,
+        )  # fmt: skip
+    if progress.broken:
+        say(f"{progress.broken:,} broken lines were skipped; {progress.first_broken}", err=True)
+    return {
+        "lines": progress.lines, "items": progress.seen, "kept": progress.kept, "broken": progress.broken,
+    }  # fmt: skip
 
 
 def _packages() -> ModuleType:

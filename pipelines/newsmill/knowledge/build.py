@@ -1,53 +1,42 @@
-"""Compiling entities to a knowledge base: a folder of files.
+"""Compiling entities to a knowledge base (`files`).
 
-- `names.marisa`: a marisa-trie of name keys (`names.key`), each with a number
-- `names.arrow`: by that number, where the name's edges begin, and its flags
-- `edges.arrow`: from a name to the entities that bear it: entity, role, weight
-- `entities.arrow`: one row an entity
-- `about.json`: format, version, counts, sources
-
-Columns are compressed with zstd. The same entities give the same bytes. The version is a hash over
-what went in, so two workers with the same version link alike.
+The same entities give the same bytes. The version is a hash over what went in, so two workers with the
+same version link alike.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import shutil
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any
 
 import marisa_trie
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
 from newsmill.errors import ConfigError
-from newsmill.knowledge.entries import COARSE, Entry, english_words
+from newsmill.knowledge import files
+from newsmill.knowledge.entries import Entry
 from newsmill.knowledge.names import key, slug
-from newsmill.runtime.folders import strangers
 
-FORMAT = 1  # raise it with each change of the files' layout
-COMPRESSION: Final = pa.Codec("zstd", compression_level=19)
 ROLES = ("name", "capitals", "demonym", "postal", "bare_county", "domestic")
-_STRENGTH = [ROLES.index(r) for r in ("demonym", "name", "capitals", "domestic", "postal", "bare_county")]
-FOREIGN = 0.02  # share of an old or foreign name of one place that is the chief name of another
-FILES = ("about.json", "edges.arrow", "entities.arrow", "names.arrow", "names.marisa")
-"""What a knowledge base is made of."""
+STRENGTH = [ROLES.index(r) for r in ("demonym", "name", "capitals", "domestic", "postal", "bare_county")]
+"""Roles by their number, the one that counts where a name has several first."""
 
-COMMON_WORD = 1  # flag of a name: a common English word in lower case
+FOREIGN = 0.02  # share of an old or foreign name of one place that is the chief name of another
+RENOWNED = 1e5  # weight from which an entity's name is a chief one
+LONGEST_KEY = 120  # characters
 
 Edges = dict[str, list[tuple[int, int, float]]]
 """By name key: (entity, role, weight), heaviest first; entity and role are indices."""
 
 
-def build(entries: Iterable[Entry], folder: Path, *, sources: dict[str, str]) -> str:
+def build(entries: Iterable[Entry], folder: Path, *, sources: dict[str, str], packed: bool = False) -> str:
     """Write a knowledge base and return its version.
 
     The folder appears whole or not at all; an existing one is replaced.
@@ -57,61 +46,33 @@ def build(entries: Iterable[Entry], folder: Path, *, sources: dict[str, str]) ->
             heaviest the weight, and all their names count.
         folder: Where to write.
         sources: Names and versions of what the entities come from, for `kb show`.
+        packed: Compress the columns.
 
     Raises:
         ConfigError: No entities, the folder can't be written, or it holds something else.
     """
     rows = merged(entries)
-    return write(rows, edges(rows), folder, sources=sources)
+    return write(rows, edges(rows), folder, sources=sources, packed=packed)
 
 
-def write(rows: list[Entry], found: Edges, folder: Path, *, sources: dict[str, str]) -> str:
+def write(
+    rows: list[Entry], found: Edges, folder: Path, *, sources: dict[str, str], packed: bool = False
+) -> str:
     """Write merged entities with the edges that lead to them; `build` says the rest."""
     if not rows:
         raise ConfigError("a knowledge base needs at least one entity")
-    _refuse_strangers(folder)
     version = _version(rows, found)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".kb-", dir=folder.parent))
-    except OSError as error:
-        raise ConfigError(f"{folder}: can't be written: {error.strerror}") from None
     about = {
-        "format": FORMAT, "version": version, "entities": len(rows), "names": len(found),
+        "format": files.FORMAT, "version": version, "entities": len(rows), "names": len(found),
         "sources": dict(sorted(sources.items())),
     }  # fmt: skip
-    try:
-        _write_names(found, draft, about)
-        _write_entities(rows, draft, about)
-        (draft / "about.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-        draft.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+
+    def fill(draft: Path) -> None:
+        _write_names(found, draft, about, packed)
+        _write_entities(rows, draft, about, packed)
+
+    files.replaced(folder, fill)
     return version
-
-
-def _refuse_strangers(folder: Path) -> None:
-    """A folder that is replaced must be a knowledge base without anything beside it, or empty."""
-    if not folder.exists():
-        return
-    others = strangers(folder, FILES) if folder.is_dir() else [folder]
-    if not others and any(folder.iterdir()) and not _about(folder / "about.json"):
-        others = [folder]
-    if others:
-        named = "" if others == [folder] else f": {others[0]} is none of its files"
-        raise ConfigError(f"{folder}: is there and no knowledge base{named}; name another folder")
-
-
-def _about(file: Path) -> bool:
-    """Whether a file is what a knowledge base says of itself."""
-    try:
-        found = json.loads(file.read_bytes())
-    except (OSError, ValueError):
-        return False
-    return isinstance(found, dict) and {"format", "version", "entities"} <= found.keys()
 
 
 def identity(entry: Entry) -> str:
@@ -143,7 +104,7 @@ def merged(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def _version(rows: list[Entry], found: Edges) -> str:
-    digest = xxhash.xxh3_128(f"format {FORMAT}".encode())
+    digest = xxhash.xxh3_128(f"format {files.FORMAT}".encode())
     for row in rows:
         digest.update(msgspec.json.encode(row))
     digest.update(msgspec.json.encode(list(found.items())))
@@ -161,13 +122,13 @@ def edges(rows: list[Entry], known: Iterable[tuple[str, int, int, float]] = ()) 
     def join(bare: str, index: int, number: int, weight: float) -> None:
         old = best[bare].get(index)
         if old is not None:
-            number, weight = min(number, old[0], key=_STRENGTH.index), max(weight, old[1])
+            number, weight = min(number, old[0], key=STRENGTH.index), max(weight, old[1])
         best[bare][index] = (number, weight)
 
     for index, row in enumerate(rows):
         for name, role, share in row.names:
             bare = key(name)
-            if not bare or len(bare) > 120:
+            if not bare or len(bare) > LONGEST_KEY:
                 continue
             weight = row.weight * share
             if share < 1 and role == "name" and bare in chief and may_be_foreign(row, bare):
@@ -183,7 +144,7 @@ def edges(rows: list[Entry], known: Iterable[tuple[str, int, int, float]] = ()) 
 
 def chief_names(rows: Iterable[Entry]) -> set[str]:
     """Keys of the names of entities that are renowned."""
-    return {key(row.name) for row in rows if row.weight > 1e5}
+    return {key(row.name) for row in rows if row.weight > RENOWNED}
 
 
 def may_be_foreign(row: Entry, bare: str) -> bool:
@@ -191,63 +152,43 @@ def may_be_foreign(row: Entry, bare: str) -> bool:
     return row.type in ("city", "country") and bare != key(row.name)
 
 
-def _write_names(found: Edges, folder: Path, about: dict[str, object]) -> None:
+def _write_names(found: Edges, draft: Path, about: files.About, packed: bool) -> None:
     trie = marisa_trie.Trie(found)
-    trie.save(str(folder / "names.marisa"))
-    words = english_words()
     order = sorted(found, key=lambda name: trie[name])
     starts = np.zeros(len(order) + 1, dtype=np.uint32)
-    flags = np.zeros(len(order) + 1, dtype=np.uint8)
     flat: list[tuple[int, int, float]] = []
     for number, name in enumerate(order):
         flat += found[name]
         starts[number + 1] = len(flat)
-        flags[number] = COMMON_WORD if name in words else 0
-    names = pa.record_batch({"start": pa.array(starts), "flags": pa.array(flags)})
-    targets = pa.record_batch(
-        {
-            "entity": pa.array([e for e, _, _ in flat], pa.uint32()),
-            "role": pa.array([r for _, r, _ in flat], pa.uint8()),
-            "weight": pa.array([float(w) for _, _, w in flat], pa.float32()),
-        }
-    )
-    _write(folder / "names.arrow", names, about)
-    _write(folder / "edges.arrow", targets, about)
-
-
-def _write_entities(rows: list[Entry], folder: Path, about: dict[str, object]) -> None:
-    types = sorted({r.type for r in rows})
-    countries = sorted({r.country for r in rows})
-    divisions = sorted({r.admin1 for r in rows})
-    number = {
-        kind: {v: i for i, v in enumerate(values)}
-        for kind, values in (("t", types), ("c", countries), ("d", divisions))
+    columns: dict[str, npt.NDArray[Any]] = {
+        "entity": np.array([e for e, _, _ in flat], np.uint32),
+        "role": np.array([r for _, r, _ in flat], np.uint8),
+        "weight": np.array([w for _, _, w in flat], np.float32),
     }
-    batch = pa.record_batch(
-        {
-            "name": pa.array([r.name for r in rows], pa.string()),
-            "key": pa.array([r.id or "" if not r.qid else "" for r in rows], pa.string()),
-            "type": pa.array([number["t"][r.type] for r in rows], pa.uint16()),
-            "country": pa.array([number["c"][r.country] for r in rows], pa.uint16()),
-            "admin1": pa.array([number["d"][r.admin1] for r in rows], pa.uint16()),
-            "qid": pa.array([r.qid for r in rows], pa.uint32()),
-            "geonameid": pa.array([r.geonameid for r in rows], pa.uint32()),
-            "population": pa.array([r.population for r in rows], pa.uint32()),
-            "lat": pa.array([r.lat for r in rows], pa.float32()),
-            "lon": pa.array([r.lon for r in rows], pa.float32()),
-            "weight": pa.array([float(r.weight) for r in rows], pa.float32()),
-        }
-    )
-    tables = {"types": types, "countries": countries, "admin1": divisions}
-    coarse = {t: COARSE.get(t, "ORG") for t in types}
-    _write(folder / "entities.arrow", batch, {**about, **tables, "coarse": coarse})
+    files.write_names(trie, starts, columns, draft, about, packed=packed)
 
 
-def _write(path: Path, batch: pa.RecordBatch, about: dict[str, object]) -> None:
-    batch = batch.replace_schema_metadata({"newsmill": json.dumps(about)})
-    options = pa.ipc.IpcWriteOptions(compression=COMPRESSION)
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema, options=options) as writer:
-        writer.write_batch(batch)
+def _write_entities(rows: list[Entry], draft: Path, about: files.About, packed: bool) -> None:
+    tables = {
+        "types": sorted({r.type for r in rows}),
+        "countries": sorted({r.country for r in rows}),
+        "admin1": sorted({r.admin1 for r in rows}),
+    }
+    types, countries, divisions = ({v: i for i, v in enumerate(values)} for values in tables.values())
+    columns = {
+        "name": pa.array([r.name for r in rows], pa.string()),
+        "key": pa.array([r.id or "" if not r.qid else "" for r in rows], pa.string()),
+        "type": pa.array([types[r.type] for r in rows], pa.uint16()),
+        "country": pa.array([countries[r.country] for r in rows], pa.uint16()),
+        "admin1": pa.array([divisions[r.admin1] for r in rows], pa.uint16()),
+        "qid": pa.array([r.qid for r in rows], pa.uint32()),
+        "geonameid": pa.array([r.geonameid for r in rows], pa.uint32()),
+        "population": pa.array([r.population for r in rows], pa.uint32()),
+        "lat": pa.array([r.lat for r in rows], pa.float32()),
+        "lon": pa.array([r.lon for r in rows], pa.float32()),
+        "weight": pa.array([float(r.weight) for r in rows], pa.float32()),
+    }
+    files.write_entities(columns, tables, draft, about, packed=packed)
 
 
 def importance(weight: float) -> float:

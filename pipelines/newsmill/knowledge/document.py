@@ -84,9 +84,13 @@ class Document:
             if f.coarse != "PER" and (places := _places_first(f))
         ]
         comma_pairs(self.text, toponyms)
-        country, votes = site_votes(self.gazetteer, self.url)
+        country, votes = self._site
         resolve(toponyms, country=country, votes=[*votes, *self._title_votes(toponyms)])
         return toponyms
+
+    @cached_property
+    def _site(self) -> tuple[str | None, list[tuple[Candidate, ...]]]:
+        return site_votes(self.gazetteer, self.url)
 
     def _title_votes(self, toponyms: Sequence[Toponym]) -> list[tuple[Candidate, ...]]:
         """Places that the title names and the text does not."""
@@ -117,7 +121,7 @@ class Document:
         places: dict[int, tuple[Candidate, float]] = {
             t.start: (t.chosen, t.score) for t in self.toponyms if t.chosen is not None
         }
-        linked = link(self.text, self.found, self.gazetteer, places, self.countries)
+        linked = link(self.text, self.found, self.gazetteer, places, self.countries, self._site[0])
         recognised = {f.start for f in self.found if f.coarse is not None}
         return [m for m in linked if m.entity is not None or m.start in recognised or m.group != fold(m.text)]
 

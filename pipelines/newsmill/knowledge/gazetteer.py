@@ -1,7 +1,7 @@
 """Reading a knowledge base, a folder that `build` writes: names to entities.
 
-The trie is mapped into memory, the columns are unpacked from their files: tens of milliseconds. Nothing
-is written.
+The trie is mapped into memory, and so are the columns, unless they are packed and then unpacked: tens of
+milliseconds. Nothing is written.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ import pyarrow as pa
 from newsmill.errors import ConfigError
 from newsmill.knowledge import forms
 from newsmill.knowledge.bounds import LONGEST_NAME
-from newsmill.knowledge.build import COMMON_WORD, FORMAT, ROLES, importance
+from newsmill.knowledge.build import ROLES, importance
+from newsmill.knowledge.context import WORDS
 from newsmill.knowledge.entries import Entry
+from newsmill.knowledge.files import COMMON_WORD, FORMAT
 from newsmill.knowledge.names import fold, is_spaceless, key
 from newsmill.knowledge.recognisers.words import ELIDING
 from newsmill.records import Record
@@ -63,6 +65,8 @@ class Candidate(Record, frozen=True, kw_only=True):
     lat: float | None = None
     lon: float | None = None
     population: int = 0
+    founded: int | None = None  # year, where the knowledge base is made from Wikidata
+    row: int = 0  # in the knowledge base
 
 
 class Match(Record, frozen=True, kw_only=True):
@@ -89,6 +93,9 @@ class Gazetteer:
         self._entity = {c: _view(tables["entities.arrow"], c) for c in columns}
         self._names = _Strings(tables["entities.arrow"].column("name"))
         self._keys = _Strings(tables["entities.arrow"].column("key"))
+        names = tables["entities.arrow"].schema.names
+        self._founded = _view(tables["entities.arrow"], "founded") if "founded" in names else None
+        self._context = _view(tables["entities.arrow"], "context") if "context" in names else None
         self.about = about
         self._by_name: dict[int, tuple[Candidate, ...]] = {}
 
@@ -154,8 +161,8 @@ class Gazetteer:
         """The places whose names are in a script without spaces, and the weights of the names."""
         entity, _, weight = self._edge
         types = [self.about["coarse"][type_] == "LOC" for type_ in self.about["types"]]
-        for name, number in self._trie.items():
-            if is_spaceless(name[0]):
+        for first in filter(is_spaceless, map(chr, range(0x0E00, 0xFB00))):
+            for name, number in self._trie.items(first):
                 edge = self._start[number]
                 if types[self._entity["type"][entity[edge]]]:
                     yield name, weight[edge]
@@ -164,6 +171,18 @@ class Gazetteer:
         """Whether a known name is a common English word too."""
         number = self._number(surface)
         return number is not None and bool(self._flags[number] & COMMON_WORD)
+
+    @property
+    def has_context(self) -> bool:
+        """Whether the words that go with entities are known."""
+        return self._context is not None
+
+    def context(self, candidate: Candidate) -> tuple[int, ...]:
+        """The words that go with an entity, as `context.numbers` gives them."""
+        if self._context is None:
+            return ()
+        first = candidate.row * WORDS
+        return tuple(filter(None, self._context[first : first + WORDS]))
 
     def names(self) -> Iterator[str]:
         """All name keys."""
@@ -347,6 +366,8 @@ class Gazetteer:
             lat=None if math.isnan(lat) else round(lat, 5),
             lon=None if math.isnan(lon) else round(lon, 5),
             population=column["population"][index],
+            founded=(self._founded[index] or None) if self._founded is not None else None,
+            row=index,
         )
 
 
@@ -368,7 +389,9 @@ class _Strings:
 def _view(batch: pa.RecordBatch, column: str) -> Any:
     """A column of numbers as a memoryview: its items are Python numbers, at half the cost of numpy's."""
     array = batch.column(column)
-    letter = {"uint8": "B", "uint16": "H", "uint32": "I", "float": "f"}[str(array.type)]
+    if isinstance(array, pa.FixedSizeListArray):
+        array = array.flatten()
+    letter = {"uint8": "B", "int16": "h", "uint16": "H", "uint32": "I", "float": "f"}[str(array.type)]
     size = len(array) * int(array.type.bit_width) // 8
     return memoryview(array.buffers()[1]).cast("B")[:size].cast(letter)  # type: ignore[call-overload]
 

@@ -1,8 +1,10 @@
 """From mentions to entities: the document pass, the choice among candidates, and NIL.
 
 A name's candidates start with their prior (how renowned each bearer is). Types that the recogniser
-saw, the countries the document is about, and other entities of the same country raise or lower them.
-A link below `CUT` is none: the mention stays NIL under its own name. Wrong links are worse than none.
+saw, the countries the document is about, that of its site, and words of the text that go with an entity
+raise or lower them. In a knowledge base of millions a person of the text is often none of its bearers of
+the name: the likelier, the more of them there are and the less renowned they are. A link below `CUT` is
+none: the mention stays NIL under its own name. Wrong links are worse than none.
 
 The document pass: "Qureshi" after "Shah Mahmood Qureshi" is he; "TTP" after "Tehreek-e-Taliban
 Pakistan (TTP)" is that group; "Burlington" after "Burlington Industries Inc" is that company.
@@ -14,8 +16,10 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 
+from newsmill.knowledge.context import numbers
 from newsmill.knowledge.gazetteer import Candidate, Gazetteer
 from newsmill.knowledge.mentions import Found
 from newsmill.knowledge.names import fold
@@ -25,6 +29,26 @@ CUT = 0.5
 """The least score of a link. Set on the visible halves of the link sets together: a higher one loses
 more right links than it drops wrong ones."""
 
+_WORD_FITS = 2.5
+"""How many times likelier an entity is for each word of the text that goes with it."""
+
+_MOST_WORDS = 3
+"""Words that count so at most."""
+
+_NO_WORD = 0.6
+"""The same for an entity of whose words the text has none."""
+
+_CALLED, _CALLED_OTHERWISE = 3.0, 0.2
+"""The same for what the text calls it behind its name ("…, the novelist,"): a word of its own, or none."""
+
+_SITE = 0.4
+"""Share of the evidence for a country that the country of the site is worth."""
+
+_UNKNOWN = 20_000.0
+"""Weight of the persons of a name whom a knowledge base of Wikidata lacks, for each whom it has."""
+
+_CALLS = re.compile(r",\s(?:the|a|an)\s((?:[^\W\d_]{1,30}[\s-]){0,4}[^\W\d_]{1,30})")
+_MOST_CALLED = 5  # mentions of a name behind which is looked
 _ACRONYM = re.compile(r"\((?:the )?[\"“'‘]?([A-Z][A-Za-z0-9&.-]{1,9})[\"”'’]?\)")
 _MOST_ALIKE = 50  # longer names that are looked at for one short name
 _MOST_ACRONYMS = 100  # of one text; a bound on the cost of hostile ones
@@ -67,23 +91,75 @@ def link(
     gazetteer: Gazetteer,
     places: Mapping[int, tuple[Candidate, float]],
     countries: Mapping[str, float],
+    site: str | None = None,
 ) -> list[Linked]:
     """Link every mention, in the order of the text.
 
     Args:
         text: The text that the offsets count.
         found: Its mentions.
-        gazetteer: The knowledge base, for names with a company's suffix.
+        gazetteer: The knowledge base: names with a company's suffix, and words that go with entities.
         places: By a mention's start, the place that `places.resolve` chose and its score.
         countries: Share of the document's evidence by country, 0–1.
+        site: The country of the site, by its host name.
     """
+    around = Around(text, gazetteer, countries, site)
     introduced = dict(islice(acronyms(text, found), _MOST_ACRONYMS))
     found = _with_uses(text, found, introduced)
     names = _names(found)
     for folded, name in names.items():
-        _choose(folded, name, gazetteer, places, countries)
+        _choose(folded, name, gazetteer, places, around)
     _document_pass(names, introduced)
     return [_linked(f, names[f.folded], places) for f in found]
+
+
+class Around:
+    """What a document tells of whom its names mean.
+
+    Args:
+        text: It.
+        gazetteer: The knowledge base; one without words that go with entities tells nothing by words.
+        countries: Share of the document's evidence by country.
+        site: The country of its site.
+    """
+
+    def __init__(
+        self, text: str, gazetteer: Gazetteer, countries: Mapping[str, float], site: str | None
+    ) -> None:
+        self.countries = countries
+        self._text, self._gazetteer = text, gazetteer
+        self._site = site if gazetteer.has_context else None
+
+    @cached_property
+    def _words(self) -> frozenset[int]:
+        return frozenset(numbers(self._text))
+
+    def of_country(self, code: str) -> float:
+        """Share of the evidence for a country."""
+        share = self.countries.get(code, 0.0)
+        return max(share, _SITE) if code == self._site else share
+
+    def called(self, mentions: Sequence[Found]) -> frozenset[int]:
+        """The words that the text calls somebody right behind the name."""
+        if not self._gazetteer.has_context:
+            return frozenset()
+        calls = (_CALLS.match(self._text, mention.end) for mention in mentions[:_MOST_CALLED])
+        return frozenset(number for call in calls if call for number in numbers(call[1]))
+
+    def by_words(self, candidate: Candidate, called: frozenset[int]) -> float:
+        """How many times likelier a candidate is by the words that go with it, and what it is `called`."""
+        words = self._gazetteer.context(candidate)
+        if not words:
+            return 1.0
+        met = sum(word in self._words for word in words)
+        fit = _WORD_FITS ** min(met, _MOST_WORDS) if met else _NO_WORD
+        return fit * (1.0 if not called else _CALLED_OTHERWISE if called.isdisjoint(words) else _CALLED)
+
+    def unknown(self, candidates: Sequence[Candidate]) -> float:
+        """Weight of those whom the knowledge base lacks, among the persons of a name."""
+        if not self._gazetteer.has_context:
+            return 0.0
+        return _UNKNOWN * sum(c.coarse == "PER" for c in candidates)
 
 
 def acronyms(text: str, found: Sequence[Found]) -> Iterator[tuple[str, Found]]:
@@ -175,7 +251,7 @@ def _choose(
     name: _Name,
     gazetteer: Gazetteer,
     places: Mapping[int, tuple[Candidate, float]],
-    countries: Mapping[str, float],
+    around: Around,
 ) -> None:
     """The likeliest bearer of a name by itself, or none."""
     first = name.mentions[0]
@@ -184,9 +260,10 @@ def _choose(
         candidates = _without_suffix(folded, gazetteer)
     chosen = next((places[m.start] for m in name.mentions if m.start in places), None)
     scored: list[tuple[float, Candidate]] = []
-    total = 0.0
+    total = around.unknown(candidates) * (_FITS[name.coarse, "PER"] if name.coarse else 1.0)
+    called = around.called(name.mentions)
     for candidate in candidates:
-        weight = candidate.weight * _fit(candidate, name, first, countries)
+        weight = candidate.weight * _fit(candidate, name, first, around, called)
         if chosen is not None and candidate.coarse == "LOC" and candidate.entity_id != chosen[0].entity_id:
             continue
         total += weight
@@ -219,15 +296,16 @@ _FITS = {
 }  # fmt: skip
 
 
-def _fit(candidate: Candidate, name: _Name, first: Found, countries: Mapping[str, float]) -> float:
+def _fit(candidate: Candidate, name: _Name, first: Found, around: Around, called: frozenset[int]) -> float:
+    countries = around.countries
     if candidate.role == "domestic" and countries and countries.get(candidate.country or "", 0.0) < _AT_HOME:
         return 0.0
-    fit = 1.0
+    fit = around.by_words(candidate, called)
     if name.coarse is not None:
         coarse = "MISC" if candidate.role == "demonym" else candidate.coarse
         fit *= _FITS[name.coarse, coarse]
     if candidate.coarse != "LOC" and candidate.country is not None:
-        fit *= 0.5 + 3.0 * countries.get(candidate.country, 0.0)
+        fit *= 0.5 + 3.0 * around.of_country(candidate.country)
     if first.text == candidate.name:
         fit *= 1.5
     return fit

@@ -57,7 +57,7 @@ def bearers(kb: Gazetteer) -> Iterator[tuple[str, list[tuple[object, ...]]]]:
 def test_shipped_knowledge_base_is_what_the_packages_and_tables_give(
     tmp_path: Path, packages: ModuleType, entries: list[Entry]
 ) -> None:
-    build(entries, tmp_path / "kb", sources=packages.versions())
+    build(entries, tmp_path / "kb", sources=packages.versions(), packed=True)
     shipped = {file.name: file.read_bytes() for file in knowledge_base().iterdir()}
     built = {file.name: file.read_bytes() for file in (tmp_path / "kb").iterdir()}
     assert built.keys() == shipped.keys()

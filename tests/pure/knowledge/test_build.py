@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from newsmill.errors import ConfigError
+from newsmill.knowledge import files
 from newsmill.knowledge.build import build
 from newsmill.knowledge.entries import Entry, user_entries
 from newsmill.knowledge.gazetteer import Gazetteer
@@ -46,6 +47,30 @@ def test_build_replaces_a_knowledge_base_and_leaves_nothing_beside_it(tmp_path: 
     build([city("Paris", geonameid=2)], tmp_path / "kb", sources={})
     assert [p.name for p in tmp_path.iterdir()] == ["kb"]
     assert Gazetteer.open(tmp_path / "kb").lookup("paris")
+
+
+def test_packed_knowledge_base_is_smaller_and_answers_alike(tmp_path: Path) -> None:
+    towns = [city(f"Town {n}", geonameid=n) for n in range(1, 3_000)]
+    for name, packed in (("packed", True), ("mapped", False)):
+        build(towns, tmp_path / name, sources={}, packed=packed)
+    size = {p.name: (p / "entities.arrow").stat().st_size for p in tmp_path.iterdir()}
+    assert size["packed"] < size["mapped"] / 2
+    one, two = (Gazetteer.open(tmp_path / name) for name in size)
+    assert one.lookup("town 7") == two.lookup("town 7") != ()
+    assert (one.version, one.has_context) == (two.version, False)
+
+
+def test_build_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build([city("Athens", geonameid=1)], tmp_path / "kb", sources={})
+
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files, "write_entities", fails)
+    with pytest.raises(OSError, match="No space"):
+        build([city("Paris", geonameid=2)], tmp_path / "kb", sources={})
+    assert [p.name for p in tmp_path.iterdir()] == ["kb"]
+    assert Gazetteer.open(tmp_path / "kb").lookup("athens")
 
 
 def test_open_names_the_missing_file_when_the_folder_is_no_knowledge_base(tmp_path: Path) -> None:

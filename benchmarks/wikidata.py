@@ -1,7 +1,7 @@
 """A knowledge base from a dump in Wikidata's form: how fast, how large, how well it links.
 
-The dump is made by rule (`made_wikidata.py`): its figures of speed and size tell of the real one as far as the
-forms are alike, and sizes are extrapolated. Links are measured on made stories about homonyms, and on the
+The dump is made by rule (`made_wikidata.py`): its figures of speed and size tell of the real one as far as
+the forms are alike, and sizes are extrapolated. Links are measured on made stories about homonyms, and on the
 visible halves of public sets with what comes with newsmill and with the made knowledge base: what its names
 cost there is what ten times as many names cost.
 
@@ -11,6 +11,7 @@ Usage: python benchmarks/wikidata.py [--items 200000] [--bz2-items 20000] [--sha
 from __future__ import annotations
 
 import argparse
+import bz2
 import gzip
 import json
 import os
@@ -52,53 +53,55 @@ NOBODIES = ("plumber", "teacher", "gardener", "nurse", "shopkeeper", "bus driver
 PAGE = """\
 # A knowledge base from Wikidata's dump
 
-Written by `python benchmarks/wikidata.py --write-docs docs/quality/wikidata.md`. Nothing here is Wikidata's: the
-dump is made by rule in its form, with seed 1 ({items:,} items, {kept:,} of them in five Wikipedias or more), since
-the real one is no package's. What it says of the real one is an extrapolation.
+Written by `python benchmarks/wikidata.py --write-docs docs/quality/wikidata.md`. Nothing here is Wikidata's:
+the dump is made by rule in its form, with seed 1 ({items:,} items, {kept:,} of them in five Wikipedias or
+more), since no package has the real one. What it says of the real one is an extrapolation.
 
 ## Building
 
-One process; CPU time. The rate is that of the whole build but for the entities that come with newsmill.
+One process; CPU time of the whole build, less that of a build from a dump of 200 items.
 
-| archive | compressed | text | read | MB of archive a second | MB of text a second |
+| archive | compressed | text | CPU time | MB of archive a second | MB of text a second |
 |---|---|---|---|---|---|
 {archives}
 
-bzip2 takes most of the time of its row: the library that decompresses it does {bunzip:.1f} MB of the same archive a
-second when it does nothing else. Blocks are independent, so that row grows with `--workers`.
+bzip2's own decompression takes most of its row: the library does {bunzip:.1f} MB of that archive a second
+when it does nothing else. Blocks are independent, so that row grows with `--workers`.
 
-Most memory held: {rss:,.0f} MB with {entities:,} entities. Each made entity takes {compile_bytes:,.0f} bytes of it, so
-{at_large:,} take about {rss_at_large:.1f} GB.
+Most memory held: {rss:,.0f} MB, with {entities:,} entities. Each made entity takes {compile_bytes:,.0f} bytes
+of it, so {at_large:,} take about {rss_at_large:.1f} GB (extrapolated).
 
 ## The knowledge base
 
-{entities:,} entities under {names:,} names in {megabytes:.0f} MB. A made entity takes {entity_bytes:.0f} bytes, so
-{at_large:,} and what comes with newsmill take about **{at_large_mb:.0f} MB** (extrapolated).
-It opens in {open_ms:.1f} ms of CPU time, in a process that has opened another before. The columns are mapped: {shared:.0%} of the
-files' bytes are shared by the processes that read them.
+{entities:,} entities under {names:,} names in {megabytes:.0f} MB. A made entity takes
+{entity_bytes:.0f} bytes, so {at_large:,} and what comes with newsmill take about
+**{at_large_mb:.0f} MB** (extrapolated).
 
-| look-ups | a second |
+It opens in {open_ms:.1f} ms of CPU time. {shared:.0%} of the files' bytes are mapped, so processes share
+them.
+
+| look-ups | a second of CPU time |
 |---|---|
-| names of running text, Zipf's law | {lookup_text:,.0f} |
+| names as often as in running text: Zipf's law | {lookup_text:,.0f} |
 | names looked up before | {lookup_warm:,.0f} |
 | names never looked up | {lookup_cold:,.0f} |
 | names that nobody bears | {lookup_absent:,.0f} |
 
 ## Links to homonyms
 
-{texts:,} made stories about entities whose name others bear too, and about persons who bear the name of a known one
-and are unknown. A story may name an occupation in the knowledge base's word or in another, a town of the country, or
-neither.
+{texts:,} made stories about persons and firms whose name others bear too, in proportion to their renown, and
+about unknown persons who bear the name of a known one. A story may say what somebody is in the knowledge
+base's word or in another, and two in three name a town of the country.
 
 | | precision | recall | links |
 |---|---|---|---|
 | the most renowned bearer | {floor_precision:.3f} | {floor_recall:.3f} | {floor_links:,} |
 | newsmill | **{precision:.3f}** | {recall:.3f} | {links:,} |
 
-## Ten times as many names
+## More names
 
-The public sets with what comes with newsmill, and with the made names beside it ({made_names:,} more). None of these
-is right there, so whatever they change is their cost.
+The public sets with what comes with newsmill, and with {made_names:,} made names beside it. None of these is
+right there, so what changes is what they cost.
 
 | set | P | R | F1 | P beside made names | R | F1 |
 |---|---|---|---|---|---|---|
@@ -126,16 +129,16 @@ def main() -> None:
 
 def measured(folder: Path, items: int, bz2_items: int, evaluation: Path) -> dict[str, Any]:
     """All figures."""
-    gz, bz2 = folder / "made.json.gz", folder / "made.json.bz2"
-    for file, count in ((gz, items), (bz2, bz2_items)):
+    gz, bzip2 = folder / "made.json.gz", folder / "made.json.bz2"
+    for file, count in ((gz, items), (bzip2, bz2_items)):
         if not file.exists():
             write(file, count, seed=1)
     empty = folder / "few.json.gz"
     write(empty, 200, seed=1)
     base = built(empty, folder / "few")
     archives = []
-    for file in (gz, bz2):
-        told = built(file, folder / file.name.split(".")[1 if file is bz2 else 0])
+    for file, name in ((gz, "made"), (bzip2, "made-bz2")):
+        told = built(file, folder / name)
         archives.append(told | {"file": file.name, "cpu_s": told["cpu_s"] - base["cpu_s"]})
     kb = folder / "made"
     result: dict[str, Any] = {"archives": archives, "items": items, "base_rss_mb": base["rss_mb"]}
@@ -145,8 +148,8 @@ def measured(folder: Path, items: int, bz2_items: int, evaluation: Path) -> dict
     result["at_large_mb"] = base["megabytes"] + result["entity_bytes"] * AT_LARGE / 1e6
     result["compile_bytes"] = (result["rss_mb"] - base["rss_mb"]) * 1e6 / added
     result["made_names"] = archives[0]["names"] - base["names"]
-    command = [sys.executable, "-c", f"import bz2; bz2.open({str(bz2)!r}).read()"]
-    result["bunzip"] = bz2.stat().st_size / 1e6 / spent(command)[0]
+    command = [sys.executable, "-c", f"import bz2; bz2.open({str(bzip2)!r}).read()"]
+    result["bunzip"] = bzip2.stat().st_size / 1e6 / spent(command)[0]
     result |= looked_up(kb) | homonyms(kb, items)
     result["sets"] = [
         {"set": name} | {side: score(evaluation, name, field, kb if side == "made" else None)
@@ -158,11 +161,11 @@ def measured(folder: Path, items: int, bz2_items: int, evaluation: Path) -> dict
 
 def built(dump: Path, folder: Path) -> dict[str, Any]:
     """A knowledge base of a dump, by the command; CPU seconds and most memory held."""
-    command = [str(Path(sys.executable).with_name("newsmill")), "kb", "build", "--wikidata", str(dump), "-o", str(folder),
-               "--workers", "1", "--json"]  # fmt: skip
-    cpu_s, rss_mb, out = spent(command)
+    newsmill = Path(sys.executable).with_name("newsmill")
+    command = [str(newsmill), "kb", "build", "--wikidata", str(dump), "-o", str(folder), "--workers", "1"]
+    cpu_s, rss_mb, out = spent([*command, "--json"])
     packed = dump.stat().st_size
-    opened = gzip.open if dump.suffix == ".gz" else __import__("bz2").open
+    opened = gzip.open if dump.suffix == ".gz" else bz2.open
     text = 0
     with opened(dump) as file:
         while more := file.read(1 << 24):
@@ -195,9 +198,9 @@ def looked_up(kb: Path) -> dict[str, Any]:
     chosen.shuffle(names)
     text = [names[int(len(names) ** chosen.random()) - 1] for _ in range(200_000)]
     return {
-        "open_ms": open_ms, "lookup_cold": cold, "lookup_warm": warm,
-        "lookup_text": rate(again.lookup, text), "lookup_absent": rate(again.lookup, [f"{n} qx" for n in sample]),
-        "shared": mapped(kb),
+        "open_ms": open_ms, "lookup_cold": cold, "lookup_warm": warm, "shared": mapped(kb),
+        "lookup_text": rate(again.lookup, text),
+        "lookup_absent": rate(again.lookup, [f"{name} qx" for name in sample]),
     }  # fmt: skip
 
 
@@ -287,7 +290,8 @@ def about(chosen: random.Random, name: str, word: str, town: str, kind: str) -> 
     day = chosen.choice(("Monday", "Tuesday", "Friday"))
     if kind == "company":
         return (
-            f"Shares of {name} fell on {day} after the {word} company said{place} that it would close two plants. "
+            f"Shares of {name} fell on {day} after the {word} company said{place} that it would close "
+            "two plants. "
             "Analysts had expected a smaller loss, and investors asked for a new plan."
         )
     return (

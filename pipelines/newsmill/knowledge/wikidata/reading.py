@@ -215,12 +215,13 @@ def _parts(dump: Path, mark: Mark, options: Options, workers: int) -> Iterator[t
     """The pieces in order with what is in them; no more are held than the workers need."""
     work = partial(_read_piece, least=options.least_sitelinks, languages=options.languages)
     if workers == 1:
-        for piece in pieces(dump, mark):
-            yield piece, work(piece)
+        for read_here in pieces(dump, mark):
+            yield read_here, work(read_here)
         return
     context = multiprocessing.get_context("spawn")
     waiting: deque[tuple[Piece, Future[Part]]] = deque()
     source, damaged, is_over = pieces(dump, mark), None, False
+    piece: Piece | None
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         try:
             while waiting or not is_over:

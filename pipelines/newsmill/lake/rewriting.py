@@ -114,11 +114,10 @@ def latest(rows: pa.Table) -> Micros:
 
 
 def positions(rows: pa.Table) -> pa.Table:
-    """(topic, partition, offset) of each row, ordered; no column for tables without."""
+    """(topic, partition, offset) of each row, ordered; the whole rows of tables without."""
     placed = _placed(rows)
-    order = [(name, "ascending") for name in placed.column_names]
-    return placed.sort_by(order) if order else placed
+    return placed.sort_by([(name, "ascending") for name in placed.column_names])
 
 
 def _placed(rows: pa.Table) -> pa.Table:
-    return rows.select([name for name in PLACE if name in rows.column_names])
+    return rows.select([name for name in PLACE if name in rows.column_names] or rows.column_names)

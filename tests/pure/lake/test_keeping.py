@@ -78,6 +78,16 @@ def test_compact_leaves_the_hour_that_still_grows(filled: Lake) -> None:
     assert list(compaction.compact(filled.tables)) == []
 
 
+def test_compact_joins_the_takedowns_of_an_hour_that_is_over(closed_hour: Lake, config: LakeConfig) -> None:
+    for domain, now in (("a.example", LATER), ("b.example", LATER + 1), ("c.example", LATER + 2 * HOUR)):
+        take_down(config, domain, now=now)
+    before = rows(closed_hour, "takedowns").sort_by("value")
+    (done,) = [m for m in compaction.compact(closed_hour.tables) if m.table == "takedowns"]
+    assert (done.files, done.rows) == (2, 2)
+    assert rows(closed_hour, "takedowns").sort_by("value") == before
+    assert closed_hour.withheld()[1] == {"a.example", "b.example", "c.example"}
+
+
 def test_compact_dry_run_changes_nothing(closed_hour: Lake) -> None:
     before = [closed_hour.tables.load(t).metadata_location for t in schemas.TABLES]
     planned = list(compaction.compact(closed_hour.tables, dry_run=True))

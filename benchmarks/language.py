@@ -5,7 +5,7 @@ and paragraphs of news in 96 languages, and `mixed`: a short text between Englis
 `fundus_pages` (news pages, read by `read_page`, with their lang attribute). Times are CPU time and given as
 ratios to langdetect over the whole text, in the same process; `same` is the share of long texts for which
 langdetect says the same of the sample as of the whole text. lingua-language-detector is measured where it
-is installed.
+is installed. Scripts are measured on the `ntrex` texts whose code tells what they are written in.
 
 Usage: python benchmarks/language.py [--json]
 """
@@ -35,6 +35,13 @@ from newsmill.records import NotArticle, Position, RawPage
 
 LONG = 2_000
 NTREX = {"headlines": "head", "sentences": "sent", "paragraphs": "para", "mixed": "mixed"}
+
+
+SCRIPTS = {
+    "zho-CN": "Hans", "zho-TW": "Hant", "zho-HK": "Hant", "jpn": "Jpan", "kor": "Kore", "rus": "Cyrl",
+    "srp-Latn": "Latn", "srp-Cyrl": "Cyrl", "hin": "Deva", "arb": "Arab", "ell": "Grek", "tha": "Thai",
+}  # fmt: skip
+"""What is written where, by the codes of `ntrex`."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +180,21 @@ def measure(folder: Path) -> dict[str, Any]:
         whole, cut = answered["langdetect, whole text"], answered["langdetect, sample"]
         same = sum(whole[i] == cut[i] for i in long)
         report[name] = {"texts": len(texts), "detectors": table, "same": f"{same}/{len(long)}"}
+    report["scripts"] = scripts(folder)
     return report
+
+
+def scripts(folder: Path) -> dict[str, dict[str, float]]:
+    """Of texts by region: how many are in the script that is written there, by `detect`."""
+    texts = {row["id"]: row["text"] for row in rows(folder / "texts/ntrex.jsonl")}
+    found: dict[str, list[bool]] = {}
+    for name, text in texts.items():
+        region = name.rsplit("-", 2)[0]
+        if region in SCRIPTS:
+            found.setdefault(f"{region} {name.rsplit('-', 1)[1]}", []).append(
+                language.detect(text, html_lang=None).script == SCRIPTS[region]
+            )
+    return {name: {"texts": len(right), "right": sum(right) / len(right)} for name, right in found.items()}
 
 
 def main() -> None:
@@ -191,8 +212,10 @@ def main() -> None:
         print(json.dumps(report))
         return
     print("resident MB:", report["megabytes"])
+    for name, script in report["scripts"].items():
+        print(f"script, {name}: {script['texts']} texts, {script['right']:.3f} right")
     for name, found in report.items():
-        if name == "megabytes":
+        if name in ("megabytes", "scripts"):
             continue
         print(f"\n{name}: {found['texts']} texts; langdetect's answer is the same: {found['same']}")
         print(f"{'':28}{'accuracy':>10}{'wrong':>8}{'und':>8}{'ms':>8}{'ratio':>8}")

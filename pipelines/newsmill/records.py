@@ -229,6 +229,7 @@ class Language(Record, frozen=True, kw_only=True):
     method: str  # langdetect | arbiter | script | function_words | html_lang | none
     html: str | None = None  # the page's own lang attribute, primary subtag
     disagrees: bool = False  # detected and declared languages differ
+    script: str | None = None  # ISO 15924, of most letters of the body; None without letters
 
 
 class ParsedPage(Record, frozen=True, kw_only=True):

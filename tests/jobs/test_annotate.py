@@ -55,7 +55,19 @@ def test_annotate_gives_a_line_each_in_order_whatever_the_input(tmp_path: Path) 
             assert text["text"][span["start"] : span["end"]] in ("Kabul", "Lisbon")
     assert {text["text"][p["start"] : p["end"]] for p in text["places"]} == {"Kabul", "Lisbon"}
     assert set(text) == {
-        *("id", "fate", "title", "date", "author", "text", "lang", "links", "entities", "places"),
+        *(
+            "id",
+            "fate",
+            "title",
+            "date",
+            "author",
+            "text",
+            "lang",
+            "lang_script",
+            "links",
+            "entities",
+            "places",
+        ),
         *("cluster", "origin", "duplicate", "error"),
     }
 

@@ -36,7 +36,7 @@ def test_seed_page_comes_out_right_in_every_column(demo_lake: Path) -> None:
     ):
         assert boilerplate not in body
     assert article["published_at"].startswith("2021-11-08")
-    assert (article["lang"], article["domain"]) == ("en", "asianlite.com")
+    assert (article["lang"], article["lang_script"], article["domain"]) == ("en", "Latn", "asianlite.com")
     assert "Express Tribune" in article["origin"]["agency"]
     evidence = article["origin"]
     assert body[evidence["start"] : evidence["end"]] == evidence["evidence"]

@@ -247,6 +247,7 @@ def _shown(item: Annotated, decision: Decision | None, merged: Mapping[str, str]
         "author": list(page.authors) or page.byline or [],
         "text": page.body,
         "lang": item.draft.language.code,
+        "lang_script": item.draft.language.script,
         "links": [
             {"start": m.start, "end": m.end, "qid": e.wikidata_id}
             for e in found.entities

@@ -89,7 +89,12 @@ def tell(story: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[tuple[str, st
             ],
         ],
     )
-    yield "language", _lines(article, "lang", "lang_confidence", "lang_method", "html_lang", "lang_disagrees")
+    yield (
+        "language",
+        _lines(
+            article, "lang", "lang_script", "lang_confidence", "lang_method", "html_lang", "lang_disagrees"
+        ),
+    )
     yield "copies", list(_flat(article["duplicate"] or {}))
     yield (
         "cluster",

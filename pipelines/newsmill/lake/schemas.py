@@ -237,6 +237,11 @@ _ARTICLES_COLUMNS: Final[tuple[Column[Article], ...]] = (
     Column(147, "extras", map_of(148, 149),
            "what enrichers and steps of other packages found, by `name.key`",
            values.enriched("extras"), since=3),
+    Column(151, "lang_script", STRING,
+           "ISO 15924 code of the script that most of the body is in: Latn, Cyrl, Arab, Deva …; Jpan, Kore; "
+           "Chinese is Hans or Hant, or Hani where it can't be told; null without letters, and in rows of "
+           "before schema 4",
+           lambda a: a.draft.language.script, kept=True, since=4),
 )
 # fmt: on
 

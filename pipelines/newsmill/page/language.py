@@ -11,7 +11,6 @@ Reasons and measurements: `docs/decisions/0021-language.md`.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -24,6 +23,7 @@ from langdetect import detector_factory, lang_detect_exception
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from newsmill.page.lines import line_rule
+from newsmill.page.script import COMMON, script_of, script_of_letter
 from newsmill.records import Language
 
 LOOKED_AT = 10_000
@@ -104,30 +104,16 @@ _FOLDED = {
 # A declared language that is a group: what its pages are really in does not contradict it.
 _GROUPS: dict[str, set[str | None]] = {"no": {"nb", "nn"}, "sh": {"sr", "hr", "bs"}}
 
-# Where each script begins (Unicode 16 blocks), and the language that is nearly alone in using it.
-# A name in capitals is a script that many languages share.
-_SCRIPTS: tuple[tuple[int, str], ...] = (
-    (0x0000, "LATIN"), (0x0370, "el"), (0x0400, "CYRILLIC"), (0x0530, "hy"), (0x0590, "HEBREW"),
-    (0x0600, "ARABIC"), (0x0700, "syr"), (0x0750, "ARABIC"), (0x0780, "dv"), (0x07C0, "nqo"),
-    (0x0800, "OTHER"), (0x0860, "syr"), (0x0870, "ARABIC"), (0x0900, "DEVANAGARI"), (0x0980, "BENGALI"),
-    (0x0A00, "pa"), (0x0A80, "gu"), (0x0B00, "or"), (0x0B80, "ta"), (0x0C00, "te"), (0x0C80, "kn"),
-    (0x0D00, "ml"), (0x0D80, "si"), (0x0E00, "th"), (0x0E80, "lo"), (0x0F00, "bo"), (0x1000, "my"),
-    (0x10A0, "ka"), (0x1100, "ko"), (0x1200, "ETHIOPIC"), (0x13A0, "chr"), (0x1400, "iu"),
-    (0x1680, "OTHER"), (0x1780, "km"), (0x1800, "mn"), (0x18B0, "iu"), (0x1900, "OTHER"), (0x1B00, "ban"),
-    (0x1B80, "su"), (0x1BC0, "OTHER"), (0x1C50, "sat"), (0x1C80, "CYRILLIC"), (0x1C90, "ka"),
-    (0x1CC0, "OTHER"), (0x1D00, "LATIN"), (0x1F00, "el"), (0x2000, "LATIN"), (0x2C00, "OTHER"),
-    (0x2C60, "LATIN"), (0x2C80, "OTHER"), (0x2D00, "ka"), (0x2D30, "zgh"), (0x2D80, "ETHIOPIC"),
-    (0x2DE0, "CYRILLIC"), (0x2E00, "HAN"), (0x3040, "ja"), (0x3100, "HAN"), (0x3130, "ko"), (0x3190, "HAN"),
-    (0x31F0, "ja"), (0x3200, "HAN"), (0xA000, "ii"), (0xA4D0, "lis"), (0xA500, "vai"), (0xA640, "CYRILLIC"),
-    (0xA6A0, "OTHER"), (0xA720, "LATIN"), (0xA800, "OTHER"), (0xA8E0, "DEVANAGARI"), (0xA900, "OTHER"),
-    (0xA960, "ko"), (0xA980, "jv"), (0xA9E0, "my"), (0xAA00, "OTHER"), (0xAA60, "my"), (0xAA80, "OTHER"),
-    (0xAAE0, "mni"), (0xAB00, "ETHIOPIC"), (0xAB30, "LATIN"), (0xAB70, "chr"), (0xABC0, "mni"),
-    (0xAC00, "ko"), (0xD800, "OTHER"), (0xF900, "HAN"), (0xFB00, "LATIN"), (0xFB13, "hy"),
-    (0xFB1D, "HEBREW"), (0xFB50, "ARABIC"), (0xFE00, "OTHER"), (0xFE70, "ARABIC"), (0xFF00, "LATIN"),
-    (0xFF66, "ja"), (0xFFA0, "ko"), (0x10000, "OTHER"), (0x1E900, "ff"), (0x1E960, "OTHER"),
-    (0x1EE00, "ARABIC"), (0x1F000, "OTHER"), (0x20000, "HAN"), (0x323B0, "OTHER"),
-)  # fmt: skip
-_STARTS = [start for start, _ in _SCRIPTS]
+# The language that is nearly alone in using a script, or in capitals a script that many languages share.
+_OF_SCRIPT = {
+    "Latn": "LATIN", "Cyrl": "CYRILLIC", "Arab": "ARABIC", "Hebr": "HEBREW", "Deva": "DEVANAGARI",
+    "Beng": "BENGALI", "Ethi": "ETHIOPIC", "Hani": "HAN", COMMON: "OTHER", "Kana": "ja", "Hang": "ko",
+    "Grek": "el", "Armn": "hy", "Syrc": "syr", "Thaa": "dv", "Nkoo": "nqo", "Guru": "pa", "Gujr": "gu",
+    "Orya": "or", "Taml": "ta", "Telu": "te", "Knda": "kn", "Mlym": "ml", "Sinh": "si", "Thai": "th",
+    "Laoo": "lo", "Tibt": "bo", "Mymr": "my", "Geor": "ka", "Cher": "chr", "Cans": "iu", "Khmr": "km",
+    "Mong": "mn", "Bali": "ban", "Sund": "su", "Olck": "sat", "Tfng": "zgh", "Yiii": "ii", "Lisu": "lis",
+    "Vaii": "vai", "Java": "jv", "Mtei": "mni", "Adlm": "ff",
+}  # fmt: skip
 
 
 class Detector(Protocol):
@@ -210,6 +196,7 @@ def detect(text: str, *, html_lang: str | None, title: str | None = None) -> Lan
     declared = _declared(html_lang)
     folded = _FOLDED.get(declared, declared) if declared else None
     lines = _body(text[:LOOKED_AT])
+    script = script_of("\n".join(lines))
     if title and sum(map(len, lines)) < SHORT:
         lines = [f"{_prose(title[:SHORT])} {' '.join(lines)}"]
     code, confidence, method = _decide(lines, folded)
@@ -219,6 +206,7 @@ def detect(text: str, *, html_lang: str | None, title: str | None = None) -> Lan
         method=method,
         html=folded,
         disagrees=declared is not None and code != "und" and code not in _GROUPS.get(declared, {folded}),
+        script=script,
     )
 
 
@@ -380,7 +368,7 @@ def _folded(probabilities: Mapping[str, float]) -> dict[str, float]:
 
 def _script(letters: Sequence[str]) -> tuple[str, float]:
     """The script of most letters (or the language that it belongs to), and their share."""
-    counts = Counter(_SCRIPTS[bisect_right(_STARTS, ord(letter)) - 1][1] for letter in letters)
+    counts = Counter(_OF_SCRIPT[script_of_letter(letter)] for letter in letters)
     if counts["ja"] and counts["HAN"]:
         counts["ja"] += counts.pop("HAN")
     script, count = max(counts.items(), key=lambda item: (item[1], item[0]), default=("OTHER", 0))
@@ -388,7 +376,7 @@ def _script(letters: Sequence[str]) -> tuple[str, float]:
 
 
 # Scripts of the languages that are not written in Latin letters only.
-_WRITTEN_IN: dict[str, set[str]] = {code: {code} for _, code in _SCRIPTS if code.islower()} | {
+_WRITTEN_IN: dict[str, set[str]] = {code: {code} for code in _OF_SCRIPT.values() if code.islower()} | {
     code: {script, *(("LATIN",) if code in {"sr", "ku", "uz", "kk", "ff", "su", "jv"} else ())}
     for script, codes in {
         "CYRILLIC": "ru uk be bg mk sr mn kk ky tg tt ba cv sah os uz ce",

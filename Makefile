@@ -7,7 +7,7 @@ DEV := $(VENV)/.ready-dev
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command "make lock"
 
-.PHONY: help setup dev demo test lint check lock system soak chaos keeper kb fresh engines audit licences growth poison api flink
+.PHONY: help setup dev demo test lint check lock system soak chaos keeper kb fresh engines audit licences growth poison api flink stream
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -67,6 +67,9 @@ growth: dev ## what a page of each shape costs from 10 kB to 9 MB: docs/quality/
 poison: dev ## what pages that hang, crash or eat memory cost the others, and their fates: docs/quality/limits.md
 	$(BIN)/python benchmarks/poison.py --write docs/quality/limits.md
 	$(BIN)/python benchmarks/poison.py --whole 10000 --write docs/quality/limits.md
+
+stream: dev ## the endless job over RECORDS=20000 records while each of its processes is killed in turn
+	NEWSMILL_STREAM_RECORDS=$(or $(RECORDS),20000) $(BIN)/python -m pytest -q tests/jobs/test_portable_stream.py -k many_records
 
 keeper: dev ## keep lakes in random ways, and look after each step: SEQUENCES=300 SEED=1; the last line is the verdict
 	$(BIN)/python benchmarks/keeper.py --sequences $(or $(SEQUENCES),300) --seed $(or $(SEED),1)

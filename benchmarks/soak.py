@@ -34,7 +34,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import faults
-from faults import FAILPOINTS, MUTANTS, Work
+from faults import FAILPOINTS, Work
+from lake_readers import watched
+from mutants import MUTANTS
 
 ROUND = 25
 """Kills of one lake; then it is finished, checked, and a new one is begun."""
@@ -71,7 +73,7 @@ class Soak:
         self._threads.shutdown()
 
     def _run(self, what: str, work: Work, scenario: Callable[[Work], list[str]], kills: int) -> None:
-        with faults.watched(work.root) as seen:
+        with watched(work.root) as seen:
             problems = scenario(work)
         shutil.rmtree(work.root.parent)
         with self._lock:

@@ -11,7 +11,6 @@ kernel to sync, and `cut_power` takes away what it did not: content of files, an
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -19,15 +18,15 @@ import sqlite3
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 import synthetic
+from lake_readers import SERVER
+from mutants import MUTANTS
 
 FAILPOINTS = (
     "begin.noted",
@@ -49,16 +48,6 @@ FAILPOINTS = (
 """Every named place of the commit protocol."""
 
 _START, _HOUR = 1_790_000_000_000_000, 3_600_000_000
-
-_SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(
-    [
-        "newsmill.lake.upkeep.compaction",
-        "newsmill.lake.verification.audit",
-        "pyiceberg.catalog.sql",
-        "duckdb_extensions",
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -87,8 +76,8 @@ class Writer:
     """A writer process."""
 
     def __init__(self, work: Work) -> None:
-        self._results = _SERVER.SimpleQueue()
-        self.process = _SERVER.Process(target=_main, args=(work, self._results), daemon=True)
+        self._results = SERVER.SimpleQueue()
+        self.process = SERVER.Process(target=_main, args=(work, self._results), daemon=True)
         self.process.start()
 
     def send(self, number: signal.Signals) -> None:
@@ -213,179 +202,7 @@ def cut_power(root: Path, log: Path, seed: int) -> int:
     return lost
 
 
-# --- mutants -------------------------------------------------------------------------------------------
-
-
-def _without_fsync() -> None:
-    from newsmill.lake import storage
-
-    storage.sync = lambda descriptor: None
-
-
-def _without_fence() -> None:
-    from newsmill.lake.writer import Lake
-
-    Lake._check_epoch = lambda self, table: None
-
-
-def _without_compare_and_swap() -> None:
-    from pyiceberg.table.update import AssertRefSnapshotId
-
-    AssertRefSnapshotId.validate = lambda self, base: None
-
-
-def _with_the_ledger_first() -> None:
-    from functools import partial
-
-    from newsmill.lake import writer as lake
-
-    publish = lake.Lake._publish
-
-    def ledger_first(self: lake.Lake, batch: lake.Batch) -> lake.Commit:
-        done = publish(self, msgspec.structs.replace(batch, files=_of(batch, {"fate"})))
-        for name in lake.ORDER[:-1]:
-            if files := _of(batch, {name}):
-                self.tables.change(name, partial(lake._append_once, batch, files))
-        return done
-
-    lake.Lake._publish = ledger_first
-
-
-def _of(batch: Any, tables: set[str]) -> tuple[Any, ...]:
-    return tuple(file for file in batch.files if file.table in tables)
-
-
-def _without_idempotent_batches() -> None:
-    from newsmill.lake import writer as lake
-
-    appended = lake._append_once
-
-    def append_again(batch: Any, files: Any, table: Any, transaction: Any) -> bool:
-        table.metadata = table.metadata.model_copy(
-            update={"properties": {k: v for k, v in table.properties.items() if k != lake.SEQUENCE}}
-        )
-        return appended(batch, files, table, transaction)
-
-    lake._append_once = append_again
-
-
-def _without_decision() -> None:
-    from newsmill.lake.writer import Lake
-
-    Lake.commit = lambda self, batch, files: self._publish(msgspec.structs.replace(batch, files=tuple(files)))
-
-
-MUTANTS: dict[str, Callable[[], None]] = {
-    "fsync": _without_fsync,
-    "fence": _without_fence,
-    "compare-and-swap": _without_compare_and_swap,
-    "ledger-last": _with_the_ledger_first,
-    "idempotent-batch": _without_idempotent_batches,
-    "decision": _without_decision,
-}
-"""Writers that lack one thing that the protocol needs. The suite must find each of them out."""
-
-
-# --- readers and the verdict -----------------------------------------------------------------------------
-
-
-class Readers:
-    """Two readers in a process of their own, in a loop: DuckDB and pyiceberg, both without the catalog."""
-
-    def __init__(self, root: Path) -> None:
-        self._stop = _SERVER.Event()
-        self._results = _SERVER.SimpleQueue()
-        self._process = _SERVER.Process(
-            target=_read_on, args=(root, os.getpid(), self._stop, self._results), daemon=True
-        )
-        self._process.start()
-
-    def stop(self) -> tuple[int, list[str]]:
-        """(how often they read, what they saw that no reader may see)."""
-        self._stop.set()
-        reads, problems = self._results.get()
-        self._process.join()
-        return reads, problems
-
-
-def _read_on(root: Path, owner: int, stop: Any, results: Any) -> None:
-    reads, problems = 0, []
-    readers = (_DuckReader(root), _IcebergReader(root))
-    try:
-        while (not stop.is_set() or reads < len(readers)) and Path(f"/proc/{owner}").exists():
-            problems += readers[reads % len(readers)].read()
-            reads += 1
-            time.sleep(0.02)
-    except Exception:  # noqa: BLE001 - whatever a reader sees is a finding
-        problems.append(traceback.format_exc())
-    results.put((reads, problems))
-
-
-class _DuckReader:
-    def __init__(self, root: Path) -> None:
-        from duckdb_extensions import import_extension
-
-        self._root = root
-        self._most = 0
-        for extension in ("avro", "iceberg"):
-            import_extension(extension)
-
-    def read(self) -> list[str]:
-        import duckdb
-
-        if not (self._root / "fate" / "metadata" / "version-hint.text").exists():
-            return []
-        with duckdb.connect(config={"threads": 1}) as connection:
-            for extension in ("avro", "iceberg"):
-                connection.load_extension(extension)
-            fates = connection.sql(
-                f"""SELECT partition, "offset", fate FROM iceberg_scan('{self._root}/fate')"""
-            ).to_arrow_table()
-            articles = connection.sql(
-                f"""SELECT partition, "offset" FROM iceberg_scan('{self._root}/articles')"""
-            ).to_arrow_table()
-        problems = _look(fates, articles, self._most)
-        self._most = max(self._most, fates.num_rows)
-        return [f"DuckDB: {problem}" for problem in problems]
-
-
-class _IcebergReader:
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._most = 0
-
-    def read(self) -> list[str]:
-        from pyiceberg.table import StaticTable
-
-        tables = []
-        for name in ("fate", "articles"):
-            folder = self._root / name / "metadata"
-            if not (folder / "version-hint.text").exists():
-                return []
-            version = (folder / "version-hint.text").read_text()
-            table = StaticTable.from_metadata(f"file://{folder}/v{version}.metadata.json")
-            tables.append(table.scan(selected_fields=("partition", "offset", "fate")).to_arrow())
-        problems = _look(*tables, self._most)
-        self._most = max(self._most, tables[0].num_rows)
-        return [f"pyiceberg: {problem}" for problem in problems]
-
-
-def _look(fates: Any, articles: Any, most: int) -> list[str]:
-    """What is wrong with what a reader saw: the ledger was read first, so its rows must have articles."""
-    problems = []
-    places = list(zip(fates["partition"].to_pylist(), fates["offset"].to_pylist(), strict=True))
-    if len(places) < most:
-        problems.append(f"saw {len(places)} fates after {most}")
-    if len(set(places)) != len(places):
-        problems.append("saw a fate twice")
-    there = list(zip(articles["partition"].to_pylist(), articles["offset"].to_pylist(), strict=True))
-    if len(set(there)) != len(there):
-        problems.append("saw an article twice")
-    told = zip(places, fates["fate"].to_pylist(), strict=True)
-    missing = {place for place, fate in told if fate in ("article", "copy", "revision")} - set(there)
-    if missing:
-        problems.append(f"saw {len(missing)} fates without their article")
-    return problems
+# --- the verdict ----------------------------------------------------------------------------------------
 
 
 def verdict(work: Work, *, whole: bool) -> list[str]:
@@ -430,27 +247,6 @@ def _parquet(data: bytes, columns: list[str]) -> Any:
     import pyarrow.parquet as pq
 
     return pq.read_table(pa.BufferReader(data), columns=columns)
-
-
-class Seen(list[str]):
-    """What readers saw and must not see, and how often they read."""
-
-    reads = 0
-
-
-@contextmanager
-def watched(root: Path) -> Iterator[Seen]:
-    """Readers loop meanwhile; what they saw and must not see is in the list afterwards."""
-    problems = Seen()
-    readers = Readers(root)
-    try:
-        yield problems
-    finally:
-        reads, seen = readers.stop()
-        problems += seen
-        problems.reads = reads
-        if not reads:
-            problems.append("no reader read anything")
 
 
 # --- scenarios: each breaks a writer in one way, and gives what is wrong afterwards -----------------------
@@ -539,7 +335,7 @@ def killed_at_random(
 def beside_upkeep(work: Work) -> list[str]:
     """`compact` and `gc` run in a loop while a writer is killed and goes on."""
     hourly = replace(work, hourly=True)
-    upkeep = _SERVER.Process(target=_upkeep, args=(work.root,), daemon=True)
+    upkeep = SERVER.Process(target=_upkeep, args=(work.root,), daemon=True)
     problems = killed_at(replace(hourly, end=work.batch), "commit.appended.articles")
     upkeep.start()
     try:

@@ -1,14 +1,27 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
+from newsmill.config import Config, EnrichConfig, LakeConfig
+from newsmill.flow.streaming import commit_batches, mark_in_order
 from newsmill.records import Position, SourceRecord
 from newsmill.runtime import registry
 
 Outputs = dict[str, list[Any]]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Iterator[Config]:
+    """Settings of an endless job, whose lakes and indexes are given back."""
+    mark_in_order._residents.clear()
+    yield Config(lake=LakeConfig(path=str(tmp_path / "lake")), enrich=EnrichConfig(enabled=False))
+    for lake in commit_batches.worker_lake._writers.values():
+        lake.release()
+    commit_batches.worker_lake._writers.clear()
 
 
 @pytest.fixture

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 import faults
-from faults import FAILPOINTS, MUTANTS, Work
+from faults import FAILPOINTS, Work
+from lake_readers import watched
+from mutants import MUTANTS
 
 
 @pytest.fixture
@@ -20,7 +22,7 @@ def work(tmp_path: Path) -> Work:
 
 @pytest.mark.parametrize("place", FAILPOINTS)
 def test_writer_killed_loses_and_repeats_nothing_at_each_place(work: Work, place: str) -> None:
-    with faults.watched(work.root) as seen:
+    with watched(work.root) as seen:
         problems = faults.killed_at(work, place, nth=random.Random(place).choice((1, 2)))
     assert problems + seen == []
 
@@ -62,7 +64,7 @@ def test_writer_stops_on_a_really_full_disk_and_goes_on_when_it_has_space(small_
     ("place", "nth"), [("commit.decided", 1), ("table.staged.articles", 1), ("table.staged.fate", 4)]
 )
 def test_writer_that_slept_past_its_lease_is_refused_when_it_wakes(work: Work, place: str, nth: int) -> None:
-    with faults.watched(work.root) as seen:
+    with watched(work.root) as seen:
         problems = faults.asleep_at(work, place, nth=nth)
     assert problems + seen == []
 
@@ -76,7 +78,7 @@ def test_writer_waits_when_the_catalog_is_locked(work: Work) -> None:
 
 
 def test_upkeep_beside_a_writer_that_is_killed_disturbs_nobody(work: Work) -> None:
-    with faults.watched(work.root) as seen:
+    with watched(work.root) as seen:
         problems = faults.beside_upkeep(work)
     assert problems + seen == []
 
@@ -84,7 +86,7 @@ def test_upkeep_beside_a_writer_that_is_killed_disturbs_nobody(work: Work) -> No
 @pytest.mark.timeout(600)
 def test_25_random_kills_lose_and_repeat_nothing(tmp_path: Path) -> None:
     work = Work(tmp_path / "lake", end=2_000, batch=100)
-    with faults.watched(work.root) as seen:
+    with watched(work.root) as seen:
         problems, _ = faults.killed_at_random(work, kills=25, seed=1, power=False)
     assert problems + seen == []
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-import faults
 from broker import Broker
+from lake_readers import watched
 from newsmill.config import KafkaConfig
 from newsmill.dev.local_kafka import DevKafka
 from newsmill.lake.verification.audit import audit
@@ -120,7 +120,7 @@ def test_job_outlives_a_broker_that_is_killed_and_started_again(java: None, tmp_
             url = f"https://site{n % 3}.example/{n}".encode()
             producer.send("pages", page.encode(), headers=[("url", url)], partition=n % 2)
         producer.close()
-        with faults.watched(lake) as seen:
+        with watched(lake) as seen:
             process = start(config, lake, "", "batch.max_records=20")
             assert process.stderr is not None
             while "batch committed" not in (line := process.stderr.readline()):

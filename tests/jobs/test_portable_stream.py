@@ -33,8 +33,8 @@ from newsmill.lake.writer import Lake
 RECORDS = 240
 """Records of the tests that compare runners, a kill at a time."""
 BATCH = 60
-MANY = int(os.environ.get("NEWSMILL_STREAM_RECORDS", "20000"))
-"""Records of the test that kills every process in turn."""
+MANY = int(os.environ.get("NEWSMILL_STREAM_RECORDS", "6000"))
+"""Records of the test that kills every process in turn, in twenty batches; `make stream` has more."""
 LARGE_BATCH = max(20, MANY // 20)
 AHEAD_OF_LAKE = (AHEAD + 3) * LARGE_BATCH
 """So many records more than the lake has are always sent: full batches can be planned, so they are those

@@ -20,7 +20,7 @@ from pyiceberg.exceptions import (
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from newsmill.errors import ConfigError, LakeError
-from newsmill.runtime.retrying import Retrying
+from newsmill.runtime.retrying import retry as retry_errors
 
 VANISHED_S: Final = 10.0
 """How long a file that the catalog names may be missing: another process removes old metadata meanwhile."""
@@ -69,16 +69,14 @@ def retry(
         OSError: What no retry mends, e.g. a full disk.
     """
     begun = time.monotonic()
-    with Retrying(f"the catalog or store of {lake.rstrip('/')}", limit_s) as attempts:
-        while True:
-            start = time.monotonic()
-            try:
-                return call()
-            except passed:
-                raise
-            except _PASSING as error:
-                now = time.monotonic()
-                attempts.wait(error, _why(error, now - begun), took_s=now - start)
+
+    def why(error: Exception) -> str:
+        if isinstance(error, passed):
+            raise error
+        return _why(error, time.monotonic() - begun)
+
+    what = f"the catalog or store of {lake.rstrip('/')}"
+    return retry_errors(call, what, errors=_PASSING, why=why, limit_s=limit_s)
 
 
 def passes(error: Exception) -> bool:

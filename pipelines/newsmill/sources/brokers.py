@@ -23,7 +23,7 @@ from kafka.net.selector import NetworkSelector
 
 from newsmill.config import KafkaConfig, SecurityProtocol
 from newsmill.errors import ConfigError
-from newsmill.runtime.retrying import Retrying
+from newsmill.runtime.retrying import Retrying, retry as retry_errors
 from newsmill.sources import header_names
 
 header_names.install()
@@ -122,7 +122,11 @@ def close_idle(config: KafkaConfig | None = None) -> None:
 
 def retrying(config: KafkaConfig) -> Retrying:
     """Retries of calls to these brokers."""
-    return Retrying(f"kafka at {config.bootstrap}", config.patience_s)
+    return Retrying(_named(config), config.patience_s)
+
+
+def _named(config: KafkaConfig) -> str:
+    return f"kafka at {config.bootstrap}"
 
 
 def retry(call: Callable[[], _Result], config: KafkaConfig) -> _Result:
@@ -132,16 +136,17 @@ def retry(call: Callable[[], _Result], config: KafkaConfig) -> _Result:
         ConfigError: The broker refuses the credentials.
         Transient: It did not pass within `patience_s`.
     """
-    with retrying(config) as waiting:
-        while True:
-            start = time.monotonic()
-            try:
-                reach(config)
-                return call()
-            except (AuthorizationError, SaslAuthenticationFailedError) as error:
-                raise ConfigError(f"kafka at {config.bootstrap} refuses: {said(error)}") from error
-            except RetriableError as error:
-                waiting.wait(error, said(error), took_s=time.monotonic() - start)
+
+    def reached() -> _Result:
+        try:
+            reach(config)
+            return call()
+        except (AuthorizationError, SaslAuthenticationFailedError) as error:
+            raise ConfigError(f"kafka at {config.bootstrap} refuses: {said(error)}") from error
+
+    return retry_errors(
+        reached, _named(config), errors=(RetriableError,), why=said, limit_s=config.patience_s
+    )
 
 
 def reach(config: KafkaConfig) -> None:

@@ -12,7 +12,8 @@ from newsmill.config import InputConfig
 from newsmill.errors import ConfigError
 from newsmill.records import Position, RawPage, SourceRecord
 from newsmill.sources import files
-from newsmill.sources.envelopes import decode, micros
+from newsmill.sources.envelopes import decode
+from newsmill.sources.page_fields import micros
 from newsmill.urls import article_id, url_key
 
 

@@ -53,6 +53,7 @@ from newsmill.config import CopiesConfig
 from newsmill.copies.index import CopyIndex
 from newsmill.copies.sketches import KEY_RATE, KEYS, MAX_KEYS, SAMPLE, Sketch, sketch
 from newsmill.records import Fate, Position
+from shared_data import shared_folder
 
 BATCH = 1000
 PERMUTATIONS = 128
@@ -479,7 +480,6 @@ def main() -> None:
     costs = {peer: apart("cost", peer, docs) for peer in PEERS}
     shares = {peer: apart("edits", peer, stories) for peer in PEERS}
     wrong = {peer: apart("negatives", peer, stories // 4) for peer in PEERS}
-    shared = Path(os.environ.get("NEWSMILL_SHARED", Path(__file__).parents[2] / "shared"))
     command = f"python benchmarks/copies.py {'--quick' if chosen.quick else f'--articles {articles}'}"
     text = page(
         grown,
@@ -487,8 +487,8 @@ def main() -> None:
         costs,
         shares,
         wrong,
-        scored(shared, "wirecopies", "score_dups.py"),
-        scored(shared, "reuters_pairs", "score_pairs.py"),
+        scored(shared_folder(), "wirecopies", "score_dups.py"),
+        scored(shared_folder(), "reuters_pairs", "score_pairs.py"),
         command,
     )
     print(text)

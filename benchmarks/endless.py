@@ -44,6 +44,7 @@ from newsmill.dev.prism import DevPrism
 from newsmill.flow.steps.mark import seeds
 from newsmill.lake.verification.audit import audit
 from newsmill.lake.writer import Lake
+from shared_data import shared_folder
 from throughput import pages
 
 PARTITIONS = 4
@@ -81,7 +82,7 @@ class Measured:
 
 def send(kafka: DevKafka, topic: str, count: int, *, start: int = 0, rate: float | None = None) -> None:
     """Send pages to all partitions in turn, at once or at a rate."""
-    shared = Path(os.environ.get("NEWSMILL_SHARED", Path(__file__).parents[2] / "shared"))
+    shared = shared_folder()
     assert kafka.running is not None
     producer = KafkaProducer(
         bootstrap_servers=kafka.running.bootstrap, acks="all", linger_ms=20, max_request_size=MESSAGE_BYTES

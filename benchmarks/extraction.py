@@ -28,12 +28,13 @@ from trafilatura import bare_extraction
 
 import newsmill
 import passage_weights
-from labels import FOLDS, fold_of, golds, shared_folder, site_of
+from labels import FOLDS, fold_of, golds, site_of
 from newsmill.config import InputConfig, PageConfig
 from newsmill.errors import Rejected
 from newsmill.page.analysis import read_page_any
 from newsmill.page.weighing import Weights
 from newsmill.records import Position, RawPage
+from shared_data import evaluation_data
 
 SETS = ("scrapinghub", "fundus_eval", "trafilatura", "fundus_pages", "readability", "htmldate")
 PEERS = ("look", "blind")
@@ -350,9 +351,7 @@ def main() -> None:
     parser.add_argument("--folds", type=Path, help="a folder of weights that were learned by fold before")
     parser.add_argument("--write-docs", type=Path)
     arguments = parser.parse_args()
-    folder = shared_folder()
-    if not folder.is_dir():
-        sys.exit(f"no evaluation data: {folder} does not exist; set NEWSMILL_SHARED")
+    folder = evaluation_data()
     with tempfile.TemporaryDirectory() as folds:
         if arguments.folds is None:
             passage_weights.of_folds(folder, Path(folds), arguments.workers)

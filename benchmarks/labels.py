@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -54,12 +53,6 @@ class Example:
     unvoted: Floats
     wanted: Floats  # 1 for a passage of the article
     sureness: Floats  # 0 where the gold says nothing of a passage
-
-
-def shared_folder() -> Path:
-    """The folder of evaluation data: beside this repository, or where NEWSMILL_SHARED says."""
-    named = os.environ.get("NEWSMILL_SHARED")
-    return (Path(named) if named else Path(__file__).parents[2] / "shared") / "eval"
 
 
 def site_of(row: dict[str, Any]) -> str:

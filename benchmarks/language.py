@@ -17,7 +17,6 @@ import gzip
 import importlib.util
 import json
 import os
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -32,6 +31,7 @@ from newsmill.config import InputConfig, PageConfig
 from newsmill.page import language
 from newsmill.page.analysis import read_page
 from newsmill.records import NotArticle, Position, RawPage
+from shared_data import evaluation_data
 
 LONG = 2_000
 NTREX = {"headlines": "head", "sentences": "sent", "paragraphs": "para", "mixed": "mixed"}
@@ -203,10 +203,7 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
-    named = os.environ.get("NEWSMILL_SHARED")
-    folder = (Path(named) if named else Path(__file__).parents[2] / "shared") / "eval"
-    if not folder.is_dir():
-        sys.exit(f"no evaluation data: {folder} does not exist; set NEWSMILL_SHARED")
+    folder = evaluation_data()
     report = measure(folder)
     if options.json:
         print(json.dumps(report))

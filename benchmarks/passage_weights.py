@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -20,8 +19,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from labels import FOLDS, Example, example, golds, shared_folder
+from labels import FOLDS, Example, example, golds
 from newsmill.page import evidence, weighing
+from shared_data import evaluation_data
 
 TREES: Final = 150
 SETTINGS: Final = {
@@ -104,9 +104,7 @@ def main() -> None:
     if arguments.check:
         weighing.standard()
         return
-    folder = shared_folder()
-    if not folder.is_dir():
-        sys.exit(f"no evaluation data: {folder} does not exist; set NEWSMILL_SHARED")
+    folder = evaluation_data()
     examples = examples_of(folder, arguments.workers)
     weighing.FILE.write_text(written(learned(examples, evidence.NAMES)), "utf-8")
     print(f"{len(examples)} pages, {sum(len(each.wanted) for each in examples):,} passages: {weighing.FILE}")

@@ -36,7 +36,8 @@ from newsmill.errors import Code, Rejected
 from newsmill.page.sandbox import Sandbox
 from newsmill.records import ParsedPage, RawPage
 from newsmill.sources.warc import write_warc
-from throughput import pages, shared_folder
+from shared_data import shared_folder
+from throughput import pages
 
 _POISONED: Final = 20
 """Most poisoned pages of a row: they cost what they cost, however many there are."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -21,6 +20,7 @@ from newsmill.errors import ConfigError
 from newsmill.knowledge.gazetteer import Gazetteer
 from newsmill.knowledge.recognisers import Rules, Statistical
 from newsmill.knowledge.recognisers.statistical import MODELS, _load, _trimmed
+from shared_data import evaluation_data
 
 Name = tuple[str, int, int, str]
 Recognise = Callable[[str], Iterable[tuple[int, int, str]]]
@@ -93,10 +93,7 @@ def main() -> None:
     parser.add_argument("--kb", type=Path, required=True, help="knowledge base folder")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
-    named = os.environ.get("NEWSMILL_SHARED")
-    folder = (Path(named) if named else Path(__file__).parents[2] / "shared") / "eval"
-    if not folder.is_dir():
-        sys.exit(f"no evaluation data: {folder} does not exist; set NEWSMILL_SHARED")
+    folder = evaluation_data()
     report = measure(folder, Gazetteer.open(options.kb))
     if options.json:
         print(json.dumps(report))

@@ -18,7 +18,8 @@ from pathlib import Path
 from measuring import PAGE, Run, measure, write_section
 from newsmill.dev.local_kafka import DevKafka
 from newsmill.sources.warc import write_warc
-from throughput import pages, send, shared_folder
+from shared_data import shared_folder
+from throughput import pages, send
 
 PROCESSES = (1, 2)
 PARTITIONS = (1, 4, 16)

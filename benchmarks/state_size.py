@@ -6,9 +6,7 @@ Usage: python benchmarks/state_size.py [--pages N]
 from __future__ import annotations
 
 import argparse
-import os
 from itertools import islice
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -24,6 +22,7 @@ from newsmill.flow.steps.mark import mark
 from newsmill.knowledge.enricher import Enricher
 from newsmill.page.reading import read
 from newsmill.records import Fate, NotArticle, Position, SourceRecord
+from shared_data import shared_folder
 from throughput import pages
 
 AT = 1_700_000_000_000_000
@@ -58,7 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pages", type=int, default=300)
     given = parser.parse_args()
-    shared = Path(os.environ.get("NEWSMILL_SHARED", Path(__file__).parents[2] / "shared"))
+    shared = shared_folder()
     drafts, raw_bytes = [], 0
     for offset, raw in enumerate(islice(pages(shared), given.pages)):
         raw = msgspec.structs.replace(raw, position=Position(topic="pages", partition=0, offset=offset))

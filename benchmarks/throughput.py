@@ -36,6 +36,7 @@ from measuring import PAGE, WORKERS, Run, measure, spread, write_section
 from newsmill.dev.local_kafka import DevKafka
 from newsmill.records import Position, RawPage
 from newsmill.sources.warc import write_warc
+from shared_data import shared_folder
 
 HERE = Path(__file__).parent
 SETS = ("scrapinghub", "fundus_eval", "fundus_pages")
@@ -82,11 +83,6 @@ def _reworded(body: bytes, again: int) -> bytes:
         return body
     mark, seen = f"{again:x}".translate(str.maketrans("0123456789", "ghijklmnop")).encode(), count()
     return _WORD.sub(lambda m: m[1] + mark if next(seen) % 4 == 0 else m[1], body)
-
-
-def shared_folder() -> Path:
-    """Where the evaluation pages are."""
-    return Path(os.environ.get("NEWSMILL_SHARED") or HERE.parents[1] / "shared")
 
 
 def datatrove_python() -> Path:

@@ -27,7 +27,8 @@ from newsmill.config import KafkaConfig, LakeConfig
 from newsmill.dev import prism
 from newsmill.dev.prism import DevPrism
 from newsmill.flow.elements.batches import AHEAD
-from newsmill.lake.verification.audit import Report, audit
+from newsmill.lake.verification.audit import audit
+from newsmill.lake.verification.findings import Report
 from newsmill.lake.writer import Lake
 
 RECORDS = 240

@@ -14,7 +14,7 @@ from newsmill.cli.output import Screen, counted, say
 from newsmill.errors import ConfigError
 
 if TYPE_CHECKING:
-    from newsmill.lake.verification.audit import Report
+    from newsmill.lake.verification.findings import Report
 
 
 def audit(

@@ -18,12 +18,12 @@ from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError
 from newsmill.lake import replacing, rewriting, rows as table_rows, schemas
 from newsmill.lake.tables import append, replace, set_properties
-from newsmill.lake.verification import audit as module, erased, evidence
+from newsmill.lake.verification import against_broker, audit as module, erased, evidence, findings
 from newsmill.lake.verification.audit import audit
 from newsmill.lake.writer import Lake
 
 
-@pytest.mark.parametrize("checker", [module, evidence, erased])
+@pytest.mark.parametrize("checker", [module, evidence, erased, findings, against_broker])
 def test_checker_shares_no_code_with_the_writer(checker) -> None:
     """But the list of columns: what was promised of each."""
     tree = ast.parse(Path(checker.__file__).read_text())
@@ -36,8 +36,10 @@ def test_checker_shares_no_code_with_the_writer(checker) -> None:
         "newsmill.config",
         "newsmill.errors",
         "newsmill.lake.schemas",
+        "newsmill.lake.verification",
         "newsmill.lake.verification.evidence",
         "newsmill.lake.verification.erased",
+        "newsmill.lake.verification.findings",
     }
 
 

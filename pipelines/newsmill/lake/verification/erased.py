@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Collection, Iterator
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 import fastavro
@@ -20,16 +20,10 @@ import pyarrow.parquet as pq
 
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.verification.evidence import LakeEvidence, content, listed, of_a_lake, place
+from newsmill.lake.verification.findings import Report
 
 WRITE_WAIT_S = 5.0
 """How long a writer may take to finish a file."""
-
-
-class Report(Protocol):
-    """Where findings go; see `audit.Report`."""
-
-    def find(self, rule: str, what: str, broken: Any) -> None:
-        """Check a rule: it holds when nothing breaks it."""
 
 
 def check(evidence: LakeEvidence, taken_down: Collection[tuple[str, str]], report: Report) -> None:

@@ -179,3 +179,9 @@ def newsweek(seed: int) -> list[Sketch]:
         title = rng.choice((title_of(text), "", "News in brief"))
         sketches.append(made(text, name, offset, published, title=title, recorded=offset * MINUTE))
     return sketches
+
+
+def decided(batch, *, ready=None):
+    """Decisions in the order of the sketches."""
+    resolution = (ready or index()).resolve("batch", batch)
+    return [resolution.decisions[sketch.position] for sketch in batch]

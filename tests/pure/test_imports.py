@@ -41,6 +41,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 """Each room, and the rooms that it may import. `a.b` is a room of its own where it is named."""
 
 MOST_IN_THE_ROOT = 8
+MOST_LINES = 500
 
 
 def room(module: str) -> str:
@@ -103,3 +104,9 @@ def test_no_code_catches_every_exception(file: Path) -> None:
             reraises = any(isinstance(n, ast.Raise) and n.exc is None for n in ast.walk(node))
             assert "Exception" not in names, f"{file}:{node.lineno}: except Exception"
             assert "BaseException" not in names or reraises, f"{file}:{node.lineno}: swallows everything"
+
+
+@pytest.mark.parametrize("folder", ["pipelines", "tests", "benchmarks", "examples", "deploy"])
+def test_no_file_is_longer_than_can_be_read(folder: str) -> None:
+    lengths = {f: f.read_text(encoding="utf-8").count("\n") for f in (ROOT.parents[1] / folder).rglob("*.py")}
+    assert {str(f): lines for f, lines in lengths.items() if lines > MOST_LINES} == {}

@@ -10,16 +10,13 @@ How a batch becomes visible, and why no crash can show half of it, or show it tw
 4. The files are appended to each table, unless the table already has this batch's number.
 5. The ledger (`fate`) is last: in one swap it gets its rows, the new offsets, and forgets the batch.
 
-Who writes is fenced by an epoch in the ledger. Opening the lake raises it by a commit of its own, so any
-change that was staged under an older epoch fails its compare-and-swap, however late it comes.
+Only the owner of the ledger commits: see `owned_ledger`.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -30,9 +27,8 @@ import pyarrow.parquet as pq
 from pyiceberg.table import Table, Transaction
 
 from newsmill.config import LakeConfig
-from newsmill.errors import Fenced, LakeError, TakenDownMeanwhile
+from newsmill.errors import LakeError, TakenDownMeanwhile
 from newsmill.lake import (
-    attempts,
     content,
     erasure,
     files as data_files,
@@ -47,9 +43,7 @@ from newsmill.lake.files import DataFile
 from newsmill.lake.ledger import (
     BATCH,
     COMMITTED,
-    EPOCH,
     INGESTED_AT,
-    OWNER,
     PENDING,
     RANGES,
     SEQUENCE,
@@ -65,6 +59,7 @@ from newsmill.lake.ledger import (
     tombstones,
     topic_ids_of,
 )
+from newsmill.lake.owned_ledger import OwnedLedger
 from newsmill.lake.schemas import LEDGER
 from newsmill.lake.tables import KEPT_SNAPSHOTS, Tables, append, set_properties
 from newsmill.records import Gap, Micros, OffsetRange, Record
@@ -100,13 +95,11 @@ class Commit(Record, frozen=True, kw_only=True):
     rows: dict[str, int]
 
 
-class Lake:
+class Lake(OwnedLedger):
     """The lake, owned by this process until `release`."""
 
     def __init__(self, tables: Tables, held: lease.Lease) -> None:
-        self.tables = tables
-        self._lease = held
-        self._epoch = 0
+        super().__init__(tables, held)
         self._takedowns_seen: int | None = None
 
     @classmethod
@@ -152,41 +145,6 @@ class Lake:
         lake._epoch = -1
         return lake
 
-    @property
-    def last_ingested_at(self) -> Micros:
-        """Time of the last committed batch; 0 before the first. Each further batch has a later one."""
-        return int(self._ledger().properties.get(INGESTED_AT, 0))
-
-    def release(self) -> None:
-        """Give the lake back, so that another process may open it at once."""
-        self._lease.release()
-        self.tables.close()
-
-    def heartbeat(self) -> None:
-        """Raises Fenced when another process has taken over. A thread keeps the lease up meanwhile."""
-        self.tables.retry(self._lease.check)
-
-    def lease_age_s(self) -> float:
-        """Time since the right to write was last renewed."""
-        return self._lease.age_s()
-
-    def committed(self) -> dict[tuple[str, int], int]:
-        """The next offset of each (topic, partition) that was ever committed."""
-        return offsets_of(self._ledger().properties)
-
-    def topic_ids(self) -> dict[str, str]:
-        """The broker's id of each topic, as of its last batch; none of what lakes of before did not note."""
-        return topic_ids_of(self._ledger().properties)
-
-    @property
-    def version(self) -> str | None:
-        """Id of the last committed batch."""
-        return self._ledger().properties.get(BATCH)
-
-    def pending(self) -> Batch | None:
-        """The batch that was begun and not committed. It must be done again, or abandoned."""
-        return pending_batch(self._ledger())
-
     def begin(self, slices: Sequence[OffsetRange], *, gaps: Sequence[Gap] = (), now: Micros) -> Batch:
         """Begin a batch.
 
@@ -225,81 +183,6 @@ class Lake:
         self._change_ledger(stage)
         failpoints.reach("begin.noted")
         return begun[-1]
-
-    def attempt(self, batch: Batch) -> Batch:
-        """Count another try of a pending batch, before it is begun."""
-        return self._renoted(batch, lambda noted: msgspec.structs.replace(noted, attempts=noted.attempts + 1))
-
-    def forgive(self, batch: Batch) -> None:
-        """Take back the count of a try that ended in order: told to stop, or for no fault of its records."""
-        self._renoted(
-            batch, lambda noted: msgspec.structs.replace(noted, attempts=max(0, noted.attempts - 1))
-        )
-
-    def blame(self, batch: Batch, why: str) -> None:
-        """Note why a try failed that counts."""
-        self._renoted(batch, lambda noted: msgspec.structs.replace(noted, why=why))
-
-    def suspects(self) -> attempts.Suspects | None:
-        """The range in which some record kills the process; none where there is none, or it is behind."""
-        ledger = self._ledger()
-        found = attempts.suspects(ledger)
-        return None if found is None or found.passed(offsets_of(ledger.properties)) else found
-
-    def suspect(self, batch: Batch) -> attempts.Suspects:
-        """Forget a pending batch whose tries were in vain, and note its range: to be read by halves.
-
-        Raises:
-            LakeError: The batch is decided already.
-        """
-        found = attempts.cut(batch, self.suspects())
-
-        def stage(table: Table, transaction: Transaction) -> bool:
-            if self._noted(table, batch).files:
-                raise LakeError(f"batch {batch.batch_id} is decided: it can't be cut")
-            attempts.note(table, transaction, found, forget=PENDING)
-            return True
-
-        self._change_ledger(stage)
-        return found
-
-    def trust(self) -> None:
-        """Forget the suspect range: what killed the process is quarantined."""
-
-        def stage(table: Table, transaction: Transaction) -> bool:
-            if attempts.SUSPECTS not in table.properties:
-                return False
-            set_properties(table, transaction, {}, remove=[attempts.SUSPECTS])
-            return True
-
-        self._change_ledger(stage)
-
-    def _renoted(self, batch: Batch, change: Callable[[Batch], Batch]) -> Batch:
-        changed: list[Batch] = []
-
-        def stage(table: Table, transaction: Transaction) -> bool:
-            changed.append(change(self._noted(table, batch)))
-            set_properties(table, transaction, {PENDING: msgspec.json.encode(changed[-1]).decode()})
-            return True
-
-        self._change_ledger(stage)
-        return changed[-1]
-
-    def abandon(self, batch: Batch) -> None:
-        """Forget a pending batch, e.g. because the broker lost its offsets. Its files go with `gc`.
-
-        Raises:
-            LakeError: The batch is decided already.
-        """
-
-        def stage(table: Table, transaction: Transaction) -> bool:
-            noted = self._noted(table, batch)
-            if noted.files:
-                raise LakeError(f"batch {batch.batch_id} is decided: it can't be abandoned")
-            set_properties(table, transaction, {}, remove=[PENDING])
-            return True
-
-        self._change_ledger(stage)
 
     def commit(self, batch: Batch, files: Sequence[DataFile]) -> Commit:
         """Make a batch's files visible, all of them, once.
@@ -492,41 +375,6 @@ class Lake:
             snapshot_id=ledger.metadata.current_snapshot_id or 0,
             rows=rows,
         )
-
-    def _take_over(self) -> None:
-        """Raise the epoch by a snapshot, so that whatever was staged under the old one fails."""
-
-        def stage(table: Table, transaction: Transaction) -> bool:
-            self._epoch = int(table.properties.get(EPOCH, 0)) + 1
-            owner = f"{socket.gethostname()}:{os.getpid()}"
-            set_properties(table, transaction, {EPOCH: str(self._epoch), OWNER: owner})
-            append(table, transaction, [], {EPOCH: str(self._epoch)})
-            return True
-
-        self.tables.change(LEDGER, stage)
-
-    def _change_ledger(self, stage: Callable[[Table, Transaction], bool]) -> Table:
-        """Change the ledger, if it is still ours."""
-
-        def fenced(table: Table, transaction: Transaction) -> bool:
-            self._check_epoch(table)
-            return stage(table, transaction)
-
-        return self.tables.change(LEDGER, fenced)
-
-    def _check_epoch(self, table: Table) -> None:
-        if int(table.properties.get(EPOCH, 0)) != self._epoch:
-            owner = table.properties.get(OWNER)
-            raise Fenced(f"{owner} has taken over this lake; this process must not commit any more")
-
-    def _noted(self, table: Table, batch: Batch) -> Batch:
-        found = pending_batch(table)
-        if found is None or found.sequence != batch.sequence or found.batch_id != batch.batch_id:
-            raise LakeError(f"batch {batch.batch_id} is not pending")
-        return found
-
-    def _ledger(self) -> Table:
-        return self.tables.load(LEDGER)
 
     def columns(self, file: DataFile, columns: Sequence[str]) -> pa.Table:
         """Some columns of a file that was written here, checked against its page checksums."""

@@ -49,11 +49,16 @@ JAVA: Final = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *OPENED]
 METASPACE: Final = "256m"
 
 
-def version_of(jar: Path) -> str:
-    """Of the Flink that a job server's jar is made for."""
+def versions(jar: Path) -> tuple[str, str]:
+    """Of the Flink that a job server's jar is made for, and of its Beam."""
     with zipfile.ZipFile(jar) as inside:
-        lines = inside.read(".flink-runtime.version.properties").decode().splitlines()
-    return next(line.split("=", 1)[1].strip() for line in lines if line.startswith("project.version="))
+        flink = inside.read(".flink-runtime.version.properties").decode()
+        beam = inside.read("org/apache/beam/sdk/sdk.properties").decode()
+    return _property(flink, "project.version"), _property(beam, "version")
+
+
+def _property(text: str, name: str) -> str:
+    return next(line.split("=", 1)[1].strip() for line in text.splitlines() if line.startswith(f"{name}="))
 
 
 def libraries(version: str) -> Path:
@@ -104,7 +109,7 @@ class Cluster:
     """
 
     def __init__(self, jar: Path, folder: Path, *, managers: int = 2) -> None:
-        self.version, self.jar_name = version_of(jar), jar.name
+        self.version, self.beam = versions(jar)
         self._jar, self._folder, self._managers = jar, folder, managers
         self._classpath = f"{libraries(self.version)}/*"
         self._rest_port, self._rpc, self._pool_port = free_port(), free_port(), free_port()

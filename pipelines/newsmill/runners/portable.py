@@ -86,7 +86,9 @@ def _flink_flags(config: Config, *, once: bool) -> list[str]:
 
     Without `finish_bundle_before_checkpointing` the output of a bundle that a checkpoint cuts waits in a
     buffer for the operator's next element or watermark. Without `shutdown_sources_after_idle_ms` the
-    source of the planner stays alive for checkpoints, and a job that is caught up never ends.
+    source of the planner stays alive for checkpoints, and a job that is caught up never ends. With chained
+    operators the source has another id at parallelism 1 than above it, and a savepoint of one can't be
+    restored with the other.
     """
     portable = config.portable
     flags = [
@@ -98,6 +100,7 @@ def _flink_flags(config: Config, *, once: bool) -> list[str]:
         "--retain_externalized_checkpoints_on_cancellation",
         f"--max_bundle_size={BUNDLE_ELEMENTS}",
         "--finish_bundle_before_checkpointing",
+        "--operator_chaining",  # the bare flag of what is true where absent: Beam sends false
     ]
     if once:
         flags.append(f"--shutdown_sources_after_idle_ms={IDLE_SOURCE_MS}")

@@ -177,6 +177,11 @@ def test_every_option_reaches_flink_under_a_name_that_it_knows(config: Config) -
         beam_job_api_pb2.PipelineOptionDescriptor(name=name, type=kind, description="")
         for key, kind in (("integers", kinds.INTEGER), ("booleans", kinds.BOOLEAN), ("strings", kinds.STRING))
         for name in FLINK["options"][key]
+    ] + [
+        beam_job_api_pb2.PipelineOptionDescriptor(
+            name=name, type=kinds.BOOLEAN, description="", default_value="true"
+        )
+        for name in FLINK["options"]["true_where_absent"]
     ]
     answer = beam_job_api_pb2.DescribePipelineOptionsResponse(options=described)
     service = SimpleNamespace(DescribePipelineOptions=lambda request, timeout: answer)
@@ -186,7 +191,7 @@ def test_every_option_reaches_flink_under_a_name_that_it_knows(config: Config) -
         name, _, value = flag.removeprefix("--").partition("=")
         key = f"beam:option:{name}:v1"
         assert key in sent, flag
-        assert sent[key] == (value or True), flag
+        assert sent[key] == (value or name not in FLINK["options"]["true_where_absent"]), flag
 
 
 @pytest.mark.parametrize("flink", [True, False])

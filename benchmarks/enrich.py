@@ -30,6 +30,7 @@ from newsmill.knowledge.enricher import Enricher
 from newsmill.knowledge.entries import data
 from newsmill.knowledge.gazetteer import Gazetteer
 from newsmill.knowledge.recognisers import Rules
+from newsmill.knowledge.recognisers.statistical import MODELS
 from newsmill.knowledge.topics import Topics
 from newsmill.page.language import detect
 
@@ -38,6 +39,9 @@ NAMES = (
     "en_conll03 en_uner es pt it it_wikinews fr de de_germeval nl sv da nb fi ro pl_bsnlp pl_wikineural "
     "ru_bsnlp ru_wikineural uk lv ar fa hi zh ja ko id sw ha yo"
 ).split()
+MODEL_SETS = (("conllpp", "en"), ("ner_en_conll03", "en"), ("ner_en_uner", "en"), ("ner_fr", "fr"))
+"""Sets of the languages that have a model."""
+
 LINKS = ("news_fair", "msnbc", "reuters128", "kore50")
 TARGETS = {
     "lgl": 0.50, "trnews": 0.60, "gwn": 0.55, "geovirus": 0.65,
@@ -111,6 +115,12 @@ longer names as parts of these only, the letters with accents in the Spanish one
 
 A page is {page_bytes:,} bytes of UTF-8 here.
 
+Where a language has a model (`enrich.models`), persons, organisations and places:
+
+{models}
+
+What recognisers are made of, and under which licences: [recognisers](../reference/recognisers.md).
+
 ## Topics
 
 Of {topic[articles]} English articles whose address names a section, {topic[answered]} got a topic;
@@ -156,6 +166,7 @@ def main() -> None:
         },
         "entities": {"conllpp": scored(enricher, evaluation, "conllpp", "entities")},
         "names": {s: named(enricher, evaluation, s) for s in NAMES},
+        "model": with_model(evaluation),
         "topics": topics(evaluation),
         "cost": cost(evaluation),
     }
@@ -175,7 +186,13 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def scored(
-    enricher: Enricher, evaluation: Path, name: str, field: str, *, language: str = "en"
+    enricher: Enricher,
+    evaluation: Path,
+    name: str,
+    field: str,
+    *,
+    language: str = "en",
+    statistical: bool = False,
 ) -> dict[str, Any]:
     """What the set's scorer says of newsmill's answers."""
     scorer = {"places": "score_places.py", "links": "score_links.py", "entities": "score_ner.py"}[field]
@@ -186,7 +203,7 @@ def scored(
                 language=language,
                 title=row.get("title") or None,
                 url=row.get("url"),
-                statistical=False,
+                statistical=statistical,
             )
             answers: dict[str, list[dict[str, Any]]] = {
                 "places": [
@@ -225,6 +242,16 @@ def named(enricher: Enricher, evaluation: Path, name: str) -> dict[str, Any]:
     size = sum(len(text.encode()) for text in texts)
     took = spent(lambda text: rules.recognise(text, language), texts) * len(texts)
     return answer | {"ms_a_page": took / size * PAGE_BYTES}
+
+
+def with_model(evaluation: Path) -> dict[str, Any]:
+    """What the scorer says of the sets whose language has a model, which is evidence too there."""
+    found = {}
+    for name, language in MODEL_SETS:
+        if importlib.util.find_spec(MODELS[language].module) is not None:
+            enricher = Enricher.open(EnrichConfig(models=(language,)))
+            found[name] = scored(enricher, evaluation, name, "entities", language=language, statistical=True)
+    return found
 
 
 def cap(evaluation: Path, name: str, known: set[str], packaged: set[str]) -> dict[str, float]:
@@ -409,7 +436,10 @@ def document(result: dict[str, Any]) -> str:
         )
         for s, r in result["names"].items()
     ]
+    rules = {f"ner_{name}": score for name, score in result["names"].items()} | result["entities"]
+    models = [(s, *prf(rules[s]["no_misc"]), *prf(r["no_misc"])) for s, r in result["model"].items()]
     return PAGE.format(
+        models=table("set | rules: P | R | F1 | with the model: P | R | F1", models),
         names=table("set | P | R | F1 | persons | organisations | places | rules, ms a page", names),
         places=table("set | P | R | F1 | floor | target | spans F1 | right point", places),
         links=table(

@@ -170,7 +170,8 @@ def built(dump: Path, folder: Path) -> dict[str, Any]:
     with opened(dump) as file:
         while more := file.read(1 << 24):
             text += len(more)
-    return json.loads(out) | {"cpu_s": cpu_s, "rss_mb": rss_mb, "packed": packed, "text": text}
+    told: dict[str, Any] = json.loads(out)
+    return told | {"cpu_s": cpu_s, "rss_mb": rss_mb, "packed": packed, "text": text}
 
 
 def spent(command: list[str]) -> tuple[float, float, str]:
@@ -304,7 +305,8 @@ def score(evaluation: Path, name: str, field: str, kb: Path | None) -> dict[str,
     """Precision, recall and F1 in a public set."""
     enricher = Enricher.open(EnrichConfig(kb=kb) if kb else EnrichConfig())
     answer = scored(enricher, evaluation, name, field)
-    return answer["strict"] if field == "links" else answer["end_to_end"]
+    found: dict[str, float] = answer["strict" if field == "links" else "end_to_end"]
+    return found
 
 
 def shown(result: dict[str, Any]) -> dict[str, Any]:

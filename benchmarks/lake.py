@@ -21,9 +21,10 @@ import statistics
 import sys
 import tempfile
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ from newsmill.lake.writer import ORDER, Lake
 
 TOLD: list[dict[str, object]] = []
 COMPACTED_HOURS = 3
-START, HOUR = 1_790_000_000_000_000, 3_600_000_000
+START, HOUR = 1_790_035_200_000_000, 3_600_000_000  # midnight
 
 
 def commit_times(
@@ -103,11 +104,9 @@ def tenths(times: Sequence[float]) -> tuple[float, float]:
 
 
 def closed_hours(tables: Tables) -> list[list[LiveFile]]:
-    """The files of `articles` of the oldest hours."""
-    hours: dict[int, list[LiveFile]] = defaultdict(list)
-    for file in tables.files(tables.load("articles")):
-        hours[file.hour].append(file)
-    return [hours[hour] for hour in sorted(hours)[:-1][:COMPACTED_HOURS]]
+    """The files of `articles` that are joined first, by what they are joined to."""
+    live = list(tables.files(tables.load("articles")))
+    return list(islice(compaction.groups(tables, live, compaction.TARGET_BYTES), COMPACTED_HOURS))
 
 
 def by_pyarrow_alone(group: Sequence[LiveFile], folder: Path) -> tuple[float, float]:

@@ -139,7 +139,7 @@ class House:
             lake.withheld()
             fate = FateRow(position=place, fate=Fate.NOT_ARTICLE, reason="section", ingested_at=first)
             written = files.write(self.config.path, "fate", table_rows.fates([fate]), ingested_at=first)
-            now = max(lake.last_ingested_at, START + self._hours * HOUR) + 1
+            now = max(lake.last_change, START + self._hours * HOUR) + 1
             lake.replace(Batch(batch_id="replay", sequence=0, ingested_at=now, slices=(part,)), [written])
         lake.release()
 

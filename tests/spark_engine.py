@@ -55,8 +55,25 @@ class Spark:
         """Rows of the table in a folder; columns are Spark's expressions."""
         out = self._folder / "rows"
         self._ask("read", str(table), str(out), *(f"{text} AS `{name}`" for name, text in columns.items()))
-        lines = (line for part in out.glob("part-*.json") for line in part.read_text().splitlines())
-        return [json.loads(line) for line in lines]
+        return _lines(out)
+
+    def ask(self, lake: Path | str, statements: list[str], query: str) -> list[dict[str, Any]]:
+        """Rows of a query over the tables of a lake, after some statements."""
+        out = self._folder / "rows"
+        self._ask("ask", str(lake), str(out), *(" ".join(text.split()) for text in (*statements, query)))
+        return _lines(out)
+
+    def appended(self, table: Path | str, after: int) -> list[dict[str, Any]]:
+        """URL and offset of the rows that were appended after a snapshot."""
+        out = self._folder / "rows"
+        self._ask("appended", str(table), str(out), str(after))
+        return _lines(out)
+
+    def stream(self, table: Path | str, name: str, *, skip_overwrites: bool) -> list[dict[str, Any]]:
+        """URL and offset of all rows that the stream of a name has seen, the new ones included."""
+        out = self._folder / name
+        self._ask("stream", str(table), str(out), str(skip_overwrites).lower())
+        return _lines(out)
 
     def rewrite(self, catalog: Path | str, namespace: str, table: str) -> int:
         """Merge a table's small files with Iceberg's own action; how many were merged."""
@@ -80,3 +97,8 @@ class Spark:
         line = self._process.stdout.readline().strip()
         assert line.startswith(wanted), f"{line or 'Spark has ended'}; see {self._log.name}"
         return line.removeprefix(wanted).strip()
+
+
+def _lines(out: Path) -> list[dict[str, Any]]:
+    lines = (line for part in sorted(out.glob("part-*.json")) for line in part.read_text().splitlines())
+    return [json.loads(line) for line in lines]

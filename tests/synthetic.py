@@ -171,7 +171,7 @@ def moved(made: dict[str, pa.Table], batch: Batch, number: int) -> dict[str, pa.
             column = rows[field.name].combine_chunks()
             if field.name == "offset":
                 column = pc.add(column, first)
-            elif field.name == "ingested_at":
+            elif field.name in ("ingested_at", "updated_at"):
                 column = pa.array([batch.ingested_at] * len(rows), field.type)
             elif field.name in ("article_id", "cluster_id", "representative_id"):
                 column = marked(column)

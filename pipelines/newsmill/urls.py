@@ -103,6 +103,18 @@ def registrable_domain(url: str) -> str:
     return _domain(_checked(url.strip())[1])
 
 
+def site(url: str | None) -> str | None:
+    """The registrable domain of a URL; None of what is no URL.
+
+    >>> site("https://news.bbc.co.uk/1"), site("no URL"), site(None)
+    ('bbc.co.uk', None, None)
+    """
+    try:
+        return None if url is None else registrable_domain(url)
+    except Rejected:
+        return None
+
+
 def is_public_suffix(host: str) -> bool:
     """Whether sites of different owners have their domains below a host, e.g. `co.uk`, `blogspot.com`.
 

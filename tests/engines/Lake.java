@@ -34,13 +34,66 @@ public class Lake {
     for (String line = commands.readLine(); line != null; line = commands.readLine()) {
       String[] words = line.split("\t");
       try {
-        answers.println("done " + (words[0].equals("read") ? read(spark, words) : rewrite(spark, words)));
+        answers.println("done " + done(spark, words));
       } catch (Exception error) {
         answers.println("failed " + error.toString().replace('\n', ' '));
       }
       answers.flush();
     }
     spark.stop();
+  }
+
+  private static long done(SparkSession spark, String[] words) throws Exception {
+    switch (words[0]) {
+      case "read":
+        return read(spark, words);
+      case "ask":
+        return ask(spark, words);
+      case "appended":
+        return appended(spark, words);
+      case "stream":
+        return stream(spark, words);
+      default:
+        return rewrite(spark, words);
+    }
+  }
+
+  /** ask LAKE OUT STATEMENT... QUERY: the query's answer over the lake's tables by name, as JSON lines. */
+  private static long ask(SparkSession spark, String[] words) {
+    for (String table : new String[] {"articles", "fate"}) {
+      spark.read().format("iceberg").load(words[1] + "/" + table).createOrReplaceTempView(table);
+    }
+    for (int at = 3; at < words.length - 1; at++) {
+      spark.sql(words[at]);
+    }
+    Dataset<Row> rows = spark.sql(words[words.length - 1]);
+    rows.coalesce(1).write().option("ignoreNullFields", "false").mode("overwrite").json(words[2]);
+    return rows.count();
+  }
+
+  /** appended PATH OUT AFTER: what was appended to a table after a snapshot, as JSON lines. */
+  private static long appended(SparkSession spark, String[] words) {
+    Dataset<Row> rows = spark.read().format("iceberg").option("start-snapshot-id", words[3]).load(words[1]);
+    rows.selectExpr("url", "`offset`").coalesce(1).write().mode("overwrite").json(words[2]);
+    return rows.count();
+  }
+
+  /** stream PATH OUT SKIP: what is new in a table since the last call with the same OUT, added to OUT as JSON lines. */
+  private static long stream(SparkSession spark, String[] words) throws Exception {
+    spark
+        .readStream()
+        .format("iceberg")
+        .option("streaming-skip-overwrite-snapshots", words[3])
+        .load(words[1])
+        .selectExpr("url", "`offset`")
+        .writeStream()
+        .format("json")
+        .option("path", words[2])
+        .option("checkpointLocation", words[2] + ".checkpoint")
+        .trigger(org.apache.spark.sql.streaming.Trigger.AvailableNow())
+        .start()
+        .awaitTermination();
+    return 0;
   }
 
   /** read PATH OUT EXPRESSION...: the table at a path, as JSON lines. */

@@ -6,6 +6,7 @@ without it the others are held against the writer all the same.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -21,11 +22,12 @@ from pyiceberg.table import StaticTable
 
 import spark_engine as engine
 from newsmill.config import LakeConfig
-from newsmill.lake import schemas
+from newsmill.lake import dialects, schemas
 from newsmill.lake.upkeep import compaction, garbage_collection, mending
 from newsmill.lake.upkeep.takedown import take_down
 from newsmill.lake.verification.audit import audit
 from newsmill.lake.writer import Lake
+from newsmill.observe import questions
 from newsroom import story
 from wirelake import AT, Press, Sent, press_day, retitled
 
@@ -193,6 +195,65 @@ def test_spark_sees_what_the_writer_sees(
     for table, columns in ASKED.items():
         expected = told(table, press.lake.tables.load(table).scan().to_arrow())
         assert in_order(spark.read(f"{press.config.path}/{table}", **columns)) == expected
+
+
+def test_spark_follows_appends_past_compaction(press: Press, spark: engine.Spark) -> None:
+    """Iceberg's incremental and streaming reads: a compaction is nothing new, and no reason to stop."""
+    table, place = press.lake.tables.load("articles"), f"{press.config.path}/articles"
+    first = table.snapshots()[0].snapshot_id
+    seen = spark.stream(place, "followed", skip_overwrites=False)
+    assert {row["offset"] for row in seen} == set(press.bodies)
+    compacted(press)
+    press.send(Sent("https://next.example/1", story(53), "Next"))
+    seen = spark.stream(place, "followed", skip_overwrites=False)
+    assert sorted(row["offset"] for row in seen) == sorted(press.bodies)
+    appended = spark.appended(place, first)
+    assert sorted(row["offset"] for row in appended) == sorted(set(press.bodies) - {0, 1})
+    take_down(press.config, "old.example", reason="case", now=LATER)
+    press.send(Sent("https://next.example/2", story(54), "Next"))
+    seen = spark.stream(place, "followed", skip_overwrites=True)
+    assert sorted(row["offset"] for row in seen) == sorted(press.bodies)
+
+
+VIEWS = {
+    "articles_latest": "article_id, revision, title",
+    "article_entities": "article_id, entity_id, name, domain, is_copy, mention_count, "
+    "cast(day AS varchar(10)) AS day",
+    "article_places": "article_id, name",
+    "entity_daily": "entity_id, name, articles, stories, domains, mentions, cast(day AS varchar(10)) AS day",
+    "copies": "article_id, domain, copy_type, original_id, original_domain, matched_id, matched_domain",
+    "sources": "domain, site_name, lang, records, articles, copies, copy_share",
+    "source_weeks": "domain, articles, copies, cast(week AS varchar(10)) AS week",
+}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_views_say_the_same_in_spark_and_in_duckdb(press: Press, spark: engine.Spark, view: str) -> None:
+    query = f"SELECT {VIEWS[view]} FROM {view}"
+    by_duckdb = questions.connect(press.config.path).sql(query).to_arrow_table().to_pylist()
+    made = dialects.statements(dialects.text("spark"))
+    assert in_order(spark.ask(press.config.path, made, query)) == in_order(by_duckdb)
+    assert by_duckdb or view == "article_places"
+
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "questions.md"
+QUESTIONS = re.findall(
+    r"^([A-Z][^\n]*\?) \*\(also Spark\)\*\n\n```sql\n(.*?);\n```",
+    GUIDE.read_text(encoding="utf-8"),
+    re.MULTILINE | re.DOTALL,
+)
+
+
+@pytest.mark.parametrize("query", [query for _, query in QUESTIONS], ids=[asked for asked, _ in QUESTIONS])
+def test_spark_answers_a_question_of_the_guide_as_duckdb_does(
+    press: Press, spark: engine.Spark, query: str
+) -> None:
+    by_duckdb = questions.connect(press.config.path).sql(query).to_arrow_table()
+    by_spark = spark.ask(press.config.path, dialects.statements(dialects.text("spark")), query)
+    assert len(by_spark) == len(by_duckdb)
+    for name, kind in zip(by_duckdb.column_names, by_duckdb.schema.types, strict=True):
+        if pa.types.is_string(kind) or pa.types.is_integer(kind):
+            assert [row[name] for row in by_spark] == by_duckdb[name].to_pylist()
 
 
 def test_all_see_the_same_after_spark_has_merged_files_and_the_mill_went_on(

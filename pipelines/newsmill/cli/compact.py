@@ -20,7 +20,7 @@ def compact(
     as_json: Json = False,
     sets: Sets = None,
 ) -> None:
-    """Merge the small files of each hour but the newest into few sorted ones.
+    """Merge the small files of each day into few sorted ones; of the newest day, those of each past hour.
 
     May run beside `newsmill run`. Row counts, offsets and content are compared before readers get the
     new files. The small ones stay for readers of older snapshots, until `newsmill gc`.
@@ -33,8 +33,8 @@ def compact(
     for merged in compaction.compact(
         Tables.open(settings.lake), target_bytes=target_mb * 1_000_000, dry_run=dry_run
     ):
-        done = dry_run or merged.into is not None
-        files, into = files + done * merged.files, into + done
+        done = dry_run or bool(merged.into)
+        files, into = files + done * merged.files, into + (len(merged.into) or done)
         left += not done
         if as_json:
             say(json.dumps(asdict(merged)))
@@ -52,6 +52,6 @@ def compact(
         what = (
             f"{counted(files, 'file')} {merge} into {into:,}"
             if files
-            else "nothing to merge: no hour before the newest has two small files"
+            else "nothing to merge: no past day, and no past hour of the newest day, has small files to join"
         )
         say(f"{what}{rest}")

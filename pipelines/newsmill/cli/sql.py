@@ -41,11 +41,11 @@ def sql(
     config: ConfigFile = None,
     sets: Sets = None,
 ) -> None:
-    """Ask the lake in DuckDB's SQL: its tables, and the views `latest`, `clusters`, `stories` and others.
+    """Ask the lake in DuckDB's SQL: its tables, and views as `articles_latest`, `stories` and `copies`.
 
-    The rows are those of the newest commit, read through Iceberg's metadata; nothing is changed. `latest`
-    has each article's newest revision. Without a query, questions are read from standard input, each up to
-    a `;`; `.tables` lists what there is.
+    The rows are those of the newest commit, read through Iceberg's metadata; nothing is changed.
+    `articles_latest` has each article's newest revision. Without a query, questions are read from standard
+    input, each up to a `;`; `.tables` lists what there is.
     """
     from newsmill.observe.questions import connect, is_query
 

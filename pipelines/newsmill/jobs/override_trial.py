@@ -24,9 +24,6 @@ from newsmill.records import NotArticle, Page, Position, RawPage, SourceRecord
 from newsmill.sources import envelopes, files, foreign_envelopes
 from newsmill.urls import registrable_domain
 
-FILE_TOPIC: Final = "file:"
-"""How the topic of records begins that were read from a file, whose path follows."""
-
 MOST_COMPARED: Final = 2_000
 """Paragraphs of a text up to which two are compared line by line, which may take their product in time."""
 
@@ -161,23 +158,10 @@ def _records(config: Config, what: str, found: Found) -> Iterator[SourceRecord]:
     places = [source_records.place_of(row) for row in fates_of(config.lake.path, what)]
     if not places:
         raise ConfigError(f"{what}: no such file, and the lake at {config.lake.path} has no record of it")
-    kept = dict(source_records.kept_payloads(config.lake.path, places))
-    yield from kept.values()
-    left = [place for place in places if place not in kept]
-    read = dict(_from_files([place for place in left if place.topic.startswith(FILE_TOPIC)]))
-    yield from read.values()
     lost: list[Position] = []
-    for _, record in source_records.from_topic(config, [p for p in left if p not in read], lost):
+    for _, record in source_records.as_they_came(config, places, lost):
         yield record
     found.lost += len(lost)
-
-
-def _from_files(places: Sequence[Position]) -> Iterator[tuple[Position, SourceRecord]]:
-    """Records of files that are still where they were read from."""
-    for topic in sorted({place.topic for place in places}):
-        path = Path(topic.removeprefix(FILE_TOPIC))
-        if path.exists():
-            yield from ((r.position, r) for r in files.read([path]) if r.position in places)
 
 
 def _outcome(found: Page | NotArticle | Rejected) -> Outcome:

@@ -34,6 +34,7 @@ from newsmill.flow.steps.mark import fill
 from newsmill.jobs import source_records
 from newsmill.knowledge.enricher import Enricher
 from newsmill.lake import reader, rewriting, values
+from newsmill.lake.change_order import changing
 from newsmill.lake.files import DataFile, hour
 from newsmill.lake.ledger import Batch
 from newsmill.lake.schemas import TABLES
@@ -120,7 +121,7 @@ def replay(config: Config, selection: Selection, *, now: Micros, dry_run: bool =
         return report
     lake = Lake.open(config.lake, make=False)
     try:
-        index = _Index(config, lake, now=max(now, lake.last_ingested_at + 1))
+        index = _Index(config, lake, now=max(now, lake.last_change + 1))
         for at, group in groupby(selected, key=lambda row: row["ingested_at"]):
             old = {source_records.place_of(row): row["fate"] for row in group}
             _replay_batch(config, lake, index, at, old, report)
@@ -140,6 +141,7 @@ def _replay_batch(
     if not found:
         return
     records = [found[place] for place in sorted(found)]
+    index.now = max(index.now, lake.last_change + 1)
     index.remember(_decided(config.lake.path, found))
     batch = Batch(
         batch_id=f"replay-{at}",
@@ -247,7 +249,17 @@ def enrich_again(config: Config, name: str, selection: Selection, *, dry_run: bo
     enricher = Enricher.open(config.enrich)
     if name not in enricher.names:
         raise ConfigError(f"there is no enricher {name}; there are: {', '.join(enricher.names)}")
-    tables, schema, count = Tables.open(config.lake), TABLES["articles"], 0
+    tables = Tables.open(config.lake)
+    fresh = partial(_enriched, enricher, name, config.enrich.copies)
+    if dry_run:
+        return _filled_again(tables, selection, fresh, None)
+    with changing(tables, f"enrichment by {name}") as at:
+        return _filled_again(tables, selection, fresh, at)
+
+
+def _filled_again(tables: Tables, selection: Selection, fresh: Any, at: Micros | None) -> int:
+    """How many rows are selected; they are filled where there is a time of the change."""
+    schema, count = TABLES["articles"], 0
     since, until = (
         None if t is None else hour(round(t.timestamp() * 1e6)) for t in (selection.since, selection.until)
     )
@@ -255,12 +267,13 @@ def enrich_again(config: Config, name: str, selection: Selection, *, dry_run: bo
     while again:
         again = False
         for live in tables.files(tables.load("articles")):
-            if (since is not None and live.hour < since) or (until is not None and live.hour > until):
+            if (since is not None and live.hours.stop <= since) or (
+                until is not None and live.hours.start > until
+            ):
                 continue
             rows = rewriting.read(tables, schema, [live])
-            fresh = partial(_enriched, enricher, name, config.enrich.copies)
-            changed, new = _changed(rows, selection, fresh)
-            if changed and not dry_run:
+            changed, new = _changed(rows, selection, fresh, at or 0)
+            if changed and at is not None:
                 written, _ = rewriting.write(tables, schema, new)
                 if written.path != live.uri and not _swapped(tables, live, written):
                     again = True
@@ -273,8 +286,8 @@ def _swapped(tables: Tables, live: LiveFile, written: DataFile) -> bool:
     return rewriting.swap(tables, "articles", [live], [written], "enrich")
 
 
-def _changed(rows: pa.Table, selection: Selection, fresh: Any) -> tuple[int, pa.Table]:
-    """How many rows are selected, and the rows with these filled anew."""
+def _changed(rows: pa.Table, selection: Selection, fresh: Any, at: Micros) -> tuple[int, pa.Table]:
+    """How many rows are selected, and the rows with these filled anew; those that differ carry the time."""
     numbered = rows.append_column("row", pa.array(range(rows.num_rows), pa.int64()))
     condition = selection.seen() & pc.field("body").is_valid()
     if selection.domain is not None:
@@ -283,6 +296,7 @@ def _changed(rows: pa.Table, selection: Selection, fresh: Any) -> tuple[int, pa.
     if not wanted:
         return 0, rows
     columns: dict[str, list[Any]] = {}
+    differ = [False] * rows.num_rows
     for number, row in enumerate(rows.to_pylist()):
         new = fresh(row) if number in wanted else {}
         for column in (*values.ENRICHED, "versions"):
@@ -290,8 +304,11 @@ def _changed(rows: pa.Table, selection: Selection, fresh: Any) -> tuple[int, pa.
     for column, filled in columns.items():
         index = rows.schema.get_field_index(column)
         kind = rows.schema.field(index)
-        rows = rows.set_column(index, kind, pa.array(filled, kind.type))
-    return len(wanted), rows
+        made = pa.array(filled, kind.type)
+        pairs = zip(made.to_pylist(), rows[column].to_pylist(), strict=True)
+        differ = [so_far or new != old for so_far, (new, old) in zip(differ, pairs, strict=True)]
+        rows = rows.set_column(index, kind, made)
+    return len(wanted), rewriting.stamped(rows, pa.array(differ, pa.bool_()), at)
 
 
 def _enriched(enricher: Enricher, name: str, copies: bool, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,10 @@
-"""Records as they came, found again: in the lake's quarantine, or in the topic while the broker has them."""
+"""Records as they came, found again while they are there: in quarantine, in files, in the topic."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
@@ -13,7 +14,10 @@ from newsmill.config import Config
 from newsmill.errors import DataLoss
 from newsmill.lake import reader
 from newsmill.records import OffsetRange, Position, SourceRecord
-from newsmill.sources import kafka
+from newsmill.sources import files, kafka
+
+FILE_TOPIC: Final = "file:"
+"""How the topic of records begins that were read from a file, whose path follows."""
 
 
 def place_of(row: Mapping[str, Any]) -> Position:
@@ -68,6 +72,26 @@ def from_topic(
             continue
         yield from ((place, found[place]) for place in wanted if place in found)
         lost.extend(place for place in wanted if place not in found)
+
+
+def from_files(places: Collection[Position]) -> Iterator[tuple[Position, SourceRecord]]:
+    """Records of files that are still where they were read from."""
+    for topic in sorted({place.topic for place in places if place.topic.startswith(FILE_TOPIC)}):
+        path = Path(topic.removeprefix(FILE_TOPIC))
+        if path.exists():
+            yield from ((r.position, r) for r in files.read([path]) if r.position in places)
+
+
+def as_they_came(
+    config: Config, places: Sequence[Position], lost: list[Position]
+) -> Iterator[tuple[Position, SourceRecord]]:
+    """Records wherever they are: in quarantine, in files, in the topic; the others are noted as lost."""
+    found: set[Position] = set()
+    for place, record in (*kept_payloads(config.lake.path, places), *from_files(places)):
+        if place not in found:
+            found.add(place)
+            yield place, record
+    yield from from_topic(config, [place for place in places if place not in found], lost)
 
 
 def slices(places: Sequence[Position]) -> Iterator[OffsetRange]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from pyiceberg.table import Table, Transaction
 
-from newsmill.lake.tables import set_properties
+from newsmill.lake.staging import set_properties
 from newsmill.records import Record
 
 if TYPE_CHECKING:

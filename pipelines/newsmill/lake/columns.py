@@ -70,13 +70,29 @@ class Column(Generic[Source]):
 
 @dataclass(frozen=True)
 class TableSchema(Generic[Source]):
-    """One table: what it is for, its columns, and the order of rows inside a file."""
+    """One table: what it is for, its columns, and the order of rows inside a file.
+
+    Args:
+        name: As in SQL.
+        doc: What a row is, for people.
+        columns: In their order.
+        sort: Columns by which rows are ordered inside a file.
+        row_group_rows: Most rows of a row group, the least that a reader reads of a file.
+        looked_up: Columns, dotted where nested, that are asked for one value: files carry Bloom filters of
+            them, so that a reader passes row groups without it. None holds content.
+    """
 
     name: str
     doc: str
     columns: tuple[Column[Source], ...]
     sort: tuple[str, ...]
     row_group_rows: int
+    looked_up: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        kept = {column.name for column in self.columns if column.kept}
+        if content := [path for path in self.looked_up if path.split(".")[0] not in kept]:
+            raise ValueError(f"{self.name}: filters would tell of content: {', '.join(content)}")
 
     @cached_property
     def arrow(self) -> pa.Schema:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from newsmill.errors import Rejected
 from newsmill.lake.schemas import TABLES
 from newsmill.page.claims import claimed_urls
+from newsmill.records import Micros
 from newsmill.urls import registrable_domain, url_key
 
 
@@ -83,8 +84,17 @@ def empty_before(table: str, rows: pa.Table, tombstone: Tombstone) -> int:
     return pc.sum(mine).as_py() or 0
 
 
-def emptied(table: str, rows: pa.Table, tombstones: Sequence[Tombstone]) -> pa.Table:
-    """The rows without the content of what was taken down; those that lost it come last."""
+def emptied(
+    table: str, rows: pa.Table, tombstones: Sequence[Tombstone], *, at: Micros | None = None
+) -> pa.Table:
+    """The rows without the content of what was taken down; those that lost it come last.
+
+    Args:
+        table: Name of the table.
+        rows: With all columns, or some.
+        tombstones: What was taken down.
+        at: Time of the change, where readers see the rows already; see `change_order`.
+    """
     for tombstone in tombstones:
         hits = CONTENT[table].hits(rows, tombstone.kind, tombstone.value)
         if pc.any(hits).as_py():
@@ -96,6 +106,8 @@ def emptied(table: str, rows: pa.Table, tombstones: Sequence[Tombstone]) -> pa.T
                 doomed = _constant(
                     _constant(doomed, "withheld", tombstone.reason), "withheld_at", tombstone.at
                 )
+            if at is not None:
+                doomed = _constant(doomed, "updated_at", at)
             rows = pa.concat_tables([rows.filter(pc.invert(hits)), doomed])
     return rows
 

@@ -1,7 +1,7 @@
 """The consumers' contract, made from the schemas: an ODCS data contract, and a page that explains each field.
 
-`python -m newsmill.lake.contract schemas/output` writes both, and notes new field ids; a test fails while
-they are not the same as the schemas.
+`python -m newsmill.lake.contract schemas/output` writes both and the views for other engines (see
+`dialects`), and notes new field ids; a test fails while they are not the same as the schemas.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pyarrow as pa
 from ruamel.yaml import YAML
 
 from newsmill.errors import LakeError
+from newsmill.lake import dialects
 from newsmill.lake.columns import TableSchema
 from newsmill.lake.schemas import SCHEMA_VERSION, TABLES
 
@@ -70,7 +71,9 @@ def page() -> str:
         "",
         "Times are UTC in microseconds. Offsets into text count characters. The state of the clusters is the "
         "view in [clusters.sql](clusters.sql) over `cluster_events`; [stories.sql](stories.sql) adds the "
-        "earliest article, the agency and the sizes by type.",
+        "earliest article, the agency and the sizes by type. [articles.sql](articles.sql) has the newest "
+        "revision of each article, flat views of entities, places and copies, and the sites; the same for "
+        "other engines: [spark.sql](spark.sql), [trino.sql](trino.sql).",
     ]
     for schema in TABLES.values():
         lines += ["", f"## {schema.name}", "", schema.doc, ""]
@@ -191,6 +194,8 @@ def write(folder: Path) -> None:
     noted.write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")
     (folder / "newsmill.odcs.yaml").write_text(odcs(), encoding="utf-8")
     (folder / "README.md").write_text(page(), encoding="utf-8")
+    for dialect in dialects.DIALECTS:
+        (folder / f"{dialect}.sql").write_text(dialects.text(dialect), encoding="utf-8")
 
 
 if __name__ == "__main__":

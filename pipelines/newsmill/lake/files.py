@@ -1,8 +1,9 @@
 """Data files: rows of one table, sorted, checked, and named by the hash of their content.
 
-A file is never changed and never written over. Its folder `dt=YYYY-MM-DD/hour=HH` is the batch's
-ingest hour (UTC); these keys are no columns, and all columns are in the file, so that DuckDB, Polars,
-pyarrow and Iceberg read the same. Pages carry checksums.
+A file is never changed and never written over. Its folder `dt=YYYY-MM-DD/hour=HH` is the ingest hour (UTC)
+of its newest row: of all its rows for a batch's file, of those of a day for one that `compact` joined. These
+keys are no columns, and all columns are in the file, so that DuckDB, Polars, pyarrow and Iceberg read the
+same. Pages carry checksums.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,7 +24,10 @@ from newsmill.lake.schemas import SCHEMA_VERSION, TABLES
 from newsmill.lake.storage import Writable
 from newsmill.records import Micros, Record
 
-_HOUR = 3_600_000_000
+FALSE_POSITIVES: Final = 0.01
+"""Share of values that a Bloom filter does not rule out though a row group lacks them: Iceberg's default."""
+
+_HOUR: Final = 3_600_000_000
 
 
 class DataFile(Record, frozen=True, kw_only=True):
@@ -113,7 +117,7 @@ def sort(schema: TableSchema[Any], rows: pa.Table) -> pa.Table:
 def publish(
     store: storage.Storage, schema: TableSchema[Any], rows: pa.Table, *, ingested_at: Micros
 ) -> DataFile:
-    """Write sorted rows to the folder of their hour."""
+    """Write sorted rows to the folder of an hour: that of the newest row."""
     done = store.publish(
         folder(schema.name, ingested_at), ".parquet", lambda file: encode(schema, rows, file)
     )
@@ -123,7 +127,11 @@ def publish(
 
 
 def encode(schema: TableSchema[Any], rows: pa.Table, file: Writable) -> None:
-    """Write rows as Parquet: zstd, page checksums, page index, one row group for a bounded number of rows."""
+    """Write rows as Parquet: zstd, page checksums, page index, one row group for a bounded number of rows.
+
+    Bloom filters of the columns that are looked up take about 1.2 bytes a row and column.
+    """
+    values = max(1, min(rows.num_rows, schema.row_group_rows))
     metadata = {
         b"newsmill.table": schema.name.encode(),
         b"newsmill.schema_version": str(SCHEMA_VERSION).encode(),
@@ -136,6 +144,7 @@ def encode(schema: TableSchema[Any], rows: pa.Table, file: Writable) -> None:
         write_page_checksum=True,
         write_page_index=True,
         sorting_columns=_sorting(schema),
+        bloom_filter_options={path: {"ndv": values, "fpp": FALSE_POSITIVES} for path in schema.looked_up},
     ) as writer:
         writer.write_table(rows.replace_schema_metadata(metadata), row_group_size=schema.row_group_rows)
 

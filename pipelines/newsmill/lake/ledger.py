@@ -38,6 +38,21 @@ BATCH = "newsmill.batch"
 INGESTED_AT = "newsmill.ingested-at"
 
 
+CHANGED_AT = "newsmill.changed-at"
+"""Time of the last change of visible rows that was not of a batch or a replay: see `change_order`."""
+
+
+LATE = "newsmill.late"
+"""Batches that became visible after a change with a later time: see `late_batches`."""
+
+
+_KEPT_LATE = 100
+
+
+UNTIL = "newsmill.until"
+"""In the summary of a snapshot of the ledger: the time up to which all changes are visible with it."""
+
+
 RANGES = "newsmill.ranges"
 
 
@@ -93,6 +108,28 @@ def spans_of(batch: Batch) -> list[tuple[str, int, int, int]]:
             start = joined.pop()[2]
         joined.append((topic, partition, start, end))
     return joined
+
+
+def last_change(properties: Mapping[str, str]) -> Micros:
+    """The newest time that a visible row may have been changed at, in the ledger's properties."""
+    return max(int(properties.get(name, 0)) for name in (INGESTED_AT, CHANGED_AT))
+
+
+def late_batches(properties: Mapping[str, str]) -> list[tuple[Micros, Micros]]:
+    """(time of the batch, newest change before it became visible) of batches that were planned before that.
+
+    Whoever has followed the changes up to a time between the two, both included, has not seen the batch.
+    """
+    return [(at, changed) for at, changed in json.loads(properties.get(LATE, "[]"))]
+
+
+def with_late(properties: Mapping[str, str], batch: Batch) -> dict[str, str]:
+    """What the ledger notes of a batch that becomes visible after a change with a later time."""
+    changed = int(properties.get(CHANGED_AT, 0))
+    if batch.ingested_at > changed:
+        return {}
+    late = [*late_batches(properties), (batch.ingested_at, changed)][-_KEPT_LATE:]
+    return {LATE: json.dumps(late), CHANGED_AT: str(changed + 1)}
 
 
 def batch_id_of(ranges: Sequence[OffsetRange | Gap]) -> str:

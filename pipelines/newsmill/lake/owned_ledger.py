@@ -22,12 +22,14 @@ from newsmill.lake.ledger import (
     OWNER,
     PENDING,
     Batch,
+    last_change,
     offsets_of,
     pending_batch,
     topic_ids_of,
 )
 from newsmill.lake.schemas import LEDGER
-from newsmill.lake.tables import Tables, append, set_properties
+from newsmill.lake.staging import append, set_properties
+from newsmill.lake.tables import Tables
 from newsmill.records import Micros
 
 
@@ -43,6 +45,11 @@ class OwnedLedger:
     def last_ingested_at(self) -> Micros:
         """Time of the last committed batch; 0 before the first. Each further batch has a later one."""
         return int(self._ledger().properties.get(INGESTED_AT, 0))
+
+    @property
+    def last_change(self) -> Micros:
+        """The newest time that a row of the lake may have as its last change."""
+        return last_change(self._ledger().properties)
 
     def release(self) -> None:
         """Give the lake back, so that another process may open it at once."""

@@ -7,9 +7,10 @@ and brings the new ones in; the ledger is last. Done again, a step that is done 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
@@ -20,7 +21,8 @@ from pyiceberg.table import Table, Transaction
 from newsmill.lake import files as data_files, rewriting, texts
 from newsmill.lake.files import DataFile
 from newsmill.lake.schemas import LEDGER, TABLES
-from newsmill.lake.tables import LiveFile, Tables, append, replace, set_properties
+from newsmill.lake.staging import append, replace, set_properties
+from newsmill.lake.tables import LiveFile, Tables
 from newsmill.records import Micros, Record
 
 NOTED = "newsmill.replacing"
@@ -28,6 +30,7 @@ OPERATION = {"newsmill.operation": "replay"}
 _REPLACED = ("articles", "quarantine")
 _APPENDED = "cluster_events"
 
+_Place = tuple[str, int, int]
 ChangeLedger = Callable[[Callable[[Table, Transaction], bool]], Table]
 
 
@@ -53,6 +56,65 @@ def note(replacement: Replacement, table: Table, transaction: Transaction) -> bo
     return True
 
 
+def changed(tables: Tables, replacement: Replacement) -> Replacement | None:
+    """What of a replacement is not as it was, and carries its time; none where all is as it was.
+
+    The new rows of a record are left out where they are those that it has. Of the others, those that
+    differ get the time of the replacement as `updated_at`. Cluster events are always new.
+    """
+    new: dict[str, dict[_Place, dict[str, Any]]] = {}
+    old: dict[str, dict[_Place, dict[str, Any]]] = {}
+    places, hours = _replaced(tables, replacement)
+    offsets = pc.unique(places["offset"])
+    for name in (*_REPLACED, LEDGER):
+        parts = [_rows(tables, file) for file in replacement.files if file.table == name]
+        new[name] = {_place(row): row for part in parts for row in part.to_pylist()}
+        old[name] = {}
+        for file in tables.files(tables.load(name)):
+            if not hours.isdisjoint(file.hours):
+                rows = rewriting.read(tables, TABLES[name], [file])
+                mine = rows.filter(pc.is_in(rows["offset"], offsets))
+                old[name] |= {_place(row): row for row in mine.to_pylist()}
+    differ = {
+        name: {place for place in new[LEDGER] if not _same(new[name].get(place), old[name].get(place))}
+        for name in new
+    }
+    touched = set().union(*differ.values())
+    kept = [file for file in replacement.files if file.table == _APPENDED]
+    if not touched and not kept:
+        return None
+    at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=replacement.at)
+    for name, rows_by_place in new.items():
+        rows = [
+            {**row, "updated_at": at if place in differ[name] else old[name][place]["updated_at"]}
+            for place, row in rows_by_place.items()
+            if place in touched
+        ]
+        kept += _written(tables, name, rows)
+    return Replacement(at=replacement.at, files=tuple(kept))
+
+
+def _written(tables: Tables, name: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[DataFile]:
+    """Files of rows, those of each batch of their own."""
+    schema, root = TABLES[name], tables.store.uri("").rstrip("/")
+    if rows:
+        made = pa.Table.from_pylist(list(rows), schema=schema.arrow)
+        times = made["ingested_at"].cast(pa.int64())
+        for at in sorted(pc.unique(times).to_pylist()):
+            yield data_files.write(root, name, made.filter(pc.equal(times, at)), ingested_at=at)
+
+
+def _same(new: Mapping[str, Any] | None, old: Mapping[str, Any] | None) -> bool:
+    """Whether a record's row is as it was, but for the time of its last change."""
+    if new is None or old is None:
+        return new is old
+    return {**new, "updated_at": None} == {**old, "updated_at": None}
+
+
+def _place(row: Mapping[str, Any]) -> _Place:
+    return row["topic"], row["partition"], row["offset"]
+
+
 def hand_on(tables: Tables, replacement: Replacement) -> int:
     """Keep the texts that rows to be replaced have and others rely on; how many were handed on."""
     places, hours = _replaced(tables, replacement)
@@ -66,7 +128,13 @@ def hand_on(tables: Tables, replacement: Replacement) -> int:
         return pa.chunked_array([pa.array(mask)])
 
     return texts.hand_on(
-        tables, leaving, rewriting.PLACE, hours=hours, coming=replacement.files, why="replay"
+        tables,
+        leaving,
+        rewriting.PLACE,
+        hours=hours,
+        coming=replacement.files,
+        why="replay",
+        at=replacement.at,
     ).texts
 
 
@@ -120,7 +188,7 @@ def _swap(
     old: list[LiveFile] = []
     kept: list[str] = []
     for file in live:
-        if file.hour not in hours:
+        if hours.isdisjoint(file.hours):
             continue
         rows = rewriting.read(tables, TABLES[name], [file])
         rest = _without(rows, places)

@@ -15,7 +15,8 @@ from newsmill.errors import LakeError
 from newsmill.lake import files
 from newsmill.lake.columns import TableSchema
 from newsmill.lake.files import DataFile
-from newsmill.lake.tables import LiveFile, Tables, replace
+from newsmill.lake.staging import replace
+from newsmill.lake.tables import LiveFile, Tables
 from newsmill.records import Micros
 
 PLACE = ("topic", "partition", "offset")
@@ -59,7 +60,7 @@ def upgraded(schema: TableSchema[Any], rows: pa.Table) -> pa.Table:
 
 
 def write(tables: Tables, schema: TableSchema[Any], rows: pa.Table) -> tuple[DataFile, pa.Table]:
-    """Write rows of one hour as one new file; the file, and the positions that were read from it again.
+    """Write rows of one day as one new file; the file, and the positions that were read from it again.
 
     One thread reads: pyarrow's threads take twice the CPU time for a file of this size, and a row group
     at a time is compared while it is warm (benchmarks/lake.py).
@@ -83,8 +84,24 @@ def write(tables: Tables, schema: TableSchema[Any], rows: pa.Table) -> tuple[Dat
     return written, pa.concat_tables(found)
 
 
-def swap(tables: Tables, name: str, old: Sequence[LiveFile], new: Sequence[DataFile], why: str) -> bool:
+def swap(
+    tables: Tables,
+    name: str,
+    old: Sequence[LiveFile],
+    new: Sequence[DataFile],
+    why: str,
+    *,
+    same_rows: bool = False,
+) -> bool:
     """Put new files in the place of visible ones, if all of these are still visible.
+
+    Args:
+        tables: The lake.
+        name: The table.
+        old: Its files that go.
+        new: Those that come.
+        why: Noted with the snapshot.
+        same_rows: No value of any row changes, as `staging.replace` has it.
 
     Returns:
         False when somebody else replaced one of them meanwhile: nothing was changed, and the new files are
@@ -96,7 +113,14 @@ def swap(tables: Tables, name: str, old: Sequence[LiveFile], new: Sequence[DataF
         still = [file for file in tables.files(table) if file.uri in wanted]
         swapped.append(len(still) == len(wanted))
         if swapped[-1]:
-            replace(table, transaction, still, [file.path for file in new], {"newsmill.operation": why})
+            replace(
+                table,
+                transaction,
+                still,
+                [file.path for file in new],
+                {"newsmill.operation": why},
+                same_rows=same_rows,
+            )
         return swapped[-1]
 
     swapped: list[bool] = []
@@ -105,6 +129,14 @@ def swap(tables: Tables, name: str, old: Sequence[LiveFile], new: Sequence[DataF
         if not swapped[-1] and file.path not in seen:
             tables.store.delete(tables.store.path(file.path))
     return swapped[-1]
+
+
+def stamped(rows: pa.Table, changed: pa.Array, at: Micros) -> pa.Table:
+    """The rows, those of a mask with the time of their change."""
+    index = rows.schema.get_field_index("updated_at")
+    field = rows.schema.field(index)
+    times = pc.if_else(changed, pa.scalar(at, pa.int64()).cast(field.type), rows["updated_at"])
+    return rows.set_column(index, field, times)
 
 
 def latest(rows: pa.Table) -> Micros:

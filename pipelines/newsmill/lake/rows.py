@@ -41,6 +41,7 @@ def gaps(rows: Sequence[tuple[str, int, int, int]], *, reason: str, ingested_at:
                 "fate": GAP,
                 "reason": reason,
                 "ingested_at": ingested_at,
+                "updated_at": ingested_at,
             }
             for topic, partition, start, end in rows
         ],

@@ -138,6 +138,11 @@ _HEADERS: Final = list_of(
     struct(part(20, "name", STRING, "header name", required=True), part(21, "value", BINARY, "header value")),
 )
 
+_UPDATED: Final = (
+    "last change of the row in the lake's order: `ingested_at`, or the time of the replay, takedown or "
+    "enricher that changed it since; null in rows of before schema 5 that nothing changed since"
+)
+
 # fmt: off
 _ARTICLES_COLUMNS: Final[tuple[Column[Article], ...]] = (
     Column(1, "article_id", STRING, "32 hex digits of the URL key's hash",
@@ -173,7 +178,7 @@ _ARTICLES_COLUMNS: Final[tuple[Column[Article], ...]] = (
     Column(17, "canonical_url", STRING, "the page's own, only inside the same registrable domain",
            lambda a: a.draft.canonical_url, kept=True),
     Column(18, "url_key", STRING, "the normalised URL that identifies the article",
-           lambda a: a.draft.url_key, required=True, kept=True),
+           lambda a: a.draft.url_key, required=True, kept=True, measured=True),
     Column(19, "domain", STRING, "registrable domain, lower case, ASCII",
            lambda a: a.draft.domain, required=True, kept=True, measured=True),
     Column(20, "title", STRING, "headline", lambda a: a.draft.page.title, personal=True),
@@ -242,6 +247,8 @@ _ARTICLES_COLUMNS: Final[tuple[Column[Article], ...]] = (
            "Chinese is Hans or Hant, or Hani where it can't be told; null without letters, and in rows of "
            "before schema 4",
            lambda a: a.draft.language.script, kept=True, since=4),
+    Column(152, "updated_at", TIME, _UPDATED, lambda a: a.draft.ingested_at,
+           kept=True, measured=True, since=5),
 )
 # fmt: on
 
@@ -255,7 +262,8 @@ _ARTICLES: Final = TableSchema(
     ),
     columns=_ARTICLES_COLUMNS,
     sort=("domain", "published_at", "article_id", "revision"),
-    row_group_rows=20_000,
+    row_group_rows=5_000,
+    looked_up=("article_id", "url_key", "domain", "duplicate.cluster_id"),
 )
 
 # fmt: off
@@ -296,6 +304,7 @@ _CLUSTER_EVENTS: Final = TableSchema(
     columns=_CLUSTER_EVENTS_COLUMNS,
     sort=("ingested_at", "seq"),
     row_group_rows=200_000,
+    looked_up=("cluster_id", "article_id"),
 )
 
 # fmt: off
@@ -323,6 +332,7 @@ _FATE_COLUMNS: Final[tuple[Column[FateRow], ...]] = (
     Column(13, "bytes", LONG, "of the record's value", lambda f: f.bytes, kept=True),
     Column(14, "ingested_at", TIME, "start of the batch that wrote the row",
            lambda f: f.ingested_at, required=True, kept=True, measured=True),
+    Column(15, "updated_at", TIME, _UPDATED, lambda f: f.ingested_at, kept=True, measured=True, since=5),
 )
 # fmt: on
 
@@ -335,6 +345,7 @@ _FATE: Final = TableSchema(
     columns=_FATE_COLUMNS,
     sort=("topic", "partition", "offset"),
     row_group_rows=200_000,
+    looked_up=("article_id", "url"),
 )
 
 # fmt: off
@@ -369,6 +380,7 @@ _QUARANTINE_COLUMNS: Final[tuple[Column[values.Quarantined], ...]] = (
            lambda q: SCHEMA_VERSION, required=True, kept=True),
     Column(18, "ingested_at", TIME, "start of the batch that wrote the row",
            lambda q: q.ingested_at, required=True, kept=True, measured=True),
+    Column(22, "updated_at", TIME, _UPDATED, lambda q: q.ingested_at, kept=True, measured=True, since=5),
 )
 # fmt: on
 

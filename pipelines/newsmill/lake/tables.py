@@ -8,46 +8,32 @@ for the commit as well.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-import pyarrow.parquet as pq
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import (
     NamespaceAlreadyExistsError,
     NoSuchTableError,
     TableAlreadyExistsError,
 )
-from pyiceberg.io.pyarrow import parquet_files_to_data_files, pyarrow_to_schema
 from pyiceberg.manifest import DataFile as IcebergFile, ManifestEntryStatus
-from pyiceberg.partitioning import PartitionField, PartitionSpec
-from pyiceberg.schema import Schema, index_name_by_id
+from pyiceberg.schema import index_name_by_id
 from pyiceberg.serializers import ToOutputFile
 from pyiceberg.table import Table, Transaction
-from pyiceberg.table.metadata import TableMetadata, TableMetadataV2
-from pyiceberg.table.refs import MAIN_BRANCH
-from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
-from pyiceberg.table.update import (
-    AddSchemaUpdate,
-    AssertCurrentSchemaId,
-    AssertRefSnapshotId,
-    RemovePropertiesUpdate,
-    SetCurrentSchemaUpdate,
-    SetPropertiesUpdate,
-)
+from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.update.snapshot import ExpireSnapshots
-from pyiceberg.transforms import HourTransform
 from sqlalchemy.exc import IntegrityError
 
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError
-from newsmill.lake import catalogs, hints, identity, lease, locations, storage, trouble
+from newsmill.lake import catalogs, hints, identity, layout, lease, locations, storage, trouble
 from newsmill.lake.columns import TableSchema
 from newsmill.lake.identity import Identity
-from newsmill.lake.schemas import LEDGER, SCHEMA_VERSION, TABLES
+from newsmill.lake.schemas import LEDGER, TABLES
 from newsmill.lake.storage import Storage
 from newsmill.runtime import failpoints
 
@@ -58,7 +44,6 @@ _MISSING_TRIES = 20
 """How often metadata that the catalog names is looked for, while a writer may be going on."""
 
 _Loaded = TypeVar("_Loaded")
-_HOUR_FIELD = 1000  # Iceberg numbers partition fields from 1000
 
 _PROPERTIES = {
     "write.metadata.delete-after-commit.enabled": "true",
@@ -79,7 +64,7 @@ class LiveFile:
     rows: int
     bytes: int
     sequence: int
-    hour: int  # hours since 1970 of ingested_at
+    hours: range  # hours since 1970 of ingested_at
     entry: IcebergFile
 
 
@@ -255,6 +240,7 @@ class Tables:
             after: Only those with a greater sequence number.
         """
         snapshot = table.current_snapshot()
+        ingested_at = table.schema().find_field("ingested_at").field_id
         for manifest in snapshot.manifests(table.io) if snapshot else ():
             if after and manifest.sequence_number <= after:
                 continue
@@ -266,7 +252,7 @@ class Tables:
                         rows=file.record_count,
                         bytes=file.file_size_in_bytes,
                         sequence=entry.sequence_number or 0,
-                        hour=int(file.partition[0]),
+                        hours=layout.hours(table, ingested_at, file),
                         entry=file,
                     )
 
@@ -330,23 +316,7 @@ class Tables:
         Readers without a catalog find it first: a table that is in the catalog always has its hint.
         """
         location = self.store.uri(schema.name)
-        iceberg = pyarrow_to_schema(schema.arrow)
-        source = iceberg.find_field("ingested_at").field_id
-        spec = PartitionSpec(PartitionField(source, _HOUR_FIELD, HourTransform(), "ingested_at_hour"))
-        metadata = TableMetadataV2(
-            location=location,
-            schemas=[Schema(*iceberg.fields, schema_id=0)],
-            last_column_id=max(schema.field_ids.values()),
-            current_schema_id=0,
-            partition_specs=[spec],
-            default_spec_id=spec.spec_id,
-            last_partition_id=_HOUR_FIELD,
-            sort_orders=[UNSORTED_SORT_ORDER],
-            default_sort_order_id=UNSORTED_SORT_ORDER.order_id,
-            properties=_PROPERTIES
-            | {"write.data.path": f"{location}/data"}
-            | _schema_properties(iceberg, schema),
-        )
+        metadata = layout.new(schema, location, _PROPERTIES | {"write.data.path": f"{location}/data"})
         name = f"{location}/metadata/00000-{metadata.table_uuid}.metadata.json"
         io = storage.DurableIO(self._catalog.properties)
         ToOutputFile.table_metadata(metadata, io.new_output(name))
@@ -388,99 +358,27 @@ class _Change(Transaction):
         return self._seen[2]
 
 
-def append(table: Table, transaction: Transaction, uris: Sequence[str], summary: dict[str, str]) -> None:
-    """Stage an append of data files.
-
-    None of them may be in the table already. The batch numbers see to that, so that no scan of all
-    manifests is needed.
-    """
-    _check_readable(table, uris)
-    with transaction.update_snapshot(snapshot_properties=summary).merge_append() as appended:
-        for file in parquet_files_to_data_files(table.io, table.metadata, iter(uris)):
-            appended.append_data_file(file)
-
-
-def replace(
-    table: Table,
-    transaction: Transaction,
-    old: Sequence[LiveFile],
-    new: Sequence[str],
-    summary: dict[str, str],
-) -> None:
-    """Stage the replacement of data files by others."""
-    _check_readable(table, new)
-    with transaction.update_snapshot(snapshot_properties=summary).overwrite() as overwritten:
-        for live in old:
-            overwritten.delete_data_file(live.entry)
-        for file in parquet_files_to_data_files(table.io, table.metadata, iter(new)):
-            overwritten.append_data_file(file)
-
-
-def set_properties(
-    table: Table, transaction: Transaction, values: dict[str, str], *, remove: Sequence[str] = ()
-) -> None:
-    """Stage a change of properties that only goes through if the table's snapshot is still the same."""
-    current = table.metadata.current_snapshot_id
-    there = [name for name in remove if name in table.properties]
-    # A change of properties alone has no precondition in the library's public interface.
-    transaction._apply(
-        (SetPropertiesUpdate(updates=values), *([RemovePropertiesUpdate(removals=there)] if there else ())),
-        (AssertRefSnapshotId(ref=MAIN_BRANCH, snapshot_id=current),),
-    )
-
-
-def _check_columns(table: Table, schema: TableSchema[Any]) -> int:
-    """How many columns a table has. Raises LakeError where one is not this version's."""
+def _check_columns(table: Table, schema: TableSchema[Any]) -> None:
+    """Raises LakeError where a column is not this version's."""
     found = {path: id for id, path in index_name_by_id(table.schema()).items()}
     odd = sorted(path for path, id in found.items() if schema.field_ids.get(path) != id)
     if odd:
         raise LakeError(f"{schema.name}: columns of another version of newsmill: {', '.join(odd)}")
-    return len(found)
 
 
 def _evolve(tables: Tables, table: Table, schema: TableSchema[Any]) -> None:
-    """Bring a table made by an earlier version to this one's columns."""
-    wanted, ids = pyarrow_to_schema(schema.arrow), schema.field_ids
-    if _check_columns(table, schema) == len(ids):
+    """Bring a table made by an earlier version to this one's columns and layout."""
+    _check_columns(table, schema)
+    if not layout.updates(table, schema)[0]:
         return
 
     def stage(table: Table, transaction: Transaction) -> bool:
-        if len(index_name_by_id(table.schema())) == len(ids):
-            return False
-        following = max(table.schemas()) + 1
-        # `update_schema` would choose ids of its own.
-        transaction._apply(
-            (
-                AddSchemaUpdate(schema_=Schema(*wanted.fields, schema_id=following)),
-                SetCurrentSchemaUpdate(schema_id=following),
-                SetPropertiesUpdate(updates=_schema_properties(wanted, schema)),
-            ),
-            (AssertCurrentSchemaId(current_schema_id=table.metadata.current_schema_id),),
-        )
-        return True
+        updates, requirements = layout.updates(table, schema)
+        if updates:
+            transaction._apply(updates, requirements)
+        return bool(updates)
 
     tables.change(schema.name, stage)
-
-
-def _schema_properties(iceberg: Schema, schema: TableSchema[Any]) -> dict[str, str]:
-    metrics = {f"write.metadata.metrics.column.{name}": "truncate(64)" for name in schema.measured}
-    return {"schema.name-mapping.default": iceberg.name_mapping.model_dump_json(), **metrics}
-
-
-def _check_readable(table: Table, uris: Sequence[str]) -> None:
-    """Refuse files in which a column would be read as NULL because it is not there.
-
-    Columns that came after the version that wrote a file are rightly NULL: a batch can outlive an upgrade.
-    """
-    wanted = table.schema().as_arrow().names
-    for uri in uris:
-        with table.io.new_input(uri).open() as file:
-            schema = pq.read_schema(file)
-        version = int((schema.metadata or {}).get(b"newsmill.schema_version", SCHEMA_VERSION))
-        late = TABLES[table.name()[-1]].later_than(version)
-        missing = [name for name in wanted if name not in schema.names and name not in late]
-        if missing:
-            raise LakeError(f"{uri}: lacks the columns {', '.join(missing)}")
 
 
 def _leave_retries_to_us(table: Table) -> None:

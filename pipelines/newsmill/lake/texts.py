@@ -6,7 +6,7 @@ Before the last row that has a text loses it, the text is handed on to a row tha
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set as AbstractSet
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from newsmill.lake import rewriting
 from newsmill.lake.files import DataFile
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.tables import LiveFile, Tables
+from newsmill.records import Micros
 
 Leaving = Callable[[pa.Table], pa.ChunkedArray]
 """Says of rows of `articles` which of them are about to lose their body."""
@@ -47,9 +48,10 @@ def hand_on(
     leaving: Leaving,
     told_by: Sequence[str],
     *,
-    hours: Collection[int] | None = None,
+    hours: AbstractSet[int] | None = None,
     coming: Sequence[DataFile] = (),
     why: str,
+    at: Micros = 0,
     dry_run: bool = False,
 ) -> HandedOn:
     """Give each text that would go, and that another row relies on, to the first such row.
@@ -63,6 +65,7 @@ def hand_on(
         hours: Hours of ingest in which these rows are; all where absent.
         coming: Files that will be visible then: what their rows have stays.
         why: Noted with the snapshots.
+        at: Time of the change, which the rows that get a text carry; see `change_order`.
         dry_run: Only count.
 
     Returns:
@@ -86,7 +89,7 @@ def hand_on(
         wills: dict[str, dict[tuple[str, int, int], str]] = defaultdict(dict)
         for hash, heir in heirs.items():
             wills[heir.uri][heir.place] = texts[hash]
-        if all(_filled(tables, by_uri[uri], bodies, why) for uri, bodies in wills.items()):
+        if all(_filled(tables, by_uri[uri], bodies, why, at) for uri, bodies in wills.items()):
             return done
 
 
@@ -116,12 +119,12 @@ def _going(
     live: Iterable[LiveFile],
     leaving: Leaving,
     columns: Sequence[str],
-    hours: Collection[int] | None,
+    hours: AbstractSet[int] | None,
 ) -> dict[str, str]:
     """The file that has each text that is about to go, by the text's hash."""
     going: dict[str, str] = {}
     for file in live:
-        if hours is None or file.hour in hours:
+        if hours is None or not hours.isdisjoint(file.hours):
             rows = read_columns(tables, file.uri, columns)
             mask = leaving(rows)
             if pc.any(mask).as_py():
@@ -173,13 +176,17 @@ def _texts(tables: Tables, files: Iterable[LiveFile], hashes: Collection[str]) -
         yield from zip(found["body_hash"].to_pylist(), found["body"].to_pylist(), strict=True)
 
 
-def _filled(tables: Tables, live: LiveFile, bodies: dict[tuple[str, int, int], str], why: str) -> bool:
+def _filled(
+    tables: Tables, live: LiveFile, bodies: dict[tuple[str, int, int], str], why: str, at: Micros
+) -> bool:
     """Give rows of a visible file their bodies; false where somebody else replaced the file meanwhile."""
     rows = rewriting.read(tables, _ARTICLES, [live])
     filled = [
         bodies.get(place, body) for place, body in zip(_places(rows), rows["body"].to_pylist(), strict=True)
     ]
-    written, _ = rewriting.write(tables, _ARTICLES, _with_bodies(rows, filled))
+    heirs = pa.array([place in bodies for place in _places(rows)], pa.bool_())
+    changed = rewriting.stamped(_with_bodies(rows, filled), heirs, at)
+    written, _ = rewriting.write(tables, _ARTICLES, changed)
     return rewriting.swap(tables, "articles", [live], [written], why)
 
 

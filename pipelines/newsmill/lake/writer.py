@@ -16,8 +16,9 @@ Only the owner of the ledger commits: see `owned_ledger`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -29,6 +30,7 @@ from pyiceberg.table import Table, Transaction
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError, TakenDownMeanwhile
 from newsmill.lake import (
+    change_order,
     content,
     erasure,
     files as data_files,
@@ -48,20 +50,24 @@ from newsmill.lake.ledger import (
     RANGES,
     SEQUENCE,
     TOPIC_IDS,
+    UNTIL,
     WRITTEN,
     Batch,
     batch_id_of,
     check_adjacent,
+    last_change,
     offsets_json,
     offsets_of,
     pending_batch,
     spans_of,
     tombstones,
     topic_ids_of,
+    with_late,
 )
 from newsmill.lake.owned_ledger import OwnedLedger
 from newsmill.lake.schemas import LEDGER
-from newsmill.lake.tables import KEPT_SNAPSHOTS, Tables, append, set_properties
+from newsmill.lake.staging import append, set_properties
+from newsmill.lake.tables import KEPT_SNAPSHOTS, Tables
 from newsmill.records import Gap, Micros, OffsetRange, Record
 from newsmill.runtime import failpoints
 
@@ -223,7 +229,7 @@ class Lake(OwnedLedger):
         return self._publish(decided)
 
     def replace(self, batch: Batch, files: Sequence[DataFile]) -> None:
-        """Put new rows of records in place of those that they had, all of them, once.
+        """Put new rows of records in place of those that they had, all of them, once. Equal ones stay.
 
         Args:
             batch: Its slices are exactly these records; `ingested_at` is the time of the replay. It was
@@ -239,13 +245,18 @@ class Lake(OwnedLedger):
         for file in files:
             _check_whole(self.tables, file)
         check_coverage(batch, files, self.columns)
-        replacement = replacing.Replacement(at=batch.ingested_at, files=tuple(files))
+        asked = replacing.Replacement(at=batch.ingested_at, files=tuple(files))
+        replacement = replacing.changed(self.tables, asked)
+        if replacement is None:
+            return
         replacing.hand_on(self.tables, replacement)
 
         def stage(table: Table, transaction: Transaction) -> bool:
             if PENDING in table.properties:
                 raise LakeError("a batch is pending: let `newsmill run --once` finish it first")
             self._check_withheld(files)
+            if last_change(table.properties) >= replacement.at:
+                raise LakeError("rows were changed meanwhile: replay again")
             return replacing.note(replacement, table, transaction)
 
         self._change_ledger(stage)
@@ -267,24 +278,27 @@ class Lake(OwnedLedger):
     def articles(
         self, *, days: float, columns: Sequence[str], before: float | None = None
     ) -> Iterator[pa.Table]:
-        """Rows of `articles` of the last days before the newest batch, some at a time, in order of commit.
+        """Rows of `articles` of the last days before the newest batch, some at a time, day by day.
 
         Args:
-            days: How many.
+            days: How many; whole hours are given.
             columns: Which.
-            before: Leaves out as many of the newest days.
+            before: Leaves out as many of the newest days: no row is given with and without it.
         """
         newest = int(self._ledger().properties.get(INGESTED_AT, 0))
         since = data_files.hour(max(0, newest - int(days * 86_400_000_000)))
         until = None if before is None else data_files.hour(max(0, newest - int(before * 86_400_000_000)))
         table = self.tables.load("articles")
         files = self.tables.retry(lambda: list(self.tables.files(table)))
-        for live in sorted(files, key=lambda live: (live.sequence, live.uri)):
-            if live.hour >= since and (until is None or live.hour < until):
+        for live in sorted(files, key=lambda live: (live.hours.start, live.sequence, live.uri)):
+            wanted = range(since, live.hours.stop if until is None else until)
+            if max(wanted.start, live.hours.start) < min(wanted.stop, live.hours.stop):
+                whole = wanted.start <= live.hours.start and live.hours.stop <= wanted.stop
                 path = self.tables.store.path(live.uri)
-                groups = self.tables.retry(partial(self._row_groups, path))
-                for number in range(groups):
-                    yield self.tables.retry(partial(self._row_group, path, number, list(columns)))
+                read = list(columns) if whole else list(dict.fromkeys((*columns, "ingested_at")))
+                for number in range(self.tables.retry(partial(self._row_groups, path))):
+                    rows = self.tables.retry(partial(self._row_group, path, number, read))
+                    yield rows if whole else _ingested(rows, wanted).select(list(columns))
 
     def _row_groups(self, path: str) -> int:
         with self.tables.store.open(path) as opened:
@@ -356,13 +370,15 @@ class Lake(OwnedLedger):
             for topic, partition, _, end in spans_of(batch):
                 offsets[topic, partition] = end
             noted = {COMMITTED: offsets_json(offsets), INGESTED_AT: str(batch.ingested_at)}
+            noted |= with_late(table.properties, batch)
             noted[WRITTEN] = json.dumps(json.loads(table.properties.get(WRITTEN, "{}")) | written)
             read = {part.topic: part.topic_id for part in batch.slices if part.topic_id}
             if read:
                 noted[TOPIC_IDS] = json.dumps(topic_ids_of(table.properties) | read)
             set_properties(table, transaction, noted, remove=[PENDING])
             mine = [file for file in batch.files if file.table == LEDGER]
-            return _append_once(batch, mine, table, transaction)
+            until = change_order.visible_until(table, committed=batch)
+            return _append_once(batch, mine, table, transaction, told={UNTIL: str(until)})
 
         ledger = self._change_ledger(last)
         failpoints.reach("commit.done")
@@ -386,6 +402,12 @@ class Lake(OwnedLedger):
         return self.tables.retry(read)
 
 
+def _ingested(rows: pa.Table, hours: range) -> pa.Table:
+    """The rows of some hours."""
+    at = pc.divide(rows["ingested_at"].cast(pa.int64()), pa.scalar(3_600_000_000, pa.int64()))
+    return rows.filter(pc.and_(pc.greater_equal(at, hours.start), pc.less(at, hours.stop)))
+
+
 def _check_whole(tables: Tables, file: DataFile) -> None:
     size = tables.retry(lambda: tables.store.size(tables.store.path(file.path)))
     if size != file.bytes:
@@ -394,11 +416,19 @@ def _check_whole(tables: Tables, file: DataFile) -> None:
         )
 
 
-def _append_once(batch: Batch, files: Sequence[DataFile], table: Table, transaction: Transaction) -> bool:
-    """Stage the append of a batch's files, unless the table already has them."""
+def _append_once(
+    batch: Batch,
+    files: Sequence[DataFile],
+    table: Table,
+    transaction: Transaction,
+    *,
+    told: Mapping[str, str] = MappingProxyType({}),
+) -> bool:
+    """Stage the append of a batch's files, unless the table already has them; `told` is noted with it."""
     if int(table.properties.get(SEQUENCE, 0)) >= batch.sequence:
         return False
     noted = {SEQUENCE: str(batch.sequence), BATCH: batch.batch_id}
     set_properties(table, transaction, noted)
-    append(table, transaction, [file.path for file in files], noted | {RANGES: json.dumps(spans_of(batch))})
+    summary = {**noted, **told, RANGES: json.dumps(spans_of(batch))}
+    append(table, transaction, [file.path for file in files], summary)
     return True

@@ -9,10 +9,10 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from newsmill.errors import ConfigError, Rejected
+from newsmill.errors import ConfigError
 from newsmill.lake import reader
 from newsmill.records import Position
-from newsmill.urls import registrable_domain, url_key
+from newsmill.urls import site
 
 UNKNOWN: Final = "unknown site"
 """Site of a record whose URL is none."""
@@ -46,10 +46,7 @@ def site_of(url: str | None) -> str:
     >>> site_of("https://news.example.org/a"), site_of(None)
     ('example.org', 'unknown site')
     """
-    try:
-        return registrable_domain(url_key(url or ""))
-    except Rejected:
-        return UNKNOWN
+    return site(url) or UNKNOWN
 
 
 def records(lake: str, wanted: Filter) -> list[dict[str, Any]]:

@@ -11,11 +11,8 @@ import duckdb
 from newsmill.lake import reader
 from newsmill.lake.schemas import TABLES
 
-VIEWS: Final = ("clusters.sql", "stories.sql")
+VIEWS: Final = ("articles.sql", "clusters.sql", "stories.sql")
 """Files of `lake/views`, each over the tables and earlier views."""
-
-LATEST: Final = """CREATE VIEW latest AS FROM articles
-QUALIFY row_number() OVER (PARTITION BY article_id ORDER BY revision DESC, ingested_at DESC) = 1"""
 
 
 def connect(lake: str) -> duckdb.DuckDBPyConnection:
@@ -29,7 +26,6 @@ def connect(lake: str) -> duckdb.DuckDBPyConnection:
     duck.execute("SET TimeZone = 'UTC'")
     for name in TABLES:
         duck.register(name, reader.rows(lake, name))
-    duck.execute(LATEST)
     for file in VIEWS:
         duck.execute(importlib.resources.files("newsmill.lake").joinpath("views", file).read_text("utf-8"))
     return duck

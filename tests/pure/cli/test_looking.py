@@ -9,6 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import synthetic
@@ -127,11 +129,13 @@ def test_tail_follows_what_is_committed_and_nothing_twice(tmp_path: Path) -> Non
 def test_views_of_sql_agree_with_the_tables(lake: Path) -> None:
     duck = connect(str(lake))
     views = duck.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
-    assert {"latest", "clusters", "stories", "article_clusters"} <= {view for (view,) in views}
+    assert {"articles_latest", "clusters", "stories", "copies", "article_entities", "sources"} <= {
+        view for (view,) in views
+    }
     for (view,) in views:
         duck.execute(f"FROM {view}").fetchall()
     ((articles, latest),) = duck.execute(
-        "SELECT (SELECT count(DISTINCT article_id) FROM articles), (SELECT count(*) FROM latest)"
+        "SELECT (SELECT count(DISTINCT article_id) FROM articles), (SELECT count(*) FROM articles_latest)"
     ).fetchall()
     assert articles == latest > 0
     ((told,),) = duck.execute("SELECT count(DISTINCT article_id) FROM article_clusters").fetchall()
@@ -179,3 +183,48 @@ def test_tail_that_follows_ends_with_ctrl_c_and_no_trace(lake: Path) -> None:
         process.send_signal(2)
         assert process.wait(60) == 130
         assert "Traceback" not in process.stderr.read()
+
+
+def followed(newsmill: Run, lake: Path, *options: object) -> tuple[list[dict], str]:
+    """Rows of the feed, and the next --since."""
+    code, out, err = newsmill("changes", lake, *options)
+    assert code == 0, err
+    return [json.loads(line) for line in out.splitlines()], err.rsplit("--since ", 1)[1].strip()
+
+
+def test_changes_tell_every_row_once_and_then_none(newsmill: Run, lake: Path) -> None:
+    rows, until = followed(newsmill, lake)
+    assert {row["change"] for row in rows} == {"inserted"}
+    assert {row["url"] for row in rows} == set(
+        reader.rows(str(lake), "articles").to_table(columns=["url"])["url"].to_pylist()
+    )
+    assert len({(row["topic"], row["partition"], row["offset"]) for row in rows}) == len(rows) == 120
+    assert followed(newsmill, lake, "--since", until) == ([], until)
+
+
+def test_changes_since_a_snapshot_are_those_of_later_batches(newsmill: Run, lake: Path) -> None:
+    snapshots = reader.table(str(lake), "fate").snapshots()
+    batches = [s for s in snapshots if s.summary is not None and s.summary["newsmill.until"] is not None]
+    assert len(batches) == 2
+    rows, until = followed(newsmill, lake, "--since", batches[0].snapshot_id, "--table", "fate")
+    assert (len(rows), until) == (76, followed(newsmill, lake)[1])
+    assert followed(newsmill, lake, "--since", batches[1].snapshot_id) == ([], until)
+    code, _, err = newsmill("changes", lake, "--since", 12345)
+    assert (code, "has no snapshot 12345" in err) == (2, True)
+
+
+@pytest.mark.parametrize("form", ["arrow", "parquet"])
+def test_changes_are_the_same_rows_in_each_form(newsmill: Run, lake: Path, tmp_path: Path, form: str) -> None:
+    file = tmp_path / "changed"
+    code, out, _ = newsmill("changes", lake, "--format", form, "-o", file)
+    assert (code, out) == (0, "")
+    found = pq.read_table(file) if form == "parquet" else pa.ipc.open_stream(file.read_bytes()).read_all()
+    assert found["url"].to_pylist() == [row["url"] for row in followed(newsmill, lake)[0]]
+    assert found.schema.field("updated_at").type == pa.timestamp("us", "UTC")
+
+
+def test_changes_refuse_what_is_no_time_and_a_parquet_file_without_a_name(newsmill: Run, lake: Path) -> None:
+    code, _, err = newsmill("changes", lake, "--since", "yesterday")
+    assert (code, "must be a time" in err) == (2, True)
+    code, _, err = newsmill("changes", lake, "--format", "parquet")
+    assert (code, "needs a file" in err) == (2, True)

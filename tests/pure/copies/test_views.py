@@ -11,11 +11,12 @@ import msgspec
 import pyarrow as pa
 import pytest
 
-from newsmill.lake import rows as table_rows
+from newsmill.lake import dialects, rows as table_rows
 from newsroom import at, cut, folded, index, made, newsweek, story
 
 VIEWS = Path(__file__).parents[3] / "schemas" / "output" / "clusters.sql"
 STORIES = VIEWS.with_name("stories.sql")
+LATEST = dialects.statements(dialects.source())[0]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -61,6 +62,7 @@ def test_stories_tell_the_earliest_article_the_agency_and_the_sizes_under_every_
                 "article_id": sketch.article_id,
                 "revision": 1,
                 "domain": sketch.domain,
+                "lang": "en",
                 "published_at": sketch.claimed_at,
                 "ingested_at": sketch.ingested_at,
                 "duplicate": msgspec.structs.asdict(decision.duplicate),
@@ -72,6 +74,7 @@ def test_stories_tell_the_earliest_article_the_agency_and_the_sizes_under_every_
     lake = duckdb.connect()
     lake.register("cluster_events", pa.concat_tables(tables))
     lake.register("articles", articles)
+    lake.execute(LATEST)
     lake.execute(VIEWS.read_text())
     lake.execute(STORIES.read_text())
     found = lake.execute(

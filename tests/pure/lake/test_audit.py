@@ -17,7 +17,7 @@ import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError
 from newsmill.lake import replacing, rewriting, rows as table_rows, schemas
-from newsmill.lake.tables import append, replace, set_properties
+from newsmill.lake.staging import append, replace, set_properties
 from newsmill.lake.verification import against_broker, audit as module, erased, evidence, findings
 from newsmill.lake.verification.audit import audit
 from newsmill.lake.writer import Lake
@@ -165,7 +165,9 @@ def test_audit_finds_rows_that_stand_in_the_folder_of_another_hour(filled: Lake,
     other.parent.mkdir()
     other.write_bytes(path.read_bytes())
     filled.tables.change("fate", lambda t, tx: replace(t, tx, [live], [f"file://{other}"], {}) or True)
-    assert any("not of one hour" in e for f in audit(config.path).findings for e in f.examples)
+    assert any(
+        "folder is not that of its newest hour" in e for f in audit(config.path).findings for e in f.examples
+    )
 
 
 def test_audit_finds_every_flipped_bit_and_every_cut_of_a_data_file(filled: Lake, config: LakeConfig) -> None:

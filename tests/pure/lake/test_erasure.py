@@ -22,7 +22,7 @@ from newsmill.cli.takedown import takedown
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError, TakenDownMeanwhile
 from newsmill.lake import erasure, files, rows as table_rows
-from newsmill.lake.tables import append
+from newsmill.lake.staging import append
 from newsmill.lake.upkeep import compaction
 from newsmill.lake.upkeep.takedown import take_down
 from newsmill.lake.verification import erased

@@ -15,7 +15,7 @@ from pyiceberg.table import Table, Transaction
 import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError
-from newsmill.lake import replacing, rewriting, rows as table_rows, schemas, tables
+from newsmill.lake import replacing, rewriting, rows as table_rows, schemas, staging
 from newsmill.lake.upkeep import compaction, garbage_collection
 from newsmill.lake.upkeep.takedown import take_down
 from newsmill.lake.verification.audit import audit
@@ -74,6 +74,38 @@ def test_compact_puts_one_file_in_the_place_of_many_and_keeps_every_row(
     assert list(compaction.compact(closed_hour.tables)) == []
 
 
+def test_readers_that_follow_the_table_have_nothing_to_read_of_a_compaction(
+    closed_hour: Lake, config: LakeConfig
+) -> None:
+    """Iceberg's `replace`: streaming and incremental readers pass it, an `overwrite` they refuse or miss."""
+    table = closed_hour.tables.load("articles")
+    first, before = table.snapshots()[0].snapshot_id, table.current_snapshot()
+    assert before is not None and before.summary is not None
+    list(compaction.compact(closed_hour.tables))
+    batch = closed_hour.begin(list(synthetic.slices(0, 120, 140)), now=LATER)
+    closed_hour.commit(batch, synthetic.write(config.path, batch))
+    table = closed_hour.tables.load("articles")
+    told = [snapshot.summary for snapshot in table.snapshots() if snapshot.summary is not None]
+    assert [summary.operation.value for summary in told] == ["append"] * 3 + ["replace", "append"]
+    totals = [summary["total-records"] for summary in told]
+    assert totals[3] == before.summary["total-records"] == totals[2]
+    appended = table.incremental_append_scan().from_snapshot_id_inclusive(first).to_arrow()
+    held = table.scan().to_arrow()
+    places = [("topic", "ascending"), ("partition", "ascending"), ("offset", "ascending")]
+    assert appended.sort_by(places)["url"].equals(held.sort_by(places)["url"])
+    assert (
+        len(table.incremental_append_scan(from_snapshot_id_exclusive=before.snapshot_id).to_arrow())
+        == synthetic.ARTICLES_A_GROUP
+    )
+
+
+def test_what_changes_rows_is_no_compaction_to_readers(filled: Lake, config: LakeConfig) -> None:
+    take_down(config, "site0.example", reason="test", now=LATER)
+    newest = filled.tables.load("articles").current_snapshot()
+    assert newest is not None and newest.summary is not None
+    assert newest.summary.operation.value == "overwrite"
+
+
 def test_compact_leaves_the_hour_that_still_grows(filled: Lake) -> None:
     assert list(compaction.compact(filled.tables)) == []
 
@@ -91,7 +123,7 @@ def test_compact_joins_the_takedowns_of_an_hour_that_is_over(closed_hour: Lake, 
 def test_compact_dry_run_changes_nothing(closed_hour: Lake) -> None:
     before = [closed_hour.tables.load(t).metadata_location for t in schemas.TABLES]
     planned = list(compaction.compact(closed_hour.tables, dry_run=True))
-    assert [m.into for m in planned] == [None] * 4
+    assert [m.into for m in planned] == [()] * 4
     assert [closed_hour.tables.load(t).metadata_location for t in schemas.TABLES] == before
 
 
@@ -124,8 +156,8 @@ def test_compact_leaves_a_group_whose_files_somebody_else_replaced(
 
     monkeypatch.setattr(rewriting, "write", raced)
     done = {m.table: m.into for m in compaction.compact(closed_hour.tables)}
-    assert done["articles"] is None
-    assert done["fate"] is not None
+    assert done["articles"] == ()
+    assert done["fate"] != ()
     assert audit(config.path).findings == []
 
 
@@ -332,5 +364,5 @@ def test_gc_leaves_what_metadata_names_that_is_newer_than_the_current_one(
 
 
 def drop_all(lake: Lake, table: Table, transaction: Transaction) -> bool:
-    tables.replace(table, transaction, list(lake.tables.files(table)), [], {})
+    staging.replace(table, transaction, list(lake.tables.files(table)), [], {})
     return True

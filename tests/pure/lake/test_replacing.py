@@ -24,7 +24,7 @@ PLACE = Position(topic=synthetic.TOPIC, partition=0, offset=14)
 @pytest.fixture
 def batch() -> Batch:
     slice = OffsetRange(topic=PLACE.topic, partition=0, start=14, end=15, records=1, bytes=0)
-    return Batch(batch_id="replay", sequence=0, ingested_at=AT + 9, slices=(slice,))
+    return Batch(batch_id="replay", sequence=0, ingested_at=AT + 36_000_000_000, slices=(slice,))
 
 
 def anew(lake: Lake, config: LakeConfig) -> list[DataFile]:

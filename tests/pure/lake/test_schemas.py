@@ -13,7 +13,7 @@ from open_data_contract_standard.model import OpenDataContractStandard
 
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError
-from newsmill.lake import contract, files, reader, rows as table_rows, values
+from newsmill.lake import contract, dialects, files, reader, rows as table_rows, values
 from newsmill.lake.columns import STRING, Column, TableSchema
 from newsmill.lake.content import CONTENT
 from newsmill.lake.schemas import SCHEMA_VERSION, TABLES
@@ -32,6 +32,8 @@ def test_contract_and_field_page_are_those_of_the_schemas() -> None:
     again = "run: python -m newsmill.lake.contract schemas/output"
     assert (OUTPUT / "newsmill.odcs.yaml").read_text() == contract.odcs(), again
     assert (OUTPUT / "README.md").read_text() == contract.page(), again
+    for dialect in dialects.DIALECTS:
+        assert (OUTPUT / f"{dialect}.sql").read_text() == dialects.text(dialect), again
 
 
 def test_contract_is_one_of_the_open_standard() -> None:

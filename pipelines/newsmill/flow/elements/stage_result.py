@@ -17,6 +17,7 @@ from newsmill.errors import Rejected, Stage
 from newsmill.flow.elements.chunks import TerminalFates
 from newsmill.records import Failure, Fate, FateRow, Micros, SourceRecord
 from newsmill.runtime import registry
+from newsmill.urls import site
 
 STACK_CHARS = 8_000
 """Longest stack trace kept with a quarantined record."""
@@ -41,7 +42,11 @@ class FateCollector:
         self._failures: list[Failure] = []
 
     def end(self, record: SourceRecord, fate: Fate, **columns: Any) -> None:
-        """The record comes to this fate; `columns` are further ones of its FateRow."""
+        """The record comes to this fate; `columns` are further ones of its FateRow.
+
+        Without a domain, it is that of the URL, where there is one.
+        """
+        columns.setdefault("domain", site(columns.get("url")))
         self._fates.append(
             FateRow(
                 position=record.position,

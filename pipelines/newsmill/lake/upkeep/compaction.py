@@ -1,7 +1,10 @@
-"""Merging small files: the same rows in fewer, sorted files, hour by hour.
+"""Merging small files: the same rows in fewer, sorted files, hour by hour on the newest day, else day by day.
 
-What a merged file holds is compared with what the small ones held, row count and offsets, and what is
-on the disk with what was meant, before readers are given it. The small files stay until `gc`, for
+A row is written anew twice at most: when its hour is over, and when its day is. A day's rows are ordered by
+site and time over all of its files, so that a site is in few of them.
+
+What merged files hold is compared with what the small ones held, row count and offsets, and what is
+on the disk with what was meant, before readers are given them. The small files stay until `gc`, for
 readers that still have an older snapshot.
 """
 
@@ -11,11 +14,13 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from newsmill.errors import LakeError
-from newsmill.lake import rewriting
+from newsmill.lake import files, rewriting
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.tables import LiveFile, Tables
 
@@ -29,6 +34,10 @@ ENOUGH = 0.5
 """A file of at least this share of the target is left as it is."""
 
 
+_DAY: Final = 24
+"""Hours."""
+
+
 @dataclass(frozen=True)
 class Merged:
     """What was, or would be, merged."""
@@ -37,13 +46,13 @@ class Merged:
     files: int
     rows: int
     bytes: int
-    into: str | None  # None: only planned, or the files changed meanwhile
+    into: tuple[str, ...] = ()  # none: only planned, or the files changed meanwhile
     into_bytes: int = 0
     seconds: float = 0.0
 
 
 def compact(tables: Tables, *, target_bytes: int = TARGET_BYTES, dry_run: bool = False) -> Iterator[Merged]:
-    """Merge the small files of each hour, but for the newest hour, which still grows.
+    """Merge the small files of each day; of the newest one, those of each hour but the newest.
 
     May run beside the writer. Groups are swapped in one by one; a group whose files changed meanwhile is
     left for the next time.
@@ -59,30 +68,33 @@ def compact(tables: Tables, *, target_bytes: int = TARGET_BYTES, dry_run: bool =
     for name in TABLES:
         table = tables.load(name)
         live = list(tables.files(table))
-        newest = max((file.hour for file in live), default=0)
-        for group in _groups(tables, [file for file in live if file.hour < newest], target_bytes):
-            planned = Merged(name, len(group), sum(f.rows for f in group), sum(f.bytes for f in group), None)
-            yield planned if dry_run else _merge(tables, name, group, planned)
+        for group in groups(tables, live, target_bytes):
+            planned = Merged(name, len(group), sum(f.rows for f in group), sum(f.bytes for f in group))
+            into = max(1, round(planned.bytes / target_bytes))
+            if into < len(group):
+                yield planned if dry_run else _merge(tables, name, group, planned, into)
 
 
-def _groups(tables: Tables, live: Sequence[LiveFile], target_bytes: int) -> Iterator[list[LiveFile]]:
-    """Groups of at least two small files of one hour, each near the target, in order of commit."""
-    hours: dict[int, list[LiveFile]] = defaultdict(list)
+def groups(tables: Tables, live: Sequence[LiveFile], target_bytes: int) -> Iterator[list[LiveFile]]:
+    """Groups of small files that can be merged at once, of an hour or a day each, in order of commit."""
+    newest = max((file.hours.stop for file in live), default=0) - 1
+    spans: dict[int, list[LiveFile]] = defaultdict(list)
     for file in live:
-        if file.bytes < ENOUGH * target_bytes:
-            hours[file.hour].append(file)
-    for _, small in sorted(hours.items()):
+        last = file.hours.stop - 1
+        day, today = last // _DAY, newest // _DAY
+        if file.bytes < ENOUGH * target_bytes and last < newest:
+            spans[day * _DAY if day < today else last].append(file)
+    for _, small in sorted(spans.items()):
         group: list[LiveFile] = []
-        size = memory = 0
+        memory = 0
         for file in sorted(small, key=lambda f: (f.sequence, f.uri)):
             unpacked = _unpacked_bytes(tables, file)
-            if group and (size + file.bytes > target_bytes or memory + unpacked > MAX_MEMORY_BYTES):
-                if len(group) > 1:
-                    yield group
-                group, size, memory = [], 0, 0
+            if group and memory + unpacked > MAX_MEMORY_BYTES:
+                yield group
+                group, memory = [], 0
             group.append(file)
-            size, memory = size + file.bytes, memory + unpacked
-        if len(group) > 1:
+            memory += unpacked
+        if group:
             yield group
 
 
@@ -92,20 +104,28 @@ def _unpacked_bytes(tables: Tables, file: LiveFile) -> int:
     return sum(footer.row_group(i).total_byte_size for i in range(footer.num_row_groups))
 
 
-def _merge(tables: Tables, name: str, group: Sequence[LiveFile], planned: Merged) -> Merged:
+def _merge(tables: Tables, name: str, group: Sequence[LiveFile], planned: Merged, into: int) -> Merged:
     start = time.monotonic()
     schema = TABLES[name]
-    rows = rewriting.read(tables, schema, group)
-    merged, found = rewriting.write(tables, schema, rows)
-    if merged.rows != planned.rows or not rewriting.positions(found).equals(rewriting.positions(rows)):
-        raise LakeError(f"{merged.path}: holds other rows than the {planned.files} files it stands for")
-    swapped = rewriting.swap(tables, name, group, [merged], "compact")
+    rows = files.sort(schema, rewriting.read(tables, schema, group))
+    each = -(-rows.num_rows // into)
+    merged, found = zip(
+        *(
+            rewriting.write(tables, schema, rows.slice(first, each))
+            for first in range(0, rows.num_rows, each)
+        ),
+        strict=True,
+    )
+    held = rewriting.positions(pa.concat_tables(found))
+    if sum(file.rows for file in merged) != planned.rows or not held.equals(rewriting.positions(rows)):
+        raise LakeError(f"{merged[0].path}: holds other rows than the {planned.files} files it stands for")
+    swapped = rewriting.swap(tables, name, group, merged, "compact", same_rows=True)
     return Merged(
         table=name,
         files=planned.files,
         rows=planned.rows,
         bytes=planned.bytes,
-        into=merged.path if swapped else None,
-        into_bytes=merged.bytes,
+        into=tuple(file.path for file in merged) if swapped else (),
+        into_bytes=sum(file.bytes for file in merged),
         seconds=time.monotonic() - start,
     )

@@ -21,12 +21,14 @@ from pyiceberg.table.refs import MAIN_BRANCH
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError, Rejected
 from newsmill.lake import content, erasure, files, named, provenance, replacing, rewriting, texts
+from newsmill.lake.change_order import changing
 from newsmill.lake.content import CONTENT, Tombstone
 from newsmill.lake.files import DataFile
 from newsmill.lake.ledger import INGESTED_AT, TAKEDOWNS, pending_batch, tombstones
 from newsmill.lake.rows import takedowns as takedown_rows
 from newsmill.lake.schemas import LEDGER, TABLES
-from newsmill.lake.tables import LiveFile, Tables, append, set_properties
+from newsmill.lake.staging import append, set_properties
+from newsmill.lake.tables import LiveFile, Tables
 from newsmill.lake.writer import Lake
 from newsmill.records import Micros
 from newsmill.urls import is_public_suffix, registrable_domain, url_key
@@ -81,19 +83,26 @@ def take_down(
     """
     kind, value = whose(what)
     tables = Tables.open(config)
-    if not dry_run:
+    if dry_run:
+        return _taken_down(tables, Tombstone(kind, value, reason, None), 0, dry_run=True)
+    with changing(tables, f"takedown of {value}") as at:
         _bury(tables, kind, value, reason, now)
         _wait_for_decided(tables, config)
-    mine = Tombstone(kind, value, reason, datetime.fromtimestamp(now / 1e6, UTC))
+        mine = Tombstone(kind, value, reason, datetime.fromtimestamp(now / 1e6, UTC))
+        return _taken_down(tables, mine, at)
+
+
+def _taken_down(tables: Tables, mine: Tombstone, at: Micros, *, dry_run: bool = False) -> TakenDown:
     handed_on = texts.hand_on(
         tables,
         lambda rows: content.of_any("articles", rows, [mine]),
         CONTENT["articles"].told_by,
         why="takedown",
+        at=at,
         dry_run=dry_run,
     )
-    articles = _replace(tables, "articles", mine, dry_run)
-    quarantined = _replace(tables, "quarantine", mine, dry_run)
+    articles = _replace(tables, "articles", mine, at, dry_run)
+    quarantined = _replace(tables, "quarantine", mine, at, dry_run)
     replaced = len(articles.old) + len(quarantined.old)
     taken_down = [*erasure.tombstones(tables), mine]
     if dry_run:
@@ -105,8 +114,8 @@ def take_down(
         committed_at = int(tables.load(LEDGER).properties.get(INGESTED_AT, 0))
         removed = erasure.erase(tables, taken_down, committed_at=committed_at)
     return TakenDown(
-        kind=kind,
-        value=value,
+        kind=mine.kind,
+        value=mine.value,
         articles=articles.rows,
         quarantined=quarantined.rows,
         already=articles.already,
@@ -234,7 +243,7 @@ class _Emptied:
     old: Sequence[LiveFile]
 
 
-def _replace(tables: Tables, name: str, mine: Tombstone, dry_run: bool) -> _Emptied:
+def _replace(tables: Tables, name: str, mine: Tombstone, at: Micros, dry_run: bool) -> _Emptied:
     """Replace each visible file that holds hits, also when `compact` moves the rows meanwhile."""
     rows, old = 0, []
     again = True
@@ -248,7 +257,8 @@ def _replace(tables: Tables, name: str, mine: Tombstone, dry_run: bool) -> _Empt
                 continue
             done = dry_run
             if not dry_run:
-                without, _ = rewriting.write(tables, TABLES[name], content.emptied(name, held, [mine]))
+                empty = content.emptied(name, held, [mine], at=at)
+                without, _ = rewriting.write(tables, TABLES[name], empty)
                 done = rewriting.swap(tables, name, [live], [without], "takedown")
             if done:
                 rows += pc.sum(hits).as_py()

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache, partial
 from typing import Any
 from urllib.parse import quote
@@ -72,7 +73,7 @@ class VisibleFile:
     uri: str
     rows: int
     bytes: int
-    hour: int  # hours since 1970: the partition
+    hours: range  # hours since 1970: the partition, an hour or a day
     added_ms: int  # time of the snapshot that added it; 0 when that one is forgotten
 
 
@@ -265,11 +266,20 @@ def _table(root: str, name: str, note: dict[str, Any]) -> TableEvidence:
                             uri=uri,
                             rows=file["record_count"],
                             bytes=file["file_size_in_bytes"],
-                            hour=next(iter(file["partition"].values())),
+                            hours=_hours(file["partition"]),
                             added_ms=times.get(adder, 0),
                         )
                     )
     return table
+
+
+def _hours(partition: dict[str, Any]) -> range:
+    """The hours of a file's partition, by the name and value of its only field."""
+    ((name, value),) = partition.items()
+    if not name.endswith("_day"):
+        return range(value, value + 1)
+    day = (value - date(1970, 1, 1)).days if isinstance(value, date) else value
+    return range(24 * day, 24 * day + 24)
 
 
 def _hint(root: str, name: str) -> str | None:

@@ -1,22 +1,26 @@
--- Each story with what its articles say together. For DuckDB. Expects the views of clusters.sql, and `articles`, e.g.
---   CREATE VIEW articles AS SELECT * FROM iceberg_scan('lake/articles');
+-- Each story with what its articles say together. For DuckDB. Expects the views of clusters.sql
+-- and articles.sql.
 
 -- One row for each id that a cluster ever had: so `articles JOIN stories ON stories.known_as =
 -- articles.duplicate.cluster_id` finds the story as it is now, whatever id a row has. An article that left its
 -- story for another one since is found by `article_clusters`.
 CREATE OR REPLACE VIEW stories AS
 WITH members AS (
-    SELECT c.cluster_id, a.article_id, a.domain, a.published_at, a.ingested_at, a.duplicate, a.origin
-    FROM (
-        SELECT * FROM articles
-        QUALIFY row_number() OVER (PARTITION BY article_id ORDER BY revision DESC, ingested_at DESC) = 1
-    ) a JOIN article_clusters c USING (article_id)
+    SELECT c.cluster_id, a.article_id, a.domain, a.lang, a.published_at, a.ingested_at, a.duplicate, a.origin
+    FROM articles_latest a JOIN article_clusters c USING (article_id)
 ), earliest AS (
     SELECT cluster_id, article_id AS earliest_id, domain AS earliest_domain, published_at AS earliest_at
     FROM members
     QUALIFY row_number() OVER (
         PARTITION BY cluster_id ORDER BY published_at NULLS LAST, ingested_at, article_id
     ) = 1
+), spread AS (
+    SELECT
+        m.cluster_id,
+        min(m.published_at) FILTER (m.domain <> e.earliest_domain) AS first_elsewhere_at,
+        max(m.published_at) AS last_at,
+        list_sort(list(DISTINCT m.lang)) AS languages
+    FROM members m JOIN earliest e USING (cluster_id) GROUP BY m.cluster_id
 ), named AS (
     SELECT cluster_id, origin.agency AS agency, sum(origin.confidence) AS evidence
     FROM members WHERE origin.agency IS NOT NULL GROUP BY ALL
@@ -39,6 +43,9 @@ SELECT
     e.earliest_id,
     e.earliest_domain,
     e.earliest_at,
+    p.first_elsewhere_at,          -- when another site than the earliest article's published it first
+    p.last_at AS last_published_at,
+    p.languages,
     a.agency,       -- the one that most evidence names, by its confidence; null where nothing names one
     a.agency_share, -- of the evidence that names any
     s.exact,
@@ -48,5 +55,6 @@ SELECT
 FROM cluster_ids i
 JOIN clusters c ON c.cluster_id = i.current_id
 LEFT JOIN earliest e ON e.cluster_id = c.cluster_id
+LEFT JOIN spread p ON p.cluster_id = c.cluster_id
 LEFT JOIN agencies a ON a.cluster_id = c.cluster_id
 LEFT JOIN sizes s ON s.cluster_id = c.cluster_id;

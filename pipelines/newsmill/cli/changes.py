@@ -1,0 +1,147 @@
+"""`newsmill changes`: what changed in a table since a time."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from newsmill.cli.options import ConfigFile, Sets, loaded
+from newsmill.cli.output import say
+from newsmill.errors import ConfigError
+
+if TYPE_CHECKING:
+    from newsmill.lake.changes import Changes
+
+
+class Form(StrEnum):
+    """How rows are written."""
+
+    JSONL = "jsonl"
+    ARROW = "arrow"
+    PARQUET = "parquet"
+
+
+class Table(StrEnum):
+    """The tables that can be followed."""
+
+    ARTICLES = "articles"
+    FATE = "fate"
+    QUARANTINE = "quarantine"
+    CLUSTER_EVENTS = "cluster_events"
+
+
+def changes(
+    lake: Annotated[str | None, typer.Argument(help="Folder or URI; else lake.path of the settings.")] = None,
+    since: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME|SNAPSHOT",
+            help="What the last call gave as next: a time of the lake, UTC; or a snapshot of `fate`.",
+        ),
+    ] = "1970-01-01T00:00:00Z",
+    table: Annotated[Table, typer.Option(help="Which table.")] = Table.ARTICLES,
+    form: Annotated[
+        Form, typer.Option("--format", help="JSON Lines, an Arrow stream, or a Parquet file.")
+    ] = Form.JSONL,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File to write; else standard output.", dir_okay=False),
+    ] = None,
+    config: ConfigFile = None,
+    sets: Sets = None,
+) -> None:
+    """Tell which rows of a table changed: inserted, updated, taken_down or removed (their key only).
+
+    Rows come in their present state; put in the place of those with the same key they give the table of now.
+    The last line, on standard error, names the --since of the next call: no change is missed, whatever was
+    committed, compacted, replayed or taken down meanwhile. Nothing is changed.
+    """
+    from newsmill.lake import changes as feed
+
+    if form is Form.PARQUET and output is None:
+        raise ConfigError("--format parquet: needs a file to write: -o FILE")
+    place = loaded(config, sets, lake__path=lake).config.lake.path
+    found = feed.read(place, table.value, _time(place, since))
+    with _opened(output) as file:
+        told = _WRITERS[form](found, file)
+    what = ", ".join(f"{told[kind]:,} {kind}" for kind in feed.KINDS)
+    say(f"{what}; next: --since {feed.instant(found.until):%Y-%m-%dT%H:%M:%S.%fZ}", err=True)
+    for change in found.waiting:
+        say(f"under way or cut off, and not told before it is done (again): {change.what}", err=True)
+
+
+def _time(lake: str, since: str) -> int:
+    from newsmill.lake import changes as feed
+
+    if since.isdecimal():
+        return feed.time_of(lake, int(since))
+    try:
+        at = datetime.fromisoformat(since)
+    except ValueError:
+        raise ConfigError(
+            f"--since {since}: must be a time, e.g. 2026-11-29T12:00:00Z, or the id of a snapshot of `fate`"
+        ) from None
+    return feed.micros(at.replace(tzinfo=at.tzinfo or UTC))
+
+
+@contextmanager
+def _opened(output: Path | None) -> Iterator[IO[bytes]]:
+    if output is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    with output.open("wb") as file:
+        yield file
+
+
+def _as_jsonl(found: Changes, file: IO[bytes]) -> Counter[str]:
+    told: Counter[str] = Counter()
+    for batch in found.rows:
+        for row in batch.to_pylist():
+            told[row["change"]] += 1
+            if row["change"] == "removed":
+                row = {name: value for name, value in row.items() if value is not None}
+            file.write(json.dumps(row, ensure_ascii=False, default=_plain).encode() + b"\n")
+    return told
+
+
+def _plain(value: Any) -> str:
+    """Times as ISO 8601, bytes as Base64."""
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return base64.b64encode(value).decode()
+
+
+def _as_arrow(found: Changes, file: IO[bytes]) -> Counter[str]:
+    import pyarrow as pa
+
+    told: Counter[str] = Counter()
+    with pa.ipc.new_stream(file, found.schema) as stream:
+        for batch in found.rows:
+            told.update(batch["change"].to_pylist())
+            stream.write_batch(batch)
+    return told
+
+
+def _as_parquet(found: Changes, file: IO[bytes]) -> Counter[str]:
+    import pyarrow.parquet as pq
+
+    told: Counter[str] = Counter()
+    with pq.ParquetWriter(file, found.schema, compression="zstd") as writer:
+        for batch in found.rows:
+            told.update(batch["change"].to_pylist())
+            writer.write_batch(batch)
+    return told
+
+
+_WRITERS = {Form.JSONL: _as_jsonl, Form.ARROW: _as_arrow, Form.PARQUET: _as_parquet}

@@ -1,0 +1,49 @@
+"""`newsmill raw`: a page as it came."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from newsmill.cli.options import ConfigFile, LakeFirst, Sets, first, loaded
+from newsmill.cli.output import say
+
+
+def raw(
+    lake_or_what: LakeFirst,
+    what: Annotated[
+        str | None,
+        typer.Argument(metavar="WHAT", help="A URL, an article_id, or topic/partition/offset."),
+    ] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="The record's whole value, envelope included.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File to write; else standard output.", dir_okay=False),
+    ] = None,
+    config: ConfigFile = None,
+    sets: Sets = None,
+) -> None:
+    """Print the page that a row was made of, while quarantine, its file or the topic has it.
+
+    The row names topic, partition and offset; a page of a WARC file or a folder is the offset-th of it.
+    What was taken down is not printed. Exit code 1 if it is not there.
+    """
+    from newsmill.jobs import raw_page
+
+    lake, what = first(lake_or_what, what, None)
+    settings = loaded(config, sets, lake__path=lake).config
+    found = raw_page.record_of(settings, what)
+    if found is None:
+        say(f"the lake has no record of {what}", err=True)
+        raise typer.Exit(1)
+    body = (found.value or b"") if record else raw_page.page_of(settings, found).body
+    if output is not None:
+        output.write_bytes(body)
+    else:
+        sys.stdout.buffer.write(body)
+        sys.stdout.buffer.flush()

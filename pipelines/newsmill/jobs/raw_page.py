@@ -1,0 +1,67 @@
+"""A page as it came: the record that a row of the lake was made of, while it is where it was read from."""
+
+from __future__ import annotations
+
+import pyarrow.compute as pc
+
+from newsmill.config import Config
+from newsmill.errors import LakeError, Rejected
+from newsmill.jobs import source_records
+from newsmill.jobs.explain import Row, fates_of
+from newsmill.lake import reader
+from newsmill.records import NotArticle, Position, RawPage, SourceRecord
+from newsmill.sources import envelopes, foreign_envelopes
+from newsmill.urls import site, url_key
+
+_ROWS = ("article", "copy", "revision")
+
+
+def record_of(config: Config, what: str) -> SourceRecord | None:
+    """The record of a page; of an address that was read more than once, the newest that became a row.
+
+    Args:
+        config: The lake, and the topic.
+        what: A URL, an article_id, or `topic/partition/offset`.
+
+    Returns:
+        None where the lake has never seen it.
+
+    Raises:
+        ConfigError: There is no lake, or `what` is none of the three.
+        LakeError: It was taken down, or neither the lake nor the topic nor its file has it any more.
+    """
+    fates = fates_of(config.lake.path, what)
+    if not fates:
+        return None
+    row = ([fate for fate in fates if fate["fate"] in _ROWS] or fates)[-1]
+    if _taken_down(config.lake.path, row):
+        raise LakeError(f"{what}: was taken down")
+    place, lost = source_records.place_of(row), list[Position]()
+    for _, record in source_records.as_they_came(config, [place], lost):
+        return record
+    where = f"{place.topic}/{place.partition}/{place.offset}"
+    raise LakeError(
+        f"{what}: its record {where} is not there any more, or is of another topic than kafka.topic"
+    )
+
+
+def page_of(config: Config, record: SourceRecord) -> RawPage:
+    """The page in a record. Raises LakeError where it holds none."""
+    try:
+        page = envelopes.decode(record, config.input, foreign_envelopes.open_all(config.input))
+    except Rejected as error:
+        raise LakeError(f"the record can't be read: {error.message}; --record prints it as it is") from error
+    if isinstance(page, NotArticle):
+        raise LakeError(f"the record holds no page: {page.reason}; --record prints it as it is")
+    return page
+
+
+def _taken_down(lake: str, row: Row) -> bool:
+    url = row["url"]
+    if url is None:
+        return False
+    try:
+        named = pc.field("value").isin([url_key(url), site(url)])
+    except Rejected:
+        return False
+    return bool(reader.rows(lake, "takedowns").count_rows(filter=named))

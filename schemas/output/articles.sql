@@ -1,0 +1,1 @@
+../../pipelines/newsmill/lake/views/articles.sql

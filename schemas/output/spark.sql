@@ -1,0 +1,153 @@
+-- What each article says now, and what people ask of it, flat. Made from articles.sql: do not edit.
+-- For Spark, over temporary views or tables `articles` and `fate`, e.g.
+--   spark.read.format("iceberg").load("lake/articles").createOrReplaceTempView("articles")
+
+-- The newest revision of each article: one row an article.
+CREATE OR REPLACE TEMPORARY VIEW articles_latest AS
+SELECT a.*
+FROM articles a
+JOIN (
+    SELECT r.article_id, r.ingested_at, max(r.revision) AS revision
+    FROM articles r
+    JOIN (SELECT article_id, max(ingested_at) AS ingested_at FROM articles GROUP BY article_id) n
+      ON n.article_id = r.article_id AND n.ingested_at = r.ingested_at
+    GROUP BY r.article_id, r.ingested_at
+) newest
+  ON newest.article_id = a.article_id AND newest.ingested_at = a.ingested_at AND newest.revision = a.revision;
+
+-- One row for each article and entity that it names. `day` is the day of publication, where that is unknown
+-- of ingest; `cluster_id` is that of the row (see `stories`).
+CREATE OR REPLACE TEMPORARY VIEW article_entities AS
+SELECT
+    CAST(coalesce(a.published_at, a.ingested_at) AS DATE) AS day,
+    a.article_id,
+    a.domain,
+    a.lang,
+    a.duplicate.cluster_id AS cluster_id,
+    a.duplicate.is_duplicate AS is_copy,
+    e.entity_id,
+    e.name,
+    e.type,
+    e.coarse,
+    e.wikidata_id,
+    e.country,
+    e.salience,
+    e.in_title,
+    e.mention_count
+FROM articles_latest a LATERAL VIEW explode(a.entities) u AS e;
+
+-- One row for each article and place in its text.
+CREATE OR REPLACE TEMPORARY VIEW article_places AS
+SELECT
+    CAST(coalesce(a.published_at, a.ingested_at) AS DATE) AS day,
+    a.article_id,
+    a.domain,
+    a.lang,
+    a.duplicate.cluster_id AS cluster_id,
+    a.duplicate.is_duplicate AS is_copy,
+    e.name,
+    e.kind,
+    e.country,
+    e.admin1,
+    e.geonameid,
+    e.lat,
+    e.lon,
+    e.score
+FROM articles_latest a LATERAL VIEW explode(a.places) u AS e;
+
+-- How often an entity is in the news of a day: with copies, and each story once.
+CREATE OR REPLACE TEMPORARY VIEW entity_daily AS
+SELECT
+    day,
+    entity_id,
+    min(name) AS name,
+    min(type) AS type,
+    count(*) AS articles,
+    count(DISTINCT cluster_id) AS stories,
+    count(DISTINCT domain) AS domains,
+    sum(mention_count) AS mentions
+FROM article_entities
+GROUP BY day, entity_id;
+
+-- Who copied whom: one row for each article that is a copy. `original` is the representative of its story, and
+-- `matched` the article whose text it was compared with, both as known when the row was written.
+CREATE OR REPLACE TEMPORARY VIEW copies AS
+SELECT
+    CAST(coalesce(c.published_at, c.ingested_at) AS DATE) AS day,
+    c.article_id,
+    c.url,
+    c.domain,
+    c.lang,
+    c.published_at,
+    c.duplicate.copy_type AS copy_type,
+    c.duplicate.similarity AS similarity,
+    c.duplicate.cluster_id AS cluster_id,
+    o.article_id AS original_id,
+    o.url AS original_url,
+    o.domain AS original_domain,
+    o.published_at AS original_published_at,
+    m.article_id AS matched_id,
+    m.domain AS matched_domain
+FROM articles_latest c
+LEFT JOIN articles_latest o ON o.article_id = c.duplicate.representative_id
+LEFT JOIN articles_latest m ON m.article_id = c.duplicate.matched_id
+WHERE c.duplicate.is_duplicate;
+
+-- One row for each site: what comes of its records, how much of it is copied, in which language, since when.
+CREATE OR REPLACE TEMPORARY VIEW sources AS
+SELECT
+    r.domain,
+    n.site_name,
+    l.lang,
+    r.first_seen,
+    r.last_seen,
+    r.records,
+    r.not_article,
+    r.quarantined,
+    coalesce(a.articles, 0) AS articles,
+    coalesce(a.copies, 0) AS copies,
+    CAST(a.copies AS DOUBLE) / a.articles AS copy_share,
+    CAST(a.paywalled AS DOUBLE) / a.articles AS paywalled_share
+FROM (
+    SELECT
+        domain,
+        min(ingested_at) AS first_seen,
+        max(ingested_at) AS last_seen,
+        count(*) AS records,
+        count(*) FILTER (WHERE fate = 'not_article') AS not_article,
+        count(*) FILTER (WHERE fate = 'quarantined') AS quarantined
+    FROM fate
+    WHERE domain IS NOT NULL
+    GROUP BY domain
+) r
+LEFT JOIN (
+    SELECT
+        domain,
+        count(*) AS articles,
+        count(*) FILTER (WHERE duplicate.is_duplicate) AS copies,
+        count(*) FILTER (WHERE NOT is_accessible_for_free) AS paywalled
+    FROM articles_latest
+    GROUP BY domain
+) a ON a.domain = r.domain
+LEFT JOIN (
+    SELECT domain, lang, row_number() OVER (PARTITION BY domain ORDER BY articles DESC, lang) AS nth
+    FROM (SELECT domain, lang, count(*) AS articles FROM articles_latest GROUP BY domain, lang) x
+) l ON l.domain = r.domain AND l.nth = 1
+LEFT JOIN (
+    SELECT domain, site_name, row_number() OVER (PARTITION BY domain ORDER BY articles DESC, site_name) AS nth
+    FROM (
+        SELECT domain, site_name, count(*) AS articles
+        FROM articles_latest WHERE site_name IS NOT NULL GROUP BY domain, site_name
+    ) y
+) n ON n.domain = r.domain AND n.nth = 1;
+
+-- Pages and share of copies of each site, by week of ingest.
+CREATE OR REPLACE TEMPORARY VIEW source_weeks AS
+SELECT
+    CAST(date_trunc('week', ingested_at) AS DATE) AS week,
+    domain,
+    count(*) AS articles,
+    count(*) FILTER (WHERE duplicate.is_duplicate) AS copies,
+    CAST(count(*) FILTER (WHERE duplicate.is_duplicate) AS DOUBLE) / count(*) AS copy_share
+FROM articles_latest
+GROUP BY CAST(date_trunc('week', ingested_at) AS DATE), domain;

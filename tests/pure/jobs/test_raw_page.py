@@ -1,0 +1,58 @@
+"""A page is found again as it came, in a file or in quarantine, and not once it is taken down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import synthetic
+from newsmill.config import Config, LakeConfig
+from newsmill.demo import PAGES
+from newsmill.errors import LakeError
+from newsmill.jobs import raw_page
+from newsmill.lake.upkeep.takedown import take_down
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return synthetic.made(tmp_path_factory.mktemp("raw") / "lake", batches=1, size=40)
+
+
+def test_quarantined_record_is_given_as_it_came(lake: Path) -> None:
+    config = Config(lake=LakeConfig(path=str(lake)))
+    record = raw_page.record_of(config, f"{synthetic.TOPIC}/0/14")
+    assert record is not None and record.value == synthetic.payload(0, 14)
+    assert raw_page.record_of(config, "https://nobody.example/") is None
+
+
+def test_record_that_is_nowhere_any_more_is_told(lake: Path) -> None:
+    config = Config(lake=LakeConfig(path=str(lake)))
+    with pytest.raises(LakeError, match="is not there any more"):
+        raw_page.record_of(config, f"{synthetic.TOPIC}/0/0")
+
+
+def test_page_of_a_file_is_found_until_it_is_taken_down(demo_lake: Path, tmp_path: Path) -> None:
+    import shutil
+
+    from newsmill.lake.upkeep import mending
+
+    shutil.copytree(demo_lake, tmp_path / "copy")
+    config = Config(lake=LakeConfig(path=str(tmp_path / "copy")))
+    mending.adopt(config.lake)
+    url = "https://www.coastline-daily.example/energy/4471.html"
+    record = raw_page.record_of(config, url)
+    assert record is not None
+    page = raw_page.page_of(config, record)
+    assert (page.url, page.body) == (url, _sample(b"coastline-daily.example/energy/4471.html"))
+    take_down(config.lake, "coastline-daily.example", reason="asked", now=1_990_000_000_000_000)
+    with pytest.raises(LakeError, match="was taken down"):
+        raw_page.record_of(config, url)
+
+
+def _sample(mark: bytes) -> bytes:
+    """The sample page whose sidecar or head names an address."""
+    for file in PAGES.rglob("*.json"):
+        if mark in file.read_bytes():
+            return next(f for f in file.parent.glob(f"{file.stem}*") if f != file).read_bytes()
+    raise LookupError(mark)

@@ -1,0 +1,116 @@
+"""The flat views say what the rows say, each thing once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from newsmill.config import LakeConfig
+from newsmill.lake import dialects
+from newsmill.lake.schemas import TABLES
+from newsmill.observe import questions
+from newsroom import story
+from wirelake import Press, Sent, press_day
+
+Rows = list[dict[str, Any]]
+
+
+@pytest.fixture
+def press(tmp_path: Path) -> Iterator[Press]:
+    """A day of stories, copies and revisions of both."""
+    made = Press(LakeConfig(path=str(tmp_path / "lake")))
+    press_day(made)
+    yield made
+    made.close()
+
+
+def asked(press: Press, query: str) -> Rows:
+    return questions.connect(press.config.path).sql(query).to_arrow_table().to_pylist()
+
+
+def latest(rows: Rows) -> dict[str, dict[str, Any]]:
+    """The row of each article that was written last."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in sorted(rows, key=lambda row: row["offset"]):
+        found[row["article_id"]] = row
+    return found
+
+
+def test_newest_revision_is_the_one_that_was_written_last(press: Press) -> None:
+    rows = asked(press, "FROM articles")
+    newest = asked(press, "FROM articles_latest")
+    assert len(rows) > len(newest)
+    assert {row["article_id"]: row["offset"] for row in newest} == {
+        id: row["offset"] for id, row in latest(rows).items()
+    }
+
+
+def test_copy_is_told_once_with_whom_it_copied(press: Press) -> None:
+    articles = latest(asked(press, "FROM articles"))
+    copies = asked(press, "FROM copies")
+    assert Counter(row["article_id"] for row in copies) == Counter(
+        id for id, row in articles.items() if row["duplicate"]["is_duplicate"]
+    )
+    for row in copies:
+        original = articles[articles[row["article_id"]]["duplicate"]["representative_id"]]
+        assert (row["original_domain"], row["original_url"]) == (original["domain"], original["url"])
+        assert row["matched_domain"] == articles[row["matched_id"]]["domain"]
+    assert {row["domain"] for row in copies} > {"a.example", "b.example"}
+
+
+def test_entities_of_an_article_are_a_row_each_and_copies_can_be_left_out(press: Press) -> None:
+    articles = latest(asked(press, "FROM articles"))
+    rows = asked(press, "FROM article_entities")
+    assert Counter((row["article_id"], row["name"]) for row in rows) == Counter(
+        (id, entity["name"]) for id, row in articles.items() for entity in row["entities"]
+    )
+    daily = asked(press, "SELECT sum(articles) AS articles, max(stories) AS stories FROM entity_daily")
+    assert daily[0]["articles"] == len(rows)
+    assert 1 < daily[0]["stories"] < len(articles)
+
+
+def test_sources_count_their_articles_and_copies(press: Press) -> None:
+    press.send(Sent("https://www.new.example/x", story(9)), at=1_790_900_000_000_000)
+    articles = latest(asked(press, "FROM articles"))
+    found = {row["domain"]: row for row in asked(press, "FROM sources")}
+    count = Counter(row["domain"] for row in articles.values())
+    copied = Counter(row["domain"] for row in articles.values() if row["duplicate"]["is_duplicate"])
+    assert {domain: row["articles"] for domain, row in found.items()} == count
+    assert {domain: row["copies"] for domain, row in found.items() if row["copies"]} == copied
+    assert found["wire.example"]["records"] == 3
+    weeks = asked(press, "SELECT domain, sum(articles) AS articles FROM source_weeks GROUP BY ALL")
+    assert {row["domain"]: row["articles"] for row in weeks} == count
+    assert len(asked(press, "SELECT DISTINCT week FROM source_weeks")) == 2
+
+
+def test_stories_tell_where_they_were_first_seen_elsewhere(press: Press) -> None:
+    found = {row["earliest_domain"]: row for row in asked(press, "FROM stories WHERE known_as = cluster_id")}
+    articles = latest(asked(press, "FROM articles"))
+    ferry = found["wire.example"]  # of the harbour, the newest revision is later than its first copy
+    assert ferry["earliest_id"] in articles
+    (elsewhere,) = (row for row in articles.values() if row["url"] == "https://a.example/two")
+    assert (ferry["first_elsewhere_at"], ferry["earliest_domain"]) == (
+        elsewhere["published_at"],
+        "wire.example",
+    )
+    assert ferry["earliest_at"] < ferry["first_elsewhere_at"] < ferry["last_published_at"]
+    assert ferry["languages"] == ["en"]
+    assert found["f.example"]["first_elsewhere_at"] is None
+
+
+@pytest.mark.parametrize("dialect", dialects.DIALECTS)
+def test_no_word_of_duckdb_alone_is_in_the_views_for_other_engines(dialect: dialects.Dialect) -> None:
+    text = dialects.text(dialect).lower()
+    assert not [word for word in ("unnest(a.places) as u", "qualify", "exclude", "arg_max") if word in text]
+    assert len(dialects.statements(text)) == len(dialects.statements(dialects.source()))
+
+
+def test_views_for_trino_name_each_field_of_what_they_unnest() -> None:
+    text = dialects.text("trino")
+    for column in ("entities", "places"):
+        names = [field.name for field in TABLES["articles"].arrow.field(column).type.value_type]
+        assert f"UNNEST(a.{column}) AS e({', '.join(names)})" in text

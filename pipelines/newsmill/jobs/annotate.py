@@ -266,6 +266,7 @@ def _shown(item: Annotated, decision: Decision | None, merged: Mapping[str, str]
         "origin": _plain(origin),
         "duplicate": _plain(decision.duplicate),
         "error": f"not_article: {item.not_article}" if item.not_article else None,
+        **({"extras": found.extras} if found.extras else {}),  # of plug-ins
     }
 
 

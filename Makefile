@@ -7,7 +7,7 @@ DEV := $(VENV)/.ready-dev
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command "make lock"
 
-.PHONY: help setup dev demo test lint check lock system soak chaos keeper kb fresh engines audit licences growth poison api flink stream
+.PHONY: help setup dev demo test lint check lock system soak chaos keeper kb fresh engines alerts audit licences growth poison api flink stream
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -48,6 +48,9 @@ engines: dev ## read a lake with Spark and other engines; the first time fetches
 	@ls .engines/spark-sql_*.jar >/dev/null 2>&1 || mvn -q -B -f tests/engines/pom.xml \
 	  org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/.engines
 	$(BIN)/python -m pytest tests/engines
+
+alerts: dev system ## let the alerts fire for real, and ask all queries of the dashboards of a real run; minutes
+	NEWSMILL_ALERTS=1 $(BIN)/python -m pytest tests/alerts
 
 soak: dev ## kill the lake's writer hundreds of times: KILLS=500 SEED=1 SEEDS=5; the last line is the verdict
 	$(BIN)/python benchmarks/soak.py --kills $(or $(KILLS),500) --seed $(or $(SEED),1) --seeds $(or $(SEEDS),5)

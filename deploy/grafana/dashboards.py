@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -370,7 +371,11 @@ def content() -> Dashboard:
 def made() -> Iterator[tuple[str, str]]:
     """File names and their content."""
     for name, board in (("flow", flow()), ("content", content())):
-        yield f"{name}.json", JSONEncoder(sort_keys=True, indent=2).encode(board) + "\n"
+        made_of = json.loads(JSONEncoder().encode(board))
+        for variable in made_of["templating"]["list"]:
+            for key in ("auto", "auto_count", "auto_min"):  # only variables of intervals have them
+                variable.pop(key, None)
+        yield f"{name}.json", json.dumps(made_of, sort_keys=True, indent=2) + "\n"
 
 
 def _filled(

@@ -84,7 +84,7 @@ def test_quarantine_fires_when_it_is_the_first_batch_that_is_bad(kafka: Broker, 
 @by_hand
 def test_crash_loop_fires_when_a_process_is_killed_again_and_again(kafka: Broker, tmp_path: Path) -> None:
     mill = Mill(settings(kafka.topic(), tmp_path / "lake"), tmp_path / "log")
-    with Prometheus(tmp_path / "prometheus", [mill.target], factor=10) as prometheus:
+    with Prometheus(tmp_path / "prometheus", [mill.target], factor=1) as prometheus:
         starts = 0
         while not prometheus.firing("NewsmillCrashLoop"):
             assert starts < 12

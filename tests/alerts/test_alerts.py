@@ -119,7 +119,13 @@ def busy(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
         mill.kill()
         mill.start()
         mill.await_ready()
-        send(kafka, config, [page(n, paragraphs=4, dated=False) for n in range(100, 160)])
+        for first in (100, 120, 140):  # a change is believed when later batches confirm it
+            done = sum(value for _, value in prometheus.query("newsmill_batches_total"))
+            send(kafka, config, [page(n, paragraphs=4, dated=False) for n in range(first, first + 20)])
+            until(
+                lambda before=done: prometheus.query(f"newsmill_batches_total > {before}"),  # type: ignore[misc]
+                "the changed pages are committed",
+            )
         stuck = KafkaProducer(
             bootstrap_servers=config.bootstrap, transactional_id="stuck", transaction_timeout_ms=800_000
         )

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from newsmill.cli.options import ConfigFile, Json, Sets, loaded
+from newsmill.cli.options import ConfigFile, Json, Sets, group, loaded
 from newsmill.cli.output import say
 
-app = typer.Typer(help="Try rules for single sites before they are set.", no_args_is_help=True)
+app = group("Try rules for single sites before they are set.")
 
 
 @app.callback()

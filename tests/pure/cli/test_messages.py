@@ -102,7 +102,7 @@ def test_config_that_sets_nothing_is_told(say: Say, tmp_path: Path) -> None:
     assert out.startswith("the configuration is right: 1 of ") and "topic pages at " in out
 
 
-GROUPS = ("lake", "config", "kb", "dev", "quarantine")
+GROUPS = ("lake", "config", "kb", "dev", "quarantine", "overrides")
 
 
 @pytest.mark.parametrize("command", [*GROUPS, "lake adopt", "kb build", "run", "gc"])

@@ -36,8 +36,11 @@ def tail(
     from newsmill.observe.newest import Newest
 
     newest = Newest(loaded(config, sets, lake__path=lake).config.lake.path, lang=lang, domain=domain)
-    for row in newest.last(lines):
+    found = newest.last(lines)
+    for row in found:
         _tell(row, as_json=as_json)
+    if lines and not found:
+        say("the lake has no such article yet", err=True)
     while follow:
         time.sleep(EVERY_S)
         for row in newest.more():

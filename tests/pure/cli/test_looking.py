@@ -108,7 +108,8 @@ def test_tail_prints_the_newest_articles_last(newsmill: Run, lake: Path) -> None
     ]
     _, out, _ = newsmill("tail", lake, "-n", 3)
     assert len(out.splitlines()) == 3
-    assert newsmill("tail", lake, "-n", 0)[1] == ""
+    assert newsmill("tail", lake, "-n", 0) == (0, "", "")
+    assert newsmill("tail", lake, "--lang", "xx") == (0, "", "the lake has no such article yet\n")
 
 
 def test_tail_follows_what_is_committed_and_nothing_twice(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from pathlib import Path
 from kafka import KafkaProducer, TopicPartition
 from kafka.admin import AbortTransactionSpec, KafkaAdminClient
 
+import newsmill
 from newsmill.cli import main as newsmill_main
 from newsmill.config import KafkaConfig
 from newsmill.dev.local_kafka import DevKafka
@@ -129,6 +130,7 @@ class Night:
 
     def _plain(self, text: str) -> str:
         for found, shown in (
+            (f"{Path(newsmill.__file__).parent.parent}/", ""),
             (str(self.file), "mill.yaml"),
             (str(self.lake), "LAKE"),
             (self.kafka.topic, "news-pages"),
@@ -383,7 +385,7 @@ def quarantine(night: Night) -> None:
     night.send(*(page(n, paragraphs=3) for n in range(6)), *(page(n, paragraphs=40) for n in range(20, 24)))
     night.quietly("run", "-c", str(night.file), "--once")
     night.typed("quarantine", "list", str(night.lake))
-    night.typed("quarantine", "show", str(night.lake), f"{night.kafka.topic}/0/6", keep="e ")
+    night.typed("quarantine", "show", str(night.lake), f"{night.kafka.topic}/0/6", keep="  ")
     night.settings["input"] = {"max_value_bytes": 10_000_000}
     night.save()
     night.typed("quarantine", "replay", "--code", "E_SIZE", "-c", str(night.file))

@@ -140,12 +140,30 @@ def test_classes_that_are_no_names_of_the_news_are_left_out(tmp_path: Path) -> N
         dump(
             [
                 item(300, "Athens (disambiguation)", (4167410,)), item(301, "Papadopoulos", (101352,)),
-                item(302, "Something Odd", (987654,)), item(303, "No Class", ()),
-                item(304, "A Film", (FILM,)),
+                item(302, "small letters", (987654,)), item(304, "A Film", (FILM,)),
             ]
         ),
     )  # fmt: skip
     assert sorted(set(kb.names())) == ["a film", "acme", "athens", "athina", "greece"]
+    assert len(kb) == 4
+
+
+def test_item_of_an_unknown_class_is_a_place_where_it_has_a_point_else_a_thing(tmp_path: Path) -> None:
+    odd = [
+        item(302, "Odd Rock", (987654,), claims={"P625": [point(38.0, 23.0)]}),
+        item(303, "Odd Custom", ()),
+    ]
+    kb = made(tmp_path, dump(odd))
+    assert [kb.lookup(name)[0].type for name in ("odd rock", "odd custom")] == ["place", "thing"]
+
+
+def test_reading_that_kept_nothing_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "few.gz").write_bytes(gzip.compress(dump([item(1, "Ann Bell", links=2)])))
+    with pytest.raises(ConfigError, match="none of its 1 items"):
+        run("build", str(tmp_path / "kb"), "--wikidata", str(tmp_path / "few.gz"), "--workers", "1")
+    assert not spool_of(tmp_path / "kb").exists()
+    told = run("build", str(tmp_path / "kb"), "--wikidata", str(tmp_path / "few.gz"), "--min-sitelinks", "2")
+    assert told["kept"] == 1
 
 
 def test_bare_surnames_and_words_in_small_letters_are_no_names(tmp_path: Path) -> None:

@@ -38,16 +38,19 @@ class Classes:
         """The tree in a spool's pairs of class and class above."""
         return cls(np.fromfile(file, dtype="<u4").reshape(-1, 2))
 
-    def type_of(self, classes: Iterable[int], jobs: Iterable[int], *, is_politician: bool) -> str | None:
+    def type_of(
+        self, classes: Iterable[int], jobs: Iterable[int], *, is_politician: bool, has_point: bool
+    ) -> str | None:
         """The type of an item of these classes; None for what is left out.
 
         Args:
             classes: What it is an instance of.
             jobs: Its occupations, for persons, the first ones first.
             is_politician: It holds a position; counts where its occupations say nothing.
+            has_point: It lies somewhere; counts where its classes say nothing.
         """
         ranked = [found for class_ in classes if (found := self._nearest(class_, jobs=False))]
-        type_ = min(ranked)[1] if ranked else NONE
+        type_ = min(ranked)[1] if ranked else "place" if has_point else "thing"
         if type_ != "person":
             return None if type_ == NONE else type_
         for job in jobs:

@@ -28,7 +28,7 @@ from newsmill.knowledge.names import key
 from newsmill.knowledge.wikidata import reading
 from newsmill.knowledge.wikidata.classes import Classes
 from newsmill.knowledge.wikidata.entities import Entities, as_numpy
-from newsmill.knowledge.wikidata.items import Item, unpacked
+from newsmill.knowledge.wikidata.items import LARGEST_ID, Item, unpacked
 
 _PER_LINK: Final = 200.0
 """Weight is this times the square of the number of Wikipedias: 22 of them are worth a town of 100,000 people,
@@ -133,12 +133,18 @@ class _Compiler:
         isos = {row.qid: row.country for row in self._base.entries() if row.type == "country" and row.qid} | {
             item.qid: item.iso for item in items_of(spool) if item.iso
         }
-        seen: set[int] = set()
+        seen = np.zeros(LARGEST_ID // 8, np.uint8)  # a bit an id; pages without one take no memory
         for item in items_of(spool):
-            if item.qid in seen:
+            byte, bit = item.qid >> 3, 1 << (item.qid & 7)
+            if seen[byte] & bit:
                 continue
-            seen.add(item.qid)
-            type_ = classes.type_of(item.classes, item.occupations, is_politician=item.holds_position)
+            seen[byte] |= bit
+            type_ = classes.type_of(
+                item.classes,
+                item.occupations,
+                is_politician=item.holds_position,
+                has_point=item.point is not None,
+            )
             if type_ is not None:
                 country = next((isos[c] for c in item.countries if c in isos), "")
                 self._add_item(item, type_, country, names)
@@ -147,6 +153,8 @@ class _Compiler:
         entities = self.entities
         weight = _PER_LINK * item.links**2 * (_PLACE if COARSE.get(type_) == "LOC" else 1.0)
         index = self._of_base_row(item, type_)
+        if index is None and not any(names_of(item, type_)):
+            return
         if index is None:
             entry = Entry(
                 type=type_, name=item.labels[0], names=(), weight=weight, qid=item.qid, country=country,

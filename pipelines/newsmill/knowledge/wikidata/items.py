@@ -19,6 +19,9 @@ from newsmill.records import Record
 LONGEST_LINE: Final = 32 << 20
 """Bytes of a line; the longest items take five million."""
 
+LARGEST_ID: Final = 1 << 31
+"""The first number that is no item's."""
+
 _SHORT: Final = 4_096
 """Bytes of a line that is parsed whatever it says."""
 
@@ -26,7 +29,6 @@ _MOST_NAMES: Final = 40
 _LONGEST_NAME: Final = 80
 _LONGEST_WORDS: Final = 160  # characters of a description
 _MOST_CLAIMS: Final = 8  # of one property
-_LARGEST_ID: Final = 1 << 31
 _NOT_PEDIAS: Final = frozenset(
     "commonswiki specieswiki metawiki wikidatawiki mediawikiwiki sourceswiki foundationwiki incubatorwiki "
     "outreachwiki wikimaniawiki wikifunctionswiki".split()
@@ -317,7 +319,7 @@ def _number(qid: str) -> int:
     """The number of an item; 0 for a property or what is no id."""
     found = _QID.fullmatch(qid)
     number = int(found[1]) if found else 0
-    return number if number < _LARGEST_ID else 0
+    return number if number < LARGEST_ID else 0
 
 
 def _ranked(claims: list[Any]) -> list[Any]:

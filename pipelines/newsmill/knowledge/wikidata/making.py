@@ -50,11 +50,15 @@ def make(
     """
     files.refuse_strangers(folder)
     with reading.spool_at(spool_of(folder)) as spool:
-        progress = reading.read(dump, spool, options, workers=workers, told=told)
-        if not progress.kept:
-            raise ConfigError(
-                f"{dump}: none of its {progress.seen:,} items is in {options.least_sitelinks} Wikipedias"
-            )
+        try:
+            progress = reading.read(dump, spool, options, workers=workers, told=told)
+            if not progress.kept:
+                raise ConfigError(
+                    f"{dump}: none of its {progress.seen:,} items is in {options.least_sitelinks} Wikipedias"
+                )
+        except ConfigError:
+            reading.remove_if_empty(spool)
+            raise
         extended = spool / "base"
         if own:
             extend(base, own, extended, sources=sources)

@@ -6,6 +6,7 @@ import fcntl
 import multiprocessing
 import os
 import shutil
+import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -152,9 +153,11 @@ def read(
     return progress
 
 
-def remove(spool: Path) -> None:
-    """Delete a spool whose knowledge base is written."""
-    shutil.rmtree(spool)
+def remove_if_empty(spool: Path) -> None:
+    """Delete a spool without an item: there is nothing to go on from."""
+    kept = spool / ITEMS
+    if not kept.exists() or not kept.stat().st_size:
+        shutil.rmtree(spool)
 
 
 def _begun(dump: Path, spool: Path, options: Options) -> Progress:
@@ -222,7 +225,7 @@ def _parts(dump: Path, mark: Mark, options: Options, workers: int) -> Iterator[t
     waiting: deque[tuple[Piece, Future[Part]]] = deque()
     source, damaged, is_over = pieces(dump, mark), None, False
     piece: Piece | None
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, context, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
         try:
             while waiting or not is_over:
                 while not is_over and len(waiting) < 2 * workers:

@@ -164,8 +164,8 @@ class Cluster:
             self.start_pool(number)
             self.start_task_manager(number)
         self.start_job_server()
-        wait("slots", 300, lambda: self._slots() == self._managers)
-        wait("job server", 120, lambda: listens(self._ports[0]))
+        wait("slots", 400, lambda: self._slots() == self._managers)
+        wait("job server", 400, lambda: listens(self._ports[0]))
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -214,7 +214,7 @@ class Cluster:
         at = f"{self._pool_host(number)}:{self._pool_port}"
         command = [sys.executable, "-m", "newsmill.workers.worker_pool", "--address", at]
         self._start(f"pool {number}", [*command, "--max-workers", "8"])
-        wait(f"pool {number}", 120, lambda: listens(self._pool_port, self._pool_host(number)))
+        wait(f"pool {number}", 400, lambda: listens(self._pool_port, self._pool_host(number)))
 
     def start_job_server(self) -> None:
         """Beam's job server."""
@@ -228,11 +228,11 @@ class Cluster:
 
     def await_job_server(self) -> None:
         """Until it answers."""
-        wait("job server", 300, lambda: listens(self._ports[0]))
+        wait("job server", 400, lambda: listens(self._ports[0]))
 
     def await_slots(self) -> float:
         """Seconds until all TaskManagers are there."""
-        return wait("slots", 300, lambda: self._slots() == self._managers)
+        return wait("slots", 400, lambda: self._slots() == self._managers)
 
     def stop(self, job: str, *, drain: bool) -> str:
         """Stop a job with a savepoint, as `flink stop`; where the savepoint is."""

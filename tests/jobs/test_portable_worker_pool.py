@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import select
 import signal
 import socket
@@ -19,12 +20,13 @@ import grpc
 import pytest
 from apache_beam.options.pipeline_options import PortableOptions
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc, endpoints_pb2
+from apache_beam.runners.worker.sdk_worker import SdkWorker
 
 from newsmill.config.loading import load, shown
 from newsmill.dev import prism
 from newsmill.errors import ConfigError
 from newsmill.runners.portable import options
-from newsmill.workers import worker_pool
+from newsmill.workers import worker, worker_pool
 from newsmill.workers.pool_token import VARIABLE
 from newsmill.workers.worker_pool import Address, WorkerPool, address
 
@@ -70,7 +72,8 @@ def process() -> Iterator[tuple[subprocess.Popen[str], Address]]:
 def pool(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[WorkerPool]:
     """A pool in this process whose workers only say that they ran, and wait."""
     (tmp_path / "stand_in.py").write_text(
-        "import sys, pathlib\n"
+        "import os, sys, pathlib\n"
+        "if '--id=used' in sys.argv:\n    os.write(int(sys.argv[-1].removeprefix('--work=')), b'1')\n"
         f"pathlib.Path({str(tmp_path)!r}, 'ran').write_text(' '.join(sys.argv[1:]))\n"
         "sys.stdin.read()\n"
     )
@@ -158,9 +161,11 @@ def test_pool_starts_the_worker_program_with_plain_arguments(pool: WorkerPool, t
     assert os.getpgid(pid) == pid
     while not (ran := tmp_path / "ran").exists() or not ran.read_text():
         os.sched_yield()
-    assert ran.read_text() == (
+    given, _, work = ran.read_text().rpartition(" ")
+    assert given == (
         "--id=job-1_0 --control=localhost:4711 --logging=localhost:4711 --provision=localhost:4711"
     )
+    assert re.fullmatch(r"--work=\d+", work)
 
 
 def test_pool_refuses_more_workers_than_its_limit_and_a_name_twice(pool: WorkerPool) -> None:
@@ -168,6 +173,42 @@ def test_pool_refuses_more_workers_than_its_limit_and_a_name_twice(pool: WorkerP
     assert "runs already" in start(pool.bound, "a")
     assert start(pool.bound, "b") == ""
     assert "--max-workers" in start(pool.bound, "c")
+
+
+def test_worker_that_its_runner_forgot_makes_room_when_the_pool_is_full(
+    pool: WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beam's runner forgets a worker that was starting when its job restarted, once for each restart."""
+    assert start(pool.bound, "used") == ""
+    while not (ran := tmp_path / "ran").exists() or "--work" not in ran.read_text():
+        os.sched_yield()
+    assert start(pool.bound, "forgotten") == ""
+    used, forgotten = pool.pids()
+    assert "--max-workers" in start(pool.bound, "early")
+    monkeypatch.setattr(worker_pool, "UNUSED_S", 0.0)
+    assert start(pool.bound, "new") == ""
+    assert used in pool.pids() and forgotten not in pool.pids()
+    assert not Path(f"/proc/{forgotten}").exists()
+    for number in range(3):
+        assert start(pool.bound, f"newer-{number}") == ""
+    assert used in pool.pids()
+    descriptors = len(os.listdir("/proc/self/fd"))
+    assert start(pool.bound, "newest") == ""
+    assert len(os.listdir("/proc/self/fd")) <= descriptors + 1
+
+
+def test_worker_tells_the_pool_of_its_first_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(SdkWorker, "process_bundle", lambda self, request, number: done.append(number))
+    pipe, told = os.pipe()
+    worker._tell_of_work(told)
+    assert not select.select([pipe], [], [], 0)[0]
+    for number in ("1", "2"):
+        SdkWorker.process_bundle(None, None, number)
+    assert done == ["1", "2"]
+    os.close(told)
+    assert os.read(pipe, 10) == b"1"
+    os.close(pipe)
 
 
 def test_pool_takes_one_number_of_two_runners_when_their_endpoints_differ(pool: WorkerPool) -> None:
@@ -201,14 +242,15 @@ def test_stopped_worker_is_gone_and_its_place_is_free(pool: WorkerPool) -> None:
 def test_workers_end_when_the_pool_is_killed(process: tuple[subprocess.Popen[str], Address]) -> None:
     running, at = process
     assert start(at, "w") == ""
-    [worker] = [
-        int(child.name)
-        for child in Path("/proc").iterdir()
-        if child.name.isdigit()
-        and (child / "cmdline").read_bytes().split(b"\0")[1:3] == [b"-m", b"newsmill.workers.worker"]
-        and f"PPid:\t{running.pid}\n" in (child / "status").read_text()
-    ]
-    handle = os.pidfd_open(worker)
+    found: list[int] = []
+    while not found:  # the kernel shows a program's arguments a moment after it tells that it runs
+        for child in (c for c in Path("/proc").iterdir() if c.name.isdigit()):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                program = (child / "cmdline").read_bytes().split(b"\0")[1:3]
+                parent = f"PPid:\t{running.pid}\n" in (child / "status").read_text()
+                if parent and program == [b"-m", b"newsmill.workers.worker"]:
+                    found.append(int(child.name))
+    handle = os.pidfd_open(found[0])
     try:
         running.send_signal(signal.SIGKILL)
         assert select.select([handle], [], [], 30)[0], "the worker outlived its pool"

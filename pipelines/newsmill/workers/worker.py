@@ -12,7 +12,8 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Final
+from contextlib import suppress
+from typing import Any, Final
 
 import grpc
 from apache_beam.portability.api import (
@@ -72,11 +73,28 @@ def _end_with_the_pool() -> None:
     os.killpg(0, signal.SIGKILL)
 
 
+def _tell_of_work(pipe: int) -> None:
+    """Write to the pool's pipe when the runner gives the first work."""
+    from apache_beam.runners.worker.sdk_worker import SdkWorker
+
+    os.set_inheritable(pipe, False)
+    process_bundle = SdkWorker.process_bundle
+
+    def first(self: Any, request: Any, instruction_id: str) -> Any:
+        SdkWorker.process_bundle = process_bundle
+        with suppress(OSError):  # the pool has ended, and this worker soon
+            os.write(pipe, b"1")
+        return process_bundle(self, request, instruction_id)
+
+    SdkWorker.process_bundle = first
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one worker until the runner is done with it."""
     parser = argparse.ArgumentParser(prog="python -m newsmill.workers.worker", description=__doc__)
     for name in ("id", "control", "logging", "provision"):
         parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--work", type=int, required=True, help="descriptor to write to at the first work")
     given = parser.parse_args(arguments)
     allocator.settle()
     threading.Thread(target=_end_with_the_pool, name="pool-watch", daemon=True).start()
@@ -85,6 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     from apache_beam.runners.worker import sdk_worker_main  # reads WORKER_ID when it is imported
 
+    _tell_of_work(given.work)
     allocator.keep()
     sdk_worker_main.main([])
     return 0

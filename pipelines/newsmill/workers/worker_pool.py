@@ -19,10 +19,12 @@ import ipaddress
 import logging
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -41,6 +43,10 @@ WORKER: Final = "newsmill.workers.worker"
 """The module that is run for each worker."""
 GRACE_S: Final = 5.0
 """How long a worker may take to end before it is killed."""
+
+UNUSED_S: Final = 30.0
+"""A worker that got no work for so long may be ended where its place is wanted. Beam's runners forget a
+worker that was starting when its job restarted: they neither use it nor stop it."""
 
 _STDERR: Final = 2  # nobody may read the pool's own output: a worker must not fill that pipe
 
@@ -90,6 +96,42 @@ def address(text: str) -> Address:
     return Address(host, int(port))
 
 
+@dataclass(frozen=True)
+class _Worker:
+    """A worker, and the end of a pipe to which it writes at its first work."""
+
+    process: subprocess.Popen[bytes]
+    work: int
+    since: float
+
+    @property
+    def unused(self) -> bool:
+        return not select.select([self.work], [], [], 0)[0]
+
+    def signal(self, number: int) -> None:
+        """Signal the worker's whole process group: extraction processes are in it."""
+        try:
+            os.killpg(self.process.pid, number)
+        except ProcessLookupError:
+            return
+
+    def end(self) -> None:
+        """Wait for its end after SIGTERM, or make it end."""
+        try:
+            self.process.wait(timeout=GRACE_S)
+        except subprocess.TimeoutExpired:
+            self.signal(signal.SIGKILL)
+            self.process.wait()
+        self.signal(signal.SIGKILL)
+        self.forget()
+
+    def forget(self) -> None:
+        """It has ended: close what is open for it."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        os.close(self.work)
+
+
 @dataclass
 class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type: ignore[misc]
     """Serves StartWorker and StopWorker; also a context manager that ends all workers at its end.
@@ -106,7 +148,7 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type
     hosts: frozenset[str] = frozenset()
     most: int = 16
     token: str | None = field(default=None, repr=False)
-    _workers: dict[tuple[str, str], subprocess.Popen[bytes]] = field(default_factory=dict, init=False)
+    _workers: dict[tuple[str, str], _Worker] = field(default_factory=dict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def __enter__(self) -> WorkerPool:
@@ -140,9 +182,9 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type
             workers = list(self._workers.values())
             self._workers.clear()
         for worker in workers:
-            _signal(worker, signal.SIGTERM)
+            worker.signal(signal.SIGTERM)
         for worker in workers:
-            _end(worker)
+            worker.end()
 
     def StartWorker(
         self, request: beam_fn_api_pb2.StartWorkerRequest, context: grpc.ServicerContext
@@ -155,23 +197,16 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type
             return beam_fn_api_pb2.StartWorkerResponse(error=f"refused: {error}")
         with self._lock:
             for name, worker in list(self._workers.items()):
-                if worker.poll() is not None:
-                    del self._workers[name]
+                if worker.process.poll() is not None:
+                    self._workers.pop(name).forget()
             key = (request.worker_id, request.control_endpoint.url)
             if key in self._workers:
                 return beam_fn_api_pb2.StartWorkerResponse(error=f"refused: {request.worker_id} runs already")
-            if len(self._workers) >= self.most:
+            if len(self._workers) >= self.most and not self._make_room():
                 return beam_fn_api_pb2.StartWorkerResponse(
                     error=f"refused: {self.most} workers run already; see --max-workers"
                 )
-            self._workers[key] = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=_STDERR,
-                close_fds=True,
-                start_new_session=True,
-                env=ARROW | {name: value for name, value in os.environ.items() if name != VARIABLE},
-            )
+            self._workers[key] = self._start(command)
         _log.info("worker %s started", request.worker_id)
         return beam_fn_api_pb2.StartWorkerResponse()
 
@@ -189,15 +224,44 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type
             named = [key for key in self._workers if key[0] == request.worker_id]
             worker = self._workers.pop(named[0]) if len(named) == 1 else None
         if worker is not None:
-            _signal(worker, signal.SIGTERM)
-            _end(worker)
+            worker.signal(signal.SIGTERM)
+            worker.end()
             _log.info("worker %s stopped", request.worker_id)
         return beam_fn_api_pb2.StopWorkerResponse()
 
     def pids(self) -> tuple[int, ...]:
         """Process ids of the workers that run."""
         with self._lock:
-            return tuple(w.pid for w in self._workers.values() if w.poll() is None)
+            return tuple(w.process.pid for w in self._workers.values() if w.process.poll() is None)
+
+    def _start(self, command: list[str]) -> _Worker:
+        work, told = os.pipe()
+        try:
+            process = subprocess.Popen(
+                [*command, f"--work={told}"],
+                stdin=subprocess.PIPE,
+                stdout=_STDERR,
+                close_fds=True,
+                pass_fds=(told,),
+                start_new_session=True,
+                env=ARROW | {name: value for name, value in os.environ.items() if name != VARIABLE},
+            )
+        finally:
+            os.close(told)
+        return _Worker(process, work, time.monotonic())
+
+    def _make_room(self) -> bool:
+        """End the oldest worker that its runner forgot; whether there was one."""
+        longest = time.monotonic() - UNUSED_S
+        forgotten = [key for key, w in self._workers.items() if w.since <= longest and w.unused]
+        if not forgotten:
+            return False
+        oldest = min(forgotten, key=lambda key: self._workers[key].since)
+        worker = self._workers.pop(oldest)
+        worker.signal(signal.SIGKILL)
+        worker.end()
+        _log.warning("worker %s got no work and was ended: its place is wanted", oldest[0])
+        return True
 
     def _command(self, request: beam_fn_api_pb2.StartWorkerRequest) -> list[str]:
         if self.token is not None and not hmac.compare_digest(
@@ -221,25 +285,6 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type
         if not (found.loopback or found.host == self.bind.host or found.host in self.hosts):
             raise ConfigError(f"{found}: the runner is on a host that is not allowed; see --runner-host")
         return found
-
-
-def _signal(worker: subprocess.Popen[bytes], number: int) -> None:
-    """Signal the worker's whole process group: extraction processes are in it."""
-    try:
-        os.killpg(worker.pid, number)
-    except ProcessLookupError:
-        return
-
-
-def _end(worker: subprocess.Popen[bytes]) -> None:
-    try:
-        worker.wait(timeout=GRACE_S)
-    except subprocess.TimeoutExpired:
-        _signal(worker, signal.SIGKILL)
-        worker.wait()
-    _signal(worker, signal.SIGKILL)
-    if worker.stdin is not None:
-        worker.stdin.close()
 
 
 def parser() -> argparse.ArgumentParser:

@@ -1,16 +1,15 @@
-"""The copies index: its speed and memory as it grows, and what it finds beside MinHash-LSH.
+"""The copies index: its speed, memory and disk as it grows, and what it finds beside MinHash-LSH.
 
 Three measurements, on made-up news (seeded; the same for all peers):
 
-1. Growth: an index of N texts (sketches of random shingles with the lengths and copy rates of news):
-   articles a second of CPU (look-up and insert), bytes an article, and recall, as it grows.
+1. Growth: indexes of N texts on disk, see copies_growth.py.
 2. Peers: newsmill, datasketch's MinHashLSH and rensa's RMinHashLSH on the same texts, each in a process
    of its own: sketch and index time an article, memory.
 3. Edits: for each way of editing a story, the share of copies that end in the original's cluster
    (newsmill) or are among the candidates for it (the LSHs, which verify nothing); and the share of texts
    that are no copies which are joined to something.
 
-Usage: python benchmarks/copies.py [--quick] [--articles N] [--write docs/quality/copies.md]
+Usage: python benchmarks/copies.py [--quick] [--articles N | --grown FILE] [--write docs/quality/copies.md]
 Needs datasketch and rensa beside newsmill for 2 and 3.
 """
 
@@ -27,149 +26,39 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from copies_growth import BATCH, BATCHES, DAY_TEXTS, Grown, grown
 from made_news import (
     EDITS,
     MEDIAN_WORDS,
-    MINUTE,
     SHARE_OF_COPIES,
-    SPREAD,
     Doc,
     drafted,
     headline,
-    identifier,
     negatives,
     story,
     stream,
 )
 from newsmill.config import CopiesConfig
 from newsmill.copies.index import CopyIndex
-from newsmill.copies.sketches import KEY_RATE, KEYS, MAX_KEYS, SAMPLE, Sketch, sketch
-from newsmill.records import Fate, Position
+from newsmill.copies.sketches import sketch
+from newsmill.records import Fate
 from shared_data import shared_folder
 
-BATCH = 1000
 PERMUTATIONS = 128
 THRESHOLD = 0.5
 
 
-# 1. Growth
-
-
-class Growth(NamedTuple):
-    """One step of a growing index."""
-
-    articles: int
-    a_second: float
-    index_bytes: float
-    resident_bytes: float
-    recall: float
-
-
-def random_sketches(seed: int) -> Iterator[tuple[Sketch, int]]:
-    """Sketches as of news, made of random shingles (much faster than texts), and whose copy each is."""
-    rng = np.random.default_rng(seed)
-    recent: list[tuple[int, np.ndarray, bytes, bytes]] = []
-    number = 0
-    while True:
-        number += 1
-        title = rng.integers(1, 65536, size=6).astype("<u2").tobytes()
-        lead = title + rng.integers(1, 65536, size=28).astype("<u2").tobytes()
-        if recent and rng.random() < SHARE_OF_COPIES:
-            of, shingles, title, lead = recent[int(rng.integers(len(recent)))]
-            kept = shingles[rng.random(len(shingles)) < rng.choice([0.3, 0.5, 0.7, 0.9, 1.0])]
-            added = rng.integers(0, 2**64, size=int(rng.integers(0, 60)), dtype=np.uint64)
-            shingles = np.sort(np.concatenate([kept, added]))
-        else:
-            of = number
-            count = int(np.clip(rng.lognormal(np.log(MEDIAN_WORDS), SPREAD), 60, 3000))
-            shingles = np.sort(rng.integers(0, 2**64, size=count, dtype=np.uint64))
-            recent = [*recent[-4999:], (of, shingles, title, lead)]
-        rated = int(np.searchsorted(shingles, np.uint64(2**64 // KEY_RATE)))
-        keys = np.unique(shingles[: min(max(rated, KEYS), MAX_KEYS)].astype(np.uint32))
-        sample = (shingles[:SAMPLE] >> np.uint64(32)).astype("<u4")
-        made = Sketch(
-            position=Position(topic="news", partition=0, offset=number),
-            article_id=identifier(number),
-            content_hash=f"{number:032x}",
-            domain=f"site{number % 5000}.example",
-            claimed_at=number * MINUTE // 100,
-            recorded_at=number * MINUTE // 100,
-            ingested_at=number * MINUTE // 100,
-            text_hash=int(shingles.sum()) >> 1 | 1,
-            shingles=len(shingles),
-            hashes=sample.tobytes(),
-            sums=bytes(len(sample)),
-            keys=keys.astype("<u4").tobytes(),
-            title=title,
-            lead=lead,
-        )
-        yield made, of
-
-
-class Feed:
-    """An index and the news that it is fed, batch by batch."""
-
-    def __init__(self, seed: int) -> None:
-        self.index = CopyIndex(CopiesConfig(horizon_days=365))
-        self.source = random_sketches(seed)
-        self.names: dict[int, str] = {}
-        self.copies = self.found = 0
-
-    def batch(self) -> float:
-        """Feed one batch; the CPU time of its look-up and insert."""
-        batch = list(islice(self.source, BATCH))
-        self.names |= {of: made.article_id for made, of in batch if of == made.position.offset}
-        start = time.process_time()
-        decisions = self.index.resolve("batch", [made for made, _ in batch]).decisions
-        self.index.commit("batch")
-        spent = time.process_time() - start
-        for made, of in batch:
-            if of != made.position.offset:
-                self.copies += 1
-                self.found += decisions[made.position].duplicate.representative_id == self.names[of]
-        return spent
-
-
-def growth(articles: int, steps: int) -> tuple[list[Growth], float]:
-    """Feed an index; figures of each step are of that step alone, but for memory.
-
-    The second value is the cost of an article in the last step, against that in an index of a tenth of the
-    size that is fed batch by batch in turn with it: a busy machine slows both.
-    """
-    step = articles // steps // BATCH
-    feed, before, rows = Feed(2), resident(), []
-    small, cost_small, cost_large = Feed(3), 0.0, 0.0
-    for number in range(1, steps + 1):
-        last, spent = number == steps, 0.0
-        feed.copies = feed.found = 0
-        for _ in range(step if last else 0):
-            small.batch()
-        for _ in range(step):
-            now = feed.batch()
-            spent += now
-            if last:
-                cost_small, cost_large = cost_small + small.batch(), cost_large + now
-        gc.collect()
-        texts = number * step * BATCH
-        size, held = feed.index.nbytes / texts, (resident() - before) / texts
-        rows.append(Growth(texts, step * BATCH / spent, size, held, feed.found / feed.copies))
-        print(f"  {rows[-1]}", file=sys.stderr, flush=True)
-    return rows, cost_large / cost_small
+# 1. Growth is in copies_growth.py; 2. and 3. Peers
 
 
 def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-# 2. and 3. Peers
 
 
 class Peer:
@@ -369,8 +258,9 @@ def scored(shared: Path, texts: str, scorer: str) -> dict[str, Any] | None:
 
 
 def page(
-    grown: list[Growth],
+    grown: list[Grown],
     ratio: float,
+    fed: int,
     costs: dict[str, Cost],
     shares: dict[str, dict[str, float]],
     wrong: dict[str, dict[str, float]],
@@ -378,30 +268,35 @@ def page(
     pairs: dict[str, Any] | None,
     command: str,
 ) -> str:
-    first, last = grown[0], grown[-1]
+    small, large = grown[0], grown[-1]
     lines = [
         "# Copies: what is found, how fast, in how much memory",
         "",
         f"Written by `{command}` on {platform.machine()} with {os.cpu_count()} cores, Python "
-        f"{platform.python_version()}. Times are CPU time of one core; compare ratios, not machines.",
+        f"{platform.python_version()}. Times are CPU time of one core, but for a start's; compare ratios, "
+        "not machines.",
         "",
-        "## Growth of the index",
+        "## The index on disk, as it grows",
         "",
-        f"Look-up and insert in batches of {BATCH}; sketches of random shingles, median {MEDIAN_WORDS} "
-        f"words, {SHARE_OF_COPIES:.0%} copies that keep 30 to 100 % of an original and add up to 60 "
-        "shingles. Each row is of that step alone.",
+        f"Indexes of so many texts, made of arrays that numpy generates: random shingles, median "
+        f"{MEDIAN_WORDS} words; every third text is a copy of the one before, with its link and its cluster; "
+        f"{DAY_TEXTS:,} texts a day. Each is opened from its folder, after its files were dropped from "
+        f"the cache, and fed {fed:,} sketches in batches of {BATCH}, {SHARE_OF_COPIES:.0%} of them copies "
+        "that keep 30 to 100 % of an original and add up to 60 shingles: look-up, insert and folds. *Memory* "
+        "is the process's own, beyond what it had before it opened the index; *mapped* are pages of files "
+        "(libraries too) that are in memory, which the system takes back when it needs them.",
         "",
-        "| articles | articles a second | index, bytes an article | process, bytes an article | found |",
-        "|---:|---:|---:|---:|---:|",
+        "| texts | a start, s | articles a second | memory, bytes a text | mapped, bytes a text "
+        "| disk, bytes a text | found |",
+        "|---:|---:|---:|---:|---:|---:|---:|",
         *(
-            f"| {row.articles:,} | {row.a_second:,.0f} | {row.index_bytes:,.0f} | {row.resident_bytes:,.0f} "
-            f"| {row.recall:.1%} |"
+            f"| {row.texts:,} | {row.start_s:.1f} | {row.a_second:,.0f} | {row.memory_bytes:,.0f} "
+            f"| {row.mapped_bytes:,.0f} | {row.disk_bytes:,.0f} | {row.found:.1%} |"
             for row in grown
         ),
         "",
-        f"Cost of an article from {grown[-2].articles:,} to {last.articles:,}, against one from "
-        f"{first.articles:,} to {2 * first.articles:,} in an index fed in turn with it: {ratio:.2f} ×. (The "
-        "last row's memory holds that second index too.)",
+        f"Cost of an article at {large.texts:,} texts, against one at {small.texts:,} in an index fed in "
+        f"turn with it: {ratio:.2f} ×.",
         "",
         "## Beside MinHash-LSH",
         "",
@@ -468,22 +363,28 @@ def page(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument(
-        "--articles", type=int, default=1_000_000, help="size of the grown index, 10,000 and more"
+        "--articles", type=int, default=5_000_000, help="texts of the large index; the small one has a tenth"
     )
-    parser.add_argument(
-        "--quick", action="store_true", help="20,000 articles, small peers: under two minutes"
-    )
+    parser.add_argument("--grown", type=Path, help="what copies_growth.py printed, in place of 1")
+    parser.add_argument("--quick", action="store_true", help="20,000 texts, small peers: under two minutes")
     parser.add_argument("--write", type=Path, help="write the page here")
     chosen = parser.parse_args()
     articles, docs, stories = (20_000, 2_000, 40) if chosen.quick else (chosen.articles, 6_000, 100)
-    grown, ratio = growth(articles, 10)
+    if chosen.grown:
+        told = json.loads(chosen.grown.read_text(encoding="utf-8"))
+        rows, ratio, batches = [Grown(**row) for row in told["rows"]], told["ratio"], told["batches"]
+    else:
+        batches = 10 if chosen.quick else BATCHES
+        rows, ratio = grown([articles // 10, articles], batches)
     costs = {peer: apart("cost", peer, docs) for peer in PEERS}
     shares = {peer: apart("edits", peer, stories) for peer in PEERS}
     wrong = {peer: apart("negatives", peer, stories // 4) for peer in PEERS}
-    command = f"python benchmarks/copies.py {'--quick' if chosen.quick else f'--articles {articles}'}"
+    given = f"--grown {chosen.grown.name}" if chosen.grown else f"--articles {articles}"
+    command = f"python benchmarks/copies.py {'--quick' if chosen.quick else given}"
     text = page(
-        grown,
+        rows,
         ratio,
+        batches * BATCH,
         costs,
         shares,
         wrong,

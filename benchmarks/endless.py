@@ -38,10 +38,11 @@ from kafka import KafkaProducer
 
 from measuring import measure, write_section
 from newsmill.config import CopiesConfig, KafkaConfig, LakeConfig
+from newsmill.copies.files import Nameless
 from newsmill.copies.index import CopyIndex
 from newsmill.dev.local_kafka import MESSAGE_BYTES, DevKafka
 from newsmill.dev.prism import DevPrism
-from newsmill.flow.steps.mark import seeds
+from newsmill.flow.steps.remember import seeds
 from newsmill.lake.verification.audit import audit
 from newsmill.lake.writer import Lake
 from shared_data import shared_folder
@@ -272,7 +273,7 @@ def sample(roots: Sequence[int], lake: Path) -> dict[str, float]:
 
 def index_growth_mb(lake: Path, before: int) -> float:
     """By how much the copies index grows with all articles of this lake but the first ones."""
-    index = CopyIndex(CopiesConfig())
+    index = CopyIndex(CopiesConfig(), files=Nameless())
     rows = list(
         seeds(Lake.open_readonly(LakeConfig(path=str(lake))).recent(days=CopiesConfig().horizon_days))
     )

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import argparse
 from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 import numpy as np
 
 from newsmill.config import CopiesConfig, EnrichConfig, InputConfig, KeepBody, OnReserved, PageConfig
+from newsmill.copies.files import Folder
 from newsmill.copies.index import CopyIndex
 from newsmill.copies.sketches import Sketch
 from newsmill.errors import Rejected
@@ -29,8 +32,8 @@ AT = 1_700_000_000_000_000
 TEXTS = 20_000
 
 
-def index_bytes(like: Sketch) -> float:
-    """Bytes a text of an index of many texts that have nothing in common."""
+def index_bytes(like: Sketch) -> tuple[float, float]:
+    """Bytes a text of an index of texts that have nothing in common: in memory before a fold, and on disk."""
     rng = np.random.default_rng(0)
 
     def other(number: int) -> Sketch:
@@ -46,11 +49,15 @@ def index_bytes(like: Sketch) -> float:
             text_hash=int(rng.integers(1, 2**62)),
             hashes=hashes,
             keys=keys,
+            body_hash=rng.bytes(16),
         )
 
-    index = CopyIndex(CopiesConfig())
-    index.seed(other(number) for number in range(TEXTS))
-    return index.nbytes / index.texts
+    with TemporaryDirectory() as place:
+        index = CopyIndex(CopiesConfig(), files=Folder(Path(place)))
+        index.seed(other(number) for number in range(TEXTS))
+        memory = index.nbytes
+        index.publish(b"")
+        return memory / TEXTS, sum(path.stat().st_size for path in Path(place).iterdir()) / TEXTS
 
 
 def main() -> None:
@@ -76,6 +83,7 @@ def main() -> None:
     enricher = Enricher.open(EnrichConfig())
     articles = [finish(m, enricher, EnrichConfig(), KeepBody.ALL, OnReserved.KEEP) for m in marked]
     count = len(drafts)
+    memory, disk = index_bytes(drafts[0].sketch)
     figures = {
         "value of the record": raw_bytes / given.pages,
         "draft with sketch (held until its batch is whole)": len(
@@ -87,7 +95,8 @@ def main() -> None:
             msgspec.msgpack.encode(ArticleChunk(articles=tuple(articles)))
         )
         / count,
-        f"copies index, in memory of one worker, a text of {TEXTS:,}": index_bytes(drafts[0].sketch),
+        "copies index, in memory, a text since the last fold": memory,
+        "copies index, on disk, a text": disk,
     }
     found = sum(m.decision.fate in (Fate.ARTICLE, Fate.COPY) for m in marked)
     print(f"{given.pages} pages, {count} articles, {found} rows; bytes a page:")

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from newsmill.config import CopiesConfig
+from newsmill.copies.files import Nameless
 from newsmill.copies.index import CopyIndex
 from newsmill.copies.sketches import Sketch, sketch
 from newsmill.records import ClusterEvent, Draft, Extraction, Language, Page, Position
@@ -113,7 +114,7 @@ def article_id(name: str) -> str:
 
 
 def index(**settings: object) -> CopyIndex:
-    return CopyIndex(CopiesConfig(**settings))  # type: ignore[arg-type]
+    return CopyIndex(CopiesConfig(**settings), files=Nameless())  # type: ignore[arg-type]
 
 
 def fed(sketches: Sequence[Sketch], sizes: Iterable[int] = ()) -> tuple[CopyIndex, list[ClusterEvent]]:

@@ -201,6 +201,7 @@ def fill(
     size: int,
     partitions: Sequence[int] = (0,),
     words: int = 40,
+    now: int = 1_790_000_000_000_000,
 ) -> None:
     """Commit batches that follow the committed offsets, each of `size` offsets of each partition."""
     for _ in range(batches):
@@ -211,7 +212,7 @@ def fill(
             for start in [committed.get((TOPIC, partition), 0)]
             for part in slices(partition, start, start + size)
         ]
-        batch = lake.begin(parts, now=1_790_000_000_000_000)
+        batch = lake.begin(parts, now=now)
         lake.commit(batch, write(root, batch, words=words))
 
 

@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from newsmill.config import CopiesConfig, EnrichConfig, KeepBody, LakeConfig, OnReserved
+from newsmill.config import Config, CopiesConfig, EnrichConfig, KeepBody, LakeConfig, OnReserved
 from newsmill.copies.index import CopyIndex
 from newsmill.errors import TakenDownMeanwhile
 from newsmill.flow.elements.chunks import ArticleChunk, Extracted, Finished, SketchedChunk, TerminalFates
 from newsmill.flow.steps.enrich import finish
 from newsmill.flow.steps.identify import identify
-from newsmill.flow.steps.mark import fill, mark
+from newsmill.flow.steps.mark import mark
+from newsmill.flow.steps.remember import Memory, fill
 from newsmill.flow.steps.tabulate import tabulate
 from newsmill.lake import files
 from newsmill.lake.ledger import Batch
@@ -122,6 +123,27 @@ class Press:
     def close(self) -> None:
         """Give the lake back."""
         self.lake.release()
+
+
+class Kept(Press):
+    """A press whose index outlives it, as that of `newsmill run` does."""
+
+    memory: Memory | None = None
+
+    def restart(self) -> None:
+        if self.memory is not None:
+            self.memory.close()
+        self.memory = Memory(Config(lake=self.config), self.lake)
+        self.index = self.memory.index
+
+    def send(self, *pages: Sent, **more: object) -> None:
+        super().send(*pages, **more)
+        self.memory.knows(self.lake.last_ingested_at)
+        self.memory.keep(ending=True)
+
+    def close(self) -> None:
+        self.memory.close()
+        super().close()
 
 
 def extracted(offset: int, sent: Sent) -> Extracted:

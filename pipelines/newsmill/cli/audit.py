@@ -59,6 +59,7 @@ def audit(
             same_as=same_as,
             max_waiting_s=max_waiting,
             horizon_days=settings.copies.horizon_days,
+            identity_days=settings.copies.identity_days,
         )
     except KafkaError as error:
         raise typer.Exit(failures.told(error)) from None

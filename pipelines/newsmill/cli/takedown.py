@@ -33,12 +33,17 @@ def takedown(
     code 1, too, where files that somebody else put into the folder hold the content, or can't be read: they
     are named and left.
     """
+    from newsmill.copies.files import wipe
     from newsmill.lake import provenance
+    from newsmill.lake.storage import copies_folder
     from newsmill.lake.upkeep.takedown import take_down
 
     lake, what = first(lake_or_what, what, old_lake)
     settings = loaded(config, sets, lake__path=lake).config
     done = take_down(settings.lake, what, reason=reason, now=time.time_ns() // 1000, dry_run=dry_run)
+    index = settings.copies.folder or copies_folder(settings.lake.path)
+    if index is not None and not dry_run and (done.articles or done.already):
+        wipe(index)
     if as_json:
         say(json.dumps(asdict(done) | {"dry_run": dry_run}))
     else:

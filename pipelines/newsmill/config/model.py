@@ -259,6 +259,12 @@ class CopiesConfig(Section):
         "all; none",
     )
     min_containment: Share = Field(0.6, description="least share of the smaller text found in the larger")
+    folder: Path | None = Field(
+        None,
+        description="folder of the copies index's files, one for each lake, on a disk of the machine that "
+        "marks copies; where empty `_copies` in a lake that is a folder, else temporary files of each "
+        "start",
+    )
 
     @field_validator("keep_body", mode="before")
     @classmethod

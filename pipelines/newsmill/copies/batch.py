@@ -14,10 +14,12 @@ from newsmill.copies.clusters import Clusters, cluster_id_of
 from newsmill.copies.events import Events
 from newsmill.copies.identities import ARTICLE
 from newsmill.copies.links import Links
+from newsmill.copies.names import Names
 from newsmill.copies.sketches import Sketch
-from newsmill.copies.store import ALONE, CHANGE, Delta, Names, Store
+from newsmill.copies.slots import ALONE
+from newsmill.copies.store import CHANGE, KNOWN, Delta, Store
 from newsmill.copies.stories import Link
-from newsmill.copies.versions import DAY, Rank, Text, Version, Versions, founder_of, rank_of
+from newsmill.copies.versions import DAY, Rank, Text, Version, Versions, founder_of, identity_of, rank_of
 from newsmill.records import ClusterEvent, CopyType, Duplicate, Fate, Origin, OriginMethod, Position, Record
 
 HELD: Final = 0.75
@@ -184,9 +186,10 @@ class Batch:
     def _delta(self) -> Delta:
         versions, clusters = self._versions, self._clusters
         topics, domains = Names(), Names()
-        rows = self._links.rows.copy()
-        for at, row in enumerate(rows):
-            number = versions.first + at
+        known = np.zeros(len(versions.fresh), dtype=KNOWN)
+        for number, (row, sketch) in enumerate(zip(known, versions.fresh, strict=True), versions.first):
+            row["identity"], row["founder"] = identity_of(sketch), founder_of(sketch)
+            row["text"] = sketch.text_hash
             self._fill(row, versions.texts[number], clusters.key(number), topics, domains)
         changed = [(n, text) for n, text in versions.texts.items() if n < versions.first and self._changed(n)]
         changes = np.zeros(len(changed), dtype=CHANGE)
@@ -210,7 +213,8 @@ class Batch:
             first_slot=clusters.next_slot,
             topics=tuple(topics),
             domains=tuple(domains),
-            nodes=rows.tobytes(),
+            nodes=self._links.rows.tobytes(),
+            known=known.tobytes(),
             keys=self._links.postings.astype("<u8").tobytes(),
             links=self._links.found.tobytes(),
             articles=articles.tobytes(),

@@ -13,7 +13,8 @@ import numpy as np
 from newsmill.copies.figures import MOSTLY, Kind
 from newsmill.copies.links import LEARNT, Links
 from newsmill.copies.sketches import Sketch
-from newsmill.copies.store import ALONE, MASSIVE, Cluster, Store
+from newsmill.copies.slots import ALONE, Cluster
+from newsmill.copies.store import MASSIVE, Store
 from newsmill.copies.stories import tell_apart
 from newsmill.copies.versions import Rank, Versions, founder_of, rank_of
 from newsmill.records import ClusterChange

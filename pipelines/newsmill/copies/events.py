@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from newsmill.copies.clusters import Change, Clusters, cluster_id_of
-from newsmill.copies.store import ALONE, Store
+from newsmill.copies.slots import ALONE
+from newsmill.copies.store import Store
 from newsmill.copies.versions import Version, Versions
 from newsmill.records import ClusterChange, ClusterEvent, Fate
 

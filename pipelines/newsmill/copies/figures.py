@@ -48,7 +48,8 @@ HALF: Final = 0.5
 of its text from each."""
 
 WEAK: Final = 0.3
-"""Less than half of the shorter text is in the longer: enough only where the titles agree."""
+"""Less than half of the shorter text is in the longer: enough only where the titles agree, and not for short
+texts: a third of a brief is a phrase or two, and the next brief of its kind has the same title."""
 
 TITLE_AGREES: Final = 0.5
 TITLE_HINTS: Final = 0.25
@@ -144,7 +145,8 @@ def _compare(a: NDArray[np.void], b: NDArray[np.void], min_containment: float) -
     half = larger >= HALF
     unsure = np.flatnonzero((partial | half) & telling & ~strong & ~related)
     related[unsure] = _same_title(a[unsure], b[unsure]) & (half[unsure] | _same_lead(a[unsure], b[unsure]))
-    weak = (smaller >= WEAK) & (titles >= TITLE_AGREES)
+    brief = np.minimum(a["shingles"], b["shingles"]) < SHORT_SHINGLES
+    weak = (smaller >= WEAK) & (titles >= TITLE_AGREES) & ~brief
     copy = strong | ((partial | half) & related) | weak
     comparable = exact | (both >= LEAST_SHARED)
     kind = np.where(copy, Kind.COPY, np.where(partial, Kind.EMBEDDED, Kind.NOTHING))

@@ -1,12 +1,10 @@
 """Identities: what is known of every article's URL, however long ago its text left the horizon.
 
-72 bytes a URL in a file that the system reads by pages, and 8 bytes in memory to find it.
+72 bytes a URL, and 8 to find it, in files that the system reads by pages.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -14,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newsmill.copies.postings import Postings, pack
+from newsmill.copies.rows import Rows
 
 PLACE: Final = [("topic", "<u4"), ("partition", "<i4"), ("offset", "<i8")]
 ARTICLE: Final = np.dtype(
@@ -29,9 +28,6 @@ ARTICLE: Final = np.dtype(
     ]
 )
 """An article's newest content: its hash, text, largest revision, and when and where it was recorded."""
-
-IN_MEMORY: Final = 1 << 16
-"""Fewer rows are no file."""
 
 
 class Seen(NamedTuple):
@@ -49,56 +45,45 @@ class Seen(NamedTuple):
 
 
 class Identities:
-    """Articles by id.
-
-    Raises:
-        OSError: from `add`, when the disk of temporary files is full.
-    """
+    """Articles by id."""
 
     def __init__(self) -> None:
-        self._rows: NDArray[np.void] = np.empty(0, dtype=ARTICLE)
-        self._count = 0
-        self._known = Postings()
+        self.rows = Rows("articles", ARTICLE)
+        self.known = Postings("ids")
 
     def __len__(self) -> int:
-        return self._count
+        return len(self.rows)
 
     @property
     def nbytes(self) -> int:
         """Bytes in memory."""
-        return self._known.nbytes + (0 if isinstance(self._rows, np.memmap) else self._rows.nbytes)
+        return self.known.nbytes + self.rows.nbytes
 
     def find(self, ids: NDArray[np.void]) -> NDArray[np.void]:
         """Rows of ARTICLE of those ids that are known, in no fixed order."""
-        asked, numbers = self._known.find(_prefix(ids))
-        rows = self._rows[numbers]
+        asked, numbers = self.known.find(_prefix(ids))
+        rows = self.rows.get(numbers)
         found: NDArray[np.void] = rows[rows["article"] == ids[asked]]
         return found
 
     def of_text(self, node: int) -> NDArray[np.void]:
         """Rows whose content is a text. Reads them all: for what is rare."""
-        at = np.flatnonzero(self._rows["node"][: self._count] == node)
-        return self._rows[at]
+        return np.concatenate([rows[rows["node"] == node] for _, rows in self.rows.parts()])
 
     def add(self, rows: NDArray[np.void]) -> None:
         """Learn rows, each id once, new or in place of the old row."""
-        asked, numbers = self._known.find(_prefix(rows["article"]))
-        kept = self._rows[numbers]["article"] == rows["article"][asked]
-        self._rows[numbers[kept]] = rows[asked[kept]]
+        asked, numbers = self.known.find(_prefix(rows["article"]))
+        kept = self.rows.get(numbers)["article"] == rows["article"][asked]
+        self.rows.set(numbers[kept], rows[asked[kept]])
         new = np.delete(rows, asked[kept])
-        at = self._count + np.arange(len(new))
-        self._rows = _grown(self._rows, self._count + len(new))
-        self._rows[at] = new
-        self._count += len(new)
-        self._known.add(pack(_prefix(new["article"]), at))
+        self.known.add(pack(_prefix(new["article"]), self.rows.append(new)))
 
     def drop(self, until: int) -> None:
         """Forget articles that were last seen on a day, or before."""
-        kept = self._rows[: self._count]["day"] > until
-        if not kept.all():
-            rows = self._rows[: self._count][kept]
-            self._rows, self._count, self._known = np.empty(0, dtype=ARTICLE), 0, Postings()
-            self.add(rows)
+        if self.rows.keep(lambda rows: rows["day"] > until):
+            self.known = Postings("ids")
+            for first, rows in self.rows.parts():
+                self.known.add(pack(_prefix(rows["article"]), first + np.arange(len(rows))))
 
 
 def newest(rows: NDArray[np.void], topics: Sequence[str]) -> NDArray[np.void]:
@@ -127,19 +112,3 @@ def ids(digits: Sequence[str]) -> NDArray[np.void]:
 
 def _prefix(ids: NDArray[np.void]) -> NDArray[np.uint32]:
     return np.ascontiguousarray(ids).view("<u4").reshape(-1, 4)[:, 0]
-
-
-def _grown(rows: NDArray[np.void], least: int) -> NDArray[np.void]:
-    """Room for at least so many rows, grown by a quarter: a file without a name where it is many."""
-    if least <= len(rows):
-        return rows
-    room = max(least, len(rows) + len(rows) // 4, 1024)
-    grown: NDArray[np.void]
-    if room <= IN_MEMORY:
-        grown = np.zeros(room, dtype=ARTICLE)
-    else:
-        with tempfile.TemporaryFile() as file:
-            os.posix_fallocate(file.fileno(), 0, room * ARTICLE.itemsize)  # else a full disk is a signal
-            grown = np.memmap(file, dtype=ARTICLE, mode="r+", shape=(room,))
-    grown[: len(rows)] = rows
-    return grown

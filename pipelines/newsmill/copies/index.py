@@ -6,13 +6,17 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 from typing import Final
 
+import msgspec
 import numpy as np
 
+from newsmill import __version__
 from newsmill.config import CopiesConfig
+from newsmill.copies import sketches
 from newsmill.copies.batch import Batch, Decision, Resolution
+from newsmill.copies.files import Files, Folder, Nameless
 from newsmill.copies.identities import Seen
 from newsmill.copies.sketches import Sketch
-from newsmill.copies.store import Delta, Store
+from newsmill.copies.store import FOLD, FOLD_SHARE, LAYOUT, Delta, Image, Store
 from newsmill.records import Record
 from newsmill.urls import article_id
 
@@ -30,6 +34,18 @@ class SeedRow(Record, frozen=True, kw_only=True):
     cluster_id: str
 
 
+class Published(Record, frozen=True, kw_only=True):
+    """An index that was published: what it was made of and by, and where its arrays are."""
+
+    maker: str  # version, layout and settings
+    source: bytes  # what it knows, as its owner notes it
+    image: Image
+
+
+_PUBLISHED: Final = msgspec.msgpack.Decoder(Published)
+"""Made at import: msgspec crashes where two threads meet a type first."""
+
+
 class CopyIndex:
     """Finds copies among the articles of the last days.
 
@@ -43,12 +59,17 @@ class CopyIndex:
         config: Horizon, threshold, and whose bodies are kept.
         rely_on_lake: A copy may do without its body because a row of the lake has the text, not only one of
             its batch. Only for who can do a batch again when that row is taken down before it is committed.
+        files: Where to keep what came before the last few batches; in memory where absent.
     """
 
-    def __init__(self, config: CopiesConfig, *, rely_on_lake: bool = True) -> None:
+    def __init__(
+        self, config: CopiesConfig, *, rely_on_lake: bool = True, files: Files | None = None
+    ) -> None:
         self._config = config
         self._rely_on_lake = rely_on_lake
-        self._store = Store(config.horizon_days, config.identity_days)
+        self._store = Store(config.horizon_days, config.identity_days, files)
+        self._folder = files if isinstance(files, Folder) else None
+        self._published = 0  # texts and articles that were known when it was published
         self._staged: Delta | None = None
         self._version: str | None = None
         self._taken_down: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
@@ -60,7 +81,7 @@ class CopyIndex:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the index's arrays."""
+        """Bytes in memory: of the index's arrays that are not in files."""
         return self._store.nbytes
 
     @property
@@ -72,6 +93,62 @@ class CopyIndex:
     def capped(self) -> int:
         """Postings not kept since their key is hot."""
         return self._store.keys.capped
+
+    def is_due(self, *, ending: bool = False) -> bool:
+        """Whether to publish: it would take long to learn again at a start what was learnt since.
+
+        Args:
+            ending: Nothing more is learnt in this process.
+        """
+        learnt = self._store.learnt - self._published
+        least = 1 if ending else FOLD
+        return self._folder is not None and learnt >= max(least, self.texts // FOLD_SHARE)
+
+    def publish(self, source: bytes) -> None:
+        """Keep the index for the next start, as it is after the last committed batch.
+
+        Args:
+            source: What it knows, for its owner to compare at a start.
+
+        Raises:
+            OSError: The disk is full.
+        """
+        if self._folder is not None:
+            self._store.fold()
+            image = self._store.image()
+            published = Published(maker=self._maker(), source=source, image=image)
+            self._folder.publish(msgspec.msgpack.encode(published), image.files())
+            self._folder.keep(image.files())
+            self._published = self._store.learnt
+
+    def load(self) -> bytes | None:
+        """Take what was published in the folder, into an index that knows nothing yet; its source.
+
+        None where nothing was, it is torn, or another version or other settings made it: nothing is taken.
+        """
+        if self._folder is None:
+            return None
+        try:
+            found = _PUBLISHED.decode(self._folder.read_manifest() or b"")
+        except msgspec.DecodeError:
+            return None
+        if found.maker != self._maker() or not all(map(self._folder.is_whole, found.image.files())):
+            return None
+        self._folder.trust(found.image.files())
+        self._store.load(found.image, self._folder.map)
+        self._published = self._store.learnt
+        return found.source
+
+    def leave(self) -> None:
+        """Remove the folder's files, and go on without one: they hold what was taken down."""
+        if self._folder is not None:
+            self._store.leave(Nameless())
+            self._folder.wipe()
+            self._folder = None
+
+    def _maker(self) -> str:
+        settings = self._config.model_dump_json(exclude={"folder"})
+        return f"{__version__} {sketches.VERSION} {LAYOUT} {settings} {self._rely_on_lake}"
 
     def remember(self, seen: Iterable[Seen]) -> None:
         """Learn rows of the lake from before the horizon on a fresh start, before `seed`.

@@ -14,7 +14,7 @@ from newsmill.copies.postings import lookup, pack
 from newsmill.copies.sketches import Sketch
 from newsmill.copies.store import HOT, LINK, NODE, Store
 from newsmill.copies.stories import Link
-from newsmill.copies.versions import Versions, founder_of, identity_of
+from newsmill.copies.versions import Versions
 
 CANDIDATES: Final = 64
 """Most texts that one text is compared with. Keys that few texts have count for more: boilerplate, which
@@ -71,7 +71,7 @@ class Links:
         if not form.any():
             return links
         old = np.unique(links["b"][form & (links["b"] < self._versions.first)]).astype(np.int64)
-        old = old[[not self._store.massive(int(slot)) for slot in self._store.texts(old)["cluster"]]]
+        old = old[[not self._store.massive(int(slot)) for slot in self._store.known(old)["cluster"]]]
         known = self._store.links_of(old, self._versions.least)
         known = known[known["kind"] == Kind.FORM]
         count = Counter([*known["a"].tolist(), *known["b"].tolist()])
@@ -92,9 +92,10 @@ class Links:
 
     def _gather(self, numbers: NDArray[np.int64]) -> NDArray[np.void]:
         new = numbers >= self._versions.first
-        rows = np.empty(len(numbers), dtype=NODE)
-        rows[new] = self.rows[numbers[new] - self._versions.first]
-        rows[~new] = self._store.texts(numbers[~new])
+        rows: NDArray[np.void] = np.empty(len(numbers), dtype=NODE)
+        raw = rows.view(f"V{NODE.itemsize}")  # moved at once, not field by field
+        raw[new] = self.rows.view(raw.dtype)[numbers[new] - self._versions.first]
+        raw[~new] = self._store.texts(numbers[~new]).view(raw.dtype)
         return rows
 
     def add(self, links: NDArray[np.void]) -> None:
@@ -146,7 +147,6 @@ def _rows(fresh: Sequence[Sketch]) -> NDArray[np.void]:
             values = np.frombuffer(getattr(sketch, field), dtype=row[field].dtype)
             row[field][: len(values)] = values
         row["shingles"], row["text"] = sketch.shingles, sketch.text_hash
-        row["identity"], row["founder"] = identity_of(sketch), founder_of(sketch)
     return rows
 
 

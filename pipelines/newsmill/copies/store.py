@@ -1,23 +1,26 @@
 """The index's memory: texts, links, articles and clusters in flat arrays, changed only by deltas.
 
 A delta is what one batch taught. Committing a batch applies its delta, and so does filling the index with
-rows of the lake: both come to the same state by the same code.
+rows of the lake: both come to the same state by the same code. What is older than the last fold is on disk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from newsmill.copies.bodies import BODY, Bodies
 from newsmill.copies.figures import TEXT
+from newsmill.copies.files import File, Files, Map
 from newsmill.copies.identities import ARTICLE, PLACE, Identities, Seen, ids, newest
+from newsmill.copies.names import Names
 from newsmill.copies.postings import Postings, pack
-from newsmill.records import Position, Record
+from newsmill.copies.rows import Part, Rows
+from newsmill.copies.slots import ALONE, CLUSTER, Cluster, Slots
+from newsmill.records import Record
 
 HOT: Final = 64
 """Most texts found by one key. A phrase that more texts share (boilerplate) tells nothing more."""
@@ -25,8 +28,10 @@ HOT: Final = 64
 MASSIVE: Final = 256
 """A cluster of more texts is not told apart anew: it takes in texts one by one."""
 
-BLOCK: Final = 4096
-ALONE: Final = -1
+FOLD: Final = 1 << 16
+FOLD_SHARE: Final = 50
+"""Rows that are learnt before a fold: at least FOLD, and one in FOLD_SHARE of the texts that are there."""
+
 GONE: Final = 0
 NEVER: Final = 2**63 - 1
 """Time of an article that tells none: after all others."""
@@ -34,13 +39,17 @@ NEVER: Final = 2**63 - 1
 FIRST: Final = [("time", "<i8"), *PLACE, ("article", "V16"), ("domain", "<u4")]
 """The first article with a text; time and place are its rank."""
 
+NODE: Final = np.dtype(TEXT)
+"""What is compared of a text; it never changes."""
+
 STATE: Final = [
     ("cluster", "<i4"),  # slot; ALONE for a text that is alone in its cluster
     ("count", "<i4"),  # articles whose current content it is
     *FIRST,
 ]
-NODE: Final = np.dtype([*TEXT, ("identity", "<u8"), ("founder", "<u8"), *STATE])
-"""`identity` is a hash of the text with its title, `founder` of the article and content that had it first."""
+KNOWN: Final = np.dtype([("identity", "<u8"), ("founder", "<u8"), ("text", "<u8"), *STATE])
+"""What else is known of a text. `identity` is a hash of the text with its title, `founder` of the article and
+content that had it first."""
 
 CHANGE: Final = np.dtype([("node", "<u4"), *STATE])
 LINK: Final = np.dtype(
@@ -53,19 +62,6 @@ LINK: Final = np.dtype(
 )
 
 
-class Cluster(Record, frozen=True, kw_only=True):
-    """A cluster of two texts and more."""
-
-    cluster_id: str
-    representative_id: str
-    node: int  # the representative's text
-    time: int
-    position: Position
-    domain: str
-    size: int  # articles whose current content is in it
-    nodes: int  # texts, those past the horizon not counted
-
-
 class Delta(Record, frozen=True, kw_only=True):
     """What a batch taught. Arrays are bytes of the dtypes above, little-endian."""
 
@@ -76,6 +72,7 @@ class Delta(Record, frozen=True, kw_only=True):
     topics: tuple[str, ...]  # the arrays' topic and domain numbers count in these
     domains: tuple[str, ...]
     nodes: bytes
+    known: bytes  # rows of KNOWN beside the nodes
     keys: bytes  # postings
     links: bytes
     articles: bytes  # whole rows, new or in place of the article's old one
@@ -83,6 +80,35 @@ class Delta(Record, frozen=True, kw_only=True):
     bodies: bytes  # rows of BODY
     clusters: dict[int, Cluster | None]  # by slot; None where it is gone
     moved: dict[int, int]  # slots whose texts now belong to another
+
+
+class Image(Record, frozen=True, kw_only=True):
+    """What is in memory of a store after a fold, and which files have the rest."""
+
+    day: int
+    next_node: int
+    next_slot: int
+    capped: int
+    starts: dict[int, int]
+    topics: tuple[str, ...]
+    domains: tuple[str, ...]
+    ends: dict[str, int]  # number of the next row, by kind
+    rows: dict[str, tuple[Part, ...]]
+    postings: dict[str, tuple[File, ...]]
+
+    def files(self) -> Iterator[File]:
+        """All files."""
+        for parts in self.rows.values():
+            yield from (part.file for part in parts)
+        for runs in self.postings.values():
+            yield from runs
+
+
+_BY_DAY: Final = ("texts", "known")
+"""Kinds whose files are of one day each, and go with it."""
+
+LAYOUT: Final = tuple(repr(dtype.descr) for dtype in (NODE, KNOWN, LINK, ARTICLE, BODY, CLUSTER))
+"""What the files hold: an image of another layout is none."""
 
 
 class Store:
@@ -96,42 +122,106 @@ class Store:
         identity_days: How long articles are known, at least the horizon; for ever where None.
     """
 
-    def __init__(self, horizon_days: int, identity_days: int | None = None) -> None:
+    def __init__(self, horizon_days: int, identity_days: int | None, files: Files | None = None) -> None:
         self._horizon = horizon_days
         self._identity = None if identity_days is None else max(identity_days, horizon_days)
-        self._blocks: dict[int, NDArray[np.void]] = {}
-        self._links = np.empty(0, dtype=LINK)
-        self._articles = Identities()
-        self._link_count = 0
-        self._adjacent = Postings()
-        self._same = Postings()
-        self.keys = Postings(cap=HOT)
-        self.bodies = Bodies()
-        self.clusters: dict[int, Cluster] = {}
-        self.moved: dict[int, int] = {}
-        self._starts: dict[int, int] = {}  # day → its first text
-        self.day = 0
-        self.next_node = BLOCK
-        self.next_slot = 0
+        self._files = files
         self.topics = Names()
         self.domains = Names()
+        self._texts = Rows("texts", NODE, first=1)
+        self._known = Rows("known", KNOWN, first=1)
+        self._links = Rows("links", LINK)
+        self._articles = Identities()
+        self._adjacent = Postings("adjacent")
+        self._same = Postings("same")
+        self.keys = Postings("keys", cap=HOT)
+        self.bodies = Bodies()
+        self.clusters = Slots(self.topics, self.domains)
+        self._starts: dict[int, int] = {}  # day → its first text
+        self.day = 0
+        self.next_slot = 0
+        self.learnt = 0  # articles, new or changed
+        self._folded = 0  # of these, in the last fold
+
+    @property
+    def next_node(self) -> int:
+        """Number of the next text."""
+        return self._texts.end
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all arrays that hold something."""
-        postings = (self._adjacent, self._same, self.keys)
-        return (
-            sum(block.nbytes for block in self._blocks.values())
-            + self._links.nbytes
-            + self._articles.nbytes
-            + self.bodies.nbytes
-            + sum(run.nbytes for run in postings)
+        """Bytes in memory."""
+        return sum(rows.nbytes for rows in self._rows().values()) + sum(
+            postings.nbytes for postings in self._postings().values()
         )
+
+    def leave(self, files: Files) -> None:
+        """Write to other files from now on. What is mapped stays mapped."""
+        self._files = files
 
     @property
     def live(self) -> int:
         """Texts that can be found."""
         return self.next_node - self.first_live(self.day)
+
+    def _rows(self) -> dict[str, Rows]:
+        return {
+            "texts": self._texts,
+            "known": self._known,
+            "links": self._links,
+            "articles": self._articles.rows,
+            "bodies": self.bodies.rows,
+            "clusters": self.clusters.rows,
+        }
+
+    def _postings(self) -> dict[str, Postings]:
+        return {
+            "keys": self.keys,
+            "same": self._same,
+            "adjacent": self._adjacent,
+            "ids": self._articles.known,
+            "hashes": self.bodies.known,
+        }
+
+    def fold(self) -> None:
+        """Write to files what came since the last fold.
+
+        Raises:
+            OSError: The disk is full.
+        """
+        if self._files is not None:
+            for kind, rows in self._rows().items():
+                rows.fold(self._files, self.day if kind in _BY_DAY else 0)
+            for postings in self._postings().values():
+                postings.fold(self._files)
+            self._files.keep(self.image().files())
+        self._folded = self.learnt
+
+    def image(self) -> Image:
+        """The store as it was folded last; nothing was learnt since."""
+        return Image(
+            day=self.day,
+            next_node=self.next_node,
+            next_slot=self.next_slot,
+            capped=self.keys.capped,
+            starts=self._starts,
+            topics=tuple(self.topics),
+            domains=tuple(self.domains),
+            ends={kind: rows.end for kind, rows in self._rows().items()},
+            rows={kind: rows.files() for kind, rows in self._rows().items()},
+            postings={kind: postings.files() for kind, postings in self._postings().items()},
+        )
+
+    def load(self, image: Image, map_file: Map) -> None:
+        """Take an image; of an empty store."""
+        self.day, self.next_slot, self._starts = image.day, image.next_slot, dict(image.starts)
+        self.topics.add(image.topics)
+        self.domains.add(image.domains)
+        for kind, rows in self._rows().items():
+            rows.load(image.rows[kind], image.ends[kind], map_file)
+        for kind, postings in self._postings().items():
+            postings.load(image.postings[kind], map_file)
+        self.keys.capped = image.capped
 
     def first_live(self, day: int) -> int:
         """The oldest text that can be found on a day."""
@@ -140,19 +230,16 @@ class Store:
 
     def texts(self, numbers: NDArray[np.int64]) -> NDArray[np.void]:
         """Rows of NODE; of numbers that are live."""
-        rows = np.empty(len(numbers), dtype=NODE)
-        order = np.argsort(numbers, kind="stable")
-        blocks, starts = np.unique(numbers[order] // BLOCK, return_index=True)
-        ends = [*starts[1:].tolist(), len(order)]
-        for block, start, end in zip(blocks.tolist(), starts.tolist(), ends, strict=False):
-            at = order[start:end]
-            rows[at] = self._blocks[block][numbers[at] % BLOCK]
-        return rows
+        return self._texts.get(numbers)
+
+    def known(self, numbers: NDArray[np.int64]) -> NDArray[np.void]:
+        """Rows of KNOWN; of numbers that are live."""
+        return self._known.get(numbers)
 
     def same_text(self, identities: NDArray[np.uint64], least: int) -> dict[int, int]:
         """Text numbers by identity, of those that are there."""
         asked, numbers = self._same.find((identities >> np.uint64(32)).astype(np.uint32), least)
-        rows = self.texts(numbers)["identity"]
+        rows = self.known(numbers)["identity"]
         kept = rows == identities[asked]
         return dict(zip(rows[kept].tolist(), numbers[kept].tolist(), strict=True))
 
@@ -175,7 +262,8 @@ class Store:
             rows["day"] = columns.days
             parts.append(newest(rows, list(self.topics)))
         if parts:
-            self._articles.add(newest(np.concatenate(parts), list(self.topics)))
+            self._learn(self._articles.add, newest(np.concatenate(parts), list(self.topics)))
+            self._fold_some()
 
     def articles_at(self, node: int) -> NDArray[np.void]:
         """Rows of ARTICLE whose content is a text. Reads them all: for what is rare."""
@@ -184,7 +272,7 @@ class Store:
     def links_of(self, numbers: NDArray[np.int64], least: int) -> NDArray[np.void]:
         """Rows of LINK that touch the texts, each once, both ends live."""
         _, at = self._adjacent.find(numbers.astype(np.uint32))
-        rows = self._links[np.unique(at)]
+        rows = self._links.get(np.unique(at))
         return rows[(rows["a"] >= least) & (rows["b"] >= least)]
 
     def apply(self, delta: Delta) -> None:
@@ -192,54 +280,53 @@ class Store:
         topics = self.topics.add(delta.topics)
         domains = self.domains.add(delta.domains)
         if delta.day > self.day or not self._starts:
+            self.fold()
             self.day = delta.day
             self._starts[delta.day] = delta.first_node
             self._drop(delta.day)
-        self._append(delta.first_node, _renamed(_rows(delta.nodes, NODE), topics, domains))
+        self._append(_rows(delta.nodes, NODE), _renamed(_rows(delta.known, KNOWN), topics, domains))
         self.keys.add(np.frombuffer(delta.keys, dtype="<u8"))
         self._link(_rows(delta.links, LINK))
-        self._articles.add(_renamed(_rows(delta.articles, ARTICLE), topics, domains))
+        self._learn(self._articles.add, _renamed(_rows(delta.articles, ARTICLE), topics, domains))
         self._change(_renamed(_rows(delta.changes, CHANGE), topics, domains))
         self.bodies.add(_renamed(_rows(delta.bodies, BODY), topics, domains))
-        for slot, cluster in delta.clusters.items():
-            if cluster is None:
-                self.clusters.pop(slot, None)
-            else:
-                self.clusters[slot] = cluster
-        self.moved.update(delta.moved)
+        self.clusters.change(delta.clusters, delta.moved)
         self.next_slot = max(self.next_slot, delta.first_slot)
+        self._fold_some()
+
+    def _learn(self, add: Callable[[NDArray[np.void]], None], rows: NDArray[np.void]) -> None:
+        add(rows)
+        self.learnt += len(rows)
+
+    def _fold_some(self) -> None:
+        if self.learnt - self._folded >= max(FOLD, self.live // FOLD_SHARE):
+            self.fold()
 
     def slot(self, number: int) -> int:
-        """Where a slot's texts belong now."""
-        while number in self.moved:
-            number = self.moved[number]
-        return number
+        """Where a slot's texts belong now; ALONE stays."""
+        return number if number == ALONE else self.clusters.now(number)
 
     def massive(self, slot: int) -> bool:
         """Whether the cluster of a slot is massive; ALONE is none."""
         return slot != ALONE and self.clusters[self.slot(slot)].nodes > MASSIVE
 
-    def _append(self, first: int, rows: NDArray[np.void]) -> None:
-        numbers = first + np.arange(len(rows))
-        for block in np.unique(numbers // BLOCK).tolist():
-            at = numbers // BLOCK == block
-            self._blocks.setdefault(block, np.zeros(BLOCK, dtype=NODE))[numbers[at] % BLOCK] = rows[at]
-        self._same.add(pack((rows["identity"] >> np.uint64(32)).astype(np.uint32), numbers))
-        self.next_node = max(self.next_node, first + len(rows))
+    def _append(self, nodes: NDArray[np.void], known: NDArray[np.void]) -> None:
+        self._texts.append(nodes)
+        numbers = self._known.append(known)
+        self._same.add(pack((known["identity"] >> np.uint64(32)).astype(np.uint32), numbers))
 
     def _link(self, rows: NDArray[np.void]) -> None:
-        numbers = self._link_count + np.arange(len(rows))
-        self._links = _grown(self._links, self._link_count + len(rows))
-        self._links[numbers] = rows
-        self._link_count += len(rows)
+        numbers = self._links.append(rows)
         self._adjacent.add(np.concatenate([pack(rows["a"], numbers), pack(rows["b"], numbers)]))
 
     def _change(self, rows: NDArray[np.void]) -> None:
-        for row in rows:
-            block = self._blocks.get(int(row["node"]) // BLOCK)
-            if block is not None:
-                for name, _ in STATE:
-                    block[name][int(row["node"]) % BLOCK] = row[name]
+        numbers = rows["node"].astype(np.int64)
+        live = numbers >= self._known.first
+        rows, numbers = rows[live], numbers[live]
+        known = self._known.get(numbers)
+        for name, _ in STATE:
+            known[name] = rows[name]
+        self._known.set(numbers, known)
 
     def _drop(self, day: int) -> None:
         """Forget what is past the horizon of a day: whole days of texts, their links and articles."""
@@ -252,59 +339,23 @@ class Store:
             return
         for at in past:
             del self._starts[at]
-        counts = self._living(least)
-        self.clusters = {
-            slot: msgspec.structs.replace(cluster, nodes=counts[slot])
-            for slot, cluster in self.clusters.items()
-            if slot in counts
-        }
-        self.moved = {slot: into for slot, into in self.moved.items() if self.slot(slot) in self.clusters}
-        for block in [b for b in self._blocks if (b + 1) * BLOCK <= least]:
-            del self._blocks[block]
-        self.keys.drop_below(least)
-        self._same.drop_below(least)
-        links = self._links[: self._link_count]
-        links = links[(links["a"] >= least) & (links["b"] >= least)]
-        self._links, self._link_count, self._adjacent = np.empty(0, dtype=LINK), 0, Postings()
-        self._link(links)
+        self.clusters.count(*self._living(least))
+        self._texts.drop_below(least)
+        self._known.drop_below(least)
+        self.keys.drop_below(least, self._files)
+        self._same.drop_below(least, self._files)
+        if self._links.keep(lambda links: (links["a"] >= least) & (links["b"] >= least)):
+            self._adjacent = Postings("adjacent")
+            for first, links in self._links.parts():
+                numbers = first + np.arange(len(links))
+                self._adjacent.add(np.concatenate([pack(links["a"], numbers), pack(links["b"], numbers)]))
 
-    def _living(self, least: int) -> dict[int, int]:
-        """How many texts from a number on each cluster has."""
-        slots = [
-            block["cluster"][max(0, least - number * BLOCK) : max(0, self.next_node - number * BLOCK)]
-            for number, block in self._blocks.items()
-        ]
-        living: dict[int, int] = {}
-        if slots:
-            found, counts = np.unique(np.concatenate(slots), return_counts=True)
-            for slot, count in zip(found.tolist(), counts.tolist(), strict=True):
-                living[self.slot(slot)] = living.get(self.slot(slot), 0) + count
-        return living
-
-
-class Names:
-    """Strings by small numbers."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
-        self._names: list[str] = []
-
-    def add(self, names: Iterable[str]) -> NDArray[np.uint32]:
-        """Numbers of names, new ones for those not seen before."""
-        return np.array([self.number(name) for name in names], dtype=np.uint32)
-
-    def number(self, name: str) -> int:
-        """The number of a name."""
-        number = self._numbers.setdefault(name, len(self._names))
-        if number == len(self._names):
-            self._names.append(name)
-        return number
-
-    def __getitem__(self, number: int) -> str:
-        return self._names[number]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+    def _living(self, least: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Slots of the texts from a number on, and how many texts each has."""
+        slots = [rows["cluster"][max(0, least - first) :] for first, rows in self._known.parts()]
+        found, counts = np.unique(np.concatenate(slots), return_counts=True)
+        apart = found != ALONE
+        return found[apart].astype(np.int64), counts[apart]
 
 
 def _rows(encoded: bytes, dtype: np.dtype[np.void]) -> NDArray[np.void]:
@@ -320,12 +371,3 @@ def _renamed(
         if len(rows) and name in (rows.dtype.names or ()):
             rows[name] = numbers[rows[name]]
     return rows
-
-
-def _grown(rows: NDArray[np.void], least: int) -> NDArray[np.void]:
-    """An array of at least a length, grown by a quarter."""
-    if least <= len(rows):
-        return rows
-    grown = np.zeros(max(least, len(rows) + len(rows) // 4, 1024), dtype=rows.dtype)
-    grown[: len(rows)] = rows
-    return grown

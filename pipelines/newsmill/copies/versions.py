@@ -11,7 +11,8 @@ import xxhash
 from numpy.typing import NDArray
 
 from newsmill.copies.sketches import Sketch
-from newsmill.copies.store import ALONE, NEVER, Store
+from newsmill.copies.slots import ALONE
+from newsmill.copies.store import NEVER, Store
 from newsmill.records import Fate, Position
 
 DAY: Final = 86_400_000_000
@@ -186,7 +187,7 @@ class Versions:
     def load(self, numbers: Iterable[int]) -> None:
         """Read texts of the store."""
         wanted = np.array(sorted(n for n in numbers if n not in self.texts), dtype=np.int64)
-        for number, row in zip(wanted.tolist(), self._store.texts(wanted), strict=True):
+        for number, row in zip(wanted.tolist(), self._store.known(wanted), strict=True):
             slot = self._store.slot(int(row["cluster"]))
             article, rank = row["article"].tobytes(), (int(row["time"]), self._position(row))
             self.texts[number] = Text(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -23,14 +24,14 @@ import pyarrow.compute as pc
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from newsmill.config import Config, KeepBody
-from newsmill.copies.index import CopyIndex, Decision, Resolution
+from newsmill.copies.index import Decision, Resolution
 from newsmill.copies.sketches import Sketch
 from newsmill.errors import ConfigError
 from newsmill.flow.bounded.collect_files import CollectFiles
 from newsmill.flow.bounded.pipeline import batch_pipeline
 from newsmill.flow.elements.chunks import CHUNK_RECORDS, RecordChunk
 from newsmill.flow.steps.decode import Withheld
-from newsmill.flow.steps.mark import fill
+from newsmill.flow.steps.remember import Memory
 from newsmill.jobs import source_records
 from newsmill.knowledge.enricher import Enricher
 from newsmill.lake import reader, rewriting, values
@@ -121,10 +122,10 @@ def replay(config: Config, selection: Selection, *, now: Micros, dry_run: bool =
         return report
     lake = Lake.open(config.lake, make=False)
     try:
-        index = _Index(config, lake, now=max(now, lake.last_change + 1))
-        for at, group in groupby(selected, key=lambda row: row["ingested_at"]):
-            old = {source_records.place_of(row): row["fate"] for row in group}
-            _replay_batch(config, lake, index, at, old, report)
+        with closing(_Index(config, lake, now=max(now, lake.last_change + 1))) as index:
+            for at, group in groupby(selected, key=lambda row: row["ingested_at"]):
+                old = {source_records.place_of(row): row["fate"] for row in group}
+                _replay_batch(config, lake, index, at, old, report)
     finally:
         lake.release()
     return report
@@ -182,8 +183,8 @@ class _Index:
 
     def __init__(self, config: Config, lake: Lake, *, now: Micros) -> None:
         self.now = now
-        self._index = CopyIndex(config.copies)
-        fill(self._index, lake, config.copies)
+        self._memory = Memory(config, lake)
+        self._index = self._memory.index
         self._decided: Mapping[Position, Decision] = {}
         self._keep = config.copies.keep_body is not KeepBody.NONE  # the texts relied on may be replaced too
 
@@ -204,7 +205,12 @@ class _Index:
     def keep(self, batch_id: str) -> None:
         """The batch is committed."""
         self._index.commit(batch_id)
+        self._memory.check()
         self.now += 1
+
+    def close(self) -> None:
+        """Nothing more comes."""
+        self._memory.close()
 
 
 def _decided(lake: str, places: Mapping[Position, SourceRecord]) -> dict[Position, Decision]:

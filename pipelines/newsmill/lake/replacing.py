@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyiceberg.table import Table, Transaction
 
-from newsmill.lake import files as data_files, rewriting, texts
+from newsmill.lake import edition, files as data_files, rewriting, texts
 from newsmill.lake.files import DataFile
 from newsmill.lake.schemas import LEDGER, TABLES
 from newsmill.lake.staging import append, replace, set_properties
@@ -197,6 +197,7 @@ def _swap(
             if rest.num_rows:
                 kept.append(rewriting.write(tables, TABLES[name], rest)[0].path)
     if old or new:
+        set_properties(table, transaction, edition.raised(table))
         replace(table, transaction, old, [*kept, *(file.path for file in new)], OPERATION)
     return bool(old or new)
 

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 from pyiceberg.table import Table, Transaction
 
 from newsmill.errors import LakeError
-from newsmill.lake import files
+from newsmill.lake import edition, files
 from newsmill.lake.columns import TableSchema
 from newsmill.lake.files import DataFile
-from newsmill.lake.staging import replace
+from newsmill.lake.staging import replace, set_properties
 from newsmill.lake.tables import LiveFile, Tables
 from newsmill.records import Micros
 
@@ -113,6 +113,8 @@ def swap(
         still = [file for file in tables.files(table) if file.uri in wanted]
         swapped.append(len(still) == len(wanted))
         if swapped[-1]:
+            if why not in edition.NEUTRAL:
+                set_properties(table, transaction, edition.raised(table))
             replace(
                 table,
                 transaction,

@@ -29,6 +29,9 @@ from newsmill.runtime import failpoints
 TEMPORARY = "_temp"
 """Folder of unfinished files inside the lake; readers skip names that start with an underscore."""
 
+COPIES = "_copies"
+"""Folder of the copies index inside a lake that is a folder, unless settings name another."""
+
 FILE_MODE, FOLDER_MODE = 0o640, 0o750
 
 
@@ -103,6 +106,12 @@ class Storage(Protocol):
     def delete(self, path: str) -> None:
         """Remove a file; one that is not there is no error."""
         ...
+
+
+def copies_folder(lake: str) -> Path | None:
+    """Where the copies index of a lake is, where settings don't say; None of one in an object store."""
+    path = locations.local_path(lake)
+    return None if path is None else Path(os.path.realpath(path), COPIES)
 
 
 def at(root: str) -> Storage:

@@ -32,6 +32,7 @@ from newsmill.errors import LakeError, TakenDownMeanwhile
 from newsmill.lake import (
     change_order,
     content,
+    edition,
     erasure,
     files as data_files,
     lease,
@@ -41,6 +42,7 @@ from newsmill.lake import (
 )
 from newsmill.lake.content import CONTENT
 from newsmill.lake.coverage import check_coverage
+from newsmill.lake.edition import Source
 from newsmill.lake.files import DataFile
 from newsmill.lake.ledger import (
     BATCH,
@@ -267,16 +269,29 @@ class Lake(OwnedLedger):
         last = max(replacement.at, self.last_ingested_at)
         replacing.publish(self.tables, replacement, self._change_ledger, {INGESTED_AT: str(last)})
 
-    def recent(self, *, days: float) -> Iterator[Seed]:
-        """What the copies index is filled with at a start: rows of the last days before the newest batch."""
-        for rows in self.articles(days=days, columns=Seed.__struct_fields__):
+    def edition(self) -> int:
+        """How often rows of `articles` were changed, other than by batches."""
+        return edition.of(self.tables.load("articles"))
+
+    def source(self) -> Source:
+        """The rows of `articles` that are there: for a cache to note, and to be compared with."""
+        return edition.source(self.tables, self.last_ingested_at)
+
+    def recent(self, *, days: float, since: Micros = 0) -> Iterator[Seed]:
+        """What the copies index is filled with at a start: rows of the last days before the newest batch.
+
+        Args:
+            days: How many.
+            since: Leaves out the hours before a time.
+        """
+        for rows in self.articles(days=days, columns=Seed.__struct_fields__, since=since):
             times = {n: rows[n].cast(pa.int64()) for n in ("published_at", "ingested_at")}
             plain = rows.drop_columns(list(times))
             for row, published, ingested in zip(plain.to_pylist(), *times.values(), strict=True):
                 yield Seed(**row, published_at=published.as_py(), ingested_at=ingested.as_py())
 
     def articles(
-        self, *, days: float, columns: Sequence[str], before: float | None = None
+        self, *, days: float, columns: Sequence[str], before: float | None = None, since: Micros = 0
     ) -> Iterator[pa.Table]:
         """Rows of `articles` of the last days before the newest batch, some at a time, day by day.
 
@@ -284,14 +299,15 @@ class Lake(OwnedLedger):
             days: How many; whole hours are given.
             columns: Which.
             before: Leaves out as many of the newest days: no row is given with and without it.
+            since: Leaves out the hours before a time.
         """
         newest = int(self._ledger().properties.get(INGESTED_AT, 0))
-        since = data_files.hour(max(0, newest - int(days * 86_400_000_000)))
+        first = data_files.hour(max(since, newest - int(days * 86_400_000_000)))
         until = None if before is None else data_files.hour(max(0, newest - int(before * 86_400_000_000)))
         table = self.tables.load("articles")
         files = self.tables.retry(lambda: list(self.tables.files(table)))
         for live in sorted(files, key=lambda live: (live.hours.start, live.sequence, live.uri)):
-            wanted = range(since, live.hours.stop if until is None else until)
+            wanted = range(first, live.hours.stop if until is None else until)
             if max(wanted.start, live.hours.start) < min(wanted.stop, live.hours.stop):
                 whole = wanted.start <= live.hours.start and live.hours.stop <= wanted.stop
                 path = self.tables.store.path(live.uri)

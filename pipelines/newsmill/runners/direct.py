@@ -24,7 +24,6 @@ from apache_beam.runners.worker import sdk_worker
 from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment, python_sdk_capabilities
 
 from newsmill.config import Config, OnDataLoss
-from newsmill.copies.index import CopyIndex
 from newsmill.errors import (
     Code,
     DataLoss,
@@ -40,7 +39,7 @@ from newsmill.flow.bounded.collect_files import CollectFiles
 from newsmill.flow.bounded.pipeline import batch_pipeline
 from newsmill.flow.elements.stage_result import BROKE, ROOM, FateCollector
 from newsmill.flow.steps.decode import Withheld
-from newsmill.flow.steps.mark import fill
+from newsmill.flow.steps.remember import Memory
 from newsmill.flow.steps.tabulate import tabulate
 from newsmill.lake import files as data_files, sinks
 from newsmill.lake.attempts import MOST_ATTEMPTS
@@ -90,8 +89,8 @@ class MicroBatchRunner:
         self._source = source
         self._lake = lake
         self._clock = clock
-        self._index = CopyIndex(config.copies)
-        fill(self._index, lake, config.copies)
+        self._memory = Memory(config, lake)
+        self._index = self._memory.index
         self._name = f"copies:{config.lake.path}"
         self._behind: dict[tuple[str, int], int] = {}
         self._under_way: Batch | None = None
@@ -124,9 +123,11 @@ class MicroBatchRunner:
                     self._try(batch)
                 elif once:
                     self._waiting(waits=False)
-                    return
+                    break
+            self._memory.keep(ending=True)
         finally:
             registry.unregister(self._name)
+            self._memory.close()
 
     def _resumed(self) -> Batch | None:
         """The batch that was cut off; none when there is none, or its records may be skipped as lost."""
@@ -279,6 +280,8 @@ class MicroBatchRunner:
             _log.info("a page of the batch was taken down meanwhile: it is done again without it")
             return
         self._index.commit(batch.batch_id)
+        self._memory.knows(batch.ingested_at)
+        self._memory.keep()
         if poison:
             self._lake.trust()
         if self._learner is not None:

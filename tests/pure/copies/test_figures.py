@@ -84,3 +84,14 @@ def test_third_of_a_text_is_enough_when_titles_agree_and_not_without():
     untitled = made(part, "b", 2, title="")
     assert figures(a, titled)[3] is Kind.COPY
     assert figures(made(text, "a", 1, title=""), untitled)[3] is Kind.NOTHING
+
+
+@pytest.mark.parametrize(("words", "kind"), [(40, Kind.NOTHING), (300, Kind.COPY)])
+def test_a_third_in_common_under_one_title_is_a_copy_unless_the_texts_are_briefs(words, kind):
+    lead = story(1, words // 2)
+    a, b = (
+        made(f"{lead}\n{story(n, words - words // 2)}", f"{n}", n, title=title_of(lead)) for n in (11, 12)
+    )
+    _, of_a, of_b, found = figures(a, b)
+    assert 0.3 < max(of_a, of_b) < 0.6
+    assert found is kind

@@ -9,7 +9,7 @@ import pytest
 from forms import FORMS, filled
 from newsmill.copies.sketches import Sketch
 from newsmill.records import Fate
-from newsroom import at, fed, folded, index, made
+from newsroom import at, fed, folded, index, made, story
 
 EDITS = {
     "dateline": lambda text: f"SALEM (XPA) - {text}",
@@ -52,14 +52,15 @@ def test_copy_of_a_filling_is_found_among_the_others(name, edit):
 def sale(price: int, bid: int, offer: int) -> str:
     return (
         f"The exchange of Torrell said a seat on its floor for grain futures sold for {price} crowns. The "
-        f"exchange said the bid is {bid} crowns and the offer is {offer} crowns at the close."
+        f"exchange said the bid is {bid} crowns and the offer is {offer} crowns at the close.\n"
+        f"{story(900, 40)}\n{story(price, 40)}"
     )
 
 
 TWO_SALES = (
     "The exchange of Torrell said a seat on its floor for grain futures sold for 200 crowns. It also told "
     "that a second seat sold for 100 crowns, down from the one before. At the close 100 crowns were bid, 300 "
-    "crowns were the offer."
+    f"crowns were the offer.\n{story(900, 40)}\n{story(901, 40)}"
 )
 
 

@@ -1,11 +1,12 @@
-"""Identities: articles by id, in a file where they are many."""
+"""Identities: articles by id, in memory and in files."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from newsmill.copies.identities import ARTICLE, IN_MEMORY, Identities
+from newsmill.copies.files import Nameless
+from newsmill.copies.identities import ARTICLE, Identities
 
 
 def rows(first: int, count: int, *, revision: int = 1, day: int = 0) -> np.ndarray:
@@ -27,12 +28,18 @@ def test_articles_are_found_and_replaced_when_they_are_few():
     assert set(found["revision"][found["offset"] >= 50].tolist()) == {2}
 
 
-def test_many_articles_take_no_more_than_their_postings_in_memory():
+def test_articles_are_found_and_replaced_when_they_are_in_files():
     known = Identities()
-    for first in range(0, 2 * IN_MEMORY, IN_MEMORY // 2):
-        known.add(rows(first, IN_MEMORY // 2))
-    assert known.nbytes <= 10 * len(known)
-    assert sorted(known.find(rows(7, 3)["article"])["offset"].tolist()) == [7, 8, 9]
+    for first in range(0, 1000, 100):
+        known.add(rows(first, 100))
+        known.rows.fold(Nameless())
+        known.known.fold(Nameless())
+    known.add(rows(50, 20, revision=2))
+    assert known.nbytes == 0
+    assert len(known) == 1000
+    found = known.find(rows(45, 100)["article"])
+    assert sorted(found["offset"][found["revision"] == 2].tolist()) == list(range(50, 70))
+    assert len(found) == 100
 
 
 @pytest.mark.parametrize("until", [-1, 0, 1])

@@ -138,6 +138,32 @@ def test_audit_finds_rows(
     assert found[0].examples
 
 
+@pytest.mark.parametrize(
+    ("schema", "known", "found"),
+    [
+        (2, {}, True),
+        (2, {"identity_days": 30}, True),
+        (2, {"identity_days": 9}, False),
+        (1, {}, False),
+        (1, {"horizon_days": 11}, True),
+    ],
+)
+def test_audit_finds_a_revision_that_repeats_after_ten_days_where_its_url_was_known(
+    filled: Lake, config: LakeConfig, schema: int, known: dict[str, int], found: bool
+) -> None:
+    ten_days = 10 * 86_400_000_000
+    synthetic.fill(filled, config.path, batches=1, size=10, now=1_790_000_000_000_000 + ten_days)
+    live = sorted(filled.tables.files(filled.tables.load("articles")), key=lambda file: file.hours.start)
+    old, rows = (rewriting.read(filled.tables, schemas.TABLES["articles"], [f]) for f in (live[0], live[-1]))
+    for name in ("article_id", "revision"):
+        rows = column(name, first(old[name][0].as_py()))(rows)
+    rows = column("versions", lambda v: [[("schema", f"{schema}")]] * len(v))(rows)
+    written, _ = rewriting.write(filled.tables, schemas.TABLES["articles"], rows)
+    assert rewriting.swap(filled.tables, "articles", [live[-1]], [written], "test")
+    what = {finding.what for finding in audit(config.path, **known).findings}
+    assert ("the same revision of an article more than once while its URL is known" in what) is found
+
+
 def test_audit_finds_a_file_that_was_added_twice(filled: Lake, config: LakeConfig) -> None:
     live = next(iter(filled.tables.files(filled.tables.load("articles"))))
     filled.tables.change("articles", lambda t, tx: append(t, tx, [live.uri], {}) or True)

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import msgspec
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from newsmill.config import CopiesConfig
-from newsmill.copies.identities import Seen
-from newsmill.copies.index import CopyIndex, SeedRow
-from newsmill.copies.versions import DAY
+from newsmill.copies.index import CopyIndex
 from newsmill.errors import Stage
 from newsmill.flow.elements.chunks import (
     ClassifiedDraft,
     EventChunk,
     SketchedChunk,
 )
-from newsmill.lake.writer import Lake, Seed
 from newsmill.records import Fate, FateRow
-
-_ALL_DAYS = 365_000
-_IDENTITY = (
-    *("article_id", "content_hash", "revision", "recorded_at", "topic", "partition", "offset", "domain"),
-    *("ingested_at", "withheld"),
-)
 
 
 def mark(
@@ -66,38 +54,3 @@ def mark(
                 )
             )
     return marked, ended, EventChunk(events=tuple(resolution.events))
-
-
-def fill(index: CopyIndex, lake: Lake, config: CopiesConfig) -> None:
-    """Fill the copies index with the rows of a lake, at a start."""
-    days = _ALL_DAYS if config.identity_days is None else config.identity_days
-    old = lake.articles(days=days, columns=_IDENTITY, before=config.horizon_days)
-    index.remember(_seen(rows) for rows in old)
-    index.seed(seeds(lake.recent(days=config.horizon_days)))
-
-
-def _seen(rows: pa.Table) -> Seen:
-    rows = rows.filter(pc.is_null(rows["withheld"]))
-    ingested = rows["ingested_at"].cast(pa.int64())
-    times = pc.coalesce(rows["recorded_at"].cast(pa.int64()), ingested)
-    days = pc.divide(ingested, DAY)
-    return Seen(
-        articles=rows["article_id"].to_pylist(),
-        contents=rows["content_hash"].to_pylist(),
-        revisions=rows["revision"].to_pylist(),
-        times=times.to_pylist(),
-        topics=rows["topic"].to_pylist(),
-        partitions=rows["partition"].to_pylist(),
-        offsets=rows["offset"].to_pylist(),
-        domains=rows["domain"].to_pylist(),
-        days=days.to_pylist(),
-    )
-
-
-def seeds(rows: Iterable[Seed]) -> Iterator[SeedRow]:
-    """Rows of the lake as the copies index is filled with."""
-    for row in rows:
-        if row.copy_sketch is not None:
-            yield SeedRow(
-                sketch=row.copy_sketch, revision=row.revision, cluster_id=row.duplicate["cluster_id"]
-            )

@@ -12,7 +12,7 @@ from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
 
 from newsmill.config import Config
-from newsmill.copies.index import CopyIndex, SeedRow
+from newsmill.copies.index import SeedRow
 from newsmill.errors import Stage
 from newsmill.flow.elements.batches import AHEAD, BatchPart, BatchPlan, WholeBatch
 from newsmill.flow.elements.chunks import (
@@ -25,7 +25,8 @@ from newsmill.flow.elements.chunks import (
     register,
 )
 from newsmill.flow.elements.stage_result import busy
-from newsmill.flow.steps.mark import fill, mark
+from newsmill.flow.steps.mark import mark
+from newsmill.flow.steps.remember import Memory
 from newsmill.flow.streaming.worker_lake import reader
 from newsmill.records import Fate, FateRow, Micros, Record, WithheldReason
 
@@ -50,10 +51,11 @@ register(Learnt, LastMarked)
 class MarkInOrder(beam.PTransform):
     """Decide article, copy, revision or redelivery as `MarkCopies` does, in the order of the plans.
 
-    The index is a cache in the worker's memory: the lake and what was learnt since its last commit
-    make it anew, whenever the state, or the lake where no batch is under way, names another batch than
-    the index has seen last. So the state holds the sketches of batches under way only, however long the
-    horizon is.
+    The index is a cache of the worker, in memory and in files of its machine: the lake and what was learnt
+    since its last commit make it anew, whenever the state, or the lake where no batch is under way, names
+    another batch than the index has seen last. So the state holds the sketches of batches under way only,
+    however long the horizon is. The files are kept for the next worker whenever the lake has all batches
+    that the index knows.
 
     Guarantees: unbounded; one key; no timers. A batch that comes before its turn waits. A batch that
     the lake has already is dropped.
@@ -85,7 +87,7 @@ class _Resident:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.index: CopyIndex | None = None
+        self.memory: Memory | None = None
         self.last: Micros | None = None
 
 
@@ -142,9 +144,14 @@ class _MarkFn(beam.DoFn):
         resident = _residents.setdefault(self._config.lake.model_dump_json(), _Resident())
         with resident.lock:
             seen = before.ingested_at if before else reader(self._config.lake).last_ingested_at
-            if resident.index is None or resident.last != seen:
-                resident.index = self._remember(learnt.read(), committed)
-            index, resident.last = resident.index, None
+            if resident.memory is None or resident.last != seen:
+                if resident.memory is not None:
+                    resident.memory.close()
+                resident.memory = self._remember(learnt.read(), committed)
+            memory, resident.last = resident.memory, None
+            memory.knows(seen)
+            memory.keep()
+            index = memory.index
             drafts, withheld = self._withhold(p.drafts for p in batch.parts if p.drafts is not None)
             marked, ended, events = mark(index, str(plan.ingested_at), drafts)
             index.commit(str(plan.ingested_at))
@@ -161,13 +168,13 @@ class _MarkFn(beam.DoFn):
             )
             yield TaggedOutput("parts", part)
 
-    def _remember(self, learnt: Iterable[Learnt], committed: Any) -> CopyIndex:
-        index = CopyIndex(self._config.copies, rely_on_lake=False)  # a marked batch is not marked again
-        fill(index, reader(self._config.lake), self._config.copies)
+    def _remember(self, learnt: Iterable[Learnt], committed: Any) -> Memory:
+        # A marked batch is not marked again.
+        memory = Memory(self._config, reader(self._config.lake), rely_on_lake=False)
         for one in sorted(learnt, key=lambda one: one.plan.ingested_at):
             if not one.plan.in_lake(committed):
-                index.seed(one.rows)
-        return index
+                memory.index.seed(one.rows)
+        return memory
 
     def _withhold(self, chunks: Iterable[SketchedChunk]) -> tuple[list[SketchedChunk], list[FateRow]]:
         """Take out what was taken down since the job began."""

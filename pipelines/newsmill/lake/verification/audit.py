@@ -8,7 +8,7 @@ break it.
 |---|---|
 | C1 | each offset that the broker shows below the committed one has a fate; no other offset has one |
 | C2 | one fate for each offset, of the closed set; gaps overlap nothing |
-| C3 | position is unique, (article_id, revision) too inside the horizon; rows and fates tell the same |
+| C3 | position is unique, (article_id, revision) while a URL is known; rows and fates tell the same |
 | C4 | each visible file is there and whole: size, hash, pages, rows, columns, folder |
 | C5 | files that no snapshot names are counted: `gc` removes them, but for foreign ones |
 | C6 | the chain of snapshots has no fork or hole, no file was added twice, hints point to whole metadata |
@@ -58,6 +58,11 @@ from newsmill.lake.verification.findings import Report
 REPLAY_WAIT_S = 60.0
 """How long a replay may take to change its tables."""
 
+LASTING = 2
+"""Schema from which a URL is known for `copies.identity_days`; before, it was for the horizon."""
+
+_EVER = 365_000
+
 _HASH = re.compile("[0-9a-f]{64}")
 """Name of a data file that newsmill wrote."""
 
@@ -75,6 +80,7 @@ def audit(
     same_as: str | None = None,
     max_waiting_s: float | None = None,
     horizon_days: int = 7,
+    identity_days: int | None = None,
 ) -> Report:
     """Check a lake; also one that is being written.
 
@@ -86,7 +92,10 @@ def audit(
             The rules over metadata, and those with a broker or another lake, are checked in full.
         same_as: Another lake made from the same records, for C12.
         max_waiting_s: With a broker: a record without a fate for longer breaks C9.
-        horizon_days: How long a URL is known again (`copies.horizon_days`): revisions are unique inside it.
+        horizon_days: How long texts are known (`copies.horizon_days`).
+        identity_days: How long a URL is known again, at least the horizon; as long as the lake where absent
+            (`copies.identity_days`). Its revisions are unique meanwhile. Before schema LASTING it was known
+            for the horizon only.
 
     Raises:
         LakeError: It is no lake.
@@ -111,7 +120,9 @@ def audit(
         _show(connection, evidence)
         _choose(connection, evidence, since_ms)
         _count(connection, report)
-        connection.register("horizon", pa.table({"days": pa.array([horizon_days], pa.int32())}))
+        days = _EVER if identity_days is None else max(identity_days, horizon_days)
+        known = {"days": days, "horizon": horizon_days, "lasting": LASTING}
+        connection.register("known", pa.table({name: pa.array([n], pa.int32()) for name, n in known.items()}))
         for rule, what, query in _rules():
             report.find(rule, what, connection.execute(query).fetchall())
         _check_payloads(tables["quarantine"], report, since_ms)
@@ -321,7 +332,7 @@ _NAMED_BY_NEW_ROWS = """
       SELECT article_id AS id FROM new_articles UNION SELECT duplicate.matched_id FROM new_articles
       UNION SELECT representative_id FROM new_cluster_events;
     CREATE TABLE articles_by_id AS
-      SELECT topic, partition, "offset", article_id, revision, ingested_at
+      SELECT topic, partition, "offset", article_id, revision, ingested_at, versions
       FROM articles SEMI JOIN ids ON id = article_id;
     CREATE TABLE events_by_cluster AS
       SELECT DISTINCT cluster_id FROM cluster_events

@@ -1,6 +1,7 @@
 -- The checker's rules over rows: each query gives the places that break it. The rule and what is wrong
 -- stand in the comment before it. Tables: fate, articles, quarantine, cluster_events, takedowns as readers
--- see them up to the ledger's offsets; committed(topic, partition, next); horizon(days). What is checked
+-- see them up to the ledger's offsets; committed(topic, partition, next); known(days, horizon, lasting): how
+-- long URLs are known, from that schema version on, and before. What is checked
 -- are the rows of new_*, beside those of near_* (around their offsets), articles_by_id and
 -- events_by_cluster (those that they name), gaps, and articles_to_be_empty (which a takedown may concern).
 -- Without a snapshot to begin at, all of these hold all rows.
@@ -27,11 +28,11 @@ WHERE fate IN ('not_article', 'withheld', 'quarantined', 'gap') AND reason IS NU
 SELECT f.topic, f.partition, f."offset" FROM new_fate f LEFT JOIN committed c USING (topic, partition)
 WHERE c.next IS NULL OR coalesce(f.offset_end, f."offset" + 1) > c.next;
 
--- C3: the same revision of an article more than once inside the horizon
+-- C3: the same revision of an article more than once while its URL is known
 SELECT topic, partition, "offset", article_id, revision FROM (
   SELECT *, ingested_at - lag(ingested_at) OVER (PARTITION BY article_id, revision ORDER BY ingested_at) AS since
-  FROM articles_by_id)
-WHERE since < (SELECT to_days(days) FROM horizon);
+  FROM articles_by_id), known
+WHERE since < to_days(CASE WHEN try_cast(versions['schema'] AS INTEGER) >= lasting THEN days ELSE horizon END);
 
 -- C3: offsets with more than one row of articles
 SELECT topic, partition, "offset", count(*) FROM near_articles GROUP BY ALL HAVING count(*) > 1;

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+import story_pages
 from broker import Broker
 from newsmill.cli.ingest import ingest
 from newsmill.config import KafkaConfig
@@ -116,7 +117,9 @@ def test_run_that_is_told_to_stop_in_a_batch_is_not_ready_and_tells_systemd(
     kafka: Broker, tmp_path: Path
 ) -> None:
     config = kafka.topic()
-    kafka.send(config, [b"<p>quicksand</p>"], headers=[("url", b"https://a.example/1")])
+    story = f"<article>{story_pages.paragraphs()}<p>quicksand</p></article>"
+    page = f"<html><title>A mill turns</title><body>{story}</body></html>"
+    kafka.send(config, [page.encode()], headers=[("url", b"https://a.example/1")])
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(PATIENCE_S)

@@ -209,10 +209,19 @@ def test_spark_follows_appends_past_compaction(press: Press, spark: engine.Spark
     assert sorted(row["offset"] for row in seen) == sorted(press.bodies)
     appended = spark.appended(place, first)
     assert sorted(row["offset"] for row in appended) == sorted(set(press.bodies) - {0, 1})
-    take_down(press.config, "old.example", reason="case", now=LATER)
+    retitled(press, 2, "Another title", LATER + 1)
     press.send(Sent("https://next.example/2", story(54), "Next"))
     seen = spark.stream(place, "followed", skip_overwrites=True)
     assert sorted(row["offset"] for row in seen) == sorted(press.bodies)
+
+
+def test_a_takedown_ends_streams_of_spark_with_an_error(press: Press, spark: engine.Spark) -> None:
+    """The snapshot that a stream stands at shows the content: it is forgotten at once."""
+    place = f"{press.config.path}/articles"
+    spark.stream(place, "ended", skip_overwrites=True)
+    take_down(press.config, "old.example", reason="case", now=LATER)
+    with pytest.raises(AssertionError, match="the snapshot was expired or removed"):
+        spark.stream(place, "ended", skip_overwrites=True)
 
 
 VIEWS = {

@@ -209,10 +209,6 @@ def test_spark_follows_appends_past_compaction(press: Press, spark: engine.Spark
     assert sorted(row["offset"] for row in seen) == sorted(press.bodies)
     appended = spark.appended(place, first)
     assert sorted(row["offset"] for row in appended) == sorted(set(press.bodies) - {0, 1})
-    retitled(press, 2, "Another title", press.lake.last_change + 1)
-    press.send(Sent("https://next.example/2", story(54), "Next"))
-    seen = spark.stream(place, "followed", skip_overwrites=True)
-    assert sorted(row["offset"] for row in seen) == sorted(press.bodies)
 
 
 def test_a_takedown_ends_streams_of_spark_with_an_error(press: Press, spark: engine.Spark) -> None:

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from newsmill import __version__
-from newsmill.cli.options import SETTINGS
+from newsmill.cli.groups import SETTINGS
 from newsmill.errors import NewsmillError
 
 COMMANDS: Final = {

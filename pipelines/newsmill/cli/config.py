@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from newsmill.cli.options import ConfigFile, Json, Sets, group, loaded
+from newsmill.cli.groups import group
+from newsmill.cli.options import ConfigFile, Json, Sets, loaded
 from newsmill.cli.output import Screen, say
 from newsmill.config.loading import shown
 

@@ -13,7 +13,8 @@ from typing import Annotated
 
 import typer
 
-from newsmill.cli.options import Json, group
+from newsmill.cli.groups import group
+from newsmill.cli.options import Json
 from newsmill.cli.output import say
 from newsmill.config import KafkaConfig
 from newsmill.dev.local_kafka import DevKafka

@@ -21,7 +21,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from newsmill.cli.options import Json, group
+from newsmill.cli.groups import group
+from newsmill.cli.options import Json
 from newsmill.cli.output import Screen, say
 from newsmill.errors import ConfigError
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from newsmill.cli.options import ConfigFile, Json, Sets, group, loaded
+from newsmill.cli.groups import group
+from newsmill.cli.options import ConfigFile, Json, Sets, loaded
 from newsmill.cli.output import counted, say
 
 if TYPE_CHECKING:

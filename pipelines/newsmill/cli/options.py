@@ -40,21 +40,6 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done;
 Check = Callable[[Config], Sequence[str]]
 
 
-SETTINGS: Final = {"help_option_names": ["-h", "--help"]}
-"""Of all commands."""
-
-
-def group(what: str) -> typer.Typer:
-    """A command that has commands below it; its help looks as that of the others."""
-    return typer.Typer(
-        help=what,
-        no_args_is_help=True,
-        add_completion=False,
-        rich_markup_mode=None,
-        context_settings=SETTINGS,
-    )
-
-
 COMMAND_S: Final = 60.0
 """How long a command waits for what is away, where nothing is set: somebody sits before it."""
 

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from newsmill.cli.options import ConfigFile, Json, Sets, group, loaded
+from newsmill.cli.groups import group
+from newsmill.cli.options import ConfigFile, Json, Sets, loaded
 from newsmill.cli.output import say
 
 app = group("Try rules for single sites before they are set.")

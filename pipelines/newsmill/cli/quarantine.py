@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from newsmill.cli.options import ConfigFile, DryRun, Json, LakeFirst, Sets, first, group, loaded
+from newsmill.cli.groups import group
+from newsmill.cli.options import ConfigFile, DryRun, Json, LakeFirst, Sets, first, loaded
 from newsmill.cli.output import counted, say
 from newsmill.errors import Code, ConfigError
 

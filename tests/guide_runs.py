@@ -22,6 +22,8 @@ VARIES = (
     (r"dt=[\d-]+/hour=\d+", "dt=…/hour=…"),
     (r"/\S*(?=/demo-lake|/nowhere)", "…"),
     (r"^[!✓] (disk +)\d.*(?:\n +→ free space.*)?$", r"✓ \1… GB free at …"),
+    (r"^[!✓] (java +).*(?:\n +→ .*)?$", r"✓ \1…"),
+    (r"^(\d+ findings: ).*", r"\1…"),
     (r"\d+(\.\d+)? (GB free at ).*", r"… \2…"),
     (r"(on Python ).*", r"\1…"),
     (r"\d+(\.\d+)? (MB|kB)\b", r"… \2"),

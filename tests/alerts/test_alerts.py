@@ -254,4 +254,4 @@ def test_rules_are_hurried_as_a_whole() -> None:
         assert not re.search(r"(\[|offset |for: )\d+[smhd]\b", hurried(text, 20))
     alerts = hurried((GRAFANA.parent / "prometheus" / "alerts.yml").read_text(), 20)
     assert {"> 90", "> 180", ", 4320"} <= set(re.findall(r"(?:>|,) \d+(?=[\s)])", alerts))
-    assert not re.search(r"1800|3600|86400", alerts)
+    assert not re.search(r"\b(1800|3600|86400)\b", alerts)

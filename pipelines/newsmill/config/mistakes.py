@@ -45,7 +45,7 @@ def said(key: str, error: Mapping[str, Any], annotation: Any) -> str:
         error: As pydantic tells it.
         annotation: The type of the setting.
 
-    >>> said("batch.max_records", {"type": "int_parsing", "msg": "", "ctx": {}}, int)
+    >>> said("batch.max_records", {"type": "int_parsing", "input": "many"}, int)
     'must be a whole number'
     """
     kind, context = error["type"], error.get("ctx", {})

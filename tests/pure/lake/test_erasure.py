@@ -226,7 +226,7 @@ def test_command_names_the_lake_first_and_tells_what_it_did(config: LakeConfig) 
     press_day(press)
     before = sorted(everybyte.holding(config.path, [""]))
     code, told = command(config.path, "f.example", "--dry-run")
-    assert (code, "1 articles" in told) == (0, True)
+    assert (code, "1 article" in told) == (0, True)
     assert command(config.path, "nobody.example", "--dry-run")[0] == 1
     assert sorted(everybyte.holding(config.path, [""])) == before
     assert command(config.path, "f.example")[0] == 0

@@ -74,7 +74,10 @@ def test_audit_fails_as_other_commands_do_when_the_broker_does_not_answer(say: S
 
 def test_compact_says_so_when_there_is_nothing_to_merge(say: Say, lake: Path) -> None:
     code, out, _ = say("compact", lake)
-    assert (code, out) == (0, "nothing to merge: no hour before the newest has two small files\n")
+    assert (code, out) == (
+        0,
+        "nothing to merge: no past day, and no past hour of the newest day, has small files to join\n",
+    )
 
 
 def test_config_show_has_values_of_json(say: Say, tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_dev_commands_start_show_and_stop_a_broker(java: None, tmp_path: Path) -
             other.start()
     finally:
         stopped = run(app, ["dev", "down", *folder, "--wipe"])
-    assert stopped.stdout == "stopped\n"
+    assert stopped.stdout == "stopped; its data are deleted\n"
     assert not (tmp_path / "dev").exists()
     host, _, port = state["bootstrap"].partition(":")
     with pytest.raises(ConnectionRefusedError):

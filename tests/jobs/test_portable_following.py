@@ -12,6 +12,8 @@ from newsmill.config import Config, LakeConfig
 from newsmill.errors import Transient
 from newsmill.lake import files, rows as table_rows
 from newsmill.lake.files import DataFile
+from newsmill.lake.upkeep import compaction
+from newsmill.lake.upkeep.takedown import take_down
 from newsmill.lake.writer import Lake
 from newsmill.records import Fate, FateRow, OffsetRange, Position
 from newsmill.runners import following
@@ -44,10 +46,10 @@ class Heard:
         self.batches.append(summary)
 
 
-def commit(lake: Lake, start: int, end: int) -> None:
+def commit(lake: Lake, start: int, end: int, *, at: int = AT) -> None:
     """A batch of pages that were no articles."""
     piece = OffsetRange(topic=TOPIC, partition=0, start=start, end=end, records=end - start, bytes=0)
-    batch = lake.begin([piece], now=AT + start)
+    batch = lake.begin([piece], now=at + start)
     rows = [
         FateRow(
             position=Position(topic=TOPIC, partition=0, offset=offset),
@@ -86,6 +88,19 @@ def test_only_what_is_committed_from_now_on_is_told_and_all_of_it(config: Config
     assert (told.records, told.bytes, dict(told.fates)) == (7, 70, {"not_article": 7})
     assert heard.lags == [{(TOPIC, 0): 8}, {(TOPIC, 0): 1}, {(TOPIC, 0): 1}]
     assert told.waiting == 1
+
+
+def test_what_housekeeping_rewrites_is_told_of_nobody(config: Config) -> None:
+    hour = 3_600_000_000
+    lake, heard = Lake.open(config.lake), Heard()
+    for offset, at in enumerate((AT, AT, AT + hour)):
+        commit(lake, offset, offset + 1, at=at)
+    follower = Follower(config, [heard])
+    merged = [done.table for done in compaction.compact(lake.tables)]
+    take_down(config.lake, "a.example", now=AT + 2 * hour)
+    follower.look()
+    lake.release()
+    assert (merged, heard.batches) == (["fate"], [])
 
 
 def test_a_broker_that_is_away_is_passed_over(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from kafka.errors import KafkaError
 from newsmill.config import Config
 from newsmill.errors import Transient
 from newsmill.lake.files import DataFile
+from newsmill.lake.ledger import BATCH
 from newsmill.lake.writer import ORDER, Lake
 from newsmill.runners.batch_sources import HELD_EVERY_S
 from newsmill.runners.progress import Watch, summary_of
@@ -78,7 +79,7 @@ class Follower:
             self._since = now
 
     def _new_files(self) -> list[DataFile]:
-        """Files that became visible since the last look: those of whole batches, since the ledger is last."""
+        """Files of whole batches since the last look: the ledger is last, and housekeeping brings none."""
         before = dict(self._seen)
         newest = {name: self._newest(name) for name in reversed(ORDER)}
         if newest[ORDER[-1]] == before[ORDER[-1]]:
@@ -87,8 +88,9 @@ class Follower:
         found = []
         for name in ORDER:
             table = self._lake.tables.load(name)
+            batches = {s.sequence_number for s in table.snapshots() if s.summary and s.summary[BATCH]}
             for live in self._lake.tables.files(table, after=before[name]):
-                if live.sequence <= newest[name]:
+                if live.sequence <= newest[name] and live.sequence in batches:
                     found.append(
                         DataFile(table=name, path=live.uri, rows=live.rows, bytes=live.bytes, sha256="")
                     )

@@ -82,7 +82,7 @@ def test_page_that_cannot_be_sent_is_told_and_the_others_are_sent(kafka: Broker,
     assert done.exit_code == 1
     assert "a.html: no URL" in done.stderr
     assert "10000001 bytes, more than input.max_value_bytes" in done.stderr
-    assert "sent 1 pages" in done.stdout
+    assert "sent 1 page " in done.stdout
     assert [record.value for record in sent(config)] == [b"<p>good"]
 
 
@@ -93,7 +93,7 @@ def test_nothing_is_sent_when_it_is_a_dry_run(kafka: Broker, tmp_path: Path) -> 
         app,
         ["ingest", str(tmp_path), "--dry-run", "--topic", config.topic, "--bootstrap", config.bootstrap],
     )
-    assert "would send 1 pages" in done.stdout
+    assert "would send 1 page " in done.stdout
     assert sent(config) == []
 
 

@@ -40,8 +40,8 @@ def about(said: float, right: float) -> bool:
 
 
 def test_examples_follow_from_the_formulas_and_the_figures() -> None:
-    cpu, value, draft, article, sketch, text, most, days = (
-        number(SYMBOLS[name]) for name in ("c", "v", "d", "a", "s", "i", "B", "H")
+    cpu, value, draft, article, sketch, text, held, most, days = (
+        number(SYMBOLS[name]) for name in ("c", "v", "d", "a", "s", "i", "j", "B", "H")
     )
     texts = number(SYMBOLS["t"])
     state = AHEAD * most * (draft + article + sketch)
@@ -54,15 +54,20 @@ def test_examples_follow_from_the_formulas_and_the_figures() -> None:
             assert number(row[3]) == math.ceil(number(row[2]) / 2), row
             assert about(number(row[4]), state), row
         assert about(number(row[5]), pages * texts * days * text), row
-        assert about(number(row[6]), 2 * peak * value), row
+        assert about(number(row[6]), pages * texts * days * held), row
+        assert about(number(row[7]), 2 * peak * value), row
 
 
 def test_text_says_what_the_formulas_give() -> None:
-    draft, article, sketch, most, text = (number(SYMBOLS[name]) for name in ("d", "a", "s", "B", "i"))
+    draft, article, sketch, most, text, held, days = (
+        number(SYMBOLS[name]) for name in ("d", "a", "s", "B", "i", "j", "H")
+    )
     said = re.search(r"4 × 2,000 × (\d+ kB) = (\d+ MB)", GUIDE)
     assert said is not None
     assert about(number(said.group(1)), draft + article + sketch)
     assert about(number(said.group(2)), AHEAD * most * (draft + article + sketch))
-    short = re.search(r"horizon_days: 2` \((\d+ GB)\)", GUIDE)
-    assert short is not None
-    assert about(number(short.group(1)), 10e6 * number(SYMBOLS["t"]) * 2 * text)
+    largest = re.search(r"a fast disk of (\d+ GB) and ([\d.]+ GB) of memory", GUIDE)
+    assert largest is not None
+    texts = 10e6 * number(SYMBOLS["t"]) * days
+    assert about(number(largest.group(1)), 2 * texts * text)
+    assert about(number(largest.group(2)), texts * held)

@@ -5,6 +5,7 @@ Packages come from a folder that is filled once with the versions of the lock fi
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -72,12 +73,11 @@ def reads_pages_and_answers_the_readme(python: Path, folder: Path) -> None:
     folder.mkdir()
     told = run(python.parent / "newsmill", "demo", "--no-kafka", cwd=folder, home=folder / "home")
     assert "all 33 samples came to the fates expected of them" in told.stdout
-    found = re.search(r"```sql\n-- DuckDB\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    found = re.search(r"```sql\n-- DuckDB.*\n((?s:.*?))```", (ROOT / "README.md").read_text())
     assert found is not None
-    query = found.group(1).replace("/data/lake", "demo-lake/tables")
-    answer = run(python, "-c", f"import duckdb; print(duckdb.sql({query!r}).fetchall())", cwd=folder)
-    rows = eval(answer.stdout, {"__builtins__": {}})
-    assert sum(copies for _, _, copies in rows) == 7
+    query = found.group(1).replace("iceberg_scan('/data/lake/articles')", "articles")
+    answer = run(python.parent / "newsmill", "sql", "demo-lake/tables", query, "--format", "json", cwd=folder)
+    assert sum(json.loads(line)["copies"] for line in answer.stdout.splitlines()) == 7
     run(python, ROOT / "examples" / "one_page.py", cwd=folder)
     assert len(run(python, ROOT / "examples" / "beam_pipeline.py", cwd=folder).stdout.splitlines()) == 33
     told = run(python, ROOT / "examples" / "own_sink.py", "demo-lake/tables", cwd=folder).stdout

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Iterator
 from typing import Any, Final
 
+import pyarrow.compute as pc
 import pyarrow.dataset
 
 from newsmill.lake import reader
@@ -37,7 +40,7 @@ class Newest:
         found: list[dict[str, Any]] = []
         for folder in sorted({path.rsplit("/", 1)[0] for path in rows.files}, reverse=True):
             files = [path for path in rows.files if path.rsplit("/", 1)[0] == folder]
-            found = [*self._read(rows, files), *found]
+            found = [*self._read(rows, files, most=max(count - len(found), 1)), *found]
             if len(found) >= count:
                 break
         self._last = max((row["ingested_at"] for row in found), default=None)
@@ -54,16 +57,20 @@ class Newest:
                 self._last = row["ingested_at"]
                 yield row
 
-    def _read(self, rows: pyarrow.dataset.FileSystemDataset, files: list[str]) -> list[dict[str, Any]]:
+    def _read(
+        self, rows: pyarrow.dataset.FileSystemDataset, files: list[str], *, most: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Rows of some files in their order: all, or the `most` newest. The rest never become objects."""
         if not files:
             return []
         part = pyarrow.dataset.dataset(
             files, schema=rows.schema, filesystem=rows.filesystem, format="parquet"
         )
-        table = part.to_table(columns=list(COLUMNS))
+        wanted = [pc.field(name) == value for name, value in self._wanted.items() if value is not None]
+        table = part.to_table(
+            columns=list(COLUMNS), filter=functools.reduce(operator.and_, wanted) if wanted else None
+        )
         order = [(name, "ascending") for name in ("ingested_at", "topic", "partition", "offset")]
-        return [
-            row
-            for row in table.sort_by(order).to_pylist()
-            if all(value in (None, row[name]) for name, value in self._wanted.items())
-        ]
+        table = table.sort_by(order)
+        found: list[dict[str, Any]] = table.slice(max(len(table) - most, 0) if most else 0).to_pylist()
+        return found

@@ -108,6 +108,9 @@ def test_tail_prints_the_newest_articles_last(newsmill: Run, lake: Path) -> None
     ]
     _, out, _ = newsmill("tail", lake, "-n", 3)
     assert len(out.splitlines()) == 3
+    of_a_site = [row for row in Newest(str(lake)).last(1000) if row["domain"] == "site1.example"]
+    assert 3 < len(of_a_site) < len(ordered)
+    assert Newest(str(lake), lang="en", domain="site1.example").last(3) == of_a_site[-3:]
     assert newsmill("tail", lake, "-n", 0) == (0, "", "")
     assert newsmill("tail", lake, "--lang", "xx") == (0, "", "the lake has no such article yet\n")
 

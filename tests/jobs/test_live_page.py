@@ -63,8 +63,7 @@ def articles(titles: tuple[str, ...]) -> list[dict[str, Any]]:
 
 def busy() -> RunMetrics:
     """The metrics of a run that has done and seen much."""
-    metrics = RunMetrics()
-    metrics.live.begin("/srv/a lake with a long name/of-the-newsroom-in-the-north/tables", [])
+    metrics = RunMetrics(lake="/srv/a lake with a long name/of-the-newsroom-in-the-north/tables")
     long = "A headline that goes on and on about the harbour, the council and the ferry" * 3
     titles = (*press_week.HOSTILE, long, "مجلس المدينة يناقش الميناء", "Short", *("More news",) * 10)
     change = {"pages": 80, "z": 9.0}
@@ -200,7 +199,7 @@ def test_page_and_figures_answer_to_names_of_this_machine_only(served: tuple[Run
 
 def test_figures_take_as_much_however_much_was_seen_and_however_many_look() -> None:
     now = [1_000_000.0]
-    live = Live(lambda: now[0])
+    live = Live(lambda: now[0], "/srv/lake")
     for batch in range(30):
         rows = [row | {"url": f"https://site-{batch}-{n}.example/"} for n, row in enumerate(ledger(1000))]
         live.committed(rows, articles(("x" * 10_000,) * 40), [], lost=0)
@@ -225,7 +224,7 @@ def test_figures_take_as_much_however_much_was_seen_and_however_many_look() -> N
 
 def test_pages_a_second_are_those_of_the_last_minute_when_a_batch_runs() -> None:
     now = [1_000_000.0]
-    live = Live(lambda: now[0])
+    live = Live(lambda: now[0], "/srv/lake")
     for second in range(1, 121):
         now[0] += 1
         live.working(work(10 * second))
@@ -243,8 +242,10 @@ def test_pages_a_second_are_those_of_the_last_minute_when_a_batch_runs() -> None
 
 
 def test_page_is_served_by_a_run_without_a_lake_or_a_broker_yet(browser: Browser) -> None:
-    with MetricsServer(RunMetrics()) as server, Opened(browser, f"http://127.0.0.1:{server.port}/") as opened:
+    metrics = RunMetrics(lake="/srv/lake")
+    with MetricsServer(metrics) as server, Opened(browser, f"http://127.0.0.1:{server.port}/") as opened:
         expect(opened.page.locator("#state")).to_have_text("starting")
+        assert opened.page.locator("#lake").inner_text() == "/srv/lake"
         expect(opened.page.locator("#flow")).to_contain_text("Nothing was committed since the start.")
         assert opened.page.evaluate(OUTSIDE) == []
         assert opened.messages == []

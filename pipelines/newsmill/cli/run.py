@@ -207,7 +207,7 @@ def run_direct(config: Config, *, once: bool, files: Sequence[Path] = ()) -> Run
             metrics.watch_disk(folder)
         metrics.watch_lease(lake.lease_age_s, config.lake.lease_s)
         metrics.remember(*known(config.lake.path, since=datetime.now(UTC) - timedelta(days=DAYS)))
-        metrics.live.begin(config.lake.path, Newest(config.lake.path).last(STORIES))
+        metrics.live.begin(Newest(config.lake.path).last(STORIES))
         source = FileSource(config, files) if files else KafkaSource(config)
         runner = MicroBatchRunner(config, source, lake, clock=lambda: time.time_ns() // 1000)
         runners.append(runner)
@@ -232,7 +232,7 @@ def _served(config: Config, stack: ExitStack, stop: threading.Event) -> RunMetri
     from newsmill.observe.metrics import RunMetrics
     from newsmill.observe.server import MetricsServer
 
-    metrics = RunMetrics(stop=stop)
+    metrics = RunMetrics(lake=config.lake.path, stop=stop)
     if config.metrics.port is not None:
         server = MetricsServer(metrics, host=config.metrics.host, port=config.metrics.port)
         stack.enter_context(server)

@@ -43,13 +43,14 @@ class Live:
 
     Args:
         clock: Unix time in seconds.
+        lake: Folder or URI of the run's lake, as it is shown.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], lake: str) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._started = clock()
-        self._lake = ""
+        self._lake = lake
         self._done = self._done_now = 0
         self._steps: deque[tuple[int, int]] = deque(maxlen=STEPS + 1)  # number of the step, pages until then
         self._commits = self._lost = 0
@@ -63,10 +64,9 @@ class Live:
         self._stories: deque[dict[str, Any]] = deque(maxlen=STORIES)
         self._answer: tuple[float, bytes] = (-math.inf, b"")
 
-    def begin(self, lake: str, stories: Iterable[Mapping[str, Any]]) -> None:
-        """The lake of the run, and its newest articles, oldest first."""
+    def begin(self, stories: Iterable[Mapping[str, Any]]) -> None:
+        """The newest articles of the lake before this run, oldest first."""
         with self._lock:
-            self._lake = lake
             self._tell_of(stories)
 
     def remember(self, events: Sequence[DriftEvent]) -> None:

@@ -209,6 +209,7 @@ class RunMetrics:
     The run loop tells it of each committed batch, of the lag, and that it is alive.
 
     Args:
+        lake: Folder or URI of the lake, for the live page.
         clock: Unix time in seconds.
         live_s: The loop is taken for dead when it was silent for longer: more than a long batch.
         stop: Set where no further batch will be begun: the process is no longer ready.
@@ -217,6 +218,7 @@ class RunMetrics:
     def __init__(
         self,
         *,
+        lake: str = "",
         clock: Callable[[], float] = time.time,
         live_s: float = 900.0,
         stop: threading.Event | None = None,
@@ -224,7 +226,7 @@ class RunMetrics:
         self.registry = CollectorRegistry()
         self._log = structlog.get_logger()
         self._clock = clock
-        self.live = Live(clock)
+        self.live = Live(clock, lake)
         self._live_s = live_s
         self._stop = stop or threading.Event()
         self._metrics = {metric.name: metric.register(self.registry) for metric in METRICS}

@@ -207,7 +207,8 @@ def run_direct(config: Config, *, once: bool, files: Sequence[Path] = ()) -> Run
             metrics.watch_disk(folder)
         metrics.watch_lease(lake.lease_age_s, config.lake.lease_s)
         metrics.remember(*known(config.lake.path, since=datetime.now(UTC) - timedelta(days=DAYS)))
-        metrics.live.begin(Newest(config.lake.path).last(STORIES))
+        if config.metrics.port is not None:
+            metrics.live.begin(Newest(config.lake.path).last(STORIES))
         source = FileSource(config, files) if files else KafkaSource(config)
         runner = MicroBatchRunner(config, source, lake, clock=lambda: time.time_ns() // 1000)
         runners.append(runner)

@@ -7,7 +7,7 @@ quarantine, or from the topic that a row of the lake names.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -137,7 +137,7 @@ def _of_sites(
 
 
 def _pages(
-    config: Config, what: str, foreign: Sequence[foreign_envelopes.Named], found: Found
+    config: Config, what: str, foreign: foreign_envelopes.Envelopes, found: Found
 ) -> Iterator[RawPage]:
     path = Path(what)
     records = files.read([path]) if path.exists() else _records(config, what, found)

@@ -39,7 +39,7 @@ Steps = Sequence[tuple[str, ArticleStep]]
 
 def open_all(config: EnrichConfig) -> Steps:
     """Those that the settings name. Raises ConfigError as `Kind.open`."""
-    return tuple(zip(config.steps, KIND.open(config.steps, config), strict=True))
+    return KIND.open(config.steps, config)
 
 
 def applied(article: Article, steps: Steps) -> Article:

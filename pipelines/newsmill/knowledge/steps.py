@@ -166,7 +166,7 @@ def steps(config: EnrichConfig) -> tuple[Step, ...]:
     listed: list[Step] = [Entities(), Places(), Topics()]
     taken = {step.name for step in listed}
     problems: list[str] = []
-    for step in KIND.open(config.enrichers, config):
+    for _, step in KIND.open(config.enrichers, config):
         if unknown := [c for c in step.columns if c not in COLUMNS]:
             problems.append(f"{step.name}: fills {unknown[0]!r}; possible are {', '.join(COLUMNS)}")
         elif step.name in taken:

@@ -43,7 +43,7 @@ Read = Callable[[DataFile, Sequence[str]], pa.Table]
 
 def open_all(config: LakeConfig) -> tuple[tuple[str, Sink], ...]:
     """Those that the settings name. Raises ConfigError as `Kind.open`."""
-    return tuple(zip(config.sinks, KIND.open(config.sinks, config), strict=True))
+    return KIND.open(config.sinks, config)
 
 
 def send(

@@ -40,20 +40,15 @@ class Text(NamedTuple):
 KIND: Final = Kind[PageExtractor]("extractors", "page.extractors", methods=("extract",))
 
 
-def open_all(config: PageConfig) -> tuple[PageExtractor, ...]:
-    """Those that the settings name, opened once a process. Raises ConfigError as `Kind.open`."""
-    return _opened(config.model_dump_json()) if config.extractors else ()
-
-
 @lru_cache(maxsize=4)
-def _opened(config: str) -> tuple[PageExtractor, ...]:
-    section = PageConfig.model_validate_json(config)
-    return KIND.open(section.extractors, section)
+def open_all(config: PageConfig) -> tuple[tuple[str, PageExtractor], ...]:
+    """Those that the settings name, opened once a process. Raises ConfigError as `Kind.open`."""
+    return KIND.open(config.extractors, config)
 
 
 def first_text(config: PageConfig, html: str, *, url: str, own: str) -> Text | None:
     """The text of the first extractor that has one. Raises TypeError where one gives no text."""
-    for name, extractor in zip(config.extractors, open_all(config), strict=True):
+    for name, extractor in open_all(config):
         found = extractor.extract(html, url=url, own=own)
         if found is None:
             continue

@@ -41,8 +41,8 @@ class Kind(Generic[Plugin]):
         """The entry point group."""
         return f"newsmill.{self.name}"
 
-    def open(self, names: Sequence[str], section: object) -> tuple[Plugin, ...]:
-        """The plug-ins of these names, in this order.
+    def open(self, names: Sequence[str], section: object) -> tuple[tuple[str, Plugin], ...]:
+        """The names and their plug-ins, in this order.
 
         Args:
             names: As the setting lists them.
@@ -57,7 +57,7 @@ class Kind(Generic[Plugin]):
         there: dict[str, list[EntryPoint]] = {}
         for point in entry_points(group=self.group):
             there.setdefault(point.name, []).append(point)
-        opened: list[Plugin] = []
+        opened: list[tuple[str, Plugin]] = []
         problems: list[str] = []
         for place, name in enumerate(names):
             points = there.get(name, [])
@@ -71,7 +71,7 @@ class Kind(Generic[Plugin]):
             else:
                 made, problem = self._made(points[0], section)
                 problems += [f"{name} ({_package(points[0])}): {problem}"] if problem else []
-                opened += [made] if problem is None else []
+                opened += [(name, made)] if problem is None else []
         if problems:
             raise ConfigError(problems)
         return tuple(opened)

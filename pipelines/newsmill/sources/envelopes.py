@@ -19,7 +19,7 @@ import json
 import math
 import struct
 from base64 import b64decode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice
@@ -45,7 +45,7 @@ GZIP_FLOOR: Final = 1_000_000
 
 
 def decode(
-    record: SourceRecord, config: InputConfig, foreign: Sequence[foreign_envelopes.Named] = ()
+    record: SourceRecord, config: InputConfig, foreign: foreign_envelopes.Envelopes = ()
 ) -> RawPage | NotArticle:
     """Decode one record.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 from newsmill.config import InputConfig
 from newsmill.records import SourceRecord
@@ -27,23 +27,18 @@ class Envelope(Protocol):
         ...
 
 
-class Named(NamedTuple):
-    """An envelope and the name that the settings have for it, which its pages carry."""
-
-    name: str
-    envelope: Envelope
-
-
 KIND: Final = Kind[Envelope]("envelopes", "input.envelopes", methods=("decode",))
 
+Envelopes = Sequence[tuple[str, Envelope]]
+"""Envelopes in the order that they are asked, with the names that the settings have for them."""
 
-def open_all(config: InputConfig) -> tuple[Named, ...]:
+
+def open_all(config: InputConfig) -> Envelopes:
     """Those that the settings name. Raises ConfigError as `Kind.open`."""
-    opened = KIND.open(config.envelopes, config)
-    return tuple(Named(name, envelope) for name, envelope in zip(config.envelopes, opened, strict=True))
+    return KIND.open(config.envelopes, config)
 
 
-def found_in(record: SourceRecord, envelopes: Sequence[Named]) -> tuple[str, Mapping[str, Any], bytes] | None:
+def found_in(record: SourceRecord, envelopes: Envelopes) -> tuple[str, Mapping[str, Any], bytes] | None:
     """(envelope, fields, body) by the first that knows the record; None where none does.
 
     Raises:

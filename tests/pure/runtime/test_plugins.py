@@ -85,7 +85,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_plugin_is_made_with_the_section_that_names_it(kind: Kind, site: Path) -> None:
     install(site, "some-package", right="{}:Right")
     config = EnrichConfig()
-    (made,) = kind.open(["right"], config)
+    ((name, made),) = kind.open(["right"], config)
+    assert name == "right"
     assert made.config is config
     assert ("right", "some-package 1.0") in kind.installed()
 

@@ -45,7 +45,7 @@ _SITE = 0.4
 """Share of the evidence for a country that the country of the site is worth."""
 
 _UNKNOWN = 20_000.0
-"""Weight of the persons of a name whom a knowledge base of Wikidata lacks, for each whom it has."""
+"""For each person of a name that a knowledge base of Wikidata has, the weight of those whom it lacks."""
 
 _CALLS = re.compile(r",\s(?:the|a|an)\s((?:[^\W\d_]{1,30}[\s-]){0,4}[^\W\d_]{1,30})")
 _MOST_CALLED = 5  # mentions of a name behind which is looked

@@ -1,3 +1,4 @@
+import io
 import json
 
 import pytest
@@ -7,7 +8,7 @@ from newsmill.knowledge.wikidata.items import LONGEST_LINE, Item, Lines, read, u
 
 
 def kept(*items: object, languages: tuple[str, ...] = ("en", "de")) -> list[Item]:
-    return list(unpacked(lines(*items, languages=languages).items))
+    return list(unpacked(io.BytesIO(lines(*items, languages=languages).items)))
 
 
 def lines(*items: object, languages: tuple[str, ...] = ("en", "de")) -> Lines:

@@ -171,7 +171,7 @@ def test_envelope_that_gives_something_else_is_a_bug(site: Path) -> None:
     record = extracted(0, Sent("https://b.example/2", "text")).record
     page = decode(record, InputConfig(), foreign)
     assert (page.url, page.body, page.envelope) == ("https://a.example/1", b"x", "right")
-    foreign[0].envelope.decode = lambda record: "<html>"
+    foreign[0][1].decode = lambda record: "<html>"
     with pytest.raises(TypeError, match=r"the envelope right gave no \(mapping, bytes\), but str"):
         decode(record, InputConfig(), foreign)
 

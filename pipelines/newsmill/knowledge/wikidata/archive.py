@@ -27,7 +27,7 @@ _BLOCKS: Final = 10
 """Blocks of one piece of a bzip2 file: 900,000 bytes of text each, mostly."""
 
 _LONGEST_BLOCK: Final = 4 << 20
-"""Compressed bytes of a bzip2 block: more than 900,000 bytes ever take."""
+"""Compressed bytes of a bzip2 block at most: its 900,000 bytes of text never take as many."""
 
 _BLOCK: Final = 0x314159265359
 _FOOTER: Final = 0x177245385090

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -22,9 +21,10 @@ import pyarrow as pa
 import xxhash
 
 from newsmill.knowledge import build, files
-from newsmill.knowledge.entries import COARSE, Entry, english_words, role
+from newsmill.knowledge.entries import COARSE, Entry, role
 from newsmill.knowledge.gazetteer import Gazetteer
 from newsmill.knowledge.names import key
+from newsmill.knowledge.recognisers.cues import common_words
 from newsmill.knowledge.wikidata import reading
 from newsmill.knowledge.wikidata.classes import Classes
 from newsmill.knowledge.wikidata.entities import Entities, as_numpy
@@ -61,7 +61,6 @@ _NEAR: Final = 0.15
 _FAR: Final = 1.5
 """Degrees between two points that can't be of one place, whatever ids say."""
 
-_READ: Final = 16 << 20
 _OWN, _OF_PLACE, _OF_OTHER = range(3)
 _DIVISIONS: Final = frozenset(("admin1", "admin2", "region"))
 
@@ -88,24 +87,8 @@ def compile_spool(spool: Path, folder: Path, *, base: Gazetteer, sources: dict[s
 
 def items_of(spool: Path) -> Iterator[Item]:
     """The items that a reading kept."""
-    held = b""
     with (spool / reading.ITEMS).open("rb") as file:
-        while more := file.read(_READ):
-            held += more
-            whole = _whole(held)
-            yield from unpacked(held[:whole])
-            held = held[whole:]
-
-
-def _whole(held: bytes) -> int:
-    """Where the last whole item ends."""
-    at = 0
-    while at + 4 <= len(held):
-        end = at + 4 + int.from_bytes(held[at : at + 4], "little")
-        if end > len(held):
-            break
-        at = end
-    return at
+        yield from unpacked(file)
 
 
 class _Compiler:
@@ -269,14 +252,9 @@ def _is_kept(name: str, share: float, item: Item, type_: str) -> bool:
     one_word = " " not in name and name.upper() != name.lower()
     if COARSE.get(type_) == "PER" and one_word:
         return share == 1.0 or (share == _LABEL and item.links >= _MONONYM)
-    if COARSE.get(type_) == "MISC" and one_word and key(name) in _common_words():
+    if COARSE.get(type_) == "MISC" and one_word and key(name) in common_words():
         return share == 1.0 and item.links >= _THING_OF_ONE_WORD
     return True
-
-
-@cache
-def _common_words() -> frozenset[str]:
-    return english_words()
 
 
 def _joined(

@@ -1,15 +1,15 @@
 """Lines of the dump to the items that are kept.
 
-A long line that names fewer wikis than the bound is not parsed, unless it says what class a class is part
-of; all others are, so what is no item is seen. Counting `"site"` in a line can't miss a sitelink: each one
-has that key.
+A line is parsed if it is short, names as many wikis as the bound, or says what class a class is part of. Most
+lines are long and do neither, which is what makes reading fast; that short ones are parsed shows what is no
+item. Counting `"site"` in a line can't miss a sitelink: each one has that key.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import IO, Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -78,8 +78,11 @@ class Lines(Record, frozen=True, kw_only=True):
     first_broken: tuple[tuple[int, str], ...] = ()
 
 
-class _Text(msgspec.Struct):
-    value: str
+Value = TypeVar("Value")
+
+
+class _Valued(msgspec.Struct, Generic[Value]):
+    value: Value
 
 
 class _Target(msgspec.Struct):
@@ -99,95 +102,39 @@ class _Quantity(msgspec.Struct):
     amount: str = ""
 
 
-class _ItemValue(msgspec.Struct):
-    value: _Target
+class _Snak(msgspec.Struct, Generic[Value]):
+    datavalue: _Valued[Value] | None = None
 
 
-class _GlobeValue(msgspec.Struct):
-    value: _Globe
-
-
-class _TimeValue(msgspec.Struct):
-    value: _Time
-
-
-class _QuantityValue(msgspec.Struct):
-    value: _Quantity
-
-
-class _TextValue(msgspec.Struct):
-    value: str
-
-
-class _ItemSnak(msgspec.Struct):
-    datavalue: _ItemValue | None = None
-
-
-class _GlobeSnak(msgspec.Struct):
-    datavalue: _GlobeValue | None = None
-
-
-class _TimeSnak(msgspec.Struct):
-    datavalue: _TimeValue | None = None
-
-
-class _QuantitySnak(msgspec.Struct):
-    datavalue: _QuantityValue | None = None
-
-
-class _TextSnak(msgspec.Struct):
-    datavalue: _TextValue | None = None
-
-
-class _Targets(msgspec.Struct):
-    mainsnak: _ItemSnak
-    rank: str = "normal"
-
-
-class _Globes(msgspec.Struct):
-    mainsnak: _GlobeSnak
-    rank: str = "normal"
-
-
-class _Times(msgspec.Struct):
-    mainsnak: _TimeSnak
-    rank: str = "normal"
-
-
-class _Quantities(msgspec.Struct):
-    mainsnak: _QuantitySnak
-    rank: str = "normal"
-
-
-class _Texts(msgspec.Struct):
-    mainsnak: _TextSnak
+class _Statement(msgspec.Struct, Generic[Value]):
+    mainsnak: _Snak[Value]
     rank: str = "normal"
 
 
 class _Claims(msgspec.Struct):
-    P31: list[_Targets] = []  # instance of
-    P279: list[_Targets] = []  # subclass of
-    P17: list[_Targets] = []  # country
-    P27: list[_Targets] = []  # country of citizenship
-    P495: list[_Targets] = []  # country of origin
-    P106: list[_Targets] = []  # occupation
-    P39: list[_Targets] = []  # position held
-    P571: list[_Times] = []  # inception
-    P625: list[_Globes] = []  # coordinates
-    P1082: list[_Quantities] = []  # population
-    P1566: list[_Texts] = []  # GeoNames id
-    P297: list[_Texts] = []  # ISO 3166-1 alpha-2
+    P31: list[_Statement[_Target]] = []  # instance of
+    P279: list[_Statement[_Target]] = []  # subclass of
+    P17: list[_Statement[_Target]] = []  # country
+    P27: list[_Statement[_Target]] = []  # country of citizenship
+    P495: list[_Statement[_Target]] = []  # country of origin
+    P106: list[_Statement[_Target]] = []  # occupation
+    P39: list[_Statement[_Target]] = []  # position held
+    P571: list[_Statement[_Time]] = []  # inception
+    P625: list[_Statement[_Globe]] = []  # coordinates
+    P1082: list[_Statement[_Quantity]] = []  # population
+    P1566: list[_Statement[str]] = []  # GeoNames id
+    P297: list[_Statement[str]] = []  # ISO 3166-1 alpha-2
 
 
 class _ClassClaims(msgspec.Struct):
-    P279: list[_Targets] = []
+    P279: list[_Statement[_Target]] = []
 
 
 class _Full(msgspec.Struct):
     id: str
-    labels: dict[str, _Text] | _Empty = {}
-    descriptions: dict[str, _Text] | _Empty = {}
-    aliases: dict[str, list[_Text]] | _Empty = {}
+    labels: dict[str, _Valued[str]] | _Empty = {}
+    descriptions: dict[str, _Valued[str]] | _Empty = {}
+    aliases: dict[str, list[_Valued[str]]] | _Empty = {}
     claims: _Claims | _Empty = msgspec.field(default_factory=_Claims)
     sitelinks: dict[str, msgspec.Raw] | _Empty = {}
 
@@ -201,6 +148,7 @@ _full = msgspec.json.Decoder(_Full)
 _class = msgspec.json.Decoder(_Class)
 _packed = msgspec.msgpack.Encoder()
 _unpacked = msgspec.msgpack.Decoder(Item)
+_SIZE: Final = 4  # bytes of the length before each item
 _MOST_TOLD: Final = 3
 
 
@@ -235,7 +183,7 @@ def read(text: bytes, *, least: int, languages: tuple[str, ...]) -> Lines:
                     item = _item(qid, found, languages)
                     if item.links >= least and item.labels:
                         packed = _packed.encode(item)
-                        items += len(packed).to_bytes(4, "little") + packed
+                        items += len(packed).to_bytes(_SIZE, "little") + packed
                         kept += 1
             seen += 1
         except (ValueError, RecursionError) as error:  # DecodeError and UnicodeDecodeError are ValueErrors
@@ -248,13 +196,10 @@ def read(text: bytes, *, least: int, languages: tuple[str, ...]) -> Lines:
     )  # fmt: skip
 
 
-def unpacked(spool: bytes) -> Iterator[Item]:
+def unpacked(spool: IO[bytes]) -> Iterator[Item]:
     """The items in what `read` kept."""
-    at = 0
-    while at < len(spool):
-        end = at + 4 + int.from_bytes(spool[at : at + 4], "little")
-        yield _unpacked.decode(memoryview(spool)[at + 4 : end])
-        at = end
+    while size := spool.read(_SIZE):
+        yield _unpacked.decode(spool.read(int.from_bytes(size, "little")))
 
 
 def _item(qid: int, found: _Full, languages: tuple[str, ...]) -> Item:
@@ -322,27 +267,27 @@ def _number(qid: str) -> int:
     return number if number < LARGEST_ID else 0
 
 
-def _ranked(claims: list[Any]) -> list[Any]:
+def _ranked(claims: list[_Statement[Value]]) -> list[Value]:
     """The values that hold, preferred ones first."""
-    held = [c for c in claims if c.rank != "deprecated" and c.mainsnak.datavalue is not None]
-    held.sort(key=lambda c: c.rank != "preferred")
-    return [c.mainsnak.datavalue.value for c in held[:_MOST_CLAIMS]]
+    held = sorted((c for c in claims if c.rank != "deprecated"), key=lambda c: c.rank != "preferred")
+    values = [found.value for c in held if (found := c.mainsnak.datavalue) is not None]
+    return values[:_MOST_CLAIMS]
 
 
-def _targets(claims: list[_Targets]) -> tuple[int, ...]:
+def _targets(claims: list[_Statement[_Target]]) -> tuple[int, ...]:
     return tuple(number for target in _ranked(claims) if (number := _number(target.id)))
 
 
-def _texts(claims: list[_Texts]) -> list[str]:
+def _texts(claims: list[_Statement[str]]) -> list[str]:
     return [text for text in _ranked(claims) if len(text) < 20]
 
 
-def _year(claims: list[_Times]) -> int | None:
+def _year(claims: list[_Statement[_Time]]) -> int | None:
     found = next((_YEAR.match(value.time) for value in _ranked(claims)), None)
     return int(found[1]) if found else None
 
 
-def _point(claims: list[_Globes]) -> tuple[float, float] | None:
+def _point(claims: list[_Statement[_Globe]]) -> tuple[float, float] | None:
     for value in _ranked(claims):
         lat, lon = value.latitude, value.longitude
         if lat is not None and lon is not None and -90 <= lat <= 90 and -180 <= lon <= 180:
@@ -350,7 +295,7 @@ def _point(claims: list[_Globes]) -> tuple[float, float] | None:
     return None
 
 
-def _population(claims: list[_Quantities]) -> int:
+def _population(claims: list[_Statement[_Quantity]]) -> int:
     for value in _ranked(claims):
         digits = value.amount.removeprefix("+").partition(".")[0]
         if digits.isascii() and digits.isdigit() and len(digits) < 10:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from newsmill.cli.options import ConfigFile, Sets, loaded
-from newsmill.cli.output import say
+from newsmill.cli.options import ConfigFile, OutputFile, Sets, loaded
+from newsmill.cli.output import opened, say
 from newsmill.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -53,10 +49,7 @@ def changes(
     form: Annotated[
         Form, typer.Option("--format", help="JSON Lines, an Arrow stream, or a Parquet file.")
     ] = Form.JSONL,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="File to write; else standard output.", dir_okay=False),
-    ] = None,
+    output: OutputFile = None,
     config: ConfigFile = None,
     sets: Sets = None,
 ) -> None:
@@ -72,7 +65,7 @@ def changes(
         raise ConfigError("--format parquet: needs a file to write: -o FILE")
     place = loaded(config, sets, lake__path=lake).config.lake.path
     found = feed.read(place, table.value, _time(place, since))
-    with _opened(output) as file:
+    with opened(output) as file:
         told = _WRITERS[form](found, file)
     what = ", ".join(f"{told[kind]:,} {kind}" for kind in feed.KINDS)
     say(f"{what}; next: --since {feed.instant(found.until):%Y-%m-%dT%H:%M:%S.%fZ}", err=True)
@@ -92,16 +85,6 @@ def _time(lake: str, since: str) -> int:
             f"--since {since}: must be a time, e.g. 2026-11-29T12:00:00Z, or the id of a snapshot of `fate`"
         ) from None
     return feed.micros(at.replace(tzinfo=at.tzinfo or UTC))
-
-
-@contextmanager
-def _opened(output: Path | None) -> Iterator[IO[bytes]]:
-    if output is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    with output.open("wb") as file:
-        yield file
 
 
 def _as_jsonl(found: Changes, file: IO[bytes]) -> Counter[str]:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from newsmill.cli.options import ConfigFile, Json, LakeFirst, OldLake, Sets, first, loaded
+from newsmill.cli.options import ConfigFile, Json, LakeFirst, OldLake, Sets, What, first, loaded
 from newsmill.cli.output import Screen, say
 
 
 def explain(
     lake_or_what: LakeFirst,
-    what: Annotated[
-        str | None,
-        typer.Argument(metavar="WHAT", help="A URL, an article_id, or topic/partition/offset."),
-    ] = None,
+    what: What = None,
     old_lake: OldLake = None,
     config: ConfigFile = None,
     as_json: Json = False,

@@ -32,8 +32,16 @@ LakeFirst = Annotated[
     str, typer.Argument(metavar="[LAKE]", help="Folder or URI of the lake; else lake.path of the settings.")
 ]
 """The first of two arguments: the lake, or, where it is the only one, what the second is for; see `first`."""
+What = Annotated[
+    str | None, typer.Argument(metavar="WHAT", help="A URL, an article_id, or topic/partition/offset.")
+]
+"""A record of the lake, the second argument after `LakeFirst`."""
 OldLake = Annotated[str | None, typer.Option("--lake", "-l", hidden=True)]
 """How some commands named the lake before."""
+OutputFile = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="File to write; else standard output.", dir_okay=False),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
 

@@ -2,7 +2,7 @@
 
 All of it goes through here: `say` for plain lines, `Screen` for tables and progress. Colours are the
 screen's own; control characters, lone surrogates and characters that turn the direction of print are
-shown as `\\u001b`, which JSON reads as the same.
+shown as `\\u001b`, which JSON reads as the same. `opened` gives programs their data unchanged.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.segment import Segment
@@ -39,6 +41,17 @@ def plain(text: str) -> str:
 def say(text: str, *, err: bool = False) -> None:
     """Print a line to standard output, or to standard error."""
     print(plain(text), file=sys.stderr if err else sys.stdout, flush=True)
+
+
+@contextmanager
+def opened(output: Path | None) -> Iterator[IO[bytes]]:
+    """The file of `--output`, made anew, or standard output: for data, which is given as it is."""
+    if output is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    with output.open("wb") as file:
+        yield file
 
 
 def counted(number: int, what: str, several: str | None = None) -> str:

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from newsmill.cli.options import ConfigFile, LakeFirst, Sets, first, loaded
-from newsmill.cli.output import say
+from newsmill.cli.options import ConfigFile, LakeFirst, OutputFile, Sets, What, first, loaded
+from newsmill.cli.output import opened, say
 
 
 def raw(
     lake_or_what: LakeFirst,
-    what: Annotated[
-        str | None,
-        typer.Argument(metavar="WHAT", help="A URL, an article_id, or topic/partition/offset."),
-    ] = None,
+    what: What = None,
     record: Annotated[
         bool, typer.Option("--record", help="The record's whole value, envelope included.")
     ] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="File to write; else standard output.", dir_okay=False),
-    ] = None,
+    output: OutputFile = None,
     config: ConfigFile = None,
     sets: Sets = None,
 ) -> None:
@@ -42,8 +34,5 @@ def raw(
         say(f"the lake has no record of {what}", err=True)
         raise typer.Exit(1)
     body = (found.value or b"") if record else raw_page.page_of(settings, found).body
-    if output is not None:
-        output.write_bytes(body)
-    else:
-        sys.stdout.buffer.write(body)
-        sys.stdout.buffer.flush()
+    with opened(output) as file:
+        file.write(body)

@@ -9,11 +9,10 @@ from newsmill.errors import LakeError, Rejected
 from newsmill.jobs import source_records
 from newsmill.jobs.explain import Row, fates_of
 from newsmill.lake import reader
+from newsmill.lake.rows import HOLDING
 from newsmill.records import NotArticle, Position, RawPage, SourceRecord
 from newsmill.sources import envelopes, foreign_envelopes
 from newsmill.urls import site, url_key
-
-_ROWS = ("article", "copy", "revision")
 
 
 def record_of(config: Config, what: str) -> SourceRecord | None:
@@ -33,7 +32,7 @@ def record_of(config: Config, what: str) -> SourceRecord | None:
     fates = fates_of(config.lake.path, what)
     if not fates:
         return None
-    row = ([fate for fate in fates if fate["fate"] in _ROWS] or fates)[-1]
+    row = ([fate for fate in fates if fate["fate"] in HOLDING["articles"]] or fates)[-1]
     if _taken_down(config.lake.path, row):
         raise LakeError(f"{what}: was taken down")
     place, lost = source_records.place_of(row), list[Position]()

@@ -20,6 +20,7 @@ from newsmill.errors import ConfigError
 from newsmill.lake import change_order, reader
 from newsmill.lake.change_order import Change
 from newsmill.lake.ledger import UNTIL, late_batches
+from newsmill.lake.rows import HOLDING
 from newsmill.lake.schemas import LEDGER, TABLES
 from newsmill.records import Micros
 
@@ -29,9 +30,6 @@ FOLLOWED: Final[tuple[Followed, ...]] = ("articles", "fate", "quarantine", "clus
 
 KINDS: Final = ("inserted", "updated", "taken_down", "removed")
 """What becomes of a row. One that a replay made of a record that had none before is `updated`."""
-
-_HOLDING: Final = {"articles": ("article", "copy", "revision"), "quarantine": ("quarantined",)}
-"""Fates of the records that have a row in a table; a replay may take a record out of it."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CHANGE: Final = pa.field("change", pa.string(), nullable=False)
@@ -110,7 +108,7 @@ def _rows(
     wanted = [_between(table, since, until), *(f"ingested_at == '{instant(at).isoformat()}'" for at in late)]
     for batch in _scan(table, " or ".join(f"({one})" for one in wanted)):
         yield _shaped(batch, schema, _kinds(batch, since, late))
-    if name in _HOLDING:
+    if name in HOLDING:
         yield from _removed(lake, name, schema, since, until)
 
 
@@ -141,9 +139,9 @@ def _kinds(rows: pa.RecordBatch, since: Micros, late: Sequence[Micros]) -> pa.Ar
 def _removed(
     lake: str, name: str, schema: pa.Schema, since: Micros, until: Micros
 ) -> Iterator[pa.RecordBatch]:
-    """Records that were known before, and have no row in the table now: only their key is told."""
+    """The keys of records that were known before, and that a replay left without a row in the table."""
     table, key = reader.table(lake, LEDGER), TABLES[name].key
-    held = ", ".join(f"'{fate}'" for fate in _HOLDING[name])
+    held = ", ".join(f"'{fate}'" for fate in HOLDING[name])
     gone = f"fate not in ({held}) and ingested_at <= '{instant(since).isoformat()}'"
     for batch in _scan(table, f"({_between(table, since, until)}) and {gone}", key):
         yield _shaped(batch, schema, pa.array(["removed"] * len(batch), pa.string()))

@@ -15,8 +15,6 @@ from newsmill.lake.files import DataFile
 from newsmill.lake.ledger import Batch
 from newsmill.lake.schemas import LEDGER
 
-_ROW_FATES = ("article", "copy", "revision")
-
 
 def check_coverage(
     batch: Batch, files: Sequence[DataFile], columns: Callable[[DataFile, Sequence[str]], pa.Table]
@@ -59,8 +57,8 @@ def check_coverage(
                 f"{part.topic}/{part.partition}: {part.records} records in [{part.start}, {part.end}), "
                 f"{offsets.size} fates"
             )
-    for table, fate in (("articles", _ROW_FATES), ("quarantine", ("quarantined",))):
-        wanted = told.filter(pc.is_in(told["fate"], pa.array(fate))).select(place)
+    for table, held in table_rows.HOLDING.items():
+        wanted = told.filter(pc.is_in(told["fate"], pa.array(held))).select(place)
         found = _read(files, table, place, columns)
         for text, one, other in (
             ("fate without a row in", wanted, found),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import pyarrow as pa
 
@@ -12,6 +13,9 @@ from newsmill.records import Article, ClusterEvent, Failure, FateRow, Micros
 
 GAP = "gap"
 """`fate` of a ledger row that stands for a range of offsets which the broker lost before they were read."""
+
+HOLDING: Final = {"articles": ("article", "copy", "revision"), "quarantine": ("quarantined",)}
+"""Fates of the records that have a row in a table; of all others it has none."""
 
 
 def articles(rows: Sequence[Article]) -> pa.Table:

@@ -22,7 +22,7 @@ from newsmill.cli.output import Screen, counted, say
 from newsmill.config import Config, KafkaConfig
 from newsmill.errors import Transient
 from newsmill.sources import brokers, files, kafka
-from newsmill.sources.files import FileRecord
+from newsmill.sources.files import TOPIC, FileRecord
 
 REQUEST_BYTES: Final = 11_000_000
 OUTSTANDING: Final = 256
@@ -100,7 +100,7 @@ def _small_enough(records: Iterator[FileRecord], config: Config, summary: _Summa
         size = len(found.record.value or b"")
         if size > config.input.max_value_bytes:
             why = f"{size} bytes, more than input.max_value_bytes ({config.input.max_value_bytes})"
-            summary.problem(Path(found.record.position.topic.removeprefix("file:")), why)
+            summary.problem(Path(found.record.position.topic.removeprefix(TOPIC)), why)
         else:
             yield found
 
@@ -145,7 +145,7 @@ def _acknowledged(found: FileRecord, future: Any, summary: _Summary) -> Iterator
     try:
         future.get(timeout=ACKNOWLEDGE_S)
     except MessageSizeTooLargeError as error:
-        summary.problem(Path(found.record.position.topic.removeprefix("file:")), str(error))
+        summary.problem(Path(found.record.position.topic.removeprefix(TOPIC)), str(error))
     except KafkaError as error:
         raise Transient(f"after {counted(summary.sent, 'page')}: {error}") from error
     else:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -15,9 +16,6 @@ from newsmill.errors import DataLoss
 from newsmill.lake import reader
 from newsmill.records import OffsetRange, Position, SourceRecord
 from newsmill.sources import files, kafka
-
-FILE_TOPIC: Final = "file:"
-"""How the topic of records begins that were read from a file, whose path follows."""
 
 
 def place_of(row: Mapping[str, Any]) -> Position:
@@ -76,8 +74,8 @@ def from_topic(
 
 def from_files(places: Collection[Position]) -> Iterator[tuple[Position, SourceRecord]]:
     """Records of files that are still where they were read from."""
-    for topic in sorted({place.topic for place in places if place.topic.startswith(FILE_TOPIC)}):
-        path = Path(topic.removeprefix(FILE_TOPIC))
+    for topic in sorted({place.topic for place in places if place.topic.startswith(files.TOPIC)}):
+        path = Path(topic.removeprefix(files.TOPIC))
         if path.exists():
             yield from ((r.position, r) for r in files.read([path]) if r.position in places)
 
@@ -85,13 +83,16 @@ def from_files(places: Collection[Position]) -> Iterator[tuple[Position, SourceR
 def as_they_came(
     config: Config, places: Sequence[Position], lost: list[Position]
 ) -> Iterator[tuple[Position, SourceRecord]]:
-    """Records wherever they are: in quarantine, in files, in the topic; the others are noted as lost."""
-    found: set[Position] = set()
-    for place, record in (*kept_payloads(config.lake.path, places), *from_files(places)):
-        if place not in found:
-            found.add(place)
+    """Records wherever they are: in quarantine, in files, in the topic; the others are noted as lost.
+
+    Files are read no further than the caller asks for records.
+    """
+    left = set(places)
+    for find in (partial(kept_payloads, config.lake.path), from_files):
+        for place, record in find(left):
+            left.discard(place)
             yield place, record
-    yield from from_topic(config, [place for place in places if place not in found], lost)
+    yield from from_topic(config, list(left), lost)
 
 
 def slices(places: Sequence[Position]) -> Iterator[OffsetRange]:

@@ -25,6 +25,9 @@ from newsmill.sources import envelopes
 from newsmill.sources.fields import NAMES
 from newsmill.urls import article_id, url_key
 
+TOPIC: Final = "file:"
+"""Beginning of the topic of records that are read from files; the path follows."""
+
 _HTML = re.compile(r"\.x?html?(\.gz)?$", re.IGNORECASE)
 _WARC = re.compile(r"\.warc(\.gz)?$", re.IGNORECASE)
 _GZIP: Final = ".gz"
@@ -65,7 +68,7 @@ def scan(paths: Iterable[Path], *, on_problem: Problem | None = None) -> Iterato
     """As `read`, with the partition that each page's sidecar asks for."""
     report = on_problem or _refuse
     for path in paths:
-        topic = f"file:{path.as_posix()}"
+        topic = f"{TOPIC}{path.as_posix()}"
         offsets: Counter[int] = Counter()
         for file, page, wanted in _pages(path, report):
             try:

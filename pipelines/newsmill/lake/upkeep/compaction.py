@@ -85,6 +85,8 @@ def groups(tables: Tables, live: Sequence[LiveFile], target_bytes: int) -> Itera
         if file.bytes < ENOUGH * target_bytes and last < newest:
             spans[day * _DAY if day < today else last].append(file)
     for _, small in sorted(spans.items()):
+        if len(small) == 1:
+            continue
         group: list[LiveFile] = []
         memory = 0
         for file in sorted(small, key=lambda f: (f.sequence, f.uri)):

@@ -27,7 +27,7 @@ from newsmill.records import Micros, Record
 FALSE_POSITIVES: Final = 0.01
 """Share of values that a Bloom filter does not rule out though a row group lacks them: Iceberg's default."""
 
-_HOUR: Final = 3_600_000_000
+HOUR_US: Final = 3_600_000_000
 
 
 class DataFile(Record, frozen=True, kw_only=True):
@@ -171,7 +171,7 @@ def told_hash(location: str) -> str | None:
 
 def hour(ingested_at: Micros) -> int:
     """Hours since 1970: the value of Iceberg's partition field."""
-    return ingested_at // _HOUR
+    return ingested_at // HOUR_US
 
 
 def _sorting(schema: TableSchema[Any]) -> Sequence[pq.SortingColumn]:

@@ -34,11 +34,11 @@ from pyiceberg.table.update import (
 from pyiceberg.transforms import DayTransform, HourTransform, IdentityTransform
 
 from newsmill.lake.columns import TableSchema
+from newsmill.lake.files import hour
 
 _DAY_FIELD: Final = 1001  # Iceberg numbers partition fields from 1000, which was the hour
 _DAY_NAME: Final = "ingested_at_day"
 _ORDER: Final = 1  # 0 is no order
-_HOUR_US: Final = 3_600_000_000
 
 
 def new(schema: TableSchema[Any], location: str, properties: Mapping[str, str]) -> TableMetadataV2:
@@ -107,7 +107,7 @@ def hours(table: Table, ingested_at: int, file: IcebergFile) -> range:
     """
     low, high = ((bounds or {}).get(ingested_at) for bounds in (file.lower_bounds, file.upper_bounds))
     if low is not None and high is not None:
-        first, last = (int.from_bytes(bound, "little", signed=True) // _HOUR_US for bound in (low, high))
+        first, last = (hour(int.from_bytes(bound, "little", signed=True)) for bound in (low, high))
         return range(first, last + 1)
     value: Any = file.partition[0]
     if isinstance(table.specs()[file.spec_id].fields[0].transform, DayTransform):

@@ -420,7 +420,7 @@ class Lake(OwnedLedger):
 
 def _ingested(rows: pa.Table, hours: range) -> pa.Table:
     """The rows of some hours."""
-    at = pc.divide(rows["ingested_at"].cast(pa.int64()), pa.scalar(3_600_000_000, pa.int64()))
+    at = pc.divide(rows["ingested_at"].cast(pa.int64()), pa.scalar(data_files.HOUR_US, pa.int64()))
     return rows.filter(pc.and_(pc.greater_equal(at, hours.start), pc.less(at, hours.stop)))
 
 

@@ -181,11 +181,11 @@ def _rows(tables: Tables, name: str, path: str) -> pa.Table | None:
 
 def dead_unfinished(tables: Tables) -> list[Listed]:
     """Unfinished files of processes that are gone."""
-    return [
-        found
-        for found in tables.store.walk(TEMPORARY)
-        if provenance.made(found) and time.time() - found.modified_s > UNFINISHED_S
-    ]
+    return [found for found in tables.store.walk(TEMPORARY) if provenance.made(found) and _is_dead(found)]
+
+
+def _is_dead(unfinished: Listed) -> bool:
+    return time.time() - unfinished.modified_s > UNFINISHED_S
 
 
 def _unfinished(tables: Tables) -> int:
@@ -193,7 +193,7 @@ def _unfinished(tables: Tables) -> int:
     removed, waiting = 0, {found.path for found in tables.store.walk(TEMPORARY) if provenance.made(found)}
     while left := [found for found in tables.store.walk(TEMPORARY) if found.path in waiting]:
         for found in left:
-            if time.time() - found.modified_s > UNFINISHED_S:
+            if _is_dead(found):
                 tables.store.delete(found.path)
                 removed += 1
         time.sleep(0.2)

@@ -19,12 +19,12 @@ DIALECTS: Final[tuple[Dialect, ...]] = ("spark", "trino")
 
 _UNNEST: Final = re.compile(r"(?P<table>\w+) a, unnest\(a\.(?P<column>\w+)\) AS u\(e\)")
 _HEADS: Final[dict[Dialect, str]] = {
-    "spark": "-- {what}\n-- For Spark, over temporary views or tables `articles` and `fate`, e.g.\n"
+    "spark": "-- For Spark, over temporary views or tables `articles` and `fate`, e.g.\n"
     '--   spark.read.format("iceberg").load("lake/articles").createOrReplaceTempView("articles")\n',
-    "trino": "-- {what}\n-- For Trino, over the tables `articles` and `fate` of the session's schema.\n",
+    "trino": "-- For Trino, over the tables `articles` and `fate` of the session's schema.\n",
 }
 _WHAT: Final = (
-    "What each article says now, and what people ask of it, flat. Made from articles.sql: do not edit."
+    "-- What each article says now, and what people ask of it, flat. Made from articles.sql: do not edit."
 )
 
 
@@ -36,7 +36,7 @@ def text(dialect: Dialect) -> str:
         views = _UNNEST.sub(r"\g<table> a LATERAL VIEW explode(a.\g<column>) u AS e", views)
     else:
         views = _UNNEST.sub(_unnested, views)
-    return f"{_HEADS[dialect].format(what=_WHAT)}\n{views}"
+    return f"{_WHAT}\n{_HEADS[dialect]}\n{views}"
 
 
 def source() -> str:

@@ -8,7 +8,6 @@ and brings the new ones in; the ledger is last. Done again, a step that is done 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -83,10 +82,9 @@ def changed(tables: Tables, replacement: Replacement) -> Replacement | None:
     kept = [file for file in replacement.files if file.table == _APPENDED]
     if not touched and not kept:
         return None
-    at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=replacement.at)
     for name, rows_by_place in new.items():
         rows = [
-            {**row, "updated_at": at if place in differ[name] else old[name][place]["updated_at"]}
+            {**row, "updated_at": replacement.at if place in differ[name] else old[name][place]["updated_at"]}
             for place, row in rows_by_place.items()
             if place in touched
         ]

@@ -30,6 +30,11 @@ from newsmill.lake.columns import (
 from newsmill.records import Article, FateRow
 
 
+def _versions(article: Article) -> list[tuple[str, str]]:
+    told = {"schema": str(SCHEMA_VERSION), "pipeline": __version__, **article.enrichment.versions}
+    return sorted(told.items())
+
+
 def _mentions(first: int) -> pa.DataType:
     return list_of(
         first,
@@ -229,7 +234,7 @@ _ARTICLES_COLUMNS: Final[tuple[Column[Article], ...]] = (
     Column(46, "topics", list_of(131, STRING), "subjects", values.enriched("topics")),
     Column(47, "versions", map_of(132, 133),
            "schema, pipeline, and each enricher by name: what made this row",
-           lambda a: _versions(a), kept=True),
+           _versions, kept=True),
     Column(48, "copy_sketch", BINARY, "from which the copies index is filled again; opaque",
            lambda a: a.sketch),
     Column(49, "withheld", STRING, "why the content was taken out of a row; null when it is there",
@@ -386,7 +391,7 @@ _QUARANTINE_COLUMNS: Final[tuple[Column[values.Quarantined], ...]] = (
 
 _QUARANTINE: Final = TableSchema(
     name="quarantine",
-    doc=("Records that can't be processed, whole, so that they can be replayed from this table alone."),
+    doc="Records that can't be processed, whole, so that they can be replayed from this table alone.",
     columns=_QUARANTINE_COLUMNS,
     sort=("topic", "partition", "offset"),
     row_group_rows=2_000,
@@ -406,7 +411,7 @@ _TAKEDOWNS_COLUMNS: Final[tuple[Column[values.Takedown], ...]] = (
 
 _TAKEDOWNS: Final = TableSchema(
     name="takedowns",
-    doc=("Tombstones: what was taken down, and must not come back."),
+    doc="Tombstones: what was taken down, and must not come back.",
     columns=_TAKEDOWNS_COLUMNS,
     sort=("kind", "value"),
     row_group_rows=100_000,
@@ -424,8 +429,3 @@ SCHEMA_VERSION: Final[int] = max(
     max(column.since, column.grown) for table in TABLES.values() for column in table.columns
 )
 """Grows by one with each change of any table's columns."""
-
-
-def _versions(article: Article) -> list[tuple[str, str]]:
-    told = {"schema": str(SCHEMA_VERSION), "pipeline": __version__, **article.enrichment.versions}
-    return sorted(told.items())

@@ -13,9 +13,7 @@ import pyarrow as pa
 from kafka import KafkaConsumer, TopicPartition
 
 from newsmill.config import KafkaConfig
-from newsmill.lake.verification.evidence import (
-    LakeEvidence,
-)
+from newsmill.lake.verification.evidence import LakeEvidence
 from newsmill.lake.verification.findings import Report
 
 

@@ -201,7 +201,10 @@ class Fork:
             if not self._speaks(_KILL_S):
                 self._zygote.kill()
         self.words.listen()
-        return self._number()
+        code = self._number()
+        if code is None:
+            self._zygote.kill(_KILL_S)  # it closed the line by dying; no other thread may find it alive
+        return code
 
     def _number(self) -> int | None:
         """What comes next on its line, waited for; None where it ends."""

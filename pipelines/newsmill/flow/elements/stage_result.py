@@ -41,12 +41,19 @@ class FateCollector:
         self._fates: list[FateRow] = []
         self._failures: list[Failure] = []
 
-    def end(self, record: SourceRecord, fate: Fate, **columns: Any) -> None:
+    def end(
+        self,
+        record: SourceRecord,
+        fate: Fate,
+        *,
+        url: str | None = None,
+        domain: str | None = None,
+        **columns: Any,
+    ) -> None:
         """The record comes to this fate; `columns` are further ones of its FateRow.
 
         Without a domain, it is that of the URL, where there is one.
         """
-        columns.setdefault("domain", site(columns.get("url")))
         self._fates.append(
             FateRow(
                 position=record.position,
@@ -54,6 +61,8 @@ class FateCollector:
                 ingested_at=self._ingested_at,
                 recorded_at=record.timestamp,
                 bytes=len(record.value or b""),
+                url=url,
+                domain=domain or site(url),
                 **columns,
             )
         )

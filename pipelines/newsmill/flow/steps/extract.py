@@ -14,7 +14,6 @@ from newsmill.flow.elements.chunks import Decoded, DecodedChunk, Extracted, Extr
 from newsmill.flow.elements.stage_result import FateCollector, StageResult, busy
 from newsmill.page.sandbox import extraction
 from newsmill.records import Fate, Micros, NotArticle, WithheldReason
-from newsmill.urls import registrable_domain, url_key
 
 
 class ExtractPages(beam.PTransform):
@@ -78,24 +77,15 @@ class _ExtractFn(beam.DoFn):
                 if isinstance(result, Rejected):
                     ends.reject(item.record, Stage.EXTRACT, result, url=url)
                 elif isinstance(result, NotArticle):
-                    domain = registrable_domain(url_key(url))
                     ends.end(
                         item.record,
                         Fate.NOT_ARTICLE,
                         reason=result.reason,
                         stage=Stage.EXTRACT.value,
                         url=url,
-                        domain=domain,
                     )
                 elif result.page.rights.reserved and self._on_reserved is OnReserved.DROP:
-                    domain = registrable_domain(url_key(url))
-                    ends.end(
-                        item.record,
-                        Fate.WITHHELD,
-                        reason=WithheldReason.RIGHTS_RESERVED,
-                        url=url,
-                        domain=domain,
-                    )
+                    ends.end(item.record, Fate.WITHHELD, reason=WithheldReason.RIGHTS_RESERVED, url=url)
                 else:
                     pages.append(
                         Extracted(

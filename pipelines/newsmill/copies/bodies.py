@@ -6,15 +6,14 @@ Equal hashes are what readers join on, so any row that has the text serves, whic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from newsmill.config import KeepBody
-from newsmill.copies.postings import Postings, pack
-from newsmill.copies.rows import Rows
+from newsmill.copies.keyed import KeyedRows, prefix
 from newsmill.records import Position
 
 BODY: Final = np.dtype([("hash", "V16"), ("article", "V16"), ("domain", "<u4"), ("day", "<i4")])
@@ -56,24 +55,18 @@ def kept(
     return frozenset(found)
 
 
-class Bodies:
+class Bodies(KeyedRows):
     """The texts of the horizon that the lake holds: 40 bytes each, and 8 to find it."""
 
     def __init__(self) -> None:
-        self.rows = Rows("bodies", BODY)
-        self.known = Postings("hashes")
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes in memory."""
-        return self.rows.nbytes + self.known.nbytes
+        super().__init__("bodies", BODY, "hashes", lambda rows: [prefix(rows["hash"])])
 
     def holders(self, hashes: Iterable[bytes]) -> dict[bytes, set[bytes]]:
         """Articles whose rows have a text, by its hash; only hashes that are known."""
         wanted = np.array(sorted(set(hashes) - {b""}), dtype="V16")
         found: dict[bytes, set[bytes]] = {}
         if len(wanted):
-            asked, numbers = self.known.find(_prefix(wanted))
+            asked, numbers = self.known.find(prefix(wanted))
             rows = self.rows.get(numbers)
             for row in rows[rows["hash"] == wanted[asked]]:
                 found.setdefault(row["hash"].tobytes(), set()).add(row["article"].tobytes())
@@ -84,30 +77,19 @@ class Bodies:
         if len(rows):
             known = self.holders(row["hash"].tobytes() for row in rows)
             new = [row["article"].tobytes() not in known.get(row["hash"].tobytes(), ()) for row in rows]
-            rows = rows[np.array(new)]
-            self.known.add(pack(_prefix(rows["hash"]), self.rows.append(rows)))
+            self.append(rows[np.array(new)])
 
     def drop(self, until: int) -> None:
         """Forget the texts of rows of a day and of those before."""
-        self._keep(lambda rows: rows["day"] > until)
+        self.keep(lambda rows: rows["day"] > until)
 
     def forget(self, articles: NDArray[np.void], domains: NDArray[np.uint32]) -> None:
         """Forget the texts of some articles and of all articles of some domains."""
-        self._keep(lambda rows: ~(_among(rows["article"], articles) | np.isin(rows["domain"], domains)))
-
-    def _keep(self, kept: Callable[[NDArray[np.void]], NDArray[np.bool_]]) -> None:
-        if self.rows.keep(kept):
-            self.known = Postings("hashes")
-            for first, rows in self.rows.parts():
-                self.known.add(pack(_prefix(rows["hash"]), first + np.arange(len(rows))))
+        self.keep(lambda rows: ~(_among(rows["article"], articles) | np.isin(rows["domain"], domains)))
 
 
 def _among(ids: NDArray[np.void], wanted: NDArray[np.void]) -> NDArray[np.bool_]:
     known = wanted.tolist()
-    found = np.isin(_prefix(ids), _prefix(wanted))
+    found = np.isin(prefix(ids), prefix(wanted))
     found[found] = [one in known for one in ids[found].tolist()]
     return found
-
-
-def _prefix(hashes: NDArray[np.void]) -> NDArray[np.uint32]:
-    return np.ascontiguousarray(hashes).view("<u4").reshape(-1, 4)[:, 0]

@@ -11,8 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from newsmill.copies.postings import Postings, pack
-from newsmill.copies.rows import Rows
+from newsmill.copies.keyed import KeyedRows, prefix
 
 PLACE: Final = [("topic", "<u4"), ("partition", "<i4"), ("offset", "<i8")]
 ARTICLE: Final = np.dtype(
@@ -44,24 +43,15 @@ class Seen(NamedTuple):
     days: Sequence[int]  # of the batch
 
 
-class Identities:
+class Identities(KeyedRows):
     """Articles by id."""
 
     def __init__(self) -> None:
-        self.rows = Rows("articles", ARTICLE)
-        self.known = Postings("ids")
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes in memory."""
-        return self.known.nbytes + self.rows.nbytes
+        super().__init__("articles", ARTICLE, "ids", lambda rows: [prefix(rows["article"])])
 
     def find(self, ids: NDArray[np.void]) -> NDArray[np.void]:
         """Rows of ARTICLE of those ids that are known, in no fixed order."""
-        asked, numbers = self.known.find(_prefix(ids))
+        asked, numbers = self.known.find(prefix(ids))
         rows = self.rows.get(numbers)
         found: NDArray[np.void] = rows[rows["article"] == ids[asked]]
         return found
@@ -72,18 +62,14 @@ class Identities:
 
     def add(self, rows: NDArray[np.void]) -> None:
         """Learn rows, each id once, new or in place of the old row."""
-        asked, numbers = self.known.find(_prefix(rows["article"]))
+        asked, numbers = self.known.find(prefix(rows["article"]))
         kept = self.rows.get(numbers)["article"] == rows["article"][asked]
         self.rows.set(numbers[kept], rows[asked[kept]])
-        new = np.delete(rows, asked[kept])
-        self.known.add(pack(_prefix(new["article"]), self.rows.append(new)))
+        self.append(np.delete(rows, asked[kept]))
 
     def drop(self, until: int) -> None:
         """Forget articles that were last seen on a day, or before."""
-        if self.rows.keep(lambda rows: rows["day"] > until):
-            self.known = Postings("ids")
-            for first, rows in self.rows.parts():
-                self.known.add(pack(_prefix(rows["article"]), first + np.arange(len(rows))))
+        self.keep(lambda rows: rows["day"] > until)
 
 
 def newest(rows: NDArray[np.void], topics: Sequence[str]) -> NDArray[np.void]:
@@ -108,7 +94,3 @@ def newest(rows: NDArray[np.void], topics: Sequence[str]) -> NDArray[np.void]:
 def ids(digits: Sequence[str]) -> NDArray[np.void]:
     """Ids of 32 hex digits as 16 bytes each."""
     return np.frombuffer(bytes.fromhex("".join(digits)), dtype="V16")
-
-
-def _prefix(ids: NDArray[np.void]) -> NDArray[np.uint32]:
-    return np.ascontiguousarray(ids).view("<u4").reshape(-1, 4)[:, 0]

@@ -16,6 +16,7 @@ from newsmill.copies.bodies import BODY, Bodies
 from newsmill.copies.figures import TEXT
 from newsmill.copies.files import File, Files, Map
 from newsmill.copies.identities import ARTICLE, PLACE, Identities, Seen, ids, newest
+from newsmill.copies.keyed import KeyedRows
 from newsmill.copies.names import Names
 from newsmill.copies.postings import Postings, pack
 from newsmill.copies.rows import Part, Rows
@@ -86,7 +87,6 @@ class Image(Record, frozen=True, kw_only=True):
     """What is in memory of a store after a fold, and which files have the rest."""
 
     day: int
-    next_node: int
     next_slot: int
     capped: int
     starts: dict[int, int]
@@ -130,9 +130,8 @@ class Store:
         self.domains = Names()
         self._texts = Rows("texts", NODE, first=1)
         self._known = Rows("known", KNOWN, first=1)
-        self._links = Rows("links", LINK)
+        self._links = KeyedRows("links", LINK, "adjacent", lambda rows: [rows["a"], rows["b"]])
         self._articles = Identities()
-        self._adjacent = Postings("adjacent")
         self._same = Postings("same")
         self.keys = Postings("keys", cap=HOT)
         self.bodies = Bodies()
@@ -168,7 +167,7 @@ class Store:
         return {
             "texts": self._texts,
             "known": self._known,
-            "links": self._links,
+            "links": self._links.rows,
             "articles": self._articles.rows,
             "bodies": self.bodies.rows,
             "clusters": self.clusters.rows,
@@ -178,7 +177,7 @@ class Store:
         return {
             "keys": self.keys,
             "same": self._same,
-            "adjacent": self._adjacent,
+            "adjacent": self._links.known,
             "ids": self._articles.known,
             "hashes": self.bodies.known,
         }
@@ -201,7 +200,6 @@ class Store:
         """The store as it was folded last; nothing was learnt since."""
         return Image(
             day=self.day,
-            next_node=self.next_node,
             next_slot=self.next_slot,
             capped=self.keys.capped,
             starts=self._starts,
@@ -271,8 +269,8 @@ class Store:
 
     def links_of(self, numbers: NDArray[np.int64], least: int) -> NDArray[np.void]:
         """Rows of LINK that touch the texts, each once, both ends live."""
-        _, at = self._adjacent.find(numbers.astype(np.uint32))
-        rows = self._links.get(np.unique(at))
+        _, at = self._links.known.find(numbers.astype(np.uint32))
+        rows = self._links.rows.get(np.unique(at))
         return rows[(rows["a"] >= least) & (rows["b"] >= least)]
 
     def apply(self, delta: Delta) -> None:
@@ -286,7 +284,7 @@ class Store:
             self._drop(delta.day)
         self._append(_rows(delta.nodes, NODE), _renamed(_rows(delta.known, KNOWN), topics, domains))
         self.keys.add(np.frombuffer(delta.keys, dtype="<u8"))
-        self._link(_rows(delta.links, LINK))
+        self._links.append(_rows(delta.links, LINK))
         self._learn(self._articles.add, _renamed(_rows(delta.articles, ARTICLE), topics, domains))
         self._change(_renamed(_rows(delta.changes, CHANGE), topics, domains))
         self.bodies.add(_renamed(_rows(delta.bodies, BODY), topics, domains))
@@ -315,10 +313,6 @@ class Store:
         numbers = self._known.append(known)
         self._same.add(pack((known["identity"] >> np.uint64(32)).astype(np.uint32), numbers))
 
-    def _link(self, rows: NDArray[np.void]) -> None:
-        numbers = self._links.append(rows)
-        self._adjacent.add(np.concatenate([pack(rows["a"], numbers), pack(rows["b"], numbers)]))
-
     def _change(self, rows: NDArray[np.void]) -> None:
         numbers = rows["node"].astype(np.int64)
         live = numbers >= self._known.first
@@ -344,11 +338,7 @@ class Store:
         self._known.drop_below(least)
         self.keys.drop_below(least, self._files)
         self._same.drop_below(least, self._files)
-        if self._links.keep(lambda links: (links["a"] >= least) & (links["b"] >= least)):
-            self._adjacent = Postings("adjacent")
-            for first, links in self._links.parts():
-                numbers = first + np.arange(len(links))
-                self._adjacent.add(np.concatenate([pack(links["a"], numbers), pack(links["b"], numbers)]))
+        self._links.keep(lambda links: (links["a"] >= least) & (links["b"] >= least))
 
     def _living(self, least: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Slots of the texts from a number on, and how many texts each has."""

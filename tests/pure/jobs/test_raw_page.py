@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from newsmill.config import Config, LakeConfig
 from newsmill.demo import PAGES
 from newsmill.errors import LakeError
 from newsmill.jobs import raw_page
+from newsmill.lake.upkeep import mending
 from newsmill.lake.upkeep.takedown import take_down
 
 
@@ -33,10 +35,6 @@ def test_record_that_is_nowhere_any_more_is_told(lake: Path) -> None:
 
 
 def test_page_of_a_file_is_found_until_it_is_taken_down(demo_lake: Path, tmp_path: Path) -> None:
-    import shutil
-
-    from newsmill.lake.upkeep import mending
-
     shutil.copytree(demo_lake, tmp_path / "copy")
     config = Config(lake=LakeConfig(path=str(tmp_path / "copy")))
     mending.adopt(config.lake)

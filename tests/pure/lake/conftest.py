@@ -11,6 +11,7 @@ import pytest
 import synthetic
 from newsmill.config import LakeConfig
 from newsmill.lake.writer import Lake
+from wirelake import Press, press_day
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +39,15 @@ def lake(config: LakeConfig) -> Iterator[Lake]:
     opened = Lake.open(config)
     yield opened
     opened.release()
+
+
+@pytest.fixture
+def press(config: LakeConfig) -> Iterator[Press]:
+    """A day of stories, copies and revisions of both."""
+    opened = Press(config)
+    press_day(opened)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -56,14 +57,6 @@ class Follower:
         held = tables.load(self.table).scan().to_arrow().to_pylist()
         key = TABLES[self.table].key
         return self.rows == {tuple(row[name] for name in key): row for row in held}
-
-
-@pytest.fixture
-def press(config: LakeConfig) -> Iterator[Press]:
-    made = Press(config)
-    press_day(made)
-    yield made
-    made.close()
 
 
 def kinds(told: list[tuple[str, Row]]) -> dict[str, list[int]]:
@@ -240,12 +233,13 @@ def test_takedown_that_was_cut_off_holds_the_feed_back_until_it_is_done_again(
     assert follower.is_right(press.lake)
 
 
-def test_changes_that_are_noted_never_share_their_time(filled: Lake) -> None:
+def test_feed_waits_for_each_noted_change_and_goes_on_when_all_are_done(filled: Lake) -> None:
     with change_order.changing(filled.tables, "one") as first:
         ledger = filled.tables.load("fate")
         assert change_order.visible_until(ledger) == first - 1 == filled.last_change
         with change_order.changing(filled.tables, "two") as second:
-            assert [change.what for change in change_order.under_way(filled.tables.load("fate").properties)]
+            noted = change_order.under_way(filled.tables.load("fate").properties)
+            assert [change.what for change in noted] == ["one", "two"]
     with change_order.changing(filled.tables, "three") as third:
         pass
     assert first <= second < third
@@ -260,10 +254,7 @@ def test_lake_of_before_is_followed_too(
     with monkeypatch.context() as before:
         for name, schema in TABLES.items():
             columns = tuple(column for column in schema.columns if column.since < 5)
-            made = type(schema)(
-                name, schema.doc, columns, schema.sort, schema.row_group_rows, schema.looked_up
-            )
-            before.setitem(TABLES, name, made)
+            before.setitem(TABLES, name, replace(schema, columns=columns))
         press = Press(config)
         press_day(press)
         press.close()

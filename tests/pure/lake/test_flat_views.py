@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from newsmill.config import LakeConfig
 from newsmill.lake import dialects
 from newsmill.lake.schemas import TABLES
 from newsmill.observe import questions
 from newsroom import story
-from wirelake import Press, Sent, press_day
+from wirelake import Press, Sent
 
 Rows = list[dict[str, Any]]
-
-
-@pytest.fixture
-def press(tmp_path: Path) -> Iterator[Press]:
-    """A day of stories, copies and revisions of both."""
-    made = Press(LakeConfig(path=str(tmp_path / "lake")))
-    press_day(made)
-    yield made
-    made.close()
 
 
 def asked(press: Press, query: str) -> Rows:

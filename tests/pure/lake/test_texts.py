@@ -26,14 +26,6 @@ LATER = AT + 10 * 3_600_000_000
 QUERYING = Path(__file__).parents[3] / "docs" / "guide" / "querying.md"
 
 
-@pytest.fixture
-def press(config: LakeConfig) -> Iterator[Press]:
-    made = Press(config)
-    press_day(made)
-    yield made
-    made.close()
-
-
 def rows(press: Press) -> list[dict]:
     return press.lake.tables.load("articles").scan().to_arrow().sort_by("offset").to_pylist()
 

@@ -30,14 +30,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import synthetic
 from newsmill.config import LakeConfig
-from newsmill.lake import files
+from newsmill.lake import changes, files
 from newsmill.lake.tables import Tables
 from newsmill.lake.upkeep import compaction
 from newsmill.lake.writer import Lake
 
 START, HOUR_US = 1_790_035_200_000_000, 3_600_000_000
 SITES, LANGUAGES = 2_000, ("en", "de", "fr", "es", "it", "pl", "nl", "tr", "ru", "ar", "zh", "ja")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class MadeUpPress:
@@ -122,7 +121,7 @@ def questions(lake: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, list[tupl
         "SELECT domain, url_key, duplicate.cluster_id, article_id FROM articles "
         "WHERE domain = 'site0100.example' ORDER BY url_key LIMIT 1"
     ).fetchall()[0]
-    day = EPOCH + timedelta(microseconds=START) + timedelta(days=1)
+    day = changes.instant(START) + timedelta(days=1)
     within = "{0} >= '{1}' and {0} < '{2}'"
     span = (day.isoformat(), (day + timedelta(days=1)).isoformat())
     return {

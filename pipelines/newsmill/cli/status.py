@@ -16,6 +16,7 @@ from rich.text import Text
 from newsmill.cli.options import ConfigFile, Json, Sets, loaded
 from newsmill.cli.output import Screen, counted, plain, say
 from newsmill.config import Config
+from newsmill.observe.spans import span
 
 if TYPE_CHECKING:
     from newsmill.observe.status import Status
@@ -77,7 +78,7 @@ def lines(found: Status) -> Iterator[str]:
     """The status as text, a line each."""
     yield f"{'lake':<12}{found.lake}, {found.at:%Y-%m-%d %H:%M:%S} UTC"
     yield f"{'writer':<12}{_writer(found)}"
-    ago = _ago(found.at.timestamp() - found.last_commit.timestamp()) if found.last_commit else ""
+    ago = span(found.at.timestamp() - found.last_commit.timestamp()) if found.last_commit else ""
     yield f"{'committed':<12}{f'last {ago} ago' if found.last_commit else 'nothing yet'}"
     if found.pending:
         batch = found.pending
@@ -110,10 +111,10 @@ def _writer(found: Status) -> str:
     if writer is None:
         return "none yet"
     who = f"process {writer.pid} on {writer.host}"
-    seen = _ago(found.at.timestamp() - writer.beat_s)
+    seen = span(found.at.timestamp() - writer.beat_s)
     if not writer.alive:
         return f"none; the last was {who}, {seen} ago"
-    since = f", for {_ago(found.at.timestamp() - writer.since_s)}" if writer.since_s else ""
+    since = f", for {span(found.at.timestamp() - writer.since_s)}" if writer.since_s else ""
     return f"{who}{since}"
 
 
@@ -143,15 +144,3 @@ def _lag(found: Status) -> Iterator[str]:
         if part.waiting or part.held_back:
             held_back = f", {part.held_back:,} behind a transaction" if part.held_back else ""
             yield f"{'':<12}  {part.topic} partition {part.partition}: {part.waiting:,}{held_back}"
-
-
-def _ago(seconds: float) -> str:
-    """A time span in its largest fitting unit.
-
-    >>> _ago(3), _ago(200), _ago(8000), _ago(300_000)
-    ('3 s', '3 min', '2 h', '3 days')
-    """
-    for limit, unit, length in ((120, "s", 1), (7200, "min", 60), (172_800, "h", 3600)):
-        if seconds < limit:
-            return f"{max(seconds, 0) / length:.0f} {unit}"
-    return f"{seconds / 86_400:.0f} days"

@@ -9,6 +9,7 @@ from typing import Final
 from newsmill.config import PortableConfig
 from newsmill.errors import NewsmillError
 from newsmill.flink.rest import Checkpoints, Cluster, FlinkRest, Job
+from newsmill.observe.spans import span
 
 LATE: Final = 5
 """A checkpoint that is older than so many intervals is late."""
@@ -31,7 +32,7 @@ class JobSeen:
         Args:
             at: Unix time.
         """
-        parts = [f"{self.job.name} {self.job.id} {self.job.state} for {_span(at - self.job.start / 1000)}"]
+        parts = [f"{self.job.name} {self.job.id} {self.job.state} for {span(at - self.job.start / 1000)}"]
         if self.restarts:
             parts.append(f"{self.restarts} restarts")
         if self.checkpoints is not None:
@@ -40,7 +41,7 @@ class JobSeen:
                 parts.append("no checkpoint yet")
             else:
                 parts.append(
-                    f"last checkpoint {_span(at - last.latest_ack_timestamp / 1000)} ago, "
+                    f"last checkpoint {span(at - last.latest_ack_timestamp / 1000)} ago, "
                     f"{last.state_size / 1e6:.1f} MB in {last.end_to_end_duration / 1000:.1f} s"
                 )
             if self.checkpoints.counts.failed:
@@ -58,7 +59,7 @@ class JobSeen:
         if at - since > max(LEAST_LATE_S, LATE * self.interval_s):
             failed = self.checkpoints.latest.failed
             why = f": {failed.failure_message}" if failed and failed.failure_message else ""
-            return f"no checkpoint for {_span(at - since)}{why}"
+            return f"no checkpoint for {span(at - since)}{why}"
         return None
 
 
@@ -86,15 +87,3 @@ def look(portable: PortableConfig) -> FlinkSeen:
     except NewsmillError as error:
         return FlinkSeen(portable.flink_rest, now, None, (), str(error))
     return FlinkSeen(portable.flink_rest, now, cluster, jobs, None)
-
-
-def _span(seconds: float) -> str:
-    """A time span.
-
-    >>> _span(3), _span(200), _span(8000), _span(300_000)
-    ('3 s', '3 min', '2 h', '3 days')
-    """
-    for limit, unit, length in ((120, "s", 1), (7200, "min", 60), (172_800, "h", 3600)):
-        if seconds < limit:
-            return f"{max(seconds, 0) / length:.0f} {unit}"
-    return f"{seconds / 86_400:.0f} days"

@@ -41,7 +41,7 @@ def takedown(
     lake, what = first(lake_or_what, what, old_lake)
     settings = loaded(config, sets, lake__path=lake).config
     done = take_down(settings.lake, what, reason=reason, now=time.time_ns() // 1000, dry_run=dry_run)
-    index = settings.copies.folder or copies_folder(settings.lake.path)
+    index = copies_folder(settings)
     if index is not None and not dry_run and (done.articles or done.already):
         wipe(index)
     if as_json:

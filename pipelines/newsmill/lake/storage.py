@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.fs
 from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
 
+from newsmill.config import Config
 from newsmill.errors import ConfigError, LakeError
 from newsmill.lake import locations
 from newsmill.runtime import failpoints
@@ -108,9 +109,11 @@ class Storage(Protocol):
         ...
 
 
-def copies_folder(lake: str) -> Path | None:
-    """Where the copies index of a lake is, where settings don't say; None of one in an object store."""
-    path = locations.local_path(lake)
+def copies_folder(config: Config) -> Path | None:
+    """Where the files of a lake's copies index are; None where each start makes them anew."""
+    if config.copies.folder is not None:
+        return config.copies.folder
+    path = locations.local_path(config.lake.path)
     return None if path is None else Path(os.path.realpath(path), COPIES)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -121,13 +120,8 @@ class Memory:
         return index
 
 
-def folder(config: Config) -> Path | None:
-    """Where the files of a lake's copies index are; None where each start makes them anew."""
-    return config.copies.folder or copies_folder(config.lake.path)
-
-
 def _files(config: Config) -> Files:
-    path = folder(config)
+    path = copies_folder(config)
     if path is None:
         return Nameless()
     try:

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```(\w+)(?: ([^\n]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 VARIES = (
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "…"),

@@ -15,9 +15,8 @@ from typing import Final, NamedTuple
 import regex
 
 from newsmill.copies.credits import Publisher, credited, fold, is_own, mentioned, names, read
-from newsmill.errors import Rejected
 from newsmill.records import Draft, Origin, OriginMethod
-from newsmill.urls import registrable_domain
+from newsmill.urls import site
 
 CONFIDENCE: Final = {
     "dateline": 0.95,
@@ -187,13 +186,8 @@ def _bylines(draft: Draft) -> Iterator[_Finding]:
 def _canonical(draft: Draft) -> Iterator[_Finding]:
     """The page says that its own address is on another site."""
     url = draft.page.canonical_url
-    if not url:
-        return
-    try:
-        domain = registrable_domain(url)
-    except Rejected:
-        return
-    if domain != draft.domain and "." in domain:
+    domain = site(url)
+    if url and domain and domain != draft.domain and "." in domain:
         publisher = next((p for p in names().publishers.values() if domain in p.domains), None)
         named = Publisher(publisher.name if publisher else "", (domain,), False)
         yield _Finding(named, "canonical", CONFIDENCE["canonical"], url, url=url)

@@ -22,7 +22,7 @@ from newsmill.page import overrides
 from newsmill.page.sandbox import Sandbox
 from newsmill.records import NotArticle, Page, Position, RawPage, SourceRecord
 from newsmill.sources import envelopes, files, foreign_envelopes
-from newsmill.urls import registrable_domain
+from newsmill.urls import site
 
 MOST_COMPARED: Final = 2_000
 """Paragraphs of a text up to which two are compared line by line, which may take their product in time."""
@@ -126,11 +126,7 @@ def _of_sites(
 ) -> Iterator[RawPage]:
     for page in pages:
         found.pages += 1
-        try:
-            named = registrable_domain(page.url) in sites
-        except Rejected:
-            named = False
-        if named:
+        if site(page.url) in sites:
             yield page
         else:
             found.other_sites += 1

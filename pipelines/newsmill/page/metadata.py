@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
-from newsmill.errors import Rejected
+from newsmill import urls
 from newsmill.page import authors, dates, rights, structured, titles
 from newsmill.page.passages import HEADINGS, Passage, fold, in_heading
 from newsmill.page.structured import Node
 from newsmill.page.tree import Element
 from newsmill.records import RawPage, Rights
-from newsmill.urls import registrable_domain
 
 _MOST: Final = 30
 _MOST_CLAIMS: Final = 200  # tags or links of images that are looked at
@@ -269,11 +268,8 @@ def _canonical(root: Element, meta: Mapping[str, list[str]], url: str) -> str | 
 
 
 def _domain_names(url: str) -> list[str]:
-    try:
-        domain = registrable_domain(url)
-    except Rejected:
-        return []
-    return [domain, domain.partition(".")[0]]
+    domain = urls.site(url)
+    return [] if domain is None else [domain, domain.partition(".")[0]]
 
 
 def _language(root: Element, meta: Mapping[str, list[str]], article: Node) -> str | None:

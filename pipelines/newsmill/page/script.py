@@ -21,7 +21,6 @@ KANA_SHARE = 0.1
 COMMON = "Zyyy"
 """The code of signs that belong to no script, or to one that is not told."""
 
-# Where each script begins (Unicode 16 blocks).
 BLOCKS: tuple[tuple[int, str], ...] = (
     (0x0000, "Latn"), (0x0370, "Grek"), (0x0400, "Cyrl"), (0x0530, "Armn"), (0x0590, "Hebr"),
     (0x0600, "Arab"), (0x0700, "Syrc"), (0x0750, "Arab"), (0x0780, "Thaa"), (0x07C0, "Nkoo"),

@@ -211,6 +211,20 @@ def test_spark_follows_appends_past_compaction(press: Press, spark: engine.Spark
     assert sorted(row["offset"] for row in appended) == sorted(set(press.bodies) - {0, 1})
 
 
+def test_spark_streams_past_a_replay_when_told_to_skip_overwrites_and_stops_else(
+    press: Press, spark: engine.Spark
+) -> None:
+    place = f"{press.config.path}/articles"
+    for name in ("stopped", "skipped"):
+        spark.stream(place, name, skip_overwrites=name == "skipped")
+    retitled(press, 2, "Another title", LATER + 1)
+    press.send(Sent("https://next.example/1", story(53), "Next"))
+    with pytest.raises(AssertionError, match="Cannot process overwrite snapshot"):
+        spark.stream(place, "stopped", skip_overwrites=False)
+    seen = spark.stream(place, "skipped", skip_overwrites=True)
+    assert sorted(row["offset"] for row in seen) == sorted(press.bodies)
+
+
 def test_a_takedown_ends_streams_of_spark_with_an_error(press: Press, spark: engine.Spark) -> None:
     """The snapshot that a stream stands at shows the content: it is forgotten at once."""
     place = f"{press.config.path}/articles"

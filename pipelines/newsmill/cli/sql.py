@@ -41,7 +41,7 @@ def sql(
     config: ConfigFile = None,
     sets: Sets = None,
 ) -> None:
-    """Ask the lake in DuckDB's SQL: its tables, and views as `articles_latest`, `stories` and `copies`.
+    """Ask the lake in DuckDB's SQL: its tables, and views such as `articles_latest`, `stories` and `copies`.
 
     The rows are those of the newest commit, read through Iceberg's metadata; nothing is changed.
     `articles_latest` has each article's newest revision. Without a query, questions are read from standard

@@ -149,7 +149,7 @@ def _headers(value: object) -> Iterator[tuple[str, str]]:
 
 
 def _header_pairs(value: object) -> Iterator[tuple[str, str | None]]:
-    """Names and values; a value that is null says nothing, as a header that is not there.
+    """Names and values; a value that is null, or a list of none, says nothing, as a header that is not there.
 
     Numbers are taken as they are written.
     """
@@ -168,7 +168,8 @@ def _header_pairs(value: object) -> Iterator[tuple[str, str | None]]:
         if not isinstance(pair, list | tuple) or len(pair) != 2:
             broken("headers: a list must hold [name, value] pairs")
         name, text = pair
-        for one in text if isinstance(value, dict) and isinstance(text, list) else (text,):
+        several = text if isinstance(value, dict) and isinstance(text, list) else [text]
+        for one in several or [None]:
             if isinstance(one, int | float) and not isinstance(one, bool):
                 one = str(one)
             if not isinstance(name, str) or not isinstance(one, str | None):

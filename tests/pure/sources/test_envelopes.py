@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from enveloped import HTML, NINE_AM, POSITION, as_json, avro, code, page, record, warc
+from newsmill import strings
 from newsmill.config import InputConfig
 from newsmill.errors import Code, ConfigError, Rejected
 from newsmill.records import NotArticle, RawPage, SourceRecord
@@ -221,7 +222,7 @@ def test_odd_keys_and_times_of_the_broker_do_not_matter(odd: SourceRecord) -> No
     assert isinstance(decode(odd, InputConfig()), RawPage)
 
 
-text = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=20)
+text = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).map(strings.line).filter(bool)
 
 
 @settings(deadline=None)

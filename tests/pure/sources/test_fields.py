@@ -11,7 +11,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from newsmill.config import InputConfig
 from newsmill.errors import Rejected
@@ -118,5 +118,7 @@ def real_times(document: dict[str, Any]) -> bool:
 
 @settings(max_examples=1500, deadline=None)
 @given(documents())
+@example({"url": "http://a.org/", "html": "<p>", "headers": {"": []}})
+@example({"url": "http://a.org/", "html": "<p>", "headers": {"x-a": []}})
 def test_decoder_accepts_exactly_what_the_schema_says(document: dict[str, Any]) -> None:
     assert accepted(document) == (FORMS.is_valid(document) and real_times(document))

@@ -244,7 +244,7 @@ def _served(config: Config, stack: ExitStack, stop: threading.Event) -> RunMetri
 def _stop_on_signals(
     first: Callable[[], None] = lambda: None, last: Callable[[], None] = lambda: None
 ) -> threading.Event:
-    """An event that SIGTERM or Ctrl-C sets, after `first`; a second one calls `last` and ends the process.
+    """An event that SIGTERM or Ctrl-C sets, then calls `first`; a second calls `last` and ends the process.
 
     A thread does what is to be done. A handler would run in the middle of whatever the main thread
     does, and wait for ever for a lock that this holds: that of the log, or of the event.
@@ -273,8 +273,8 @@ def _obey(
         structlog.get_logger().info(
             "stopping", signal=number.name, note="after this batch; once more abandons it"
         )
-        first()
         stop.set()
+        first()
 
 
 def _give_up(number: signal.Signals, last: Callable[[], None]) -> None:

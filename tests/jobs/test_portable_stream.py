@@ -34,7 +34,7 @@ from newsmill.lake.writer import Lake
 RECORDS = 240
 """Records of the tests that compare runners, a kill at a time."""
 BATCH = 60
-MANY = int(os.environ.get("NEWSMILL_STREAM_RECORDS", "6000"))
+MANY = int(os.environ.get("NEWSMILL_STREAM_RECORDS", "2000"))
 """Records of the test that kills every process in turn, in twenty batches; `make stream` has more."""
 LARGE_BATCH = max(20, MANY // 20)
 AHEAD_OF_LAKE = (AHEAD + 3) * LARGE_BATCH

@@ -94,4 +94,5 @@ def test_command_that_is_named_is_what_the_broker_takes(kafka: Broker) -> None:
     place = TopicPartition(config.topic, 0)
     admin.abort_transaction(AbortTransactionSpec(place, owner.producer_id, owner.producer_epoch))
     admin.close()
+    producer.close(timeout=1)
     assert [part.held_back for part in transactions.backlog(config, {})] == [0]

@@ -42,7 +42,7 @@ class Away:
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records]
+    return [record.getMessage() for record in caplog.records if record.name == retrying.__name__]
 
 
 def test_waiting_is_told_at_its_beginning_each_minute_and_at_its_end(

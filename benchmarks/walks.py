@@ -25,6 +25,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 from kafka import KafkaProducer, TopicPartition
 from kafka.admin import AbortTransactionSpec, KafkaAdminClient
@@ -428,9 +429,13 @@ def drift(night: Night) -> None:
 
 def slow(night: Night) -> None:
     """Small files of an earlier hour."""
-    for n in range(3):
-        night.send(*(page(n * 10 + k) for k in range(3)))
-        night.quietly("run", "-c", str(night.file), "--once")
+    clock = time.time_ns
+    with mock.patch.object(time, "time_ns", lambda: clock() - 2 * 3_600 * 1_000_000_000):
+        for n in range(3):
+            night.send(*(page(n * 10 + k) for k in range(3)))
+            night.quietly("run", "-c", str(night.file), "--once")
+    night.send(page(40))
+    night.quietly("run", "-c", str(night.file), "--once")
     night.typed("status", str(night.lake), keep="disk")
     night.typed("compact", str(night.lake))
     night.typed("gc", str(night.lake))

@@ -84,11 +84,11 @@ def test_upkeep_beside_a_writer_that_is_killed_disturbs_nobody(work: Work) -> No
 
 
 @pytest.mark.timeout(600)
-def test_25_random_kills_lose_and_repeat_nothing(tmp_path: Path) -> None:
+def test_kills_at_random_times_lose_and_repeat_nothing(tmp_path: Path) -> None:
     work = Work(tmp_path / "lake", end=2_000, batch=100)
     with watched(work.root) as seen:
-        problems, _ = faults.killed_at_random(work, kills=25, seed=1, power=False)
-    assert problems + seen == []
+        found = faults.killed_at_random(work, kills=12, seed=1, power=False)
+    assert found.problems + seen == []
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)

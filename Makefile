@@ -42,7 +42,7 @@ system: ## install what some tests use of the system: Chromium, promtool, deboot
 	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium prometheus debootstrap postgresql >/dev/null; fi
 
 test: dev system ## run all tests and doctests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 engines: dev ## read a lake with Spark and other engines; the first time fetches Spark from Maven (270 MB)
 	@ls .engines/spark-sql_*.jar >/dev/null 2>&1 || mvn -q -B -f tests/engines/pom.xml \

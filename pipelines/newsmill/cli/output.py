@@ -2,7 +2,7 @@
 
 All of it goes through here: `say` for plain lines, `Screen` for tables and progress. Colours are the
 screen's own; control characters, lone surrogates and characters that turn the direction of print are
-shown as `\\u001b`, which JSON reads as the same. `opened` gives programs their data unchanged.
+shown as `\\u001b`, which JSON reads as the same. `give` and `opened` give programs their data unchanged.
 """
 
 from __future__ import annotations
@@ -41,6 +41,15 @@ def plain(text: str) -> str:
 def say(text: str, *, err: bool = False) -> None:
     """Print a line to standard output, or to standard error."""
     print(plain(text), file=sys.stderr if err else sys.stdout, flush=True)
+
+
+def give(text: str) -> None:
+    """Data to standard output: UTF-8 as it is for programs and files; a terminal sees it `plain`."""
+    if sys.stdout.isatty():
+        sys.stdout.write(plain(text))
+        return
+    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+    sys.stdout.buffer.flush()
 
 
 @contextmanager

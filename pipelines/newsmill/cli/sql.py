@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import math
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from newsmill.cli.options import ConfigFile, Sets, loaded
-from newsmill.cli.output import plain, say
+from newsmill.cli.output import give, plain, say
 from newsmill.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -76,27 +79,51 @@ def _ask(duck: duckdb.DuckDBPyConnection, query: str, form: Form) -> None:
 
 
 def _write_csv(answer: duckdb.DuckDBPyConnection) -> None:
+    """RFC 4180 with lines that end in a line feed; lists and structs as JSON, blobs as Base64."""
     import csv
     import io
 
-    def line(values: object) -> None:
-        made = io.StringIO()
-        csv.writer(made, lineterminator="").writerow(values)  # type: ignore[arg-type]
-        say(made.getvalue())
-
-    line(_columns(answer))
-    while rows := answer.fetchmany(1000):
+    def give_rows(rows: Iterable[Iterable[object]]) -> None:
         for row in rows:
-            line(row)
+            made = io.StringIO(newline="")
+            csv.writer(made).writerow(row)  # ends lines with both characters, so that either is quoted
+            give(made.getvalue().removesuffix("\r\n") + "\n")
+
+    give_rows([_columns(answer)])
+    while rows := answer.fetchmany(1000):
+        give_rows([_cell(value) for value in row] for row in rows)
 
 
 def _write_json(answer: duckdb.DuckDBPyConnection) -> None:
-    import json
-
     columns = _columns(answer)
     while rows := answer.fetchmany(1000):
         for row in rows:
-            say(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, default=str))
+            give(_json(dict(zip(columns, row, strict=True))) + "\n")
+
+
+def _json(value: object) -> str:
+    import json
+
+    return json.dumps(_jsonable(value), ensure_ascii=False, allow_nan=False)
+
+
+def _jsonable(value: object) -> object:
+    """Blobs as Base64, numbers that JSON has not as null, everything else that it has not as its text."""
+    if isinstance(value, dict):
+        return {str(key): _jsonable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(inner) for inner in value]
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, str | bool | int) else str(value)
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, dict | list | tuple | bool):
+        return _json(value)
+    return _jsonable(value) if isinstance(value, bytes) else value
 
 
 def _columns(answer: duckdb.DuckDBPyConnection) -> list[str]:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import synthetic
+from newsmill.cli import sql
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError
 from newsmill.lake import reader
@@ -151,6 +157,80 @@ def test_views_of_sql_agree_with_the_tables(lake: Path) -> None:
 )
 def test_sql_prints_rows_in_the_form_asked_for(newsmill: Run, lake: Path, form: str, out: str) -> None:
     assert newsmill("sql", lake, "SELECT 1 AS a, 'x' AS b", "--format", form) == (0, out, "")
+
+
+HOSTILE = [
+    "a\nb",
+    "a\rb",
+    "a\r\nb",
+    'say "so"',
+    "x, y",
+    "",
+    "\x1b[2J",
+    "\u2028",
+    "\u202e",
+    "\ufeff",
+    "tab\t",
+    "🗞",
+]
+
+
+def in_terminal(*arguments: object) -> str:
+    """What a terminal gets of a command."""
+    main_end, end = os.openpty()
+    command = [sys.executable, "-m", "newsmill", *map(str, arguments)]
+    with subprocess.Popen(command, stdout=end) as process:
+        os.close(end)
+        out = b""
+        with suppress(OSError):  # the end of a terminal, on Linux
+            while more := os.read(main_end, 65536):
+                out += more
+        assert process.wait(60) == 0
+    os.close(main_end)
+    return out.decode()
+
+
+def test_csv_of_sql_is_read_back_as_it_was_when_texts_hold_line_breaks(
+    lake: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    duck = duckdb.connect()
+    quoted = ", ".join("('" + text.replace("'", "''") + "')" for text in HOSTILE)
+    for query in (f"SELECT x FROM (VALUES {quoted}) t(x)", f"SELECT x, 1 FROM (VALUES {quoted}) t(x)"):
+        sql._ask(duck, query, sql.Form.CSV)
+        out = capfdbinary.readouterr().out.decode()
+        read = list(csv.reader(io.StringIO(out, newline="")))
+        assert [row[0] for row in read[1:]] == HOSTILE
+
+
+def test_csv_of_sql_acts_on_no_terminal(lake: Path) -> None:
+    out = in_terminal("sql", lake, r"SELECT chr(27) || '[2J' || chr(13) AS x", "--format", "csv")
+    assert "\\u001b[2J\\u000d" in out and "\x1b" not in out
+
+
+def test_sql_gives_values_that_csv_and_json_have_not_in_forms_that_programs_read(
+    newsmill: Run, lake: Path
+) -> None:
+    query = (
+        "SELECT 'a\\xFF'::BLOB AS b, ['x', 'y'] AS l, {'k': '\\x00'::BLOB} AS s, true AS t, "
+        "'nan'::DOUBLE AS n, MAP {DATE '2026-01-02': 1} AS m, "
+        "TIMESTAMP '2026-01-02 03:04:05' AS at, NULL AS z"
+    )
+    values = ["Yf8=", ["x", "y"], {"k": "AA=="}, True, None, {"2026-01-02": 1}, "2026-01-02 03:04:05", None]
+    code, out, err = newsmill("sql", lake, query, "--format", "json")
+    assert (code, err) == (0, "")
+    assert list(json.loads(out).values()) == values
+    code, out, err = newsmill("sql", lake, query, "--format", "csv")
+    assert (code, err) == (0, "")
+    assert list(csv.reader(io.StringIO(out)))[1] == [
+        "Yf8=",
+        '["x", "y"]',
+        '{"k": "AA=="}',
+        "true",
+        "nan",
+        '{"2026-01-02": 1}',
+        "2026-01-02 03:04:05",
+        "",
+    ]
 
 
 def test_sql_reads_questions_from_standard_input(newsmill: Run, lake: Path) -> None:

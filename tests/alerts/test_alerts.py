@@ -120,6 +120,8 @@ def busy(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
                 lambda most=read: prometheus.query(f"sum(newsmill_records_total) > {most}"),  # type: ignore[misc]
                 "the samples are committed",
             )
+        samples = 'increase(newsmill_domain_records_total{fate="not_article"}[1h])'
+        until(lambda: prometheus.query(samples), "the series of sites are scraped twice")
         mill.kill()
         mill.start()
         mill.await_ready()
@@ -176,7 +178,7 @@ def test_no_panel_is_empty_when_a_real_run_is_shown(busy: tuple[Prometheus, Mill
     empty = []
     for panel in json.loads(board.read_text())["panels"]:
         asked = [
-            target["expr"].replace("$__rate_interval", "60s").replace("$job", ".*")
+            target["expr"].replace("$__rate_interval", "10m").replace("$job", ".*")
             for target in panel["targets"]
         ]
 

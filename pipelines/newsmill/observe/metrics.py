@@ -28,7 +28,7 @@ from newsmill.lake.schemas import SCHEMA_VERSION
 from newsmill.observe.drift import DriftEvent, DriftWatch, Pages, log_chars
 from newsmill.observe.labels import OTHER, TopLabels
 from newsmill.observe.live import Live
-from newsmill.records import Fate, NotArticleReason, WithheldReason
+from newsmill.records import CopyType, Fate, NotArticleReason, WithheldReason
 from newsmill.runtime.retrying import troubles
 from newsmill.runtime.work import Work
 from newsmill.sources.transactions import Backlog
@@ -240,6 +240,8 @@ class RunMetrics:
         self._starting = True
         for fate, reason in _ENDS:
             self._metrics["newsmill_records_total"].labels(fate, self._label("reason", reason))
+        for copy_type in CopyType:
+            self._metrics["newsmill_copies_total"].labels(self._label("copy_type", copy_type))
         self._metrics["newsmill_build_info"].labels(
             __version__, str(SCHEMA_VERSION), platform.python_version(), version("apache-beam")
         ).set(1)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from newsmill.errors import ConfigError
+from newsmill.errors import Code, ConfigError
 from newsmill.lake import files
 from newsmill.lake.files import DataFile
 from newsmill.lake.rows import fates
@@ -19,7 +19,7 @@ from newsmill.lake.schemas import TABLES
 from newsmill.observe.labels import OTHER, TopLabels
 from newsmill.observe.metrics import METRICS, TOP_DOMAINS, RunMetrics
 from newsmill.observe.server import MetricsServer
-from newsmill.records import Fate, FateRow, Position
+from newsmill.records import CopyType, Fate, FateRow, Position
 
 AT = 1_760_000_000_000_000
 
@@ -80,6 +80,18 @@ def scraped(metrics: RunMetrics) -> dict[tuple[str, tuple[str, ...]], float]:
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
+
+
+def test_each_fate_code_and_copy_type_is_shown_as_zero_when_nothing_was_committed() -> None:
+    """A rate can't see the first step of a series that begins with it."""
+    found = scraped(RunMetrics())
+    fates = {labels for name, labels in found if name == "newsmill_records_total"}
+    assert {fate for fate, _ in fates} == set(Fate)
+    assert {("quarantined", code.value) for code in Code} <= fates
+    assert {labels for name, labels in found if name == "newsmill_copies_total"} == {
+        (kind.value,) for kind in CopyType
+    }
+    assert {found["newsmill_records_total", labels] for labels in fates} == {0}
 
 
 def test_batch_is_counted_by_fate_and_reason_when_committed(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from kafka import KafkaConsumer, TopicPartition
 
 from newsmill.config import KafkaConfig
+from newsmill.errors import ConfigError
 from newsmill.lake.verification.evidence import LakeEvidence
 from newsmill.lake.verification.findings import Report
 
@@ -24,7 +25,18 @@ def check(
     broker: KafkaConfig,
     max_waiting_s: float | None,
 ) -> None:
-    """Hold the ledger and the quarantined payloads against the broker's records; tell what still waits."""
+    """Hold the ledger and the quarantined payloads against the broker's records; tell what still waits.
+
+    Raises:
+        ConfigError: The lake has records, but none of this topic, or the broker has no such topic: nothing
+            would be compared.
+    """
+    topics = sorted({topic for topic, _ in evidence.committed})
+    if topics and broker.topic not in topics:
+        raise ConfigError(
+            f"kafka.topic: the lake has no record of topic {broker.topic!r}, only of {', '.join(topics)}; "
+            "name it with --topic"
+        )
     query = 'SELECT partition, "offset", payload_sha256 FROM quarantine WHERE topic = ?'
     noted = {(p, o): sha for p, o, sha in connection.execute(query, [broker.topic]).fetchall()}
     seen: dict[str, list[int]] = {"partition": [], "offset": []}
@@ -90,7 +102,10 @@ def _broker_records(broker: KafkaConfig) -> Iterator[tuple[int, int, Iterator[An
     """(partition, first offset, its records to the end as it is now) of each partition, read plainly."""
     consumer = _consumer(broker, "read_committed")
     try:
-        for partition in sorted(consumer.partitions_for_topic(broker.topic) or ()):
+        partitions = consumer.partitions_for_topic(broker.topic)
+        if not partitions:
+            raise ConfigError(f"kafka.topic: the broker has no topic {broker.topic!r}")
+        for partition in sorted(partitions):
             where = TopicPartition(broker.topic, partition)
             consumer.assign([where])
             first = consumer.beginning_offsets([where])[where]
@@ -127,6 +142,7 @@ def _consumer(broker: KafkaConfig, isolation_level: str) -> KafkaConsumer:
         bootstrap_servers=broker.bootstrap.split(","),
         security_protocol=broker.security_protocol.value,
         enable_auto_commit=False,
+        allow_auto_create_topics=False,
         auto_offset_reset="none",
         isolation_level=isolation_level,
         **{key: str(value) for key, value in secured.items() if value is not None},

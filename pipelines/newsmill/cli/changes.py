@@ -69,6 +69,12 @@ def changes(
         told = _WRITERS[form](found, file)
     what = ", ".join(f"{told[kind]:,} {kind}" for kind in feed.KINDS)
     say(f"{what}; next: --since {feed.instant(found.until):%Y-%m-%dT%H:%M:%S.%fZ}", err=True)
+    if found.since > found.until:
+        say(
+            "--since is later than the newest change: times are in the lake's own order, not the clock's; "
+            "the next time is right",
+            err=True,
+        )
     for change in found.waiting:
         say(f"under way or cut off, and not told before it is done (again): {change.what}", err=True)
 

@@ -41,7 +41,7 @@ class Changes:
 
     table: str
     since: Micros
-    until: Micros
+    until: Micros  # before `since`, where that is later than all changes that can be seen
     schema: pa.Schema  # `change`, and the table's columns
     rows: Iterator[pa.RecordBatch]
     waiting: tuple[Change, ...]  # changes under way, or cut off, behind which nothing is told
@@ -60,7 +60,7 @@ def read(lake: str, table: Followed, since: Micros) -> Changes:
         LakeError: It is not the lake that its note tells of, or a file is missing.
     """
     ledger = reader.table(lake, LEDGER)  # before the others: what it says is visible, is
-    until = max(since, change_order.visible_until(ledger))
+    until = change_order.visible_until(ledger)
     waiting = tuple(change_order.under_way(ledger.properties))
     columns = TABLES[table].arrow
     schema = pa.schema([_CHANGE, *(field.with_nullable(True) for field in columns)])

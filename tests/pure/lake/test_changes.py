@@ -295,3 +295,13 @@ def test_followers_have_the_lake_whatever_its_keepers_do(
     for follower in followers:
         follower.follow(house.config.path)
         assert follower.is_right(Tables.open(house.config)), follower.table
+
+
+def test_changes_go_back_to_what_is_visible_when_since_is_later_than_all(press: Press) -> None:
+    """A time of the clock is ahead of the lake's: what is changed next would be missed behind it."""
+    now = changes.read(press.config.path, "articles", 0).until
+    ahead = changes.read(press.config.path, "articles", now + 3_600_000_000)
+    assert (list(ahead.rows), ahead.until) == ([], now)
+    take_down(press.config, "c.example", reason="asked", now=LATER)
+    found = changes.read(press.config.path, "articles", ahead.until)
+    assert "taken_down" in {kind for batch in found.rows for kind in batch["change"].to_pylist()}

@@ -22,7 +22,7 @@ from newsmill.cli.output import Screen, counted, say
 from newsmill.config import Config, KafkaConfig
 from newsmill.errors import Transient
 from newsmill.sources import brokers, files, kafka
-from newsmill.sources.files import TOPIC, FileRecord
+from newsmill.sources.files import FileRecord
 
 REQUEST_BYTES: Final = 11_000_000
 OUTSTANDING: Final = 256
@@ -51,6 +51,9 @@ class _Summary:
 
     def problem(self, path: Path, why: str) -> None:
         self.problems.append({"path": str(path), "problem": why})
+
+    def unsent(self, found: FileRecord, why: str) -> None:
+        self.problem(found.origin, f"{found.place}: {why}" if found.place else why)
 
 
 def ingest(
@@ -100,7 +103,7 @@ def _small_enough(records: Iterator[FileRecord], config: Config, summary: _Summa
         size = len(found.record.value or b"")
         if size > config.input.max_value_bytes:
             why = f"{size} bytes, more than input.max_value_bytes ({config.input.max_value_bytes})"
-            summary.problem(Path(found.record.position.topic.removeprefix(TOPIC)), why)
+            summary.unsent(found, why)
         else:
             yield found
 
@@ -145,7 +148,7 @@ def _acknowledged(found: FileRecord, future: Any, summary: _Summary) -> Iterator
     try:
         future.get(timeout=ACKNOWLEDGE_S)
     except MessageSizeTooLargeError as error:
-        summary.problem(Path(found.record.position.topic.removeprefix(TOPIC)), str(error))
+        summary.unsent(found, str(error))
     except KafkaError as error:
         raise Transient(f"after {counted(summary.sent, 'page')}: {error}") from error
     else:

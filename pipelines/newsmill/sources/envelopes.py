@@ -283,40 +283,67 @@ def _warc(
     if not value.startswith(b"WARC/"):
         broken("WARC: no record")
     records = ArchiveIterator(io.BytesIO(value), stream_detect=False, parse_http=False)
-    pages = list(islice(warc_pages(records, position), 2))
+    pages = list(islice(_warc_pages(records, position), 2))
     if len(pages) > 1:
         broken("WARC: more than one page in one value; split the file with `newsmill ingest`")
     return pages[0] if pages else NotArticle(reason=NotArticleReason.NO_PAGE)
 
 
-def warc_pages(records: ArchiveIterator, position: Position) -> Iterator[RawPage]:
-    """The pages of a WARC stream, all with the position given; records that hold no page are passed over.
-
-    Args:
-        records: Iterator made with `parse_http=False`.
-        position: Of the pages made.
-
-    Raises:
-        Rejected: `E_SCHEMA` when a record is torn or is no WARC record.
-    """
+def _warc_pages(records: ArchiveIterator, position: Position) -> Iterator[RawPage]:
     try:
         for record in records:
-            if record.headers.get("WARC-Type") is None:
-                broken("WARC: a record without WARC-Type")
-            if record.record_type in (WarcRecordType.response, WarcRecordType.resource):
-                yield _warc_page(record, position)
-    except (OSError, UnicodeDecodeError, ValueError) as error:
+            if (page := warc_page(record, position)) is not None:
+                yield page
+    except WARC_ERRORS as error:
         broken(f"WARC: {str(error)[:200]}")
+
+
+WARC_ERRORS: Final = (OSError, UnicodeDecodeError, ValueError)
+"""What reading a WARC stream raises where it holds no record."""
+
+
+def warc_page(record: WarcRecord, position: Position) -> RawPage | None:
+    """The page of a WARC record; None where its kind holds none.
+
+    Args:
+        record: Of an iterator made with `parse_http=False`.
+        position: Of the page made.
+
+    Raises:
+        Rejected: `E_SCHEMA` when the record is torn, or its URL, time or HTTP response is no such thing.
+    """
+    if record.headers.get("WARC-Type") is None:
+        broken("WARC: a record without WARC-Type")
+    if record.record_type not in (WarcRecordType.response, WarcRecordType.resource):
+        return None
+    if warc_url(record) is None:
+        broken("WARC: a record without WARC-Target-URI")
+    try:
+        return _warc_page(record, position)
+    except WARC_ERRORS as error:
+        broken(f"WARC: {str(error)[:200]}")
+
+
+def warc_url(record: WarcRecord) -> str | None:
+    """The URL that a WARC record names."""
+    return (record.headers.get("WARC-Target-URI") or "").strip("<> ") or None
+
+
+_HTTP_RECORD: Final = (
+    b"WARC/1.1\r\nWARC-Type: response\r\nContent-Type: application/http; msgtype=response\r\n"
+    b"Content-Length: %d\r\n\r\n"
+)
+"""Begins a copy of a response to be parsed: where that fails, the stream of the record can be read on."""
 
 
 def _warc_page(record: WarcRecord, position: Position) -> RawPage:
     said = record.content_length
-    record.freeze()
-    if record.content_length != said:
-        broken(f"WARC: torn record: {record.content_length} bytes of {said}")
+    block = record.reader.read()
+    if len(block) != said:
+        broken(f"WARC: torn record: {len(block)} bytes of {said}")
     names = {name.lower(): value for name, value in record.headers.items()}
     found: dict[str, Any] = {
-        "url": names.get("warc-target-uri", "").strip("<> ") or None,
+        "url": warc_url(record),
         "fetched_at": names.get("warc-date"),
         "content_type": names.get("content-type"),
     }
@@ -324,22 +351,24 @@ def _warc_page(record: WarcRecord, position: Position) -> RawPage:
     if record.record_type == WarcRecordType.response:
         if not record.is_http:
             broken("WARC: a response record that is no HTTP response")
-        record.parse_http(auto_decode="transfer")
-        if not record.http_headers.status_code:
+        response = WarcRecord.from_bytes(_HTTP_RECORD % len(block) + block)
+        response.parse_http(auto_decode="transfer")
+        if not response.http_headers.status_code:
             broken("WARC: a response record that is no HTTP response")
+        block = response.reader.read()
         values: dict[str, list[str]] = {}
-        for name, value in islice(record.http_headers.astuples(), fields.MAX_HEADER_VALUES):
+        for name, value in islice(response.http_headers.astuples(), fields.MAX_HEADER_VALUES):
             if HEADER_NAME.match(name):
                 values.setdefault(name.lower(), []).append(value)
         http = {name: ", ".join(found) for name, found in values.items()}
         found |= {
-            "status": record.http_headers.status_code,
+            "status": response.http_headers.status_code,
             "content_type": http.get("content-type"),
             "content_encoding": http.get("content-encoding"),
         }
         kept = http | kept
     found["headers"] = kept
-    return page_of(found, record.reader.read(), position, "warc")
+    return page_of(found, block, position, "warc")
 
 
 _Decoder = Callable[[bytes, RecordHeaders, Position, InputConfig], RawPage | NotArticle]

@@ -13,15 +13,15 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from fastwarc.warc import ArchiveIterator
 from resiliparse.parse.html import HTMLTree
 
 from newsmill.errors import ConfigError, Rejected
 from newsmill.records import Position, RawPage, Record, SourceRecord
-from newsmill.sources import envelopes
+from newsmill.sources import envelopes, warc_files
 from newsmill.sources.fields import NAMES
 from newsmill.urls import article_id, url_key
 
@@ -42,6 +42,8 @@ class FileRecord(Record, frozen=True, kw_only=True):
     """A page of a file as the record it is sent as."""
 
     record: SourceRecord
+    origin: Path  # its file
+    place: str  # in its file, where that holds more than one: record, byte and URL
     partition: int | None  # where its sidecar wants it; None leaves the choice to the key
 
 
@@ -55,8 +57,8 @@ def read(paths: Iterable[Path], *, on_problem: Problem | None = None) -> Iterato
     Args:
         paths: HTML files, WARC files, and folders of both. In a folder, files of other kinds count
             only where they have a sidecar.
-        on_problem: Called with each file that can't be sent, and why; it is passed over. Where
-            absent, the first one is an error.
+        on_problem: Called with the file of each page that can't be sent, and why (of a page in a WARC file
+            with its place); it is passed over. Where absent, the first one is an error.
 
     Raises:
         ConfigError: A path does not exist, or (without `on_problem`) a page can't be sent.
@@ -70,17 +72,13 @@ def scan(paths: Iterable[Path], *, on_problem: Problem | None = None) -> Iterato
     for path in paths:
         topic = f"{TOPIC}{path.as_posix()}"
         offsets: Counter[int] = Counter()
-        for file, page, wanted in _pages(path, report):
-            try:
-                key = article_id(url_key(page.url))
-            except Rejected as error:
-                report(file, error.message)
-                continue
+        for file, place, page, wanted in _pages(path, report):
+            key = article_id(url_key(page.url))
             partition = wanted or 0
             headers, value = envelopes.encode(page)
             position = Position(topic=topic, partition=partition, offset=offsets[partition])
             record = SourceRecord(position=position, key=key.encode(), value=value, headers=headers)
-            yield FileRecord(record=record, partition=wanted)
+            yield FileRecord(record=record, origin=file, place=place, partition=wanted)
             offsets[partition] += 1
 
 
@@ -99,14 +97,14 @@ def _refuse(path: Path, problem: str) -> None:
     raise ConfigError(f"{path}: {problem}")
 
 
-def _pages(path: Path, report: Problem) -> Iterator[tuple[Path, RawPage, int | None]]:
+def _pages(path: Path, report: Problem) -> Iterator[tuple[Path, str, RawPage, int | None]]:
     if not path.exists():
         raise ConfigError(f"{path}: no such file or folder")
     files = _listed(path) if path.is_dir() else [path]
     for file, sidecar in sorted(((file, _sidecar(file, report)) for file in files), key=_order):
         if sidecar is not None:
-            for page in _file_pages(file, sidecar, report):
-                yield file, page, sidecar.get("partition")
+            for place, page in _file_pages(file, sidecar, report):
+                yield file, place, page, sidecar.get("partition")
 
 
 def _order(item: tuple[Path, Mapping[str, Any] | None]) -> tuple[int, str]:
@@ -134,6 +132,9 @@ def _sidecar(file: Path, report: Problem) -> Mapping[str, Any] | None:
         return {}
     try:
         found = json.loads(path.read_bytes())
+    except OSError as error:
+        report(path, error.strerror or str(error))
+        return None
     except (ValueError, RecursionError) as error:
         report(path, f"no JSON: {error}")
         return None
@@ -145,26 +146,29 @@ def _sidecar(file: Path, report: Problem) -> Mapping[str, Any] | None:
     return found
 
 
-def _file_pages(file: Path, sidecar: Mapping[str, Any], report: Problem) -> Iterator[RawPage]:
-    position = Position(topic="file", partition=0, offset=0)
+def _file_pages(file: Path, sidecar: Mapping[str, Any], report: Problem) -> Iterator[warc_files.Found]:
+    """The pages of a file, with their places in it; each has a URL that a key can be made of."""
     try:
         if _WARC.search(file.name):
-            with file.open("rb") as stream:
-                yield from envelopes.warc_pages(ArchiveIterator(stream, parse_http=False), position)
+            yield from warc_files.pages(file, partial(report, file))
         else:
-            yield _html_page(file, sidecar, position)
+            page = _html_page(file, sidecar)
+            url_key(page.url)
+            yield "", page
     except Rejected as error:
         report(file, error.message)
+    except OSError as error:
+        report(file, error.strerror or str(error))
 
 
-def _html_page(file: Path, sidecar: Mapping[str, Any], position: Position) -> RawPage:
+def _html_page(file: Path, sidecar: Mapping[str, Any]) -> RawPage:
     body = file.read_bytes()
     described = dict(sidecar)
     if file.suffix == _GZIP:
         described.setdefault("content_encoding", "gzip")
     if not any(described.get(name) for name in NAMES["url"]):
         described["url"] = _own_url(body)
-    return envelopes.page(described, body, position)
+    return envelopes.page(described, body, Position(topic="file", partition=0, offset=0))
 
 
 def _own_url(body: bytes) -> str | None:

@@ -1,17 +1,21 @@
 """The charset of a page that names none: by what its text must be made of.
 
 Chinese, Japanese and Korean pages are told by their commonest characters: a third of any text, and chance in
-every other reading. All else is `charset_normalizer`'s, with a sample that is cut between characters and,
-where a few bytes fit no charset at all, without these.
+every other reading. Pages in the Latin script are told by their words (`letter_pairs`). All else is
+`charset_normalizer`'s, with a sample that is cut between characters and, where a few bytes fit no charset at
+all, without these.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 from charset_normalizer import CharsetMatch, from_bytes
+
+from newsmill.page.letter_pairs import charset_of_words, is_latin, words_beyond_ascii
 
 CHARSETS: Final = (
     "cp1250",
@@ -43,7 +47,19 @@ CHARSETS: Final = (
 """What is chosen from: the charsets that browsers know and pages use."""
 
 FEW: Final = 8
-"""Bytes beyond ASCII up to which they are taken for signs of Windows-1252, as browsers take them."""
+"""Bytes beyond ASCII up to which they are of the Latin script, or signs of Windows-1252."""
+
+_OF_LANGUAGE: Final = {
+    **dict.fromkeys(("ru", "uk", "be", "bg", "mk", "sr"), ("cp1251", "koi8_r", "koi8_u", "iso8859_5")),
+    **dict.fromkeys(("ar", "fa", "ur"), ("cp1256", "iso8859_6")),
+    "el": ("cp1253", "iso8859_7"),
+    "he": ("cp1255", "iso8859_8"),
+    "th": ("cp874",),
+}
+"""Charsets of languages in other scripts, as far as no other is used for them."""
+
+_LANG: Final = re.compile(rb"<html[^>]{0,300}?\blang\s*+=\s*+[\"']?+([A-Za-z]{2})(?![A-Za-z])", re.IGNORECASE)
+_HEAD: Final = 4096
 
 _SAMPLE: Final = 20_000
 _WIDE_SAMPLE: Final = 200_000
@@ -76,22 +92,44 @@ _COMMON: Final[tuple[tuple[str, frozenset[str]], ...]] = (
 
 
 def charset_of(body: bytes) -> str | None:
-    """The charset that a body is likeliest in, one of `CHARSETS`; None when no text comes out of any."""
-    if sum(byte > 127 for byte in body[:_WIDE_SAMPLE]) <= FEW and len(body) <= _WIDE_SAMPLE:
-        return "cp1252"
-    if wide := _wide(body if len(body) <= _WIDE_SAMPLE else _richest(body, _WIDE_SAMPLE)):
+    """The charset that a body is likeliest in, one of `CHARSETS`; None when no text comes out of any.
+
+    The language that the page declares counts where the text leaves it open.
+    """
+    lang = _LANG.search(body[:_HEAD])
+    declared = lang[1].decode("ascii").lower() if lang else None
+    few = len(body) <= _WIDE_SAMPLE and sum(byte > 127 for byte in body) <= FEW
+    if not few and (wide := _wide(body if len(body) <= _WIDE_SAMPLE else _richest(body, _WIDE_SAMPLE))):
         return wide
     sample = body if len(body) <= 2 * _SAMPLE else _richest(body, _SAMPLE)
-    whole = _best(sample)
+    words = words_beyond_ascii(sample)
+    if not words or (few and not is_latin(words)):
+        return "cp1252"
+    if is_latin(words) and not _is_torn_utf_8(sample):
+        return charset_of_words(words, declared)
+    charsets = _OF_LANGUAGE.get(declared or "", ())
+    whole = _best(sample, charsets)
     bare = _without_rare(sample)
     if bare == sample:
         return whole.encoding if whole else None
-    found = [match for match in (whole, _best(bare)) if match is not None]
+    found = [match for match in (whole, _best(bare, charsets)) if match is not None]
     return min(found, key=lambda match: (match.chaos, -match.coherence)).encoding if found else None
 
 
-def _best(sample: bytes) -> CharsetMatch | None:
-    return from_bytes(sample, steps=5, chunk_size=512, cp_isolation=list(CHARSETS)).best()
+def _is_torn_utf_8(sample: bytes) -> bool:
+    """Whether more characters beyond ASCII are UTF-8 than not."""
+    text = sample.decode("utf-8", "replace")
+    return 2 * text.count("\ufffd") < len(text) - len(text.encode("ascii", "ignore"))
+
+
+def _best(sample: bytes, preferred: Sequence[str]) -> CharsetMatch | None:
+    """charset_normalizer's best match, of the preferred charsets where one of them fits."""
+    best = None
+    for charsets in filter(None, (preferred, CHARSETS)):
+        best = from_bytes(sample, steps=5, chunk_size=512, cp_isolation=list(charsets)).best()
+        if best is not None:
+            break
+    return best
 
 
 def _wide(sample: bytes) -> str | None:

@@ -207,13 +207,13 @@ def published(
             of a time that is given in UTC only.
         month_first: Whether 2/1/2024 is in February here.
         url: The page's URL; a day in its path counts.
-        received: When the page was there at the latest, by each who tells: nothing later is believed.
+        received: When the page was there, by each who tells: the crawler, the broker. Nothing later than the
+            latest of them is believed, since a clock that is behind must not take a publisher's date away.
+            A time outside `EARLIEST` to `LATEST` is a fault and tells nothing, e.g. 0 or milliseconds.
         searched: Whether the tree may be searched: that is slow where it has very many elements.
         extensive: Whether the whole source may be searched too: its patterns are slow on megabytes.
     """
-    latest = LATEST
-    if received:
-        latest = min(latest, (_EPOCH + timedelta(microseconds=min(received)) + _AHEAD).date())
+    latest = _bound(received)
     in_url = (
         parse("-".join(match.groups()), "url", latest) if url and (match := _URL_DAY.search(url)) else None
     )
@@ -244,6 +244,19 @@ def published(
         url=url,
     )
     return parse(text, "text", latest) if text and not text.endswith(_YEAR_ONLY) else None
+
+
+def _bound(received: Sequence[Micros]) -> date:
+    """The last day on which the page can have been published."""
+    first, last = _micros(EARLIEST), _micros(LATEST)
+    plausible = [at for at in received if first <= at <= last]
+    if not plausible:
+        return LATEST
+    return min(LATEST, (_EPOCH + timedelta(microseconds=max(plausible)) + _AHEAD).date())
+
+
+def _micros(day: date) -> Micros:
+    return (day - _EPOCH.date()).days * 86_400_000_000
 
 
 class _OwnParser:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
+from newsmill.config import InputConfig, PageConfig
+from newsmill.page.analysis import read_page_any
 from newsmill.page.dates import LATEST, _visible
+from newsmill.records import Position, RawPage
 from story_pages import paragraphs, story
 
 
@@ -45,3 +50,37 @@ def test_time_labelled_as_first_wins_when_the_updated_one_stands_before_it() -> 
         "<li>Posted: <time datetime='2024-02-02T10:00:00Z'>2 February</time></li></ul>"
     )
     assert story(times + paragraphs()).published_on == "2024-02-02"
+
+
+STATED = """<html lang="en"><head><title>The mill</title><script type="application/ld+json">
+{"@type":"NewsArticle","headline":"The mill","datePublished":"2026-11-20T10:00:00Z"}</script></head>
+<body><h1>The mill</h1><p>The water mill began to turn again after the flood.</p></body></html>"""
+
+
+def micros(iso: str) -> int:
+    return int(datetime.fromisoformat(iso).replace(tzinfo=UTC).timestamp()) * 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("fetched", "received", "day"),
+    [
+        (0, micros("2026-11-21"), "2026-11-20"),
+        (micros("1970-01-20"), micros("2026-11-21"), "2026-11-20"),
+        (micros("2020-01-01"), micros("2026-11-21"), "2026-11-20"),
+        (micros("2026-11-21"), 0, "2026-11-20"),
+        (micros("2026-11-21"), micros("2020-01-01"), "2026-11-20"),
+        (0, None, "2026-11-20"),
+        (0, 0, "2026-11-20"),
+    ],
+)
+def test_publishers_day_is_bounded_by_the_latest_plausible_time_of_receipt(
+    fetched: int | None, received: int | None, day: str | None
+) -> None:
+    raw = RawPage(
+        position=Position(topic="t", partition=0, offset=0),
+        url="https://paper.example/1",
+        body=STATED.encode(),
+        fetched_at=fetched,
+        received_at=received,
+    )
+    assert read_page_any(raw, page=PageConfig(), input=InputConfig())[0].published_on == day

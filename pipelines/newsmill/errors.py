@@ -65,15 +65,22 @@ class ConfigError(NewsmillError, ValueError):
 
 
 class Rejected(NewsmillError):
-    """A record that can never pass. The stage boundary turns it into a quarantined record."""
+    """A record that can never pass. The stage boundary turns it into a quarantined record.
 
-    def __init__(self, code: Code, message: str) -> None:
+    Args:
+        code: Why, of a closed set.
+        message: Why, for people.
+        url: Of the page, as the record names it, where that can be read though the record is broken.
+    """
+
+    def __init__(self, code: Code, message: str, url: str | None = None) -> None:
         self.code = Code(code)
         self.message = message
+        self.url = url
         super().__init__(f"{self.code.value}: {message}")
 
-    def __reduce__(self) -> tuple[type[Rejected], tuple[Code, str]]:
-        return Rejected, (self.code, self.message)
+    def __reduce__(self) -> tuple[type[Rejected], tuple[Code, str, str | None]]:
+        return Rejected, (self.code, self.message, self.url)
 
 
 class Transient(NewsmillError):

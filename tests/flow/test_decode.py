@@ -1,5 +1,7 @@
 from collections.abc import Callable
 
+from msgspec import structs
+
 from newsmill.config import InputConfig
 from newsmill.errors import Code
 from newsmill.flow.elements.chunks import DecodedChunk, RecordChunk
@@ -49,3 +51,34 @@ def test_decode_withholds_one_address_when_only_that_was_taken_down(
     )
     assert [f.position.offset for e in out["ends"] for f in e.fates] == [0]
     assert [p.record.position.offset for c in out["oks"] for p in c.pages] == [1]
+
+
+def test_broken_record_has_the_address_and_domain_that_it_names(
+    run_eagerly, record: Callable[..., SourceRecord]
+) -> None:
+    broken = [
+        structs.replace(
+            record(0, b"<p>"), headers=(("url", b"https://www.paper.example/a"), ("status", b"?"))
+        ),
+        record(1, b'{"uri": "https://news.paper.example/b", "html": "x", "fetched_at": "now"}', url=None),
+        record(2, b"<p>", url="ftp://paper.example/a"),
+        record(3, b"no envelope", url=None),
+    ]
+    (ends,) = decoded(run_eagerly, broken)["ends"]
+    urls = ["https://www.paper.example/a", "https://news.paper.example/b", None, None]
+    assert [fate.fate for fate in ends.fates] == [Fate.QUARANTINED] * 4
+    assert [fate.url for fate in ends.fates] == [failure.url for failure in ends.failures] == urls
+    assert [fate.domain for fate in ends.fates] == ["paper.example", "news.paper.example", None, None]
+
+
+def test_broken_record_is_withheld_when_the_address_that_it_names_was_taken_down(
+    run_eagerly, record: Callable[..., SourceRecord]
+) -> None:
+    named = b'{"requested_url": "https:\\u002f\\u002fpaper.example\\u002fa", "html": "x", "status": "?"}'
+    claimed = b'{"link": "https://other.example/", "final_url": "https://paper.example/a", "status": "?"}'
+    gone = Withheld(url_keys=frozenset({"https://paper.example/a"}))
+    out = decoded(run_eagerly, [record(0, named, url=None), record(1, claimed, url=None)], gone)
+    (ends,) = out["ends"]
+    assert [(fate.fate, fate.url) for fate in ends.fates] == [
+        (Fate.WITHHELD, "https://paper.example/a"),
+    ] * 2

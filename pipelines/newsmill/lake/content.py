@@ -10,7 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from newsmill.errors import Rejected
+from newsmill.errors import Rejected, Stage
 from newsmill.lake.schemas import TABLES
 from newsmill.page.claims import claimed_urls
 from newsmill.records import Micros
@@ -49,10 +49,12 @@ def _quarantined_of(rows: pa.Table, kind: str, value: str) -> pa.ChunkedArray:
 
 
 def _urls(row: Mapping[str, Any]) -> Iterable[str]:
-    if row["url"] is not None:
-        return (row["url"],)
+    """The URLs that a row may be of; a record that was never decoded counts under all that it claims."""
+    named = () if row["url"] is None else (row["url"],)
+    if named and row["stage"] not in (Stage.DECODE, Stage.BATCH):
+        return named
     headers = [(header["name"], header["value"]) for header in row["headers"] or ()]
-    return claimed_urls(row["payload"], row["key"], headers)
+    return (*named, *claimed_urls(row["payload"], row["key"], headers))
 
 
 def _is_of(url: str, kind: str, value: str) -> bool:
@@ -64,7 +66,7 @@ def _is_of(url: str, kind: str, value: str) -> bool:
 
 CONTENT: Final = {
     "articles": Content(("url_key", "domain", "withheld"), _articles_of),
-    "quarantine": Content(("url", "payload", "key", "headers"), _quarantined_of),
+    "quarantine": Content(("url", "stage", "payload", "key", "headers"), _quarantined_of),
 }
 """The tables that hold content."""
 

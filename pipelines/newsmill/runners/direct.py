@@ -56,6 +56,7 @@ from newsmill.runners.watchdog import watched
 from newsmill.runtime import registry
 from newsmill.runtime.batch_memory import Room
 from newsmill.sources import dead_letters
+from newsmill.sources.envelopes import header_url
 
 sdk_worker.print = lambda *_, **__: None
 """Beam's worker prints the trace of each error before it sends it back: who gets it back tells it once."""
@@ -186,7 +187,7 @@ class MicroBatchRunner:
             message = (
                 f"tried {batch.attempts - 1} times alone in its batch, each try ended the process: {known}"
             )
-            ends.reject(record, Stage.BATCH, Rejected(Code.POISON, message))
+            ends.reject(record, Stage.BATCH, Rejected(Code.POISON, message), url=header_url(record))
         lake = self._config.lake
         return [
             file

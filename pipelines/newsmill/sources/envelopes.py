@@ -37,7 +37,7 @@ from newsmill.page.decoding import gunzip
 from newsmill.records import Micros, NotArticle, NotArticleReason, Position, RawPage, SourceRecord
 from newsmill.sources import fields, foreign_envelopes
 from newsmill.sources.fields import BASE64_BODIES, EITHER_BODY, TEXT_BODIES
-from newsmill.sources.page_fields import HEADER_NAME, broken, known_fields, page_of
+from newsmill.sources.page_fields import HEADER_NAME, about, broken, known_fields, named_url, page_of
 from newsmill.sources.record_headers import RecordHeaders
 
 GZIP_FLOOR: Final = 1_000_000
@@ -60,18 +60,37 @@ def decode(
 
     Raises:
         Rejected: `E_SIZE` for a value above `max_value_bytes`; `E_DECOMP` for a gzipped WARC record
-            above the caps; `E_SCHEMA` for all else that is no envelope or lacks its URL.
+            above the caps; `E_SCHEMA` for all else that is no envelope or lacks its URL. With the URL,
+            where that can be read.
     """
-    value = record.value
-    if value is None:
+    if record.value is None:
         return NotArticle(reason=NotArticleReason.TOMBSTONE)
+    try:
+        return _decoded(record, record.value, config, foreign)
+    except Rejected as error:
+        error.url = error.url or header_url(record)
+        raise
+
+
+def header_url(record: SourceRecord) -> str | None:
+    """The URL that a record's headers name, if they can be read."""
+    try:
+        return RecordHeaders(record.headers).url()
+    except Rejected:
+        return None
+
+
+def _decoded(
+    record: SourceRecord, value: bytes, config: InputConfig, foreign: foreign_envelopes.Envelopes
+) -> RawPage | NotArticle:
     if len(value) > config.max_value_bytes:
         raise Rejected(Code.SIZE, f"value of {len(value)} bytes, more than {config.max_value_bytes}")
     if not value[:4096].strip() and not value.strip():
         return NotArticle(reason=NotArticleReason.EMPTY)
     if foreign and (found := foreign_envelopes.found_in(record, foreign)) is not None:
         name, described, body = found
-        return _whole(page_of(known_fields(described), body, record.position, name), record)
+        with about(named_url(described.items())):
+            return _whole(page_of(known_fields(described), body, record.position, name), record)
     headers = RecordHeaders(record.headers)
     page = _DECODERS[_format(value, headers, config)](value, headers, record.position, config)
     return page if isinstance(page, NotArticle) else _whole(page, record)
@@ -151,6 +170,14 @@ def _raw(value: bytes, headers: RecordHeaders, position: Position, config: Input
 
 def _json(value: bytes, headers: RecordHeaders, position: Position, config: InputConfig) -> RawPage:
     try:
+        return _document(_json_object(value), position, "json")
+    except Rejected as error:
+        error.url = error.url or _json_url(value)
+        raise
+
+
+def _json_object(value: bytes) -> dict[str, Any]:
+    try:
         document = json.loads(
             value,
             object_pairs_hook=_unique,
@@ -165,7 +192,16 @@ def _json(value: bytes, headers: RecordHeaders, position: Position, config: Inpu
         broken("JSON: no object")
     if _depth(document) > fields.MAX_DEPTH:
         broken(f"JSON: nested deeper than {fields.MAX_DEPTH}")
-    return _document(document, position, "json")
+    return document
+
+
+def _json_url(value: bytes) -> str | None:
+    """The URL in an object that breaks a rule of the contract; None of what is no JSON at all."""
+    try:
+        pairs = json.loads(value, object_pairs_hook=tuple)
+    except (ValueError, RecursionError):
+        return None
+    return named_url(pairs) if isinstance(pairs, tuple) else None
 
 
 def _document(document: Mapping[str, Any], position: Position, envelope: str) -> RawPage:
@@ -241,7 +277,8 @@ def _avro(value: bytes, headers: RecordHeaders, position: Position, config: Inpu
         broken(f"Avro: {rest} bytes follow the record of schema {schema_id}")
     if not isinstance(document, dict):
         broken(f"Avro: schema {schema_id} is no record")
-    return _document(document, position, "avro")
+    with about(named_url(document.items())):
+        return _document(document, position, "avro")
 
 
 _AVRO_ERRORS = (
@@ -312,16 +349,18 @@ def warc_page(record: WarcRecord, position: Position) -> RawPage | None:
     Raises:
         Rejected: `E_SCHEMA` when the record is torn, or its URL, time or HTTP response is no such thing.
     """
-    if record.headers.get("WARC-Type") is None:
-        broken("WARC: a record without WARC-Type")
-    if record.record_type not in (WarcRecordType.response, WarcRecordType.resource):
-        return None
-    if warc_url(record) is None:
-        broken("WARC: a record without WARC-Target-URI")
-    try:
-        return _warc_page(record, position)
-    except WARC_ERRORS as error:
-        broken(f"WARC: {str(error)[:200]}")
+    url = warc_url(record)
+    with about(url):
+        if record.headers.get("WARC-Type") is None:
+            broken("WARC: a record without WARC-Type")
+        if record.record_type not in (WarcRecordType.response, WarcRecordType.resource):
+            return None
+        if url is None:
+            broken("WARC: a record without WARC-Target-URI")
+        try:
+            return _warc_page(record, position)
+        except WARC_ERRORS as error:
+            broken(f"WARC: {str(error)[:200]}")
 
 
 def warc_url(record: WarcRecord) -> str | None:

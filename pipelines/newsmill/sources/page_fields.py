@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, NoReturn
@@ -34,6 +35,28 @@ def known_fields(document: Mapping[str, Any]) -> dict[str, Any]:
                 if found.get(field) in (None, ""):
                     found[field] = value
     return found
+
+
+def named_url(pairs: Iterable[tuple[str, object]]) -> str | None:
+    """The URL among an envelope's fields, whatever the others are; None where its name is there twice."""
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name in NAMES["url"] and isinstance(value, str) and value:
+            if name in found:
+                return None
+            found[name] = value
+    return next((found[name] for name in NAMES["url"] if name in found), None)
+
+
+@contextmanager
+def about(url: str | None) -> Iterator[None]:
+    """What is rejected meanwhile is of this URL, if it names none itself."""
+    try:
+        yield
+    except Rejected as error:
+        if error.url is None:
+            error.url = url
+        raise
 
 
 def page_of(found: Mapping[str, Any], body: bytes, position: Position, envelope: str) -> RawPage:

@@ -241,7 +241,7 @@ def test_command_names_the_lake_first_and_tells_what_it_did(config: LakeConfig) 
 def test_claims_of_broken_records_are_read() -> None:
     rows = pa.Table.from_pylist(
         [
-            {"url": None, "payload": payload, "key": key, "headers": headers}
+            {"url": None, "stage": "decode", "payload": payload, "key": key, "headers": headers}
             for payload, key, headers in (
                 (b'{"url":"https:\\/\\/secret.example\\/1"', None, []),
                 (b"x", b"https://www.secret.example/2", []),
@@ -258,3 +258,18 @@ def test_claims_of_broken_records_are_read() -> None:
 
     hits = CONTENT["quarantine"].hits(rows, "domain", "secret.example")
     assert hits.to_pylist() == [True] * 6 + [False] * 2
+
+
+def test_record_that_names_one_url_and_claims_another_is_of_both_until_it_was_decoded() -> None:
+    from newsmill.lake.content import CONTENT
+
+    claimed = b'{"link": "https://open.example/1", "final_url": "https://secret.example/1", "status": "?"}'
+    rows = pa.Table.from_pylist(
+        [
+            {"url": "https://open.example/1", "stage": stage, "payload": claimed, "key": None, "headers": []}
+            for stage in ("decode", "batch", "extract")
+        ]
+    )
+    hits = CONTENT["quarantine"].hits
+    assert hits(rows, "domain", "secret.example").to_pylist() == [True, True, False]
+    assert hits(rows, "domain", "open.example").to_pylist() == [True] * 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import pickle
 import random
 
 import pytest
@@ -126,3 +127,56 @@ def test_record_headers_that_break_the_contract_are_rejected(headers: tuple[tupl
 @pytest.mark.parametrize("value", [b"<html>", b"GIF89a", b"\x80\x04K\x01.", b"[1]", b"http://127.0.0.1:9/x"])
 def test_value_without_envelope_is_rejected(value: bytes) -> None:
     assert code(value) is Code.SCHEMA
+
+
+URL = "http://a.org/x"
+OTHERWISE_BROKEN: dict[str, tuple[bytes | None, tuple[tuple[str, bytes], ...]]] = {
+    "header, no time": (b"x", (("url", URL.encode()), ("fetched_at", b"now"))),
+    "header, no status": (b"x", (("nm-url", URL.encode()), ("status", b"OK"))),
+    "header, status twice": (b"x", (("url", URL.encode()), ("status", b"200"), ("status", b"404"))),
+    "header, too large": (b"x" * 10_000_001, (("url", URL.encode()),)),
+    "header, broken JSON as said": (b"{", (("ce_subject", URL.encode()), ("envelope", b"json"))),
+    "json, no time": (as_json(html="x", url=URL, fetched_at="now"), ()),
+    "json, no status": (as_json(html="x", url=URL, status={}), ()),
+    "json, no headers": (as_json(html="x", url=URL, headers=7), ()),
+    "json, no body": (as_json(url=URL), ()),
+    "json, two bodies": (as_json(html="x", body="y", url=URL), ()),
+    "json, no base64": (as_json(body_b64="!", url=URL), ()),
+    "json, version": (as_json(html="x", url=URL, schema_version=9), ()),
+    "json, another name": (b'{"status": "x", "html": "x", "link": "http:\\/\\/a.org\\/x"}', ()),
+    "json, key twice": (b'{"url": "http://a.org/x", "html": "x", "n": 1, "n": 2}', ()),
+    "json, no number": (b'{"url": "http://a.org/x", "html": "x", "n": NaN}', ()),
+    "json, deep": (b'{"url": "http://a.org/x", "html": "x", "n": ' + b"[" * 70 + b"]" * 70 + b"}", ()),
+    "avro, no status": (avro({"url": URL, "body": b"x", "status": 7}), ()),
+    "warc, no http": (warc(url=URL, http=b""), ()),
+    "warc, torn": (warc(url=URL)[:-30], ()),
+    "warc, gzip": (gzip.compress(warc(url=URL, http=b"")), ()),
+}
+
+
+@pytest.mark.parametrize(("value", "headers"), OTHERWISE_BROKEN.values(), ids=OTHERWISE_BROKEN)
+def test_rejection_has_the_url_when_that_can_be_read(
+    value: bytes, headers: tuple[tuple[str, bytes], ...]
+) -> None:
+    with pytest.raises(Rejected) as caught:
+        decode(SourceRecord(position=POSITION, value=value, headers=headers), InputConfig())
+    assert caught.value.url == URL
+    assert pickle.loads(pickle.dumps(caught.value)).url == URL
+
+
+@pytest.mark.parametrize(
+    ("value", "headers"),
+    [
+        (b"x", (("url", b"http://a.org/"), ("url", b"http://b.org/"))),
+        (b"x", (("url", b"http://a.org/\xff"),)),
+        (b'{"url": "http://a.org/", "url": "http://b.org/", "html": "x"}', ()),
+        (b'{"url": "http://a.org/", "html": "x"', ()),
+        (b'[["url", "http://a.org/"]]', ()),
+        (warc() + warc(url="http://b.org/"), ()),
+    ],
+    ids=["two headers", "no utf-8", "two keys", "cut", "no object", "two pages"],
+)
+def test_rejection_has_no_url_when_none_is_sure(value: bytes, headers: tuple[tuple[str, bytes], ...]) -> None:
+    with pytest.raises(Rejected) as caught:
+        decode(SourceRecord(position=POSITION, value=value, headers=headers), InputConfig(format="auto"))
+    assert caught.value.url is None

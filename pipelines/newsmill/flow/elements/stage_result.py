@@ -68,7 +68,11 @@ class FateCollector:
         )
 
     def reject(self, record: SourceRecord, stage: Stage, error: Rejected, *, url: str | None = None) -> None:
-        """The record is quarantined whole. Raises TooLarge where the batch has no room for it."""
+        """The record is quarantined whole. Raises TooLarge where the batch has no room for it.
+
+        Its URL counts where it is one: a row has none that a page can't have.
+        """
+        url = url if site(url) is not None else None
         if (room := registry.find(ROOM)) is not None:
             room.take_payload(record.value or b"")
         self.end(record, Fate.QUARANTINED, reason=error.code.value, stage=stage.value, url=url)

@@ -71,10 +71,10 @@ class _DecodeFn(beam.DoFn):
                         continue
                     key = url_key(raw.url)
                 except Rejected as error:
-                    if (url := self._taken_down(record)) is not None:
+                    if (url := self._taken_down(record, error.url)) is not None:
                         ends.end(record, Fate.WITHHELD, reason=WithheldReason.TAKEN_DOWN, url=url)
                     else:
-                        ends.reject(record, Stage.DECODE, error)
+                        ends.reject(record, Stage.DECODE, error, url=error.url)
                     continue
                 domain = registrable_domain(key)
                 if key in self._withheld.url_keys or domain in self._withheld.domains:
@@ -88,12 +88,13 @@ class _DecodeFn(beam.DoFn):
         if ends:
             yield TaggedOutput("ends", ends.chunk())
 
-    def _taken_down(self, record: SourceRecord) -> str | None:
+    def _taken_down(self, record: SourceRecord, named: str | None) -> str | None:
         """The URL by which a broken record names a page that was taken down: its content must not stay."""
         withheld = self._withheld
         if not (withheld.url_keys or withheld.domains):
             return None
-        for url in claimed_urls(record.value, record.key, record.headers):
+        claimed = claimed_urls(record.value, record.key, record.headers)
+        for url in claimed if named is None else (named, *claimed):
             try:
                 if url_key(url) in withheld.url_keys or registrable_domain(url) in withheld.domains:
                     return url

@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, Final
 
 from lxml import etree
 
 from newsmill.page import bylines, structured
-from newsmill.page.bylines import pen_name, split
+from newsmill.page.bylines import pen_name, person, split
 from newsmill.page.passages import Passage, in_heading
 from newsmill.page.structured import Node
 from newsmill.page.tree import Element
@@ -121,6 +121,7 @@ def read(
     byline: str | None = None
     short: tuple[str, ...] = ()
     claims: list[tuple[list[str], set[str]]] = []
+    persons = _persons(article, found)
     marked = cache(lambda: _Marked(root))  # a walk through the whole page, which few pages need
     sources: tuple[tuple[Callable[[], list[str]], set[str]], ...] = (
         (lambda: _from_json_ld(article, found), names_of_site),
@@ -139,7 +140,7 @@ def read(
         lines = filter(None, map(bylines.printed, dict.fromkeys(raw)))
         byline = byline or "; ".join(dict.fromkeys(lines))[:_LONGEST_BYLINE] or None
         claims.append((raw, excluded))
-        people = _people(raw, excluded, sites, cut_roles=False)
+        people = _people(raw, excluded, sites, persons, cut_roles=False)
         if short and not any(_plain_key(name).startswith(_plain_key(short[0])) for name in people):
             continue
         if people and not short and all(" " not in name for name in people) and all(map(str.isascii, people)):
@@ -148,17 +149,22 @@ def read(
             return people, byline
     if not short:
         for raw, excluded in claims:
-            if people := _people(raw, excluded, sites, cut_roles=True):
+            if people := _people(raw, excluded, sites, persons, cut_roles=True):
                 return people, byline
     return short, byline
 
 
 def _people(
-    raw: Sequence[str], sites: set[str], outlets: Sequence[str], *, cut_roles: bool
+    raw: Sequence[str], sites: set[str], outlets: Sequence[str], persons: Collection[str], *, cut_roles: bool
 ) -> tuple[str, ...]:
     people: dict[str, str] = {}
     for text in raw:
-        for name in split(text, outlets, cut_roles=cut_roles) or filter(None, [pen_name(text)]):
+        names = split(text, outlets, cut_roles=cut_roles)
+        is_cut = names[:1] != [text] and text.endswith(tuple(names[:1]))
+        if text in persons and (not names or is_cut) and (whole := person(text)):
+            names = [whole]
+        names = names or [name for name in [pen_name(text)] if name]
+        for name in names:
             key = _key(name)
             if key and not any(key in site for site in sites):
                 people.setdefault(key, name)
@@ -178,6 +184,19 @@ def _from_json_ld(article: Node, found: Sequence[Node]) -> list[str]:
     value = article.get("author") or article.get("creator")
     by_id = {node["@id"]: node for node in found if isinstance(node.get("@id"), str)}
     return [name for item in structured.flat(value)[:_MOST_CLAIMS] for name in _authors(item, by_id)]
+
+
+def _persons(article: Node, found: Sequence[Node]) -> frozenset[str]:
+    """Names of JSON-LD authors of the type Person: data, no lines of text."""
+    by_id = {node["@id"]: node for node in found if isinstance(node.get("@id"), str)}
+    found_names: list[str] = []
+    for item in structured.flat(article.get("author") or article.get("creator"))[:_MOST_CLAIMS]:
+        if isinstance(item, dict):
+            if "name" not in item and isinstance(item.get("@id"), str):
+                item = by_id.get(item["@id"], item)
+            if "Person" in structured.types(item):
+                found_names += structured.texts(item.get("name"))
+    return frozenset(found_names)
 
 
 def _authors(item: Any, by_id: dict[str, Node]) -> list[str]:

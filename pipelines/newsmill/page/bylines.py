@@ -97,8 +97,8 @@ _LEAD_IN: Final = re.compile(
     r"|interview|essay|gastkommentar)"
     r"|geschrieben|verfasst|erstellt|eingestellt|veröffentlicht|rechtsanwalt|publié|publicado|escrito"
     r"|scritto|propos recueillis|(?:von )?unserem? \w+)\s+)?"
-    r"(?:(?:by){1,2}|von|vom|par|por|di|da|door|av|af|od|autor(?:in|en|es|a|as)?(?=\s*:|\s)|auteure?s?|authors?"
-    r"|autore|text|texte?|foto|redakteur(?:in)?|автор(?:ы|и)?)\b\s*:?\s*(?:by\b\s*)?",
+    r"(?:(?:by){1,2}|von(?! und zu[mr]?\b)|vom|par|por|di|da|door|av|af|od"
+    r"|autor(?:in|en|es|a|as)?(?=\s*:|\s)|auteure?s?|authors?|autore|text|texte?|foto|redakteur(?:in)?|автор(?:ы|и)?)\b\s*:?\s*(?:by\b\s*)?",
     re.IGNORECASE,
 )
 _CUT: Final = re.compile(
@@ -125,10 +125,12 @@ _RANK: Final = (
     r"|general|digital|freelance|guest|former|river|city|home affairs|world|features?|arts|culture"
     r"|economics?)"
 )
+_IS_RANK: Final = re.compile(_RANK, re.IGNORECASE)
 _LAST_RANK: Final = re.compile(rf"(?:[ ,]{{1,3}}{_RANK})++[ ,]{{0,3}}$", re.IGNORECASE)
 _SPLIT: Final = re.compile(
-    r"\s*[;,|&\n•·、，]\s*|\s+(?:and|und|et|y|e|og|och|en|oraz|i|и|та|και|dan|ve|ja|és|a|with|mit|avec|con|im"
-    r" gespräch mit|in conversation with)\s+|\s+/\s+"
+    r"\s*[;,|&\n•·、，]\s*"
+    r"|\s+(?:and|(?<!von )und(?! zu)|et|y|e|og|och|en|oraz|i|и|та|και|dan|ve|ja|és|a"
+    r"|with|mit|avec|con|im gespräch mit|in conversation with)\s+|\s+/\s+"
 )
 _NOISE: Final = re.compile(
     r"\([^)]*\)|\[[^\]]*\]|https?://\S+|\S+@\S+|@\w+|\b(?:follow|view|see|read|more|all posts|articles?"
@@ -151,6 +153,23 @@ _ROLE: Final = re.compile(
     r"|org|net|co|at|ch)\b",
     re.IGNORECASE,
 )
+_ALSO_SURNAME: Final = re.compile(
+    r"editor|reporter|writer|journalist|producer|press|post|herald|guest|gast|chief|director|professor"
+    r"|author|autor|\w+(?:leiter|sprecher|minister)",
+    re.IGNORECASE,
+)
+"""Words of `_ROLE` that people are called, alone behind their first names."""
+
+_PAPERS_FIRST: Final = frozenset(
+    """
+    associated canadian australian united free the washington huffington jerusalem national financial bangkok
+    jakarta denver morning evening sunday saturday
+    """.split()
+)
+"""Words before Press, Post and Herald that make a paper's name or an agency's of them."""
+
+_LONGEST_WITH_TRADE: Final = 2
+_JOINING: Final = frozenset(("and", "und", "et", "og", "och", "en", "with", "mit", "avec", "&"))
 _AGENCIES: Final = frozenset(
     """
     afp ap apa ani ansa efe dpa reuters upi ians pti sda ats kna epd sid tass xinhua ritzau ntb tt afx
@@ -160,7 +179,7 @@ _AGENCIES: Final = frozenset(
 _PARTICLES: Final = frozenset(
     """
     von van der den de del della di da dos du la le el al bin ibn ten ter zu zur af av y e und of the st mc jr
-    sr
+    sr und zum zur
     """.split()
 )
 _NO_PEN_NAME: Final = re.compile(
@@ -309,6 +328,35 @@ def split(byline: str, outlets: Iterable[str] = (), *, cut_roles: bool = True) -
     if len(names) < len(parts) and len(text) > _LONGEST_UNSPACED:
         names = [name for name in names if " " in name]  # of a sentence, some words are as short as names
     return names
+
+
+def person(name: str) -> str | None:
+    """A name that the page gives to one person as data, which may hold a trade's word; None where it is none.
+
+    >>> person("Emily Post"), person("von der Leyen"), person("von Anna Reed")
+    ('Emily Post', 'von der Leyen', None)
+    >>> person("Court Reporter"), person("Orrin News"), person("Associated Press")
+    (None, None, None)
+    """
+    name = " ".join(name.split()).strip(" .,")
+    words = name.split()
+    if not 2 <= len(words) <= 5 or len(name) > 60 or any(c.isdigit() or c in ",;|/&@()" for c in name):
+        return None
+    if any(word.casefold() in _JOINING for word in words) and "von und zu" not in name.casefold():
+        return None
+    if not all(_is_name_word(word) or word.casefold() in _PARTICLES for word in words):
+        return None
+    if _LEAD_IN.match(name) and not (
+        words[0].casefold() in _PARTICLES and (len(words) == 2 or words[1].casefold() in _PARTICLES)
+    ):
+        return None
+    before, last = words[:-1], words[-1]
+    if any(_ROLE.search(word) or _IS_RANK.fullmatch(word) for word in before):
+        return None
+    if not _ROLE.search(last):
+        return name
+    is_paper = len(words) > _LONGEST_WITH_TRADE or before[0].casefold() in _PAPERS_FIRST
+    return name if _ALSO_SURNAME.fullmatch(last) and not is_paper else None
 
 
 def printed(byline: str) -> str | None:

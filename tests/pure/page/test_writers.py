@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from newsmill.page import bylines
@@ -78,3 +80,58 @@ def test_reporter_in_brackets_at_the_end_is_the_writer() -> None:
         )
     )
     assert story(texts, title="老磨坊重新转动", lang="zh").authors == ("孙小雨",)
+
+
+def stated_as(kind: str, name: str) -> tuple[str, ...]:
+    author = json.dumps({"@type": "NewsArticle", "headline": "x", "author": {"@type": kind, "name": name}})
+    return story(paragraphs(), f'<script type="application/ld+json">{author}</script>').authors
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Ann Writer",
+        "Emily Post",
+        "Bill Press",
+        "John Editor",
+        "Mary Reporter",
+        "Peter Gast",
+        "Hugh Herald",
+        "Ada Holm",
+        "Karl von und zu Ahlen",
+        "von und zu Ahlen",
+        "von der Ahlen",
+        "Di Stefano",
+    ],
+)
+def test_name_is_kept_when_the_page_gives_it_to_a_person_as_data(name: str) -> None:
+    assert stated_as("Person", name) == (name,)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Staff Writer",
+        "Court Reporter",
+        "Orrin Court Reporter",
+        "Orrin staff reporter",
+        "News Desk",
+        "Orrin Web Desk",
+        "Associated Press",
+        "Los Angeles Times",
+        "Editorial Team",
+        "Guest Author",
+    ],
+)
+def test_office_or_paper_is_nobody_when_the_page_calls_it_a_person(name: str) -> None:
+    assert stated_as("Person", name) == ()
+
+
+def test_names_in_a_line_are_split_when_the_page_calls_it_a_person() -> None:
+    assert stated_as("Person", "By Ada Holm and Per Lund") == ("Ada Holm", "Per Lund")
+    assert stated_as("Person", "von Ada Holm") == ("Ada Holm",)
+    assert stated_as("Person", "ADA HOLM") == ("Ada Holm",)
+
+
+def test_von_und_zu_is_part_of_one_name_in_a_line() -> None:
+    assert bylines.split("Von Karl von und zu Ahlen und Ada Holm") == ["Karl von und zu Ahlen", "Ada Holm"]

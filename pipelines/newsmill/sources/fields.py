@@ -41,16 +41,20 @@ MAX_TIME: Final = 10**17
 
 HEADER_NAME: Final = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 """A token of RFC 9110, section 5.1."""
+BLANKS: Final = " \t\r\n"
+"""Count for nothing at either end of a time or a status."""
+_BLANKS: Final = f"[{BLANKS}]{{0,100}}"
 TIME: Final = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
-    r"([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?)?$"
+    rf"^{_BLANKS}[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([Tt ][0-9]{{2}}:[0-9]{{2}}"
+    rf"(:[0-9]{{2}}([.,][0-9]{{1,30}})?)?([Zz]|[+-][0-9]{{2}}:?[0-9]{{2}})?)?{_BLANKS}$"
 )
-"""RFC 3339, also without seconds, time or zone (then UTC)."""
-NUMBER: Final = r"^[0-9]{1,17}([.][0-9]{1,9})?$"
+"""RFC 3339, also without seconds, time or zone (then UTC), to the microsecond; `24:00:00` ends a day, and
+second 60 is the first of the next minute."""
+NUMBER: Final = rf"^{_BLANKS}[0-9]{{1,17}}([.][0-9]{{1,30}})?{_BLANKS}$"
 """A time as a number that was written as text."""
-STATUS: Final = r"^(HTTP/[0-9.]{1,4} )?[1-9][0-9]{2}( [ -~]{0,100})?$"
+STATUS: Final = rf"^{_BLANKS}(HTTP/[0-9.]{{1,4}} )?[1-9][0-9]{{2}}( [ -~]{{0,100}})?{_BLANKS}$"
 """An HTTP status as text: `200`, `200 OK`, or a status line."""
-BLANK: Final = r"^ *$"
+BLANK: Final = rf"^[{BLANKS}]*$"
 """Says nothing, as null does."""
 BASE64: Final = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, NoReturn
 
@@ -109,12 +109,23 @@ def micros(value: object) -> Micros:
         return round(value * scale)
     if isinstance(value, str) and _NUMBER.match(value):
         return micros(float(value) if "." in value else int(value))
-    if isinstance(value, str) and _TIME.fullmatch(value):
-        try:
-            return _since_epoch(datetime.fromisoformat(value.upper()))
-        except ValueError:
-            pass
+    if isinstance(value, str) and _TIME.match(value):
+        with suppress(ValueError, OverflowError):
+            return _since_epoch(_time(value.strip(fields.BLANKS).upper()))
     broken(f"fetched_at: no time: {str(value)[:100]!r}")
+
+
+_DAYS_END = re.compile(r"(?<=[T ])24:00(:00([.,]0+)?)?(?![:.,0-9])")
+_SECOND_60 = re.compile(r"(?<=:[0-9]{2}:)60([.,][0-9]+)?")
+_BEYOND_MICROSECONDS = re.compile(r"(?<=[.,][0-9]{6})[0-9]+")
+
+
+def _time(text: str) -> datetime:
+    """The time of a text that `fields.TIME` matches. Raises ValueError or OverflowError where none is."""
+    text, days = _DAYS_END.subn("00:00:00", text)
+    text, seconds = _SECOND_60.subn("59", text)
+    time = datetime.fromisoformat(_BEYOND_MICROSECONDS.sub("", text)) + timedelta(days=days, seconds=seconds)
+    return (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _since_epoch(time: datetime) -> Micros:
@@ -143,7 +154,7 @@ def _field(text: str | None) -> str | None:
 
 def _status(value: object) -> int:
     if isinstance(value, str) and _STATUS.match(value):
-        value = int(value.split()[value.startswith("HTTP/")])
+        value = int(value.split()[value.lstrip(fields.BLANKS).startswith("HTTP/")])
     if not isinstance(value, int | float) or isinstance(value, bool) or value != int(value):
         broken(f"status: no HTTP status: {str(value)[:100]!r}")
     if not 100 <= value <= 999:

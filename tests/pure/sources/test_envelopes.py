@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from base64 import b64encode
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,47 @@ def test_raw_envelope_has_one_url_when_several_headers_have_one(headers: dict[st
 def test_cloudevent_time_is_the_time_of_the_fetch() -> None:
     found = page(b"x", ce_source="http://a.org/", ce_time="2026-11-09T09:00:00Z", ce_id="1")
     assert (found.fetched_at, found.headers) == (NINE_AM, {})
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        (" 2026-11-09T09:00:00Z", "2026-11-09T09:00:00+00:00"),
+        ("2026-11-09T09:00:00Z\r\n", "2026-11-09T09:00:00+00:00"),
+        ("\t1794214800 ", "2026-11-09T09:00:00+00:00"),
+        ("2026-11-09T09:00:00.123456789Z", "2026-11-09T09:00:00.123456+00:00"),
+        ("2026-11-09T09:00:00.123456999999999Z", "2026-11-09T09:00:00.123456+00:00"),
+        ("2026-11-09 09:00:00,5", "2026-11-09T09:00:00.500000+00:00"),
+        ("2026-11-09T09:00:00.1234567+0130", "2026-11-09T07:30:00.123456+00:00"),
+        ("2026-11-09T24:00:00Z", "2026-11-10T00:00:00+00:00"),
+        ("2026-12-31 24:00", "2027-01-01T00:00:00+00:00"),
+        ("2026-12-31T24:00:00.000+01:00", "2026-12-31T23:00:00+00:00"),
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00+00:00"),
+        ("2017-01-01T00:59:60.7+01:00", "2017-01-01T00:00:00+00:00"),
+    ],
+)
+def test_time_as_clocks_write_it_is_taken(said: str, meant: str) -> None:
+    at = micros(meant)
+    assert datetime.fromtimestamp(at // 10**6, UTC).replace(microsecond=at % 10**6).isoformat() == meant
+    assert page(as_json(html="x", fetched_at=said)).fetched_at == at
+    assert page(b"x", url="http://a.org/", fetched_at=said).fetched_at == at
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "2026-11-09T24:00:01Z", "2026-11-09T24:01:00Z", "2026-11-09T24:00:00.1Z", "2026-11-09T25:00:00Z",
+        "2026-11-09T09:00:61Z", "2026-11-09T09:60:00Z", "2026-02-30T24:00:00Z", "9999-12-31T24:00:00Z",
+        "9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+01:00", "2026-11-09T09:00:00+24:00", "-5",
+    ],
+)  # fmt: skip
+def test_time_that_no_calendar_has_is_rejected(said: str) -> None:
+    assert code(as_json(html="x", fetched_at=said)) is Code.SCHEMA
+
+
+@pytest.mark.parametrize("said", [" 404", "404 ", "\t404 Not Found\r\n", " HTTP/1.1 404 Not Found "])
+def test_status_may_stand_between_blanks(said: str) -> None:
+    assert page(as_json(html="x", status=said)).status == 404
 
 
 def test_binary_headers_of_other_tools_are_passed_over() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,15 @@ scalars = st.one_of(
             "404 Not Found",
             "HTTP/1.1 200 OK",
             "1636365600.5",
+            " 2021-11-08T10:00:00Z\t",
+            "2021-11-08T10:00:00.1234567891Z",
+            "2021-11-08T24:00:00Z",
+            "2021-11-08T24:00:01Z",
+            "2016-12-31T23:59:60Z",
+            "2016-12-31T23:59:61Z",
+            "9999-12-31T24:00:00Z",
+            "0001-01-01T00:00:00+01:00",
+            " 200",
         ]
     ),
     st.binary(max_size=9).map(lambda raw: b64encode(raw).decode()),
@@ -109,9 +118,12 @@ def real_times(document: dict[str, Any]) -> bool:
     for alias in fields.NAMES["fetched_at"]:
         value = document.get(alias)
         if isinstance(value, str) and re.match(fields.TIME, value):
+            text = value.strip().upper().replace("T24:00:00Z", "T00:00:00Z").replace(":60Z", ":59Z")
             try:
-                datetime.fromisoformat(value.upper())
-            except ValueError:
+                datetime.fromisoformat(text).astimezone(UTC)
+            except (ValueError, OverflowError):
+                return False
+            if value.startswith("9999-12-31T24"):
                 return False
     return True
 

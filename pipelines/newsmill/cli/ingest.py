@@ -95,7 +95,10 @@ def ingest(
 
 
 def _broker(config: Config) -> list[str]:
-    return kafka.problems(config.kafka)
+    return [
+        f"{problem} (--create N makes it, with N partitions)" if brokers.NO_TOPIC in problem else problem
+        for problem in kafka.problems(config.kafka)
+    ]
 
 
 def _small_enough(records: Iterator[FileRecord], config: Config, summary: _Summary) -> Iterator[FileRecord]:

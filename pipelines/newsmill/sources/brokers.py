@@ -29,6 +29,8 @@ from newsmill.sources import header_names
 header_names.install()
 
 PASSWORD_VARIABLE: Final = "NEWSMILL__KAFKA__SASL_PASSWORD"
+NO_TOPIC: Final = "the broker has no topic"
+"""What a problem with a topic that is absent says, before its name."""
 FETCH_BYTES: Final = 2_097_152
 """Bytes asked for at once. A larger record comes all the same: since KIP-74 (Kafka 0.10.1) a broker
 sends the first batch at any size. More costs CPU, since what is fetched past a slice is thrown away."""

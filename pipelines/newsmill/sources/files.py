@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from resiliparse.parse.html import HTMLTree
 
-from newsmill.errors import ConfigError, Rejected
+from newsmill.errors import Code, ConfigError, Rejected
 from newsmill.records import Position, RawPage, Record, SourceRecord
 from newsmill.sources import envelopes, warc_files
 from newsmill.sources.fields import NAMES
@@ -168,6 +168,10 @@ def _html_page(file: Path, sidecar: Mapping[str, Any]) -> RawPage:
         described.setdefault("content_encoding", "gzip")
     if not any(described.get(name) for name in NAMES["url"]):
         described["url"] = _own_url(body)
+        if not described["url"]:
+            sidecar_name = _sidecar_path(file).name
+            message = f"no URL: the page has no canonical link; {sidecar_name} beside it may say its `url`"
+            raise Rejected(Code.SCHEMA, message)
     return envelopes.page(described, body, Position(topic="file", partition=0, offset=0))
 
 

@@ -394,7 +394,7 @@ def _partitions(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
     if topic not in known:
         hint = difflib.get_close_matches(topic, known, n=1)
         raise ConfigError(
-            f"kafka.topic: the broker has no topic {topic!r}" + (f"; did you mean {hint[0]}?" if hint else "")
+            f"kafka.topic: {brokers.NO_TOPIC} {topic!r}" + (f"; did you mean {hint[0]}?" if hint else "")
         )
     found = consumer.partitions_for_topic(topic)
     return [TopicPartition(topic, partition) for partition in sorted(found)]

@@ -112,7 +112,7 @@ def micros(value: object) -> Micros:
     if isinstance(value, str) and _TIME.match(value):
         with suppress(ValueError, OverflowError):
             return _since_epoch(_time(value.strip(fields.BLANKS).upper()))
-    broken(f"fetched_at: no time: {str(value)[:100]!r}")
+    broken(f"fetched_at: {str(value)[:100]!r} is no time")
 
 
 _DAYS_END = re.compile(r"(?<=[T ])24:00(:00([.,]0+)?)?(?![:.,0-9])")
@@ -156,9 +156,9 @@ def _status(value: object) -> int:
     if isinstance(value, str) and _STATUS.match(value):
         value = int(value.split()[value.lstrip(fields.BLANKS).startswith("HTTP/")])
     if not isinstance(value, int | float) or isinstance(value, bool) or value != int(value):
-        broken(f"status: no HTTP status: {str(value)[:100]!r}")
+        broken(f"status: {str(value)[:100]!r} is no HTTP status")
     if not 100 <= value <= 999:
-        broken(f"status: no HTTP status: {str(value)[:100]!r}")
+        broken(f"status: {str(value)[:100]!r} is no HTTP status")
     return int(value)
 
 
@@ -173,7 +173,7 @@ def _headers(value: object) -> Iterator[tuple[str, str]]:
                 f"headers: more than {fields.MAX_HEADER_VALUES} values, or {fields.MAX_HEADER_BLOCK} letters"
             )
         if len(name) > fields.MAX_HEADER_NAME or not HEADER_NAME.match(name):
-            broken(f"headers: no header name: {name[:100]!r}")
+            broken(f"headers: {name[:100]!r} is no header name")
         if text is None:
             continue
         if len(text) > fields.MAX_HEADER_VALUE:

@@ -82,11 +82,20 @@ def test_folder_is_read_in_a_fixed_order_and_by_the_order_of_its_sidecars(tmp_pa
 
 
 PROBLEMS: dict[str, tuple[str | bytes, str | None, str]] = {
-    "no url": ("<p>x", None, "no URL"),
+    "no url": ("<p>x", None, "no URL: the page has no canonical link; a.json beside it may say its `url`"),
     "broken sidecar": ("<p>x", "{", "no JSON"),
     "sidecar is a list": ("<p>x", "[]", "must be an object"),
     "sidecar with a bad partition": ("<p>x", '{"url": "http://a.org/", "partition": -1}', "whole numbers"),
-    "sidecar with a bad time": ("<p>x", '{"url": "http://a.org/", "fetched_at": "now"}', "no time"),
+    "sidecar with a bad time": (
+        "<p>x",
+        '{"url": "http://a.org/", "fetched_at": "now"}',
+        "fetched_at: 'now' is no time",
+    ),
+    "sidecar with a bad status": (
+        "<p>x",
+        '{"url": "http://a.org/", "status": "ok"}',
+        "status: 'ok' is no HTTP status",
+    ),
     "bad url": ("<p>x", '{"url": "javascript:alert(1)"}', "no http"),
 }
 

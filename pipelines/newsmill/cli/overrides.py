@@ -61,10 +61,13 @@ def try_rules(
             say(trial.url)
             for line in difference(trial):
                 say(f"  {line}")
+    for problem in found.problems:
+        say(problem, err=True)
     told = f"pages of the sites in {overrides}: {read}, of which {changed} would change"
     for count, why in (
         (found.other_sites, "pages of other sites were not read"),
         (found.unreadable, "records hold no page"),
+        (len(found.problems), "could not be read"),
         (found.lost, "records are neither in the lake nor in the topic any more"),
     ):
         told += f"; {count} {why}" if count else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -72,6 +72,7 @@ class Found:
     other_sites: int = 0  # of sites that the rules do not name
     lost: int = 0  # records whose payload neither the lake nor the topic has any more
     unreadable: int = 0  # records that hold no page
+    problems: list[str] = field(default_factory=list)  # pages of files that can't be read, and why
 
 
 def trials(config: Config, rules: Path, what: str, found: Found) -> Iterator[Trial]:
@@ -136,7 +137,10 @@ def _pages(
     config: Config, what: str, foreign: foreign_envelopes.Envelopes, found: Found
 ) -> Iterator[RawPage]:
     path = Path(what)
-    records = files.read([path]) if path.exists() else _records(config, what, found)
+    if path.exists():
+        records = files.read([path], on_problem=lambda file, why: found.problems.append(f"{file}: {why}"))
+    else:
+        records = _records(config, what, found)
     for record in records:
         try:
             page = envelopes.decode(record, config.input, foreign)

@@ -339,6 +339,11 @@ WARC_ERRORS: Final = (OSError, UnicodeDecodeError, ValueError)
 """What reading a WARC stream raises where it holds no record."""
 
 
+_KEPT_BY_CRAWLERS: Final = frozenset({"dns", "whois", "metadata", "urn"})
+"""Schemes under which crawlers keep what they note beside pages, as responses or resources: Heritrix its DNS
+answers (`dns:`), wget its manifest and log (`metadata:`), Browsertrix what it saw of a page (`urn:`)."""
+
+
 def warc_page(record: WarcRecord, position: Position) -> RawPage | None:
     """The page of a WARC record; None where its kind holds none.
 
@@ -357,6 +362,8 @@ def warc_page(record: WarcRecord, position: Position) -> RawPage | None:
             return None
         if url is None:
             broken("WARC: a record without WARC-Target-URI")
+        if url.partition(":")[0].lower() in _KEPT_BY_CRAWLERS:
+            return None
         try:
             return _warc_page(record, position)
         except WARC_ERRORS as error:

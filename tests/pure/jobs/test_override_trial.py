@@ -66,6 +66,16 @@ def test_pages_of_a_folder_are_read_where_rules_name_their_site(ground: Path) ->
         assert f"- {PROMO}" in lines and not any(line.startswith("+ ") for line in lines)
 
 
+def test_page_that_cannot_be_read_costs_no_other(ground: Path, tmp_path: Path) -> None:
+    for name in ("one.html", "one.json"):
+        (tmp_path / name).write_bytes((ground / "pages" / name).read_bytes())
+    (tmp_path / "a.html").write_text("<p>no address")
+    (trial,), found = tried(ground, str(tmp_path))
+    assert (trial.url, found.pages) == ("https://one.example/ferry", 1)
+    (problem,) = found.problems
+    assert problem.startswith(f"{tmp_path}/a.html: no URL")
+
+
 @pytest.mark.parametrize("what", ["https://one.example/ferry", "file:{}/pages/0/2"])
 def test_page_that_the_lake_knows_is_found_again(ground: Path, what: str) -> None:
     """The first in the file that it was read from, the second in the quarantine."""

@@ -215,6 +215,20 @@ def test_warc_resource_is_its_block() -> None:
     assert (found.body, found.content_type, found.charset) == (HTML.encode(), "text/html; charset=x", "x")
 
 
+@pytest.mark.parametrize(
+    ("kind", "url", "media"),
+    [
+        ("response", "dns:www.a.org", "text/dns"),
+        ("response", "whois://whois.arin.net/1.2.3.4", "text/plain"),
+        ("resource", "metadata://gnu.org/software/wget/warc/wget.log", "text/plain"),
+        ("resource", "urn:pageinfo:https://a.org/", "application/json"),
+    ],
+)
+def test_what_a_crawler_notes_beside_pages_in_a_warc_is_no_page(kind: str, url: str, media: str) -> None:
+    noted = record(warc(b"note", kind=kind, http=b"", url=url, media=media))
+    assert decode(noted, InputConfig()) == NotArticle(reason="no_page")
+
+
 @pytest.mark.parametrize("kind", ["request", "metadata", "revisit", "warcinfo"])
 def test_warc_record_of_another_kind_is_no_page(kind: str) -> None:
     http = b"GET / HTTP/1.1\r\nHost: a.org\r\n\r\n"

@@ -58,7 +58,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "no time": (response(1, date="not-a-date"), "http://a.org/1): fetched_at: "),
     "no day": (response(1, date="2026-13-45T00:00:00Z"), "http://a.org/1): fetched_at: "),
     "empty URL": (response(1, url=""), "without WARC-Target-URI"),
-    "no web address": (response(1, url="dns:a.org"), "dns:a.org): no http(s) URL"),
+    "no web address": (response(1, url="ftp://a.org"), "ftp://a.org): no http(s) URL"),
     "no HTTP": (response(1, http=b""), "http://a.org/1): WARC: a response record that is no HTTP"),
     "unknown transfer encoding": (
         response(1, http=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: strange\r\n\r\n"),
@@ -131,6 +131,15 @@ def test_page_of_a_member_in_which_the_file_ends_is_not_read(tmp_path: Path, cut
     assert read == ["/0", "/1"]
     assert problem.startswith("record 3 (byte ")
     assert problem.endswith("; the rest of the file was not read")
+
+
+def test_what_a_crawler_notes_beside_pages_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "crawl.warc"
+    dns = response(1, url="dns:a.org", http=b"", body=b"a.org. IN A 192.0.2.1\n")
+    path.write_bytes(
+        response(0) + dns.replace(b"application/http; msgtype=response", b"text/dns") + response(2)
+    )
+    assert found_in(path) == (["/0", "/2"], [])
 
 
 def test_padding_behind_the_last_member_is_no_problem_and_text_is(tmp_path: Path) -> None:

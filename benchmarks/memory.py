@@ -27,6 +27,8 @@ from newsmill.dev.local_kafka import DevKafka
 
 TEXT: Final = 9_900_000
 """Bytes of text of one page: what is left of the 10 MB that a record may have."""
+UNPACKED: Final = 18_000_000
+"""Of a page that was compressed: nearly `input.max_decompressed_bytes`."""
 PAGE = "<html><head><title>{title}</title></head><body><article>{text}</article></body></html>"
 WORDS = "harbour council bridge tariff storm ferry election budget glacier orchard museum strike".split()
 CODE_POINTS: Final = 0x4E00, 0x9FFF
@@ -41,6 +43,13 @@ def prose(number: int, size: int) -> str:
     chance = random.Random(number)
     paragraphs = (f"<p>{' '.join(chance.choices(WORDS, k=60))} {number}.</p>" for _ in range(size // 480))
     return "".join(paragraphs)
+
+
+def repeated(number: int, size: int) -> str:
+    """Sentences of a few dozen, each with a number of its own: gzip packs them to less than a twentieth."""
+    chance = random.Random(number)
+    sentences = [" ".join(chance.choices(WORDS, k=34)) for _ in range(60)]
+    return "".join(f"<p>{chance.choice(sentences)} {at}.</p>" for at in range(size // 240))
 
 
 def noise(number: int, size: int) -> str:
@@ -74,6 +83,10 @@ def cases(count: int) -> Iterator[tuple[str, list[tuple[bytes, list[Header]]]]]:
     yield (
         "prose, gzip in the envelope",
         [(gzip.compress(page(n, prose(n, TEXT)), 6), packed) for n in range(count)],
+    )
+    yield (
+        "sentences that come again, gzip in the envelope",
+        [(gzip.compress(page(n, repeated(n, UNPACKED)), 9), packed) for n in range(4 * count)],
     )
     yield "prose, as it is", [(page(n, prose(n, TEXT)), []) for n in range(count)]
     yield "letters by chance", [(page(n, noise(n, TEXT)), []) for n in range(count)]

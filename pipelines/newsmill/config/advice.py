@@ -21,7 +21,7 @@ WHEN: Final = {
     "input.format": "where the records are of one kind: what is of another kind is then an error",
     "input.max_value_bytes": "where honest pages are larger; the broker's own limit must allow them",
     "input.max_decompressed_bytes": "where honest pages are larger",
-    "input.max_decompression_ratio": "where honest pages compress better than to a tenth",
+    "input.max_decompression_ratio": "where honest pages compress better than to a fiftieth",
     "input.avro_schema_files": "where producers write Avro by schemas of their own",
     "input.envelopes": "where records come in an envelope that newsmill does not know",
     "page.max_depth": "where honest pages come to E_NESTING",

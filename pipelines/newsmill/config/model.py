@@ -173,7 +173,7 @@ class InputConfig(Section):
     )
     max_value_bytes: PositiveInt = Field(10_000_000, description="a larger record is quarantined (E_SIZE)")
     max_decompressed_bytes: PositiveInt = Field(20_000_000, description="cap of a page after decompression")
-    max_decompression_ratio: PositiveInt = Field(10, description="cap of decompressed / compressed bytes")
+    max_decompression_ratio: PositiveInt = Field(50, description="cap of decompressed / compressed bytes")
     avro_schema_files: dict[int, Path] = Field(
         {}, description="schema files by Schema Registry id; other ids use schemas/input/page.avsc"
     )

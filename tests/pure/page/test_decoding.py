@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import gzip
 
-from newsmill.errors import Rejected
-from newsmill.page.decoding import BOMS, binary_kind, to_text
+import brotli
+import pytest
+import zstandard
+
+from newsmill.config import InputConfig
+from newsmill.errors import Code, Rejected
+from newsmill.page.decoding import BOMS, binary_kind, decompress, to_text
 
 GERMAN = (
     "<p>Der Bürgermeister eröffnete gestern die Straße über den Fluss. Größere Schäden gab es nicht.</p>" * 5
@@ -35,6 +40,35 @@ JAPANESE = "<p>東京都は十五日、新しい計画を発表した。市民�
 )
 def test_text_is_read_in_its_charset(text: str, encoded: str, declared: str | None, head: str) -> None:
     assert to_text((head + text).encode(encoded), declared).text == head + text
+
+
+ROWS = "".join(
+    f"<tr class='result-row'><td class='place'>{n}</td><td class='name'>Runner {n * 7 % 900}</td>"
+    f"<td class='club'>Harbour Athletic Club</td><td class='time'>0{n % 10}:{n % 60:02}</td></tr>"
+    for n in range(900)
+)
+RESULTS = f"<html><body><article><table>{ROWS}</table></article></body></html>".encode()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "packed"),
+    [
+        ("gzip", gzip.compress(RESULTS, 9)),
+        ("br", brotli.compress(RESULTS, quality=11)),
+        ("zstd", zstandard.compress(RESULTS, 19)),
+    ],
+)
+def test_table_of_results_is_no_bomb_when_it_is_compressed_as_well_as_can_be(
+    encoding: str, packed: bytes
+) -> None:
+    assert len(RESULTS) > 100_000 and len(RESULTS) > 10 * len(packed)
+    assert decompress(packed, encoding, InputConfig()) == RESULTS
+
+
+def test_bomb_is_told_before_it_is_opened_whole() -> None:
+    with pytest.raises(Rejected) as caught:
+        decompress(gzip.compress(bytes(15_000_000)), "gzip", InputConfig())
+    assert caught.value.code is Code.DECOMPRESSION
 
 
 def test_wrong_declaration_is_marked() -> None:

@@ -96,7 +96,7 @@ def lines(found: Status) -> Iterator[str]:
     files = sum(size.files for size in found.tables)
     size = sum(size.bytes for size in found.tables)
     snapshots = max((size.snapshots for size in found.tables), default=0)
-    free = f"; {found.disk_free / 1e9:,.1f} GB of the disk free" if found.disk_free is not None else ""
+    free = f"; {_free(found.disk_free)} of the disk free" if found.disk_free is not None else ""
     kept = f"up to {counted(snapshots, 'snapshot')} a table"
     yield f"{'disk':<12}{counted(files, 'file')}, {size / 1e6:,.1f} MB, {kept}{free}"
     for number, need in enumerate(found.needs):
@@ -104,6 +104,10 @@ def lines(found: Status) -> Iterator[str]:
         yield f"{'':<12}  {need.command}"
     if not found.needs:
         yield f"{'to do':<12}nothing"
+
+
+def _free(size: int) -> str:
+    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"
 
 
 def _writer(found: Status) -> str:

@@ -7,7 +7,6 @@ is missing, and a temporary folder in the lake that is gone at once.
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import platform
 import shlex
@@ -31,16 +30,17 @@ from newsmill.dev import local_kafka
 from newsmill.errors import ConfigError, LakeError, NewsmillError, Rejected
 from newsmill.knowledge import article_steps, steps
 from newsmill.knowledge.enricher import Enricher
-from newsmill.lake import locations, reader, sinks
+from newsmill.lake import lease, locations, reader, sinks, storage
 from newsmill.lake.writer import Lake
 from newsmill.observe import flink
+from newsmill.observe.spans import span
+from newsmill.observe.status import FULL_BYTES
 from newsmill.page import foreign_extractors
 from newsmill.page.sandbox import UNCONFINED, Sandbox
 from newsmill.records import Page, Position, RawPage
 from newsmill.sources import foreign_envelopes, transactions
 
 CONNECT_S: Final = 3.0
-FREE_BYTES_WRONG: Final = 1_000_000_000
 FREE_BYTES_WARNING: Final = 20_000_000_000
 BUILT: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """No clock that is right shows an earlier time than this version's."""
@@ -275,19 +275,14 @@ def _new_lake(config: Config) -> Iterator[Finding]:
 
 
 def _writer(config: Config) -> str | None:
-    """Who holds the right to write, by the heartbeat of its lock."""
-    folder = _local(config.lake.path)
-    lock = folder / "_writer" / "lock" if folder else None
-    if lock is None or not lock.is_file():
+    """Who writes the lake, or wrote it last, as `status` knows it."""
+    found = lease.writer(storage.at(config.lake.path), config.lake.lease_s)
+    if found is None:
         return None
-    silent = time.time() - lock.stat().st_mtime
-    if silent > config.lake.lease_s:
-        return "nobody writes this lake now"
-    try:
-        holder = json.loads(lock.read_text(encoding="utf-8"))
-        return f"process {holder['pid']} on {holder['host']} writes this lake ({silent:.0f} s ago)"
-    except (ValueError, KeyError):
-        return f"some process writes this lake ({silent:.0f} s ago)"
+    who, ago = f"process {found.pid} on {found.host}", span(time.time() - found.beat_s)
+    if not found.alive:
+        return f"nobody writes this lake now; the last was {who}, {ago} ago"
+    return f"{who} writes this lake ({ago} ago)"
 
 
 def _local(path: str) -> Path | None:
@@ -307,7 +302,7 @@ def _disk(config: Config) -> Iterator[Finding]:
     free = shutil.disk_usage(folder).free
     found = f"{free / 1e9:.1f} GB free at {folder}"
     mend = f"free space, or newsmill gc {shlex.quote(config.lake.path)}"
-    if free < FREE_BYTES_WRONG:
+    if free < FULL_BYTES:
         yield _wrong("disk", found, mend)
     elif free < FREE_BYTES_WARNING:
         yield _warning("disk", found, mend)

@@ -42,6 +42,8 @@ SMALL_BYTES: Final = 8_000_000
 """A table of more files than this, smaller than this on average, is worth a `compact`."""
 MANY_SNAPSHOTS: Final = 200
 """So many snapshots of a table are worth a `gc`."""
+FULL_BYTES: Final = 1_000_000_000
+"""A disk with less than this free is full: a batch with its temporary files may not fit."""
 LEAST_FREE: Final = 0.1
 """Share of a disk that should be free."""
 QUARANTINED: Final = 0.02
@@ -270,7 +272,15 @@ def _needs(found: Status, file: Path | None, bootstrap: str) -> Iterator[Need]:
         if size.snapshots > MANY_SNAPSHOTS:
             yield Need(f"{size.table} has {size.snapshots:,} snapshots", f"newsmill gc {lake} --dry-run")
             break
-    if found.disk_total and found.disk_free is not None and found.disk_free < LEAST_FREE * found.disk_total:
+    if found.disk_free is None or found.disk_total is None:
+        return
+    if found.disk_free < FULL_BYTES:
+        yield Need(
+            f"the disk is full, or nearly: {found.disk_free / 1e6:,.1f} of {found.disk_total / 1e6:,.1f} MB "
+            "are free; free some space, then start the run again: nothing that was committed is lost",
+            f"newsmill gc {lake} --dry-run",
+        )
+    elif found.disk_free < LEAST_FREE * found.disk_total:
         yield Need(
             f"{found.disk_free / 1e9:,.1f} of {found.disk_total / 1e9:,.1f} GB of the disk are free",
             f"newsmill gc {lake} --dry-run",

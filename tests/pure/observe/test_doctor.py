@@ -3,6 +3,8 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +70,33 @@ def test_doctor_tells_of_the_lake_and_of_a_clock_behind_it_when_batches_are_from
     clock = finding(config, "clock")
     assert clock.verdict is Verdict.WRONG
     assert "behind the lake's newest batch" in clock.found
+
+
+@pytest.mark.parametrize("end", ["lives", "ended", "killed"])
+def test_doctor_says_who_writes_as_status_does_when_the_writer(end: str, config: Config) -> None:
+    code = (
+        "import sys; from newsmill.config import LakeConfig; from newsmill.lake.writer import Lake\n"
+        "lake = Lake.open(LakeConfig(path=sys.argv[1])); print('open', flush=True); sys.stdin.read()\n"
+        "lake.release()"
+    )
+    command = [sys.executable, "-c", code, config.lake.path]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writing:
+        assert writing.stdin is not None and writing.stdout is not None
+        assert writing.stdout.readline() == b"open\n"
+        if end == "killed":
+            writing.kill()
+        elif end == "ended":
+            writing.stdin.close()
+        if end != "lives":
+            writing.wait()
+        found = list(doctor._lake(config))[-1]
+        who = f"process {writing.pid} on {socket.gethostname()}"
+        assert found.check == "writer"
+        assert found.found.startswith(
+            f"{who} writes this lake ("
+            if end == "lives"
+            else f"nobody writes this lake now; the last was {who}, "
+        )
 
 
 def test_doctor_names_the_package_when_it_is_of_a_wrong_version(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,7 +18,8 @@ import synthetic
 from newsmill.cli.status import lines
 from newsmill.config import Config, KafkaConfig, LakeConfig
 from newsmill.errors import ConfigError
-from newsmill.observe.status import MANY_FILES, Status, TableSize, _needs, status
+from newsmill.observe import doctor
+from newsmill.observe.status import FULL_BYTES, MANY_FILES, Status, TableSize, _needs, status
 from newsmill.sources.transactions import Backlog, Holder
 
 AT = 1_790_000_000 + 600
@@ -136,6 +139,12 @@ def test_each_trouble_names_its_command(found: Status) -> None:
         "1.0 of 100.0 GB of the disk are free": replace(
             found, disk_free=1_000_000_000, disk_total=100_000_000_000
         ),
+        "the disk is full, or nearly: 0.1 of 64.0 MB are free; free some space": replace(
+            found, disk_free=100_000, disk_total=64_000_000
+        ),
+        "the disk is full, or nearly: 900.0 of 2,000.0 MB are free": replace(
+            found, disk_free=900_000_000, disk_total=2_000_000_000
+        ),
         f"6 of {RECORDS} records of the last hour are in quarantine": replace(
             found, fates_hour={"article": RECORDS - 6, "quarantined": 6}
         ),
@@ -146,6 +155,20 @@ def test_each_trouble_names_its_command(found: Status) -> None:
         assert need.command.startswith(("newsmill ", "kafka-transactions.sh --bootstrap-server broker:9092 "))
 
 
+def test_status_and_doctor_agree_when_the_disk_is_full(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Config(lake=LakeConfig(path=str(lake)))
+    for free, full in ((FULL_BYTES - 1, True), (FULL_BYTES, False)):
+        usage = SimpleNamespace(free=free, used=0, total=2 * free)
+        monkeypatch.setattr(shutil, "disk_usage", lambda folder, usage=usage: usage)
+        (found,) = doctor._disk(config)
+        assert (found.verdict is doctor.Verdict.WRONG) is full
+        state = status(config, broker=False, now=AT)
+        assert any(need.startswith("the disk is full") for need in needs(state)) is full
+        assert any(f"{'1,000.0 MB' if full else '1.0 GB'} of the disk free" in line for line in lines(state))
+
+
 def test_lake_that_is_well_needs_nothing(found: Status) -> None:
-    well = replace(found, fates_hour={"article": RECORDS}, drift_day=[], disk_free=50, disk_total=100)
+    well = replace(
+        found, fates_hour={"article": RECORDS}, drift_day=[], disk_free=5 * 10**10, disk_total=10**11
+    )
     assert needs(well) == []

@@ -84,19 +84,21 @@ def show(
         say(json.dumps({**row, "payload_head": head}, ensure_ascii=False, default=_plain))
         return
     stack = row.pop("stack", None)
+    width = max(map(len, row))
     for name, value in row.items():
         if name == "headers":
             for header in value or ():
-                say(f"header       {header['name']}: {_text(header['value'])}")
-        elif value is not None:
-            say(f"{name:<12} {_text(value)}")
+                say(f"{'header':<{width}} {header['name']}: {_text(header['value'])}")
+        elif value is not None and value != "":
+            say(f"{name:<{width}} {_text(value)}")
     if stack:
         say(f"stack\n{stack}")
-    kept = payload is not None and len(payload) == row["payload_bytes"]
-    state = "whole" if kept else "in part" if payload else "not kept"
-    say(
-        f"payload      {row['payload_bytes'] or 0:,} bytes, {state}; `newsmill quarantine export` writes them"
-    )
+    if payload is None:
+        say(f"{'payload':<{width}} {_without_payload(row)}")
+        return
+    kept = "whole" if len(payload) == row["payload_bytes"] else "in part"
+    size = counted(row["payload_bytes"], "byte")
+    say(f"{'payload':<{width}} {size}, {kept}; `newsmill quarantine export` writes them")
     if payload:
         say(payload[:HEAD_BYTES].decode("utf-8", "replace"))
 
@@ -115,7 +117,7 @@ def export(
     row = _record(*first(lake_or_what, what, None), config, sets)
     payload = row["payload"]
     if payload is None:
-        say("the lake does not hold the bytes of this record", err=True)
+        say(f"the lake does not hold the bytes of this record: {_without_payload(row)}", err=True)
         raise typer.Exit(1)
     try:
         with out.open("xb") as file:
@@ -152,6 +154,13 @@ def replay(
     found = quarantine.records(settings.lake.path, _filter(code, site, since, until))
     only = frozenset(Position(topic=r["topic"], partition=r["partition"], offset=r["offset"]) for r in found)
     do(settings, Selection(quarantine=True, only=only), dry_run=dry_run, as_json=as_json)
+
+
+def _without_payload(row: dict[str, Any]) -> str:
+    """Why a row has no payload. A takedown empties it and leaves its size; a record of no value has none."""
+    if row["payload_bytes"] is None:
+        return "none: the record has no value"
+    return f"taken down ({counted(row['payload_bytes'], 'byte')}), with the message and the headers"
 
 
 def _filter(code: Code | None, site: str | None, since: datetime | None, until: datetime | None) -> Filter:

@@ -34,7 +34,7 @@ _MENDS: Final = {
     errno.ENFILE: "the machine has too many open files",
 }
 _ADVICE: Final = {
-    "kafka": "the broker's answer; `newsmill doctor` looks at the connection",
+    "kafka": "`newsmill doctor` looks at the connection to the broker",
     "pyarrow": "a file can't be read; `newsmill audit LAKE` says which files are not what was committed",
     "duckdb": "a file can't be read; `newsmill audit LAKE` says which files are not what was committed",
     "sqlite3": "the catalog can't be used; `newsmill doctor` looks at it",
@@ -86,12 +86,13 @@ def told(error: BaseException) -> int:
         return FAILED
     if _TRACE in str(error):
         return _of_beam(str(error))
-    say(f"error: {type(error).__name__}: {error}", err=True)
+    say(f"error: {_kind_and_text(type(error).__name__, str(error))}", err=True)
     if advice := _advice(type(error).__module__):
-        say(f"  {advice}", err=True)
+        answer = "the broker's answer; " if _is_answer_of_broker(error) else ""
+        say(f"  {answer}{advice}", err=True)
         return FAILED
     for cause in _causes(error):
-        say(f"  because of {type(cause).__name__}: {cause}", err=True)
+        say(f"  because of {_kind_and_text(type(cause).__name__, str(cause))}", err=True)
     if where := _place(error.__traceback__):
         say(f"  in {where}", err=True)
     say(f"  {_BUG}", err=True)
@@ -142,7 +143,7 @@ def _of_beam(text: str) -> int:
         return _own(said + where)
     number = re.match(r"\[Errno (\d+)\]", said)
     mend = _MENDS.get(int(number[1])) if number else None
-    say(f"error: {name}: {said}{where}{f'; {mend}' if mend else ''}", err=True)
+    say(f"error: {_kind_and_text(name, said)}{where}{f'; {mend}' if mend else ''}", err=True)
     if not _is_of_system(name):
         say(f"  {_advice(kind) or _BUG}", err=True)
     return FAILED
@@ -158,6 +159,16 @@ def _last(trace: str) -> tuple[str, str, str | None]:
     said = "\n".join([found["text"] or "" if found else after[last], *after[last + 1 :]]).rstrip()
     step = _STEP.search(said)
     return (found["kind"] if found else "error"), _STEP.sub("", said), step[1] if step else None
+
+
+def _kind_and_text(kind: str, text: str) -> str:
+    """An error's kind and text; some libraries, as kafka-python, begin the text with the kind."""
+    said = re.sub(rf"^(?:\[Error -?\d+\] )?{re.escape(kind)}(?:: |$)", "", text)
+    return f"{kind}: {said}"
+
+
+def _is_answer_of_broker(error: BaseException) -> bool:
+    return any(kind.__name__ == "BrokerResponseError" for kind in type(error).__mro__)
 
 
 def _advice(module: str) -> str | None:

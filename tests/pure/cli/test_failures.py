@@ -7,7 +7,7 @@ import os
 
 import pyarrow as pa
 import pytest
-from kafka.errors import KafkaTimeoutError
+from kafka.errors import KafkaTimeoutError, TopicAuthorizationFailedError
 
 from newsmill.cli import failures
 from newsmill.errors import ConfigError, LakeError, Transient
@@ -88,6 +88,23 @@ def test_error_of_a_library_that_the_world_causes_is_no_bug(
 ) -> None:
     assert failures.told(error) == 1
     assert "please report" not in capsys.readouterr().err
+
+
+def test_error_of_kafka_names_its_kind_once_and_an_answer_only_where_a_broker_gave_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    failures.told(KafkaTimeoutError("Unable to bootstrap"))
+    assert capsys.readouterr().err == (
+        "error: KafkaTimeoutError: Unable to bootstrap\n"
+        "  `newsmill doctor` looks at the connection to the broker\n"
+    )
+    failures.told(TopicAuthorizationFailedError("pages"))
+    said = capsys.readouterr().err
+    assert said.startswith("error: TopicAuthorizationFailedError: ") and said.count("FailedError") == 1
+    assert "\n  the broker's answer; `newsmill doctor`" in said
+    last = f"kafka.errors.KafkaTimeoutError: {KafkaTimeoutError('away')}"
+    failures.told(RuntimeError(TRACE.format(last=last)))
+    assert capsys.readouterr().err.startswith("error: KafkaTimeoutError: away\n")
 
 
 def test_unknown_error_is_told_as_a_bug_with_its_place_and_causes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,7 +32,9 @@ Data = Annotated[
 @app.command()
 def up(
     data: Data = None,
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 9092,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")
+    ] = 9092,
     topic: Annotated[str, typer.Option(help="Topic to make if it is absent.")] = KafkaConfig().topic,
     partitions: Annotated[int, typer.Option(help="Partitions of that topic.", min=1)] = 3,
     as_json: Json = False,
@@ -79,8 +81,12 @@ def status(data: Data = None, as_json: Json = False) -> None:
 @app.command()
 def portable(
     data: Data = None,
-    job_port: Annotated[int, typer.Option(help="Port of the job service; 0 takes a free one.")] = 8099,
-    pool_port: Annotated[int, typer.Option(help="Port of the worker pool; 0 takes a free one.")] = 50000,
+    job_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the job service; 0 takes a free one.")
+    ] = 8099,
+    pool_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the worker pool; 0 takes a free one.")
+    ] = 50000,
 ) -> None:
     """Run a job service (prism) and a worker pool until Ctrl-C, for `newsmill run --runner prism`.
 

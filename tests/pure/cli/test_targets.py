@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,6 +42,47 @@ def test_takedown_of_no_site_ends_with_two_and_says_what_is_wrong(
     code, _, err = newsmill("takedown", lake, what)
     assert code == 2 and said in err and "https:///" not in err
     assert "a domain, e.g. paper.example" in err and held(lake) == before
+
+
+def test_taken_down_record_is_shown_as_such_and_not_as_one_that_can_be_exported(
+    newsmill: Run, tmp_path: Path
+) -> None:
+    lake = synthetic.made(tmp_path / "lake", batches=1, size=40)
+    rows = json.loads(
+        newsmill(
+            "sql",
+            lake,
+            'SELECT topic, partition, "offset", url FROM quarantine WHERE url IS NOT NULL LIMIT 1',
+            "--format",
+            "json",
+        )[1]
+    )
+    name = f"{rows['topic']}/{rows['partition']}/{rows['offset']}"
+    shown = newsmill("quarantine", "show", lake, name)[1].splitlines()
+    assert (
+        len({len(line) - len(line.split(maxsplit=1)[-1]) for line in shown if line.startswith("payload_")})
+        == 1
+    )
+    assert any(
+        line.startswith("payload ") and "`newsmill quarantine export` writes" in line for line in shown
+    )
+    assert newsmill("takedown", lake, rows["url"])[0] == 0
+    code, out, _ = newsmill("quarantine", "show", lake, name)
+    (payload,) = [line for line in out.splitlines() if line.startswith("payload ")]
+    assert code == 0 and "taken down (" in payload and "export" not in payload
+    assert not any(line.split() == ["message"] for line in out.splitlines())
+    code, _, err = newsmill("quarantine", "export", lake, name, "-o", tmp_path / "bytes")
+    assert code == 1 and "taken down" in err and not (tmp_path / "bytes").exists()
+
+
+@pytest.mark.parametrize(
+    "option", [("up", "--port"), ("portable", "--job-port"), ("portable", "--pool-port")], ids=lambda o: o[1]
+)
+@pytest.mark.parametrize("port", ["99999", "-1"])
+def test_port_that_is_none_is_refused(newsmill: Run, option: tuple[str, str], port: str) -> None:
+    command, name = option
+    code, _, err = newsmill("dev", command, name, port)
+    assert code == 2 and f"{name}': must be at " in err
 
 
 def test_report_writes_over_nothing_but_an_earlier_report(newsmill: Run, lake: Path, tmp_path: Path) -> None:

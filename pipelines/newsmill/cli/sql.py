@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import math
+import signal
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -55,11 +57,37 @@ def sql(
     lake = lake_or_query
     if query is None and lake_or_query is not None and is_query(lake_or_query):
         lake, query = None, lake_or_query
-    duck = connect(loaded(config, sets, lake__path=lake).config.lake.path)
-    if query is not None:
-        _ask(duck, query, form)
-    else:
-        _converse(duck, form)
+    place = loaded(config, sets, lake__path=lake).config.lake.path
+    with _interruptible():
+        duck = connect(place)
+        if query is not None:
+            _ask(duck, query, form)
+        else:
+            _converse(duck, form)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C ends what runs as a KeyboardInterrupt.
+
+    Where it comes while DuckDB asks Python for the rows of a table, DuckDB makes its own error of it.
+    """
+    told = False
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        nonlocal told
+        told = True
+        signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGINT, interrupted)
+    try:
+        yield
+    except Exception:
+        if told:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _ask(duck: duckdb.DuckDBPyConnection, query: str, form: Form) -> None:

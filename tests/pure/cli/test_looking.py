@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from duckdb.sqltypes import BIGINT
 
 import synthetic
 from newsmill.cli import sql
@@ -231,6 +233,21 @@ def test_sql_gives_values_that_csv_and_json_have_not_in_forms_that_programs_read
         "2026-01-02 03:04:05",
         "",
     ]
+
+
+@pytest.mark.parametrize("form", list(sql.Form))
+def test_sql_is_interrupted_when_ctrl_c_comes_while_duckdb_asks_python_for_rows(form: sql.Form) -> None:
+    def row(number: int) -> int:
+        signal.raise_signal(signal.SIGINT)
+        return number
+
+    duck = duckdb.connect()
+    duck.create_function("row", row, [BIGINT], BIGINT)
+    with pytest.raises(KeyboardInterrupt), sql._interruptible():
+        sql._ask(duck, "SELECT row(range) FROM range(3)", form)
+    with pytest.raises(ConfigError), sql._interruptible():
+        sql._ask(duck, "SELECT error('KeyboardInterrupt')", form)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_sql_reads_questions_from_standard_input(newsmill: Run, lake: Path) -> None:

@@ -11,7 +11,7 @@ from newsmill.jobs.explain import Row, fates_of
 from newsmill.lake import reader
 from newsmill.lake.rows import HOLDING
 from newsmill.records import NotArticle, Position, RawPage, SourceRecord
-from newsmill.sources import envelopes, foreign_envelopes
+from newsmill.sources import envelopes, files, foreign_envelopes
 from newsmill.urls import site, url_key
 
 
@@ -38,9 +38,12 @@ def record_of(config: Config, what: str) -> SourceRecord | None:
     place, lost = source_records.place_of(row), list[Position]()
     for _, record in source_records.as_they_came(config, [place], lost):
         return record
-    where = f"{place.topic}/{place.partition}/{place.offset}"
+    where = f"{what}: its record {place.topic}/{place.partition}/{place.offset}"
+    if place.topic.startswith(files.TOPIC) or place.topic == config.kafka.topic:
+        raise LakeError(f"{where} is not there any more")
     raise LakeError(
-        f"{what}: its record {where} is not there any more, or is of another topic than kafka.topic"
+        f"{where} is not in the lake, and the settings name another topic ({config.kafka.topic}): name its "
+        f"broker and topic with -c FILE, or with --set kafka.bootstrap=… --set kafka.topic={place.topic}"
     )
 
 

@@ -30,7 +30,7 @@ def test_quarantined_record_is_given_as_it_came(lake: Path) -> None:
 
 def test_record_that_is_nowhere_any_more_is_told(lake: Path) -> None:
     config = Config(lake=LakeConfig(path=str(lake)))
-    with pytest.raises(LakeError, match="is not there any more"):
+    with pytest.raises(LakeError, match=rf"-c FILE, or .*--set kafka\.topic={synthetic.TOPIC}$"):
         raw_page.record_of(config, f"{synthetic.TOPIC}/0/0")
 
 

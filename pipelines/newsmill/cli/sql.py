@@ -17,7 +17,7 @@ import typer
 
 from newsmill.cli.options import ConfigFile, Sets, loaded
 from newsmill.cli.output import give, plain, say
-from newsmill.errors import ConfigError
+from newsmill.errors import ConfigError, NewsmillError
 
 if TYPE_CHECKING:
     import duckdb
@@ -72,6 +72,8 @@ def _interruptible() -> Iterator[None]:
 
     Where it comes while DuckDB asks Python for the rows of a table, DuckDB makes its own error of it.
     """
+    import duckdb
+
     told = False
 
     def interrupted(number: int, frame: FrameType | None) -> None:
@@ -82,7 +84,7 @@ def _interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, interrupted)
     try:
         yield
-    except Exception:
+    except (NewsmillError, OSError, RuntimeError, duckdb.Error):
         if told:
             raise KeyboardInterrupt from None
         raise

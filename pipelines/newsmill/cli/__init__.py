@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from typer._click.exceptions import UsageError
 from typer.core import TyperGroup
 
 from newsmill import __version__
@@ -71,6 +73,16 @@ class Commands(TyperGroup):
             found = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=SETTINGS)
             found.command(cmd_name)(getattr(module, cmd_name))
         return typer.main.get_command(found)
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
+        """The command that is asked for; the error for one that there is not names those like it."""
+        try:
+            return super().resolve_command(ctx, args)
+        except UsageError as error:
+            if like := get_close_matches(args[0], self.list_commands(ctx)):
+                named = ", ".join(map(repr, like))
+                error.message = f"{error.message.rstrip('.')}. Did you mean {named}?"
+            raise
 
     def invoke(self, ctx: Context) -> Any:
         """Run a command; what is wrong with its options is told as mistakes in settings are."""

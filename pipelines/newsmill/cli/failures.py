@@ -27,7 +27,7 @@ MISTAKEN: Final = 2
 _MENDS: Final = {
     errno.ENOSPC: "free some space and run it again; nothing that was committed is lost",
     errno.EDQUOT: "the quota is used up; nothing that was committed is lost",
-    errno.EROFS: "the file system is read-only",
+    errno.EROFS: "mount it for writing, or name another folder",
     errno.EACCES: "this user may not do that",
     errno.EPERM: "this user may not do that",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",

@@ -60,11 +60,14 @@ def parse(utf8: bytes, limits: PageConfig) -> Element:
         root = html.document_fromstring("<html><body></body></html>")
     for error in parser.error_log:
         if error.type_name == "ERR_RESOURCE_LIMIT":
-            raise Rejected(Code.NESTING, f"the parser gives up: {error.message}")
+            raise Rejected(
+                Code.NESTING,
+                f"the parser gives up on the nesting, long after page.max_depth ({limits.max_depth})",
+            )
     if (nodes := int(_COUNT(root))) > limits.max_nodes:
         raise Rejected(Code.NODES, f"{nodes} elements, more than {limits.max_nodes}")
     if _deeper_than(limits.max_depth)(root):
-        raise Rejected(Code.NESTING, f"elements nested more than {limits.max_depth} deep")
+        raise Rejected(Code.NESTING, f"elements nested more than page.max_depth ({limits.max_depth}) deep")
     return root
 
 

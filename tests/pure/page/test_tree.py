@@ -32,3 +32,10 @@ def test_element_of_very_many_attributes_is_rejected(between: str) -> None:
 def test_long_value_or_text_is_no_attribute(page: str) -> None:
     root = parse(page.format(words="many words = " * 4_000).encode(), PageConfig())
     assert root.find(".//p") is not None
+
+
+@pytest.mark.parametrize("levels", [300, 100_000])
+def test_nesting_that_is_too_deep_is_told_with_the_setting(levels: int) -> None:
+    with pytest.raises(Rejected, match=r"page\.max_depth \(\d+\)") as caught:
+        parse(b"<div>" * levels, PageConfig())
+    assert caught.value.code is Code.NESTING and "HUGE" not in str(caught.value)

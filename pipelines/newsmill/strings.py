@@ -134,3 +134,12 @@ def unescaped(text: str) -> str:
     `html.unescape` alone fails where a number has more digits than Python converts.
     """
     return html.unescape(_REFERENCE.sub("", text)) if "&" in text else text
+
+
+def counted(number: int, what: str, several: str | None = None) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "line"), counted(1200, "line"), counted(0, "batch", "batches")
+    ('1 line', '1,200 lines', '0 batches')
+    """
+    return f"{number:,} {what if number == 1 else several or f'{what}s'}"

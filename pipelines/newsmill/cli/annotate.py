@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 
 from newsmill.cli.options import ConfigFile, Sets, loaded
-from newsmill.cli.output import counted, say
+from newsmill.cli.output import say
+from newsmill.strings import counted
 
 
 def annotate(

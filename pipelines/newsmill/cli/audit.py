@@ -10,8 +10,9 @@ from rich.markup import escape
 
 from newsmill.cli import failures
 from newsmill.cli.options import ConfigFile, Json, Sets, loaded
-from newsmill.cli.output import Screen, counted, say
+from newsmill.cli.output import Screen, say
 from newsmill.errors import ConfigError
+from newsmill.strings import counted
 
 if TYPE_CHECKING:
     from newsmill.lake.verification.findings import Report
@@ -89,7 +90,7 @@ def _show(report: Report) -> None:
             f"{report.orphans:,}, {report.orphan_bytes / 1e6:,.1f} MB; `newsmill gc` removes them once they "
             "are older than 24 h",
         ),
-        ("rules", " ".join(sorted(report.checked))),
+        ("rules", " ".join(sorted(report.checked, key=_natural))),
         ("seconds", f"{report.seconds:,.1f}"),
     ):
         console.print(f"{name:<11}{escape(value)}")
@@ -103,6 +104,12 @@ def _show(report: Report) -> None:
     console.print(
         "[green]right[/]" if report.right else f"[red]wrong[/]: {counted(len(report.findings), 'finding')}"
     )
+
+
+def _natural(rule: str) -> tuple[str, int]:
+    """C2 before C10."""
+    letters = rule.rstrip("0123456789")
+    return letters, int(rule[len(letters) :] or 0)
 
 
 def _broker(report: Report) -> str:

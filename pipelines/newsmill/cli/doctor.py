@@ -10,7 +10,8 @@ import typer
 from rich.markup import escape
 
 from newsmill.cli.options import ConfigFile, Json, Sets, loaded
-from newsmill.cli.output import Screen, counted, say
+from newsmill.cli.output import Screen, say
+from newsmill.strings import counted
 
 _SIGNS = {"right": "[green]✓[/]", "warning": "[yellow]![/]", "wrong": "[red]✗[/]"}
 

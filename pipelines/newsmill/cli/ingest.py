@@ -18,11 +18,12 @@ from kafka.errors import KafkaError, MessageSizeTooLargeError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from newsmill.cli.options import ConfigFile, DryRun, Json, Sets, loaded
-from newsmill.cli.output import Screen, counted, say
+from newsmill.cli.output import Screen, say
 from newsmill.config import Config, KafkaConfig
 from newsmill.errors import Transient
 from newsmill.sources import brokers, files, kafka
 from newsmill.sources.files import FileRecord
+from newsmill.strings import counted
 
 REQUEST_BYTES: Final = 11_000_000
 OUTSTANDING: Final = 256

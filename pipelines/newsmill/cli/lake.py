@@ -11,7 +11,8 @@ import typer
 
 from newsmill.cli.groups import group
 from newsmill.cli.options import ConfigFile, Json, Sets, loaded
-from newsmill.cli.output import counted, say
+from newsmill.cli.output import say
+from newsmill.strings import counted
 
 if TYPE_CHECKING:
     from newsmill.lake.upkeep.mending import Mended

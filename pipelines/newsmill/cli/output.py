@@ -63,15 +63,6 @@ def opened(output: Path | None) -> Iterator[IO[bytes]]:
         yield file
 
 
-def counted(number: int, what: str, several: str | None = None) -> str:
-    """A number with its noun.
-
-    >>> counted(1, "line"), counted(1200, "line"), counted(0, "batch", "batches")
-    ('1 line', '1,200 lines', '0 batches')
-    """
-    return f"{number:,} {what if number == 1 else several or f'{what}s'}"
-
-
 class Screen(Console):
     """Where tables, marked-up lines and progress go; without colours where it is no terminal."""
 

@@ -11,6 +11,7 @@ import typer
 from newsmill.cli.groups import group
 from newsmill.cli.options import ConfigFile, Json, Sets, loaded
 from newsmill.cli.output import say
+from newsmill.strings import counted
 
 app = group("Try rules for single sites before they are set.")
 
@@ -64,13 +65,17 @@ def try_rules(
     for problem in found.problems:
         say(problem, err=True)
     told = f"pages of the sites in {overrides}: {read}, of which {changed} would change"
-    for count, why in (
-        (found.other_sites, "pages of other sites were not read"),
-        (found.unreadable, "records hold no page"),
-        (len(found.problems), "could not be read"),
-        (found.lost, "records are neither in the lake nor in the topic any more"),
+    for count, one, several in (
+        (found.other_sites, "page of other sites was not read", "pages of other sites were not read"),
+        (found.unreadable, "record holds no page", "records hold no page"),
+        (len(found.problems), "could not be read", "could not be read"),
+        (
+            found.lost,
+            "record is neither in the lake nor in the topic any more",
+            "records are neither in the lake nor in the topic any more",
+        ),
     ):
-        told += f"; {count} {why}" if count else ""
+        told += f"; {counted(count, one, several)}" if count else ""
     say(told, err=as_json)
     if not read:
         raise typer.Exit(1)

@@ -18,7 +18,8 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from newsmill.cli.output import Screen, counted
+from newsmill.cli.output import Screen
+from newsmill.strings import counted
 
 if TYPE_CHECKING:
     from newsmill.lake.files import DataFile

@@ -12,8 +12,9 @@ import typer
 
 from newsmill.cli.groups import group
 from newsmill.cli.options import ConfigFile, DryRun, Json, LakeFirst, Sets, first, loaded
-from newsmill.cli.output import counted, say
+from newsmill.cli.output import say
 from newsmill.errors import Code, ConfigError
+from newsmill.strings import counted
 
 if TYPE_CHECKING:
     from newsmill.observe.quarantine import Filter

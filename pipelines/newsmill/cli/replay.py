@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsmill.cli.options import ConfigFile, DryRun, Json, Sets, loaded, no_lake
-from newsmill.cli.output import counted, say
+from newsmill.cli.output import say
 from newsmill.errors import Code, ConfigError
+from newsmill.strings import counted
 
 if TYPE_CHECKING:
     from newsmill.config import Config

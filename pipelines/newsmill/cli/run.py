@@ -23,11 +23,12 @@ import structlog
 import typer
 
 from newsmill.cli.options import Check, ConfigFile, DryRun, Json, Sets, loaded
-from newsmill.cli.output import counted, say
+from newsmill.cli.output import say
 from newsmill.cli.progress import RunProgress
 from newsmill.config import Config, OnDataLoss
 from newsmill.errors import ConfigError, Stopped
 from newsmill.runtime import allocator, retrying
+from newsmill.strings import counted
 
 if TYPE_CHECKING:
     from newsmill.observe.metrics import RunMetrics

@@ -14,9 +14,10 @@ from rich.live import Live
 from rich.text import Text
 
 from newsmill.cli.options import ConfigFile, Json, Sets, loaded
-from newsmill.cli.output import Screen, counted, plain, say
+from newsmill.cli.output import Screen, plain, say
 from newsmill.config import Config
 from newsmill.observe.spans import span
+from newsmill.strings import counted
 
 if TYPE_CHECKING:
     from newsmill.observe.status import Status

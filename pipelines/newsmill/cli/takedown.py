@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from newsmill.cli.options import ConfigFile, DryRun, Json, LakeFirst, OldLake, Sets, first, loaded
-from newsmill.cli.output import counted, say
+from newsmill.cli.output import say
+from newsmill.strings import counted
 
 
 def takedown(

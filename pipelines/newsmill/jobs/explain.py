@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from newsmill.errors import ConfigError, Rejected
 from newsmill.lake import reader
+from newsmill.strings import counted
 from newsmill.urls import article_id, url_key
 
 Row = dict[str, Any]
@@ -99,7 +100,10 @@ def tell(story: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[tuple[str, st
     yield (
         "cluster",
         [
-            (_text(event["ingested_at"]), f"{event['event']}: {event['article_id']}, {event['size']} members")
+            (
+                _text(event["ingested_at"]),
+                f"{event['event']}: {event['article_id']}, {counted(event['size'], 'member')}",
+            )
             for event in story["cluster"]
         ],
     )
@@ -111,7 +115,8 @@ def tell(story: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[tuple[str, st
             (
                 entity["name"],
                 f"{entity['type']}, {entity['wikidata_id'] or entity['entity_id']}, "
-                f"score {entity['link_score']}, {entity['mention_count']} mentions, "
+                f"{'' if (score := entity['link_score']) is None else f'score {score}, '}"
+                f"{counted(entity['mention_count'], 'mention')}, "
                 f"salience {entity['salience']:.2f}",
             )
             for entity in article["entities"] or ()

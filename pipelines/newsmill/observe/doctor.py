@@ -39,6 +39,7 @@ from newsmill.page import foreign_extractors
 from newsmill.page.sandbox import UNCONFINED, Sandbox
 from newsmill.records import Page, Position, RawPage
 from newsmill.sources import foreign_envelopes, transactions
+from newsmill.strings import counted
 
 CONNECT_S: Final = 3.0
 FREE_BYTES_WARNING: Final = 20_000_000_000
@@ -131,7 +132,7 @@ def _machine(config: Config) -> Iterator[Finding]:
     cores, slots = len(os.sched_getaffinity(0)), config.page.processes
     memory = _available_memory()
     needed = slots * config.page.memory_limit_mb * 1_000_000
-    found = f"{cores} cores, {slots} extraction processes"
+    found = f"{counted(cores, 'core')}, {counted(slots, 'extraction process', 'extraction processes')}"
     if slots > cores:
         yield _warning(
             "machine", found, f"set page.processes to {cores}: more processes than cores only wait"
@@ -253,7 +254,8 @@ def _lake(config: Config) -> Iterator[Finding]:
     except NewsmillError as error:
         yield _wrong("lake", f"the catalog does not answer: {error}", "mend lake.catalog")
         return
-    yield _right("lake", f"{ledger.count_rows()} records of {len(offsets)} partitions at {config.lake.path}")
+    held = f"{counted(ledger.count_rows(), 'record')} of {counted(len(offsets), 'partition')}"
+    yield _right("lake", f"{held} at {config.lake.path}")
     if writer := _writer(config):
         yield _right("writer", writer)
 
@@ -349,7 +351,9 @@ def _broker(config: Config) -> Iterator[Finding]:
         )
         return
     behind = sum(part.waiting for part in found)
-    told = f"topic {config.kafka.topic}: {len(found)} partitions, about {behind} records"
+    told = (
+        f"topic {config.kafka.topic}: {counted(len(found), 'partition')}, about {counted(behind, 'record')}"
+    )
     if refusals:
         yield _warning("kafka", f"{told}; {'; '.join(refusals)}", "start the brokers that do not answer")
     else:
@@ -358,7 +362,7 @@ def _broker(config: Config) -> Iterator[Finding]:
         held = sum(part.held_back for part in found if (part.topic, part.partition) == holder.place)
         yield _warning(
             "kafka",
-            f"{holder}; {held} offsets stand behind it",
+            f"{holder}; {counted(held, 'offset stands', 'offsets stand')} behind it",
             f"if it is stuck: {holder.mend(config.kafka.bootstrap)}",
         )
 

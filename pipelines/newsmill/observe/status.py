@@ -30,6 +30,7 @@ from newsmill.observe.flink import FlinkSeen
 from newsmill.observe.history import DAYS, known
 from newsmill.observe.quarantine import site_of
 from newsmill.sources import transactions
+from newsmill.strings import counted
 
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
@@ -225,15 +226,16 @@ def _needs(found: Status, file: Path | None, bootstrap: str) -> Iterator[Need]:
     settings = _settings(found.lake, file)
     run = f"newsmill run {'--runner flink ' if found.flink else ''}{settings}"
     waiting = sum(part.waiting for part in found.lag or ())
+    wait = counted(waiting, "record waits", "records wait")
     alive = found.writer is not None and found.writer.alive
     if found.broker:
         yield Need(f"the broker does not answer: {found.broker}", f"newsmill doctor {settings}")
     if waiting and not alive:
-        yield Need(f"{waiting:,} records wait and nobody writes the lake", run)
+        yield Need(f"{wait} and nobody writes the lake", run)
     elif waiting and found.last_commit and (found.at - found.last_commit).total_seconds() > QUIET_S:
         minutes = (found.at - found.last_commit).total_seconds() / 60
         yield Need(
-            f"{waiting:,} records wait and nothing was committed for {minutes:.0f} minutes",
+            f"{wait} and nothing was committed for {minutes:.0f} minutes",
             f"newsmill doctor {settings}",
         )
     for holder in found.holders:
@@ -242,21 +244,23 @@ def _needs(found: Status, file: Path | None, bootstrap: str) -> Iterator[Need]:
         known = {(h.topic, h.partition) for h in found.holders}
         if part.held_back and (part.topic, part.partition) not in known:
             yield Need(
-                f"{part.topic} partition {part.partition}: {part.held_back:,} offsets stand behind an open "
-                f"transaction at offset {part.stable_end}",
+                f"{part.topic} partition {part.partition}: "
+                f"{counted(part.held_back, 'offset stands', 'offsets stand')} behind an open transaction "
+                f"at offset {part.stable_end}",
                 f"kafka-transactions.sh --bootstrap-server {bootstrap} describe-producers "
                 f"--topic {part.topic} --partition {part.partition}",
             )
     if found.pending and found.pending["attempts"] > 1:
         why = f": {found.pending['why']}" if found.pending["why"] else ""
         yield Need(
-            f"a batch of {found.pending['records']:,} records was tried {found.pending['attempts']} times "
-            f"and did not end{why}",
+            f"a batch of {counted(found.pending['records'], 'record')} was tried "
+            f"{found.pending['attempts']} times and did not end{why}",
             run,
         )
     bad = found.fates_hour.get("quarantined", 0)
     if bad and bad >= QUARANTINED * found.records_hour:
-        yield Need(f"{bad:,} of {found.records_hour:,} records of the last hour are in quarantine",
+        yield Need(f"{bad:,} of {counted(found.records_hour, 'record')} of the last hour "
+                   f"{'is' if bad == 1 else 'are'} in quarantine",
                    f"newsmill quarantine list {lake}")  # fmt: skip
     for event in found.drift_day:
         yield Need(

@@ -18,7 +18,7 @@ import typer
 from typer.testing import CliRunner
 
 import newsmill.cli
-from newsmill.cli import COMMANDS, app
+from newsmill.cli import COMMANDS, app, audit
 
 FOLDER = Path(newsmill.cli.__file__).parent
 NAMES = [name for names in COMMANDS.values() for name in names]
@@ -121,3 +121,16 @@ def test_number_that_is_none_is_refused_by_every_option(name: str, option: str) 
 
 def test_there_are_options_with_fractions() -> None:
     assert {("gc", "--grace-hours"), ("report", "--days"), ("audit", "--max-waiting")} <= set(fractions())
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("aduit", "audit"), ("qurantine", "quarantine"), ("anotate", "annotate")]
+)
+def test_mistyped_command_is_told_with_those_like_it(typed: str, meant: str) -> None:
+    result = CliRunner().invoke(app, [typed, "lake"])
+    assert result.exit_code == 2 and f"'{typed}'. Did you mean '{meant}'" in result.output
+    assert "Did you mean" not in CliRunner().invoke(app, ["xyzzy"]).output
+
+
+def test_rules_of_an_audit_stand_in_the_order_of_their_numbers() -> None:
+    assert sorted(["C10", "C2", "C1", "C21"], key=audit._natural) == ["C1", "C2", "C10", "C21"]

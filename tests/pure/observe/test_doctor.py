@@ -66,7 +66,7 @@ def test_doctor_tells_of_the_lake_and_of_a_clock_behind_it_when_batches_are_from
     press_week.fill(Path(config.lake.path), records=2800, hours=6)
     found = finding(config, "lake")
     assert found.verdict is Verdict.RIGHT
-    assert "records of 1 partitions" in found.found
+    assert " records of 1 partition at " in found.found
     clock = finding(config, "clock")
     assert clock.verdict is Verdict.WRONG
     assert "behind the lake's newest batch" in clock.found

@@ -114,6 +114,7 @@ HOLDER = Holder(
     transactional_id="stuck",
     wrote_last=datetime(2026, 11, 1, tzinfo=UTC),
 )
+ONE_WAITS = Backlog(topic="t", partition=0, waiting=1, held_back=0, stable_end=9)
 LAG = [
     Backlog(topic="t", partition=0, waiting=5, held_back=0, stable_end=9),
     Backlog(topic="t", partition=1, waiting=0, held_back=11, stable_end=7),
@@ -123,6 +124,10 @@ LAG = [
 def test_each_trouble_names_its_command(found: Status) -> None:
     late = found.at + timedelta(hours=2)
     troubles = {
+        "1 record waits and nobody": replace(found, lag=[ONE_WAITS], writer=None),
+        "1 of 33 records of the last hour is in": replace(
+            found, drift_day=[], fates_hour={"article": 1, "quarantined": 1}, records_hour=33
+        ),
         "5 records wait and nobody writes": replace(found, lag=LAG, writer=None),
         "5 records wait and nothing was committed for ": replace(
             found, lag=LAG, at=late, writer=replace(found.writer, alive=True) if found.writer else None

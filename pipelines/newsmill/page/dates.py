@@ -16,6 +16,7 @@ from typing import Final
 from htmldate import extractors, find_date
 
 from newsmill.page import structured
+from newsmill.page.datelines import CHANGED, COPYRIGHT, is_running, is_stated
 from newsmill.page.structured import Node
 from newsmill.page.tree import Element
 from newsmill.records import Micros
@@ -99,12 +100,6 @@ _THAI: Final = re.compile(
 )
 _BUDDHIST: Final = range(2450, 2650)
 _BUDDHIST_AHEAD: Final = 543
-_CHANGED: Final = re.compile(
-    r"updat|modif|chang|aktualisier|geänder|stand\b|mise? à jour|actualiz|aggiorna|atualiza|bijgewerkt"
-    r"|gewijzigd"
-    r"|oppdater|opdater|uppdater|päivitet|обновл|измен|оновл|ενημ[εέ]ρωσ|güncel|更新|修改|수정",
-    re.IGNORECASE,
-)
 _FIRST: Final = re.compile(
     r"publi|original|posted|first|erst|veröffentlicht|gepostet|created|написан|опублик|δημοσ|发布|發布|发表|公開|掲載|등록|입력",
     re.IGNORECASE,
@@ -189,6 +184,7 @@ def published(
     found: Sequence[Node],
     meta: Mapping[str, list[str]],
     opening: Sequence[str],
+    lines: Sequence[str],
     *,
     month_first: bool,
     url: str | None,
@@ -205,6 +201,7 @@ def published(
         meta: Meta tags by lower-case name.
         opening: The short passages around the title, where a reader sees the date. They decide the day
             of a time that is given in UTC only.
+        lines: All passages.
         month_first: Whether 2/1/2024 is in February here.
         url: The page's URL; a day in its path counts.
         received: When the page was there, by each who tells: the crawler, the broker. Nothing later than the
@@ -243,7 +240,18 @@ def published(
         max_date=latest.isoformat(),
         url=url,
     )
-    return parse(text, "text", latest) if text and not text.endswith(_YEAR_ONLY) else None
+    if not text or text.endswith(_YEAR_ONLY):
+        return None
+
+    def days(written: str) -> Iterator[tuple[int, int, str]]:
+        if stamp := parse(written, "text", latest):
+            yield 0, len(written), stamp.day
+        for first in (month_first, not month_first):
+            yield from _days(written, latest, month_first=first)
+
+    changed = modified(article, meta)
+    is_own = is_stated(text, root, lines, meta, url, changed.day if changed else None, days)
+    return parse(text, "text", latest) if is_own else None
 
 
 def _bound(received: Sequence[Micros]) -> date:
@@ -310,11 +318,11 @@ def _visible(opening: Sequence[str], latest: date, *, month_first: bool) -> list
         if not _MAYBE_DATE.search(text) and not _WRITTEN.search(text):
             continue
         for start, end, day in sorted(_days(text, latest, month_first=month_first)):
-            if not day:
+            if not day or COPYRIGHT.search(text) or is_running(text, start, end):
                 continue
             before = text[max(0, start - _LABEL_BEFORE) : start]
-            is_change = bool(_CHANGED.search(before)) and not _FIRST.search(before)
-            if is_change or _CHANGED.match(text[end : end + _LABEL_BEHIND].lstrip("日 :0123456789")):
+            is_change = bool(CHANGED.search(before)) and not _FIRST.search(before)
+            if is_change or CHANGED.match(text[end : end + _LABEL_BEHIND].lstrip("日 :0123456789")):
                 changed.append(day)
             else:
                 first.append(day)
@@ -461,8 +469,8 @@ def _time_element(root: Element, latest: date) -> Stamp | None:
         elif (
             tag in ("time", "abbr")
             and "modified" not in prop
-            and not _CHANGED.search(label)
-            and not _CHANGED.search((element.get("class") or "")[:_LABEL_BEFORE])
+            and not CHANGED.search(label)
+            and not CHANGED.search((element.get("class") or "")[:_LABEL_BEFORE])
         ):
             plain.append(value)
     for value in marked:

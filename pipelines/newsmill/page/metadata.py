@@ -183,6 +183,7 @@ def read(
             page.nodes,
             meta,
             opening(passages, story[0] if story[0] >= 0 else None, page.titles),
+            [p.text for p in passages],
             month_first=lang is not None
             and lang.lower().startswith("en")
             and not lang.lower().endswith(("gb", "au", "in", "nz", "ie", "za")),

@@ -71,6 +71,10 @@ def micros(iso: str) -> int:
         (micros("2026-11-21"), micros("2020-01-01"), "2026-11-20"),
         (0, None, "2026-11-20"),
         (0, 0, "2026-11-20"),
+        (micros("2026-11-21") * 1000, micros("2026-11-01"), None),
+        (-1, micros("2026-11-01"), None),
+        (micros("2026-10-01"), micros("2026-11-01"), None),
+        (micros("2026-11-01"), None, None),
     ],
 )
 def test_publishers_day_is_bounded_by_the_latest_plausible_time_of_receipt(
@@ -84,3 +88,62 @@ def test_publishers_day_is_bounded_by_the_latest_plausible_time_of_receipt(
         received_at=received,
     )
     assert read_page_any(raw, page=PageConfig(), input=InputConfig())[0].published_on == day
+
+
+def ld(fields: str) -> str:
+    return f'<script type="application/ld+json">{{"@type":"NewsArticle","headline":"x",{fields}}}</script>'
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        ld('"datePublished":"2025-02-30T10:00:00Z"'),
+        ld('"datePublished":"2025-11-31"'),
+        ld('"datePublished":"2025-11"'),
+        ld('"datePublished":"2025"'),
+        ld('"datePublished":null,"dateModified":"2025-11-20T10:00:00Z"'),
+        ld('"datePublished":"2026-12-31"'),
+        '<meta property="article:published_time" content="2025-02-30">',
+        '<meta property="article:published_time" content="2025-11">',
+        '<meta property="og:updated_time" content="2025-11-20T10:00:00Z">',
+    ],
+)
+def test_no_day_is_given_when_the_page_states_none_of_its_publication(head: str) -> None:
+    assert story(paragraphs(), head).published_on is None
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "<time datetime='2025-02-30'>then</time>" + paragraphs(),
+        paragraphs() + "<p>The miller was born on 4 July 1996 in London.</p>" + paragraphs(),
+        "<p>The miller was born on 4 July 1996 in London.</p>" + paragraphs(),
+        "<p>Der Müller wurde am 4. Juli 1996 in London geboren.</p>" + paragraphs(),
+        paragraphs() + "<footer>Copyright 2024-05-06 The Orrin Post</footer>",
+        paragraphs() + "<footer>© 6 May 2024 The Orrin Post. All rights reserved.</footer>",
+    ],
+)
+def test_day_of_prose_or_of_a_copyright_notice_is_not_that_of_publication(inner: str) -> None:
+    assert story(inner).published_on is None
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "<p>Orrin, 4 July 2024</p>" + paragraphs(),
+        "<p>By Ada Holm, 4 July 2024</p>" + paragraphs(),
+        "<p>Pressemitteilung vom 4. Juli 2024 | Orrin – Die Mühle dreht sich wieder.</p>" + paragraphs(),
+        paragraphs() + "<div class=submitted>Submitted by ada on 4 July 2024 - 18:55</div>",
+        paragraphs() + "<div class=post-date>4 July 2024</div>",
+        paragraphs() + "<p>Published on 4 July 2024.</p>",
+        paragraphs() + "<script>var page = {'publishDate': '2024-07-04T10:00'}</script>",
+    ],
+)
+def test_dateline_is_the_day_of_publication_when_nothing_else_tells(inner: str) -> None:
+    assert story(inner).published_on == "2024-07-04"
+
+
+def test_footers_day_of_change_is_not_that_of_publication_when_the_page_says_so_as_data() -> None:
+    head = ld('"datePublished":null,"dateModified":"2025-11-20T10:00:00Z"')
+    page = story(paragraphs() + "<footer>Last updated 20 November 2025</footer>", head)
+    assert page.published_on is None and page.modified_at is not None

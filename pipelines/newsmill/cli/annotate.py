@@ -35,6 +35,7 @@ def annotate(
     Each line has id, fate, title, date, author, text, lang, lang_script, links, entities, places, cluster,
     origin, duplicate and error. Offsets count characters of `text`. A line that can't be read is quarantined,
     as a page that can't be is, its error names the line, and the exit code is 1; the others are annotated.
+    Pages and lines that can't be read have id, fate and error only.
     """
     from newsmill.errors import ConfigError
     from newsmill.jobs.annotate import UNREAD, annotate as run

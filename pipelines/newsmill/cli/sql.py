@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 PROMPT: Final = "newsmill> "
 MORE: Final = "     ...> "
+TABLES: Final = ".tables"
+"""Lists what there is; the other things that start with a dot are DuckDB's own shell's."""
 HISTORY: Final = Path("~/.newsmill_history")
 
 
@@ -55,15 +57,19 @@ def sql(
     from newsmill.observe.questions import connect, is_query
 
     lake = lake_or_query
-    if query is None and lake_or_query is not None and is_query(lake_or_query):
+    if query is None and lake_or_query is not None and (lake_or_query == TABLES or is_query(lake_or_query)):
         lake, query = None, lake_or_query
     place = loaded(config, sets, lake__path=lake).config.lake.path
     with _interruptible():
         duck = connect(place)
         if query is not None:
-            _ask(duck, query, form)
+            _ask(duck, _sql_of(query), form)
         else:
             _converse(duck, form)
+
+
+def _sql_of(query: str) -> str:
+    return "SHOW TABLES;" if query.strip() == TABLES else query
 
 
 @contextmanager
@@ -173,7 +179,7 @@ def _converse(duck: duckdb.DuckDBPyConnection, form: Form) -> None:
             break
         if not asked and line.strip() in (".quit", ".exit"):
             break
-        asked = "SHOW TABLES;" if not asked and line.strip() == ".tables" else f"{asked}{line}\n"
+        asked = _sql_of(line) if not asked and line.strip() == TABLES else f"{asked}{line}\n"
         if asked.rstrip().endswith(";"):
             _tried(duck, asked, form, terminal=terminal)
             asked = ""

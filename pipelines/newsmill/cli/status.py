@@ -13,9 +13,10 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from newsmill.cli.options import ConfigFile, Json, Sets, loaded
+from newsmill.cli.options import ConfigFile, Json, Sets, loaded, no_lake
 from newsmill.cli.output import Screen, plain, say
 from newsmill.config import Config
+from newsmill.errors import ConfigError
 from newsmill.observe.spans import span
 from newsmill.strings import counted
 
@@ -39,6 +40,10 @@ def status(
     Exit code 1 if something needs a hand.
     """
     settings = loaded(config, sets, lake__path=lake).config
+    if missing := no_lake(settings):
+        raise ConfigError(
+            [f"{problem}; if this is its place, the first `newsmill run` makes it" for problem in missing]
+        )
     asks = config is not None or any(text.startswith("kafka.") for text in sets or ())
     found = _look(settings, asks, config)
     if not watch:

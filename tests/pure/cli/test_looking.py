@@ -250,6 +250,17 @@ def test_sql_is_interrupted_when_ctrl_c_comes_while_duckdb_asks_python_for_rows(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_tables_are_listed_when_they_are_asked_for_on_the_command_line(newsmill: Run, lake: Path) -> None:
+    for arguments in ((lake, ".tables"), (".tables", "--set", f"lake.path={lake}")):
+        code, out, _ = newsmill("sql", *arguments, "--format", "csv")
+        assert code == 0 and {"articles", "fate", "articles_latest"} <= set(out.splitlines())
+
+
+def test_status_before_the_first_run_says_that_it_makes_the_lake(newsmill: Run, tmp_path: Path) -> None:
+    code, _, err = newsmill("status", tmp_path / "lake")
+    assert code == 2 and "no newsmill lake; if this is its place, the first `newsmill run` makes it" in err
+
+
 def test_sql_reads_questions_from_standard_input(newsmill: Run, lake: Path) -> None:
     typed = "SELECT 1 AS a;\nSELECT count(*) AS n\nFROM fate;\n"
     code, out, _ = newsmill("sql", lake, "--format", "csv", typed=typed)

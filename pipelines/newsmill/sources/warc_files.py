@@ -109,18 +109,24 @@ class _Reader:
     def records(self, stream: BinaryIO) -> Iterator[Found]:
         """The pages of a file that is not gzipped."""
         records = iter(ArchiveIterator(stream, parse_http=False))
+        before: WarcRecord | None = None
+        found: Found | None = None
         problem: str | None = None
         while True:
             record, error = _next(records)
             if error is not None:
+                if found is not None and before is not None and not _ends_in_place(stream, before):
+                    problem = f"{found[0]}: its Content-Length is wrong"
+                    found = None
                 problem = f"{problem or f'record {self._number + 1}'}: {error}; {_REST}"
+            if found is not None:
+                yield found
             if problem is not None:
                 self._report(problem)
             if record is None:
                 return
+            before = record
             _, found, problem = self._read(record, record.stream_pos)
-            if found is not None:
-                yield found
 
     def members(self, stream: BinaryIO) -> Iterator[Found]:
         """The pages of a file of gzip members, most often one for each record."""
@@ -202,6 +208,17 @@ def _next(records: Iterator[WarcRecord]) -> tuple[WarcRecord | None, str | None]
         return next(records, None), None
     except envelopes.WARC_ERRORS as error:
         return None, str(error)[:_SHOWN]
+
+
+def _ends_in_place(stream: BinaryIO, record: WarcRecord) -> bool:
+    """Whether blank lines follow a record of a plain file where its Content-Length says that it ends."""
+    stream.seek(record.stream_pos)
+    head = stream.read(_CHUNK)
+    header = head.find(b"\r\n\r\n")
+    if header < 0 or not head.startswith(_RECORD):
+        return True
+    stream.seek(record.stream_pos + header + 4 + record.content_length)
+    return stream.read(4) == b"\r\n\r\n"
 
 
 def _next_member(stream: BinaryIO, at: int) -> int | None:

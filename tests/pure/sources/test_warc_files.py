@@ -165,6 +165,16 @@ def test_rest_of_a_plain_file_is_told_as_unread_where_no_record_begins(tmp_path:
     assert problem.endswith("; the rest of the file was not read")
 
 
+@pytest.mark.parametrize("length", [300, 3_000])
+def test_page_of_a_wrong_length_in_a_plain_file_is_not_read(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "crawl.warc"
+    path.write_bytes(b"".join([response(0), response(1, length=length), response(2), response(3)]))
+    read, (problem,) = found_in(path)
+    assert read == ["/0"]
+    assert "http://a.org/1): its Content-Length is wrong" in problem
+    assert problem.endswith("; the rest of the file was not read")
+
+
 def test_file_of_ever_new_damage_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warc_files, "MOST_DAMAGED", 3)
     path = tmp_path / "crawl.warc.gz"

@@ -40,7 +40,7 @@ _NOT_NAMED: Final = re.compile(
     re.IGNORECASE,
 )
 _IN_SCRIPT: Final = re.compile(
-    r"([\w:.-]{3,40})[\"']?\s{0,3}[:=]\s{0,3}[\"']((?:19|20)\d{2})[-/.]?(\d{2})[-/.]?(\d{2})"
+    r"(?<![\w:.-])((?:[\w.-]|:(?=\w)){3,40}+)[\"']?\s{0,3}[:=]\s{0,3}[\"']((?:19|20)\d{2})[-/.]?(\d{2})[-/.]?(\d{2})"
 )
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _HAN: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")

@@ -137,6 +137,7 @@ def test_day_of_prose_or_of_a_copyright_notice_is_not_that_of_publication(inner:
         paragraphs() + "<div class=post-date>4 July 2024</div>",
         paragraphs() + "<p>Published on 4 July 2024.</p>",
         paragraphs() + "<script>var page = {'publishDate': '2024-07-04T10:00'}</script>",
+        paragraphs() + "<script>var page = {publishDate:'2024-07-04T10:00'}</script>",
     ],
 )
 def test_dateline_is_the_day_of_publication_when_nothing_else_tells(inner: str) -> None:

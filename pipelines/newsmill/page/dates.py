@@ -205,7 +205,7 @@ def published(
         month_first: Whether 2/1/2024 is in February here.
         url: The page's URL; a day in its path counts.
         received: When the page was there, by each who tells: the crawler, the broker. Nothing later than the
-            latest of them is believed, since a clock that is behind must not take a publisher's date away.
+            earliest of them is believed: a page loaded years after its fetch was published before that.
             A time outside `EARLIEST` to `LATEST` is a fault and tells nothing, e.g. 0 or milliseconds.
         searched: Whether the tree may be searched: that is slow where it has very many elements.
         extensive: Whether the whole source may be searched too: its patterns are slow on megabytes.
@@ -260,7 +260,7 @@ def _bound(received: Sequence[Micros]) -> date:
     plausible = [at for at in received if first <= at <= last]
     if not plausible:
         return LATEST
-    return min(LATEST, (_EPOCH + timedelta(microseconds=max(plausible)) + _AHEAD).date())
+    return min(LATEST, (_EPOCH + timedelta(microseconds=min(plausible)) + _AHEAD).date())
 
 
 def _micros(day: date) -> Micros:

@@ -67,7 +67,7 @@ def test_audit_breaks_no_line_in_a_pipe(say: Say, lake: Path) -> None:
 
 
 def test_audit_fails_as_other_commands_do_when_the_broker_does_not_answer(say: Say, lake: Path) -> None:
-    code, _, err = say("audit", lake, "--bootstrap", "127.0.0.1:1")
+    code, _, err = say("audit", lake, "--bootstrap", "127.0.0.1:1", "--topic", synthetic.TOPIC)
     assert code == 1
     assert err.startswith("error: ")
 

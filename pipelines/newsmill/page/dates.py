@@ -54,7 +54,8 @@ MONTHS: Final = {
 }
 _MAYBE_DATE: Final = re.compile(r"\d{4}|\d[./-]\d|\d\s?年")
 _DAY_MONTH: Final = re.compile(
-    r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|er|º|[.,-])?\s{0,3}(?:de |of |d’)?\s{0,3}([^\W\d_]{3,12})\b"
+    r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|er|º|[.,-])?\s{0,3}(?:de |of |d’)?\s{0,3}"
+    r"(?:[^\W\d_]{3,12}(?: [^\W\d_]{3,12})? ?/ ?)?([^\W\d_]{3,12})\b"  # both names of an Arabic month
     r"\.?,?-?\s{0,3}(?:de |del )?\s{0,3}(\d{4})",
     re.IGNORECASE,
 )

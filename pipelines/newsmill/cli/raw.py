@@ -8,6 +8,7 @@ import typer
 
 from newsmill.cli.options import ConfigFile, LakeFirst, OutputFile, Sets, What, first, loaded
 from newsmill.cli.output import opened, say
+from newsmill.strings import counted
 
 
 def raw(
@@ -36,3 +37,5 @@ def raw(
     body = (found.value or b"") if record else raw_page.page_of(settings, found).body
     with opened(output) as file:
         file.write(body)
+    if output is not None:
+        say(f"{counted(len(body), 'byte')} written to {output}", err=True)

@@ -6,8 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import synthetic
+from newsmill.cli import app
 from newsmill.config import Config, LakeConfig
 from newsmill.demo import PAGES
 from newsmill.errors import LakeError
@@ -26,6 +28,16 @@ def test_quarantined_record_is_given_as_it_came(lake: Path) -> None:
     record = raw_page.record_of(config, f"{synthetic.TOPIC}/0/14")
     assert record is not None and record.value == synthetic.payload(0, 14)
     assert raw_page.record_of(config, "https://nobody.example/") is None
+
+
+def test_file_that_was_written_is_told_in_one_line(lake: Path, tmp_path: Path) -> None:
+    out = tmp_path / "page"
+    asked = ["raw", str(lake), f"{synthetic.TOPIC}/0/14", "--record", "-o", str(out)]
+    ended = CliRunner().invoke(app, asked)
+    size = len(synthetic.payload(0, 14))
+    assert (ended.exit_code, ended.stdout) == (0, "")
+    assert ended.stderr == f"{size:,} bytes written to {out}\n"
+    assert out.stat().st_size == size
 
 
 def test_record_that_is_nowhere_any_more_is_told(lake: Path) -> None:

@@ -164,7 +164,9 @@ def test_broker_that_is_not_there_at_the_start_and_goes_away_again_is_waited_for
         until(lambda: audit(str(lake)).records == 60, "the rest was not read")
         run.process.send_signal(signal.SIGTERM)
         assert run.ended() == 0
-        assert len(run.said("waiting for kafka")) == len(run.said(BACK)) == 2
+        told = len(run.said("waiting for kafka"))
+        assert told == len(run.said(BACK))
+        assert told in (2, 3)  # a broker that starts may answer, and be away once more
     assert audit(str(lake), broker=config).findings == []
 
 

@@ -241,13 +241,14 @@ def test_sql_is_interrupted_when_ctrl_c_comes_while_duckdb_asks_python_for_rows(
         signal.raise_signal(signal.SIGINT)
         return number
 
+    before = signal.getsignal(signal.SIGINT)
     duck = duckdb.connect()
     duck.create_function("row", row, [BIGINT], BIGINT)
     with pytest.raises(KeyboardInterrupt), sql._interruptible():
         sql._ask(duck, "SELECT row(range) FROM range(3)", form)
     with pytest.raises(ConfigError), sql._interruptible():
         sql._ask(duck, "SELECT error('KeyboardInterrupt')", form)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_tables_are_listed_when_they_are_asked_for_on_the_command_line(newsmill: Run, lake: Path) -> None:

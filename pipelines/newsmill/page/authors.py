@@ -121,10 +121,11 @@ def read(
     byline: str | None = None
     short: tuple[str, ...] = ()
     claims: list[tuple[list[str], set[str]]] = []
-    persons = _persons(article, found)
+    stated = _stated(article, found)
+    persons = _persons(stated)
     marked = cache(lambda: _Marked(root))  # a walk through the whole page, which few pages need
     sources: tuple[tuple[Callable[[], list[str]], set[str]], ...] = (
-        (lambda: _from_json_ld(article, found), names_of_site),
+        (lambda: [name for item in stated for name in _names(item)], names_of_site),
         (lambda: marked().under_headline if _SAYS_AUTHOR(root) else [], set()),
         (lambda: _from_meta(meta), names_of_site),
         (lambda: marked().behind_headline, set()),  # a person's own site may bear the name
@@ -180,29 +181,31 @@ def _plain_key(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if c.isalnum())
 
 
-def _from_json_ld(article: Node, found: Sequence[Node]) -> list[str]:
-    value = article.get("author") or article.get("creator")
+def _stated(article: Node, found: Sequence[Node]) -> list[Any]:
+    """The authors of the JSON-LD article; in place of a reference stands the object that it names."""
     by_id = {node["@id"]: node for node in found if isinstance(node.get("@id"), str)}
-    return [name for item in structured.flat(value)[:_MOST_CLAIMS] for name in _authors(item, by_id)]
+
+    def resolved(item: Any) -> Any:
+        if isinstance(item, dict) and "name" not in item and isinstance(item.get("@id"), str):
+            return by_id.get(item["@id"], item)
+        return item
+
+    items = structured.flat(article.get("author") or article.get("creator"))
+    return [resolved(item) for item in items[:_MOST_CLAIMS]]
 
 
-def _persons(article: Node, found: Sequence[Node]) -> frozenset[str]:
-    """Names of JSON-LD authors of the type Person: data, no lines of text."""
-    by_id = {node["@id"]: node for node in found if isinstance(node.get("@id"), str)}
-    found_names: list[str] = []
-    for item in structured.flat(article.get("author") or article.get("creator"))[:_MOST_CLAIMS]:
-        if isinstance(item, dict):
-            if "name" not in item and isinstance(item.get("@id"), str):
-                item = by_id.get(item["@id"], item)
-            if "Person" in structured.types(item):
-                found_names += structured.texts(item.get("name"))
-    return frozenset(found_names)
+def _persons(stated: Sequence[Any]) -> frozenset[str]:
+    """Names of authors of the type Person: data, no lines of text."""
+    return frozenset(
+        name
+        for item in stated
+        if isinstance(item, dict) and "Person" in structured.types(item)
+        for name in structured.texts(item.get("name"))
+    )
 
 
-def _authors(item: Any, by_id: dict[str, Node]) -> list[str]:
+def _names(item: Any) -> list[str]:
     if isinstance(item, dict):
-        if "name" not in item and isinstance(item.get("@id"), str):
-            item = by_id.get(item["@id"], item)
         if structured.types(item) & {"Organization", "NewsMediaOrganization"}:
             name = structured.text(item.get("name"))
             return [name] if name else []

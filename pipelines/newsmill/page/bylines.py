@@ -179,7 +179,7 @@ _AGENCIES: Final = frozenset(
 _PARTICLES: Final = frozenset(
     """
     von van der den de del della di da dos du la le el al bin ibn ten ter zu zur af av y e und of the st mc jr
-    sr und zum zur
+    sr zum
     """.split()
 )
 _NO_PEN_NAME: Final = re.compile(

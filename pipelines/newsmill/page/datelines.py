@@ -21,11 +21,13 @@ CHANGED: Final = re.compile(
     re.IGNORECASE,
 )
 COPYRIGHT: Final = re.compile(r"copyright|©|\(c\)|rights reserved|alle rechte|tous droits", re.IGNORECASE)
-_LABEL: Final = re.compile(
-    r"(?:publi\w{0,12}|posted|veröffentlicht|gepostet|created|erstellt|написан\w{0,4}|опублик\w{0,8}|δημοσ\w{0,12}"
-    r"|发布|發布|发表|公開|掲載|등록|입력)\W{0,4}(?:\w{1,3}\W{1,2}){0,2}$",
-    re.IGNORECASE,
+PUBLISHED: Final = (
+    r"publi\w{0,12}|posted|veröffentlicht|gepostet|created|написан\w{0,4}|опублик\w{0,8}|δημοσ\w{0,12}"
+    r"|发布|發布|发表|公開|掲載|등록|입력"
 )
+"""Words that stand before a day of publication, as a part of a pattern."""
+
+_LABEL: Final = re.compile(rf"(?:{PUBLISHED}|erstellt)\W{{0,4}}(?:\w{{1,3}}\W{{1,2}}){{0,2}}$", re.IGNORECASE)
 _OPENS_LINE: Final = re.compile(
     r"\W{0,4}(?:gespeichert|eingestellt|geschrieben|veröffentlicht|erstellt|submitted|posted|published|written"
     r"|publi[ée]|publicado|pubblicato|dieser (?:artikel|beitrag) wurde|this (?:article|post|entry) was"

@@ -16,7 +16,7 @@ from typing import Final
 from htmldate import extractors, find_date
 
 from newsmill.page import structured
-from newsmill.page.datelines import CHANGED, COPYRIGHT, is_running, is_stated
+from newsmill.page.datelines import CHANGED, COPYRIGHT, PUBLISHED, is_running, is_stated
 from newsmill.page.structured import Node
 from newsmill.page.tree import Element
 from newsmill.records import Micros
@@ -101,10 +101,7 @@ _THAI: Final = re.compile(
 )
 _BUDDHIST: Final = range(2450, 2650)
 _BUDDHIST_AHEAD: Final = 543
-_FIRST: Final = re.compile(
-    r"publi|original|posted|first|erst|veröffentlicht|gepostet|created|написан|опублик|δημοσ|发布|發布|发表|公開|掲載|등록|입력",
-    re.IGNORECASE,
-)
+_FIRST: Final = re.compile(rf"{PUBLISHED}|original|first|erst", re.IGNORECASE)
 _LABEL_BEFORE: Final = 30
 _LONGEST_LINE: Final = 400
 _LABEL_BEHIND: Final = 4

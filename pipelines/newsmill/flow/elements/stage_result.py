@@ -72,10 +72,17 @@ class FateCollector:
 
         Its URL counts where it is one: a row has none that a page can't have.
         """
-        url = url if site(url) is not None else None
+        domain = site(url)
         if (room := registry.find(ROOM)) is not None:
             room.take_payload(record.value or b"")
-        self.end(record, Fate.QUARANTINED, reason=error.code.value, stage=stage.value, url=url)
+        self.end(
+            record,
+            Fate.QUARANTINED,
+            reason=error.code.value,
+            stage=stage.value,
+            url=url if domain else None,
+            domain=domain,
+        )
         stack = "".join(traceback.format_exception(error))[-STACK_CHARS:]
         self._failures.append(
             Failure(

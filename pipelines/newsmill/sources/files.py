@@ -73,7 +73,11 @@ def scan(paths: Iterable[Path], *, on_problem: Problem | None = None) -> Iterato
         topic = f"{TOPIC}{path.as_posix()}"
         offsets: Counter[int] = Counter()
         for file, place, page, wanted in _pages(path, report):
-            key = article_id(url_key(page.url))
+            try:
+                key = article_id(url_key(page.url))
+            except Rejected as error:
+                report(file, f"{place}: {error.message}" if place else error.message)
+                continue
             partition = wanted or 0
             headers, value = envelopes.encode(page)
             position = Position(topic=topic, partition=partition, offset=offsets[partition])
@@ -147,14 +151,12 @@ def _sidecar(file: Path, report: Problem) -> Mapping[str, Any] | None:
 
 
 def _file_pages(file: Path, sidecar: Mapping[str, Any], report: Problem) -> Iterator[warc_files.Found]:
-    """The pages of a file, with their places in it; each has a URL that a key can be made of."""
+    """The pages of a file, with their places in it."""
     try:
         if _WARC.search(file.name):
             yield from warc_files.pages(file, partial(report, file))
         else:
-            page = _html_page(file, sidecar)
-            url_key(page.url)
-            yield "", page
+            yield "", _html_page(file, sidecar)
     except Rejected as error:
         report(file, error.message)
     except OSError as error:

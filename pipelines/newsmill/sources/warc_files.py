@@ -14,7 +14,6 @@ from newsmill import strings
 from newsmill.errors import Rejected
 from newsmill.records import Position, RawPage
 from newsmill.sources import envelopes
-from newsmill.urls import url_key
 
 MOST_DAMAGED: Final = 1_000
 """Damaged gzip members of one file, after which its rest is not read."""
@@ -182,8 +181,6 @@ class _Reader:
         place = f"record {self._number} (byte {at}{', ' if url else ''}{url})"
         try:
             page = envelopes.warc_page(record, _POSITION)
-            if page is not None:
-                url_key(page.url)
         except Rejected as error:
             return place, None, f"{place}: {error.message}"
         return place, (place, page) if page is not None else None, None

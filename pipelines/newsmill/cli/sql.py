@@ -120,10 +120,12 @@ def _write_csv(answer: duckdb.DuckDBPyConnection) -> None:
     import io
 
     def give_rows(rows: Iterable[Iterable[object]]) -> None:
+        lines = []
         for row in rows:
             made = io.StringIO(newline="")
             csv.writer(made).writerow(row)  # ends lines with both characters, so that either is quoted
-            give(made.getvalue().removesuffix("\r\n") + "\n")
+            lines.append(made.getvalue().removesuffix("\r\n") + "\n")
+        give("".join(lines))
 
     give_rows([_columns(answer)])
     while rows := answer.fetchmany(1000):
@@ -133,8 +135,7 @@ def _write_csv(answer: duckdb.DuckDBPyConnection) -> None:
 def _write_json(answer: duckdb.DuckDBPyConnection) -> None:
     columns = _columns(answer)
     while rows := answer.fetchmany(1000):
-        for row in rows:
-            give(_json(dict(zip(columns, row, strict=True))) + "\n")
+        give("".join(_json(dict(zip(columns, row, strict=True))) + "\n" for row in rows))
 
 
 def _json(value: object) -> str:

@@ -71,8 +71,8 @@ def changes(
     say(f"{what}; next: --since {feed.instant(found.until):%Y-%m-%dT%H:%M:%S.%fZ}", err=True)
     if found.since > found.until:
         say(
-            "--since is later than the newest change: times are in the lake's own order, not the clock's; "
-            "the next time is right",
+            "--since is later than the newest change: times follow the lake's order, not the clock; go on "
+            "with the time given as next",
             err=True,
         )
     for change in found.waiting:

@@ -16,11 +16,14 @@ _WORD: Final = re.compile(r"\w+")
 _TAG: Final = re.compile(r"<[a-zA-Z/][^<>]*>")
 _UNSPACED: Final = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
 _BEFORE_MARK: Final = re.compile(r"(\w) +([:,.]) ")
+_INVISIBLE: Final = re.compile(r"[\u00ad\u200b\u2060\ufeff]")  # where a word may be broken
 _DATED: Final = re.compile(r"^[\W\d]*\d[\W\d]*(?:[^\W\d]{1,12}[\W\d]*){0,3}$")
 _LABELS: Final = ("|", "｜", "»", "›", "«", "•", "::", "_", ">")
+_PATH_MARKS: Final = ("»", "›")
 _SAME: Final = 0.4
 _FEW: Final = 3
 _LONGEST_TIME: Final = 60
+_WORDS_OF_DAY: Final = 6
 _LONGEST: Final = 500
 _MOST: Final = 50
 _MOST_PARTS: Final = 8
@@ -49,7 +52,8 @@ def choose(
 
     The visible heading wins when the head of the page confirms it, since the head's titles are often
     written for search engines or with the site's name. Where no h1 is confirmed, the line that a reader sees
-    and that the head's title holds between two separators is the title.
+    and that the head's title holds between two separators is the title; where there is none, the page's
+    only h1.
 
     Args:
         headings: The texts of the page's visible h1 elements, in order.
@@ -84,18 +88,23 @@ def _chosen(
         if squeezed(heading) in names:
             continue
         likeness = max((_likeness(heading, claim) for claim in confirming), default=0.0)
-        if likeness > score:
+        if likeness > score or (
+            likeness == score > 0 and best is not None and _size(best) < min(_FEW, _size(heading))
+        ):
             best, score = without_site(heading, names), likeness
     if best is not None and (score >= _SAME or not confirming):
-        return _without_additions(best, confirming)
+        if not claims and _is_part(best, document_title):
+            other = _shown(lines, [document_title], {*names, squeezed(best)})
+            if other is not None and other.is_heading and squeezed(best) not in squeezed(other.text):
+                return other.text
+        return _without_additions(best, claims, documented)
     shown = _shown(lines, [document_title, *claimed], names)
     if shown is not None:
-        return shown
-    if claims:
-        return claims[0]
-    if len(headings) == 1 and squeezed(headings[0]) not in names and _size(headings[0]) > _FEW - 1:
-        return headings[0]
-    return documented or (headings[0] if headings else None)
+        return shown.text
+    own = [heading for heading in headings if (name := squeezed(heading)) and name not in names]
+    if len(own) == 1 and not _is_part(own[0], document_title) and (not claims or _size(own[0]) >= _FEW):
+        return own[0]
+    return claims[0] if claims else documented or (headings[0] if headings else None)
 
 
 def plain(title: str) -> str:
@@ -103,16 +112,16 @@ def plain(title: str) -> str:
     title = title[: 4 * _LONGEST]
     if "<" in title or "&" in title:
         title = _TAG.sub(" ", strings.unescaped(title))
-    return " ".join(title.split())[:_LONGEST]
+    return " ".join(_INVISIBLE.sub("", title).split())[:_LONGEST]
 
 
-def _shown(lines: Iterable[Line], titles: Sequence[str], names: set[str]) -> str | None:
+def _shown(lines: Iterable[Line], titles: Sequence[str], names: set[str]) -> Line | None:
     """The line that a reader sees and that a title of the head holds between separators."""
     wanted: dict[str, float] = {}
     for title in titles:
         for at, part in _stretches(title):
             key, size = squeezed(part), _size(part)
-            if size >= _FEW and key not in names:
+            if size >= _FEW - (part == title) and key not in names:
                 wanted[key] = max(wanted.get(key, 0.0), size + 2.0 * (at == 0))
     begins = {key[0] for key in wanted}
     longest = max(map(len, wanted), default=0)
@@ -125,8 +134,26 @@ def _shown(lines: Iterable[Line], titles: Sequence[str], names: set[str]) -> str
         if score:
             score += 6 if line.is_heading else -4 * line.is_link
             if score > best_score:
-                best, best_score = line.text, score
+                best, best_score = line, score
     return best
+
+
+def _is_part(heading: str, title: str) -> bool:
+    """Whether a heading stands in a title of the head as a site's or section's name does.
+
+    Such names stand behind other parts, or first in a path that is written with "»".
+
+    >>> _is_part("The Daily Ferry", "Ferry stops - The Daily Ferry")
+    True
+    >>> _is_part("Ferry stops", "Ferry stops - The Daily Ferry")
+    False
+    >>> _is_part("Ferry blog", "Ferry blog » Archive » Why the ferry stops")
+    True
+    """
+    key = squeezed(heading)
+    places = {at for at, part in _stretches(title) if squeezed(part) == key}
+    is_path = any(mark in title for mark in _PATH_MARKS)
+    return key != squeezed(title) and bool(places) and (is_path or 0 not in places)
 
 
 def _stretches(title: str) -> Iterator[tuple[int, str]]:
@@ -140,18 +167,44 @@ def _stretches(title: str) -> Iterator[tuple[int, str]]:
             yield first, title[start:end]
 
 
-def _without_additions(heading: str, claims: Sequence[str]) -> str:
-    """The claim that a heading ends or begins with: a kicker stands before it, a time behind it."""
+def _without_additions(heading: str, claims: Sequence[str], documented: str) -> str:
+    """A heading without what the head leaves out: a kicker or a day before it, a time behind it.
+
+    A heading that a claim has word by word is whole; a colon that only markup shows is taken from the claim.
+    """
     words = _WORD.findall(heading.casefold())
-    for claim in claims:
-        part = _WORD.findall(claim.casefold())
-        if len(part) < _FEW or claim.endswith(("…", "...")):
+    claimed = [(claim, _WORD.findall(claim.casefold())) for claim in claims]
+    forms = [*claimed, (documented, _WORD.findall(documented.casefold()))]
+    if any(form == words for _, form in claimed):
+        same = [claim for claim, form in forms if form == words]
+        return max([heading, *same], key=lambda title: title.count(":"))
+    for claim, form in forms:
+        if len(form) < _FEW or claim.endswith(("…", "...")):
             continue
-        if words[-len(part) :] == part:
-            return claim if len(part) < len(words) or claim.count(":") > heading.count(":") else heading
-        if words[: len(part)] == part and _DATED.match(" ".join(words[len(part) :])[:_LONGEST_TIME]):
+        if words[-len(form) :] == form:
+            return claim if len(form) < len(words) or claim.count(":") > heading.count(":") else heading
+        if words[: len(form)] == form and _is_time(words[len(form) :]):
             return claim
+        at = _starts_at(words, form)
+        if at and _is_time(words[:at]):
+            return heading[list(_WORD.finditer(heading))[at].start() :]
     return heading
+
+
+def _is_time(words: Sequence[str]) -> bool:
+    return _DATED.match(" ".join(words)[:_LONGEST_TIME]) is not None
+
+
+def _starts_at(words: Sequence[str], form: Sequence[str]) -> int | None:
+    """Behind how many words, of a day's few, the rest of a heading begins a claim that goes on."""
+    return next(
+        (
+            at
+            for at in range(1, _WORDS_OF_DAY)
+            if len(words) - at >= _FEW and form[: len(words) - at] == words[at:]
+        ),
+        None,
+    )
 
 
 def without_site(title: str, names: set[str]) -> str:

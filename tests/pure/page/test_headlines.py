@@ -59,3 +59,103 @@ def test_markup_in_a_claimed_title_goes() -> None:
         paragraphs(), f'<meta property="og:title" content="&lt;i&gt;{TITLE}&lt;/i&gt;">', title="Post"
     )
     assert page.title == TITLE
+
+
+@pytest.mark.parametrize(
+    ("headings", "claimed", "document", "shown", "title"),
+    [
+        # the only h1 is the headline, though the head is written for search engines
+        (
+            ["What does a mill cost?"],
+            ["Mill prices: all you need to know"],
+            "Mill prices",
+            [],
+            "What does a mill cost?",
+        ),
+        (["Welcome!"], [], "Orrin Mill Society", [], "Welcome!"),
+        # an h1 with the blog's name, the headline in a lesser heading
+        (
+            ["Mill diary"],
+            [],
+            "Why the old wheel turns again : Mill diary",
+            [Line("Why the old wheel turns again", True)],
+            "Why the old wheel turns again",
+        ),
+        (
+            ["Mill diary"],
+            [],
+            "Mill diary » Archive » Why the old wheel turns",
+            [Line("Why the old wheel turns", True, True)],
+            "Why the old wheel turns",
+        ),
+        # a headline beside a blog's name in a lesser heading
+        (
+            ["Why the old wheel turns"],
+            [],
+            "Why the old wheel turns – The mill diary",
+            [Line("The mill diary", True, True)],
+            "Why the old wheel turns",
+        ),
+        # a brand's h1, the headline a bold line
+        (
+            ["Mill Desk - Farm Desk"],
+            [],
+            "Post.example: The old wheel turns again",
+            [Line("The old wheel turns again", False)],
+            "The old wheel turns again",
+        ),
+        # a section's h1 and the headline's h1 are both confirmed
+        (
+            ["News", "The old wheel turns again"],
+            ["The old wheel turns again"],
+            "News - Orrin Post",
+            [],
+            "The old wheel turns again",
+        ),
+        # a kicker that the head confirms belongs to it, one that it leaves out goes
+        (
+            ["Dispute over water: Mill stands still"],
+            ["Mill stands still", "Dispute over water: Mill stands still"],
+            None,
+            [],
+            "Dispute over water: Mill stands still",
+        ),
+        (
+            ["Dispute over water Mill stands still again"],
+            ["Mill stands still again"],
+            None,
+            [],
+            "Mill stands still again",
+        ),
+        # invisible breaks in words, a day before the headline
+        (
+            ["Energy Water\u00admill stands still"],
+            ["Water\u200bmill stands still"],
+            None,
+            [],
+            "Watermill stands still",
+        ),
+        (
+            ["3. Mai 2022 Die alte Mühle steht wieder still"],
+            ["Die alte Mühle steht wieder still - Amt Orrin"],
+            None,
+            [],
+            "Die alte Mühle steht wieder still",
+        ),
+        # two words that are the whole of a claimed title
+        (
+            ["so to say"],
+            ["Mill pictures"],
+            "Mill pictures - Ann Orrin photos",
+            [Line("Mill pictures", True, True), Line("Ann Orrin photos", True)],
+            "Mill pictures",
+        ),
+    ],
+)
+def test_title_is_the_headline_when_head_and_headings_differ(
+    headings: list[str], claimed: list[str], document: str | None, shown: list[Line], title: str
+) -> None:
+    assert (
+        titles.choose(headings=headings, claimed=claimed, document_title=document, sites=[], lines=shown)
+        == title
+    )

@@ -12,14 +12,17 @@ import hashlib
 import ipaddress
 import re
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import idna
-import tldextract
 from w3lib.url import canonicalize_url, url_query_cleaner
 
 from newsmill.errors import Code, Rejected
+from newsmill.runtime.once import once
+
+if TYPE_CHECKING:
+    from tldextract import TLDExtract
 
 RULES: Final = 2
 """Version of the key's rules: a change of any rule raises it, since old and new keys don't meet."""
@@ -38,7 +41,6 @@ TRACKERS: Final = frozenset(
 )
 """Query parameters that tell where a reader came from, never which page it is."""
 
-_SUFFIXES = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=(), include_psl_private_domains=True)
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\\]")
 _ROUTE = re.compile(r"(?:/|!)[/!]*[^/!]")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -121,7 +123,7 @@ def is_public_suffix(host: str) -> bool:
     >>> is_public_suffix("co.uk"), is_public_suffix("bbc.co.uk"), is_public_suffix("127.0.0.1")
     (True, False, False)
     """
-    return bool(_SUFFIXES.extract_str(host).suffix == host)
+    return bool(_suffixes().extract_str(host).suffix == host)
 
 
 def article_id(url_key: str) -> str:
@@ -188,9 +190,17 @@ def _ascii_host(host: str, url: str) -> str:
     return ".".join(labels)
 
 
+@once
+def _suffixes() -> TLDExtract:
+    """The suffix list, imported for the first host: its library imports an HTTP client, never used here."""
+    from tldextract import TLDExtract
+
+    return TLDExtract(cache_dir=None, suffix_list_urls=(), include_psl_private_domains=True)
+
+
 @lru_cache(maxsize=4096)
 def _domain(host: str) -> str:
     if host.startswith("["):
         return host
-    found = _SUFFIXES.extract_str(host)
+    found = _suffixes().extract_str(host)
     return found.top_domain_under_public_suffix or host

@@ -12,7 +12,7 @@ import apache_beam as beam
 from apache_beam.runners.portability.fn_api_runner import worker_handlers
 from apache_beam.testing.util import assert_that, equal_to
 worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = 1
-from newsmill.runners.direct import threaded
+from newsmill.runners.beam_batch import threaded
 from newsmill.records import Fate, FateRow, Position
 from newsmill.flow.elements.chunks import CHUNK_RECORDS, TerminalFates
 

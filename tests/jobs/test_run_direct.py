@@ -144,6 +144,29 @@ def test_run_finishes_its_batch_and_stops_when_it_is_told_to(many: KafkaConfig, 
     audit(many, lake)
 
 
+UNUSED = ("apache_beam", "grpc", "trafilatura", "tldextract", "requests", "langdetect")
+
+
+def test_run_imports_no_pipeline_and_starts_no_reader_when_nothing_waits(kafka, tmp_path: Path) -> None:
+    arguments = command(kafka.topic(), tmp_path / "lake", "--once", "--json")[3:]
+    program = (
+        "import json, sys\n"
+        "from newsmill.__main__ import main\n"
+        "from newsmill.page import zygote\n"
+        "zygote.Zygote = None  # a reader that is started fails\n"
+        f"sys.argv = ['newsmill', *{arguments!r}]\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit as ended:\n"
+        "    assert not ended.code, ended.code\n"
+        f"print(json.dumps([name for name in {UNUSED!r} if name in sys.modules]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    totals, unused = map(json.loads, done.stdout.splitlines())
+    assert (totals["records"], unused) == (0, [])
+
+
 def test_run_names_partition_and_offsets_when_retention_took_them(
     kafka, many: KafkaConfig, tmp_path: Path
 ) -> None:

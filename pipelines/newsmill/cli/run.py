@@ -180,7 +180,10 @@ def run_direct(config: Config, *, once: bool, files: Sequence[Path] = ()) -> Run
     from newsmill.page.sandbox import extraction
 
     service = of_this_process()  # before the first child
-    extraction(config.page.model_dump_json(), config.input.model_dump_json()).start()  # beside the imports
+    if files or not once:  # else there may be nothing to read
+        extraction(
+            config.page.model_dump_json(), config.input.model_dump_json()
+        ).start()  # beside the imports
 
     from newsmill.lake import locations
     from newsmill.lake.writer import Lake

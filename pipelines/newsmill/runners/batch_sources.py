@@ -10,22 +10,21 @@ from contextlib import suppress
 from itertools import islice
 from math import ceil
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import apache_beam as beam
 from kafka.errors import KafkaError
 
 from newsmill.config import BatchConfig, Config
 from newsmill.errors import Transient
-from newsmill.flow.bounded.read_files import FileReader, ReadFiles
-from newsmill.flow.bounded.read_topic import ReadRecords
-from newsmill.flow.elements.chunks import CHUNK_RECORDS
 from newsmill.lake.ledger import Batch
 from newsmill.records import OffsetRange, Position, SourceRecord
 from newsmill.runtime import registry
 from newsmill.sources import dead_letters, files as page_files, kafka, transactions
 from newsmill.sources.kafka import Plan, TopicIds
 from newsmill.sources.transactions import Backlog
+
+if TYPE_CHECKING:
+    import apache_beam as beam
 
 _log = logging.getLogger(__name__)
 
@@ -107,6 +106,10 @@ class KafkaSource:
 
     def read(self, pipeline: beam.Pipeline, batch: Batch) -> Any:
         """The batch's slices, read by the workers."""
+        import apache_beam as beam
+
+        from newsmill.flow.bounded.read_topic import ReadRecords
+
         return (
             pipeline
             | "Slices" >> beam.Create(batch.slices)
@@ -176,6 +179,11 @@ class FileSource:
 
     def read(self, pipeline: beam.Pipeline, batch: Batch) -> Any:
         """The batch's records, read by the workers in turn."""
+        import apache_beam as beam
+
+        from newsmill.flow.bounded.read_files import FileReader, ReadFiles
+        from newsmill.flow.elements.chunks import CHUNK_RECORDS
+
         if batch.batch_id == self._ran:
             self._unread = page_files.read(self._paths)
         self._ran = batch.batch_id

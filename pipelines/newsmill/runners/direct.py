@@ -2,7 +2,8 @@
 
 Each batch is one bounded Beam pipeline in this process, on as many threads as there are extraction
 processes and one more. The lake is the only truth of progress: a batch that was not committed, for
-whatever reason, is done again with the same offsets and the same time, and gives the same files.
+whatever reason, is done again with the same offsets and the same time, and gives the same files. To find
+that nothing waits takes the lake and the source only: what runs a batch (`beam_batch`) is imported for it.
 """
 
 from __future__ import annotations
@@ -16,12 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 
-import apache_beam as beam
 import pyarrow as pa
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from apache_beam.runners.worker import sdk_worker
-from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment, python_sdk_capabilities
 
 from newsmill.config import Config, OnDataLoss
 from newsmill.errors import (
@@ -30,18 +26,13 @@ from newsmill.errors import (
     NewsmillError,
     OffsetsChanged,
     Rejected,
-    Stage,
     TakenDownMeanwhile,
     TooLarge,
     Transient,
 )
-from newsmill.flow.bounded.collect_files import CollectFiles
-from newsmill.flow.bounded.pipeline import batch_pipeline
-from newsmill.flow.elements.stage_result import BROKE, ROOM, FateCollector
-from newsmill.flow.steps.decode import Withheld
+from newsmill.flow.elements.working import BROKE, ROOM
 from newsmill.flow.steps.remember import Memory
-from newsmill.flow.steps.tabulate import tabulate
-from newsmill.lake import files as data_files, sinks
+from newsmill.lake import sinks
 from newsmill.lake.attempts import MOST_ATTEMPTS
 from newsmill.lake.files import DataFile
 from newsmill.lake.ledger import Batch
@@ -51,15 +42,9 @@ from newsmill.page.sandbox import extraction
 from newsmill.records import Extraction, Micros, Page
 from newsmill.runners.batch_sources import Source
 from newsmill.runners.progress import Watch, summary_of
-from newsmill.runners.underway import told
-from newsmill.runners.watchdog import watched
 from newsmill.runtime import registry
 from newsmill.runtime.batch_memory import Room
 from newsmill.sources import dead_letters
-from newsmill.sources.envelopes import header_url
-
-sdk_worker.print = lambda *_, **__: None
-"""Beam's worker prints the trace of each error before it sends it back: who gets it back tells it once."""
 
 BOILERPLATE_DAYS = 1.0
 """How many days of articles teach the boilerplate of sites at a start."""
@@ -180,27 +165,14 @@ class MicroBatchRunner:
 
     def _poison(self, batch: Batch) -> list[DataFile]:
         """Quarantine the one record of a batch that was tried too often."""
-        ends = FateCollector(batch.ingested_at)
-        for record in self._source.records(batch):
-            known = batch.why or "the process was killed, ran out of memory, or stood still"
+        from newsmill.runners import beam_batch
+
+        known = batch.why or "the process was killed, ran out of memory, or stood still"
+        records = tuple(self._source.records(batch))
+        for record in records:
             _log.error("record %s is quarantined: %s", record.position, known)
-            message = (
-                f"tried {batch.attempts - 1} times alone in its batch, each try ended the process: {known}"
-            )
-            ends.reject(record, Stage.BATCH, Rejected(Code.POISON, message), url=header_url(record))
-        lake = self._config.lake
-        return [
-            file
-            for table, at, rows in tabulate(ends.chunk())
-            for file in data_files.write_all(
-                lake.path,
-                table,
-                rows,
-                ingested_at=at,
-                file_rows=lake.file_rows,
-                patience_s=lake.patience_s,
-            )
-        ]
+        message = f"tried {batch.attempts - 1} times alone in its batch, each try ended the process: {known}"
+        return beam_batch.quarantined(self._config, batch, records, Rejected(Code.POISON, message))
 
     def _next(self, once: bool, stop: threading.Event) -> Batch | None:
         """Begin the next batch; none when nothing waits or it was told to stop."""
@@ -302,57 +274,24 @@ class MicroBatchRunner:
             watch.batch_committed(summary, files)
 
     def _pipeline(self, batch: Batch, into: str) -> Counter[str]:
-        urls, domains = self._lake.withheld()
-        withheld = Withheld(url_keys=urls, domains=domains)
-        self._index.forget_bodies(urls, domains)
-        pipeline = threaded(self._config.page.processes + 1)
-        records = self._source.read(pipeline, batch)
+        from newsmill.runners import beam_batch
+
+        withheld = self._lake.withheld()
+        self._index.forget_bodies(*withheld)
         boilerplate = None
         if self._learner is not None:
             boilerplate = f"boilerplate:{self._config.lake.path}"
             registry.register(boilerplate, self._learner.snapshot())
-        written = batch_pipeline(
-            records,
+        return beam_batch.run(
             self._config,
-            batch_id=batch.batch_id,
+            self._source,
+            batch,
             index=self._name,
+            into=into,
             withheld=withheld,
             boilerplate=boilerplate,
+            watches=self._watches,
         )
-        written | "CollectFiles" >> CollectFiles(into=into)
-        try:
-            with watched(self._config.batch.stall_s), told(self._watches, records=batch.records):
-                result = pipeline.run()
-                result.wait_until_finish()
-        except RuntimeError as error:  # Beam tells of an error in a transform by its text
-            room: Room = registry.find(ROOM)
-            broke = room.refused or registry.find(BROKE)
-            if isinstance(broke, Transient):
-                raise broke from error
-            raise
-        counters = result.metrics().query()["counters"]
-        busy = {c.key.metric.namespace: c.result for c in counters if c.key.metric.name == "busy_us"}
-        return Counter(busy)
-
-
-def threaded(threads: int) -> beam.Pipeline:
-    """An empty pipeline that runs on threads of this process.
-
-    Its streams between threads are flushed by size only. Beam 2.77's own `multi_threading` also flushes
-    them once a second, from a thread that takes no lock: an element that is being written is cut in two,
-    and the reader of the halves loses elements, or loops for ever and takes all memory
-    (`TimeBasedBufferingClosableOutputStream` in its runners/worker/data_plane.py). -1 turns that off,
-    since 0 means the default there; and the mode is left open, since it would bring its own environment.
-
-    Args:
-        threads: How many run at once.
-    """
-    environment = EmbeddedPythonGrpcEnvironment(
-        data_buffer_time_limit_ms=-1, capabilities=python_sdk_capabilities()
-    )
-    options = PipelineOptions(direct_num_workers=threads)
-    options.view_as(DirectOptions).direct_running_mode = None
-    return beam.Pipeline(runner=FnApiRunner(default_environment=environment), options=options)
 
 
 _LEARNT_FROM = ("domain", "article_id", "body", "extraction")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Protocol
 
-from newsmill.flow.elements import stage_result
+from newsmill.flow.elements import working
 from newsmill.runtime.work import Work
 
 TICK_S: Final = 1.0
@@ -27,11 +27,11 @@ def told(watches: Sequence[Told], *, records: int) -> Iterator[None]:
     """Tell watches of the batch that runs inside, from a thread of its own."""
     ended = threading.Event()
     start = time.monotonic()
-    before = stage_result.worked()
+    before = working.worked()
 
     def tell() -> None:
         while not ended.wait(TICK_S):
-            now = stage_result.worked()
+            now = working.worked()
             work = Work(
                 records=records,
                 seconds=time.monotonic() - start,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from newsmill.flow.elements.stage_result import progressed_s
+from newsmill.flow.elements.working import progressed_s
 from newsmill.runtime.retrying import troubles
 
 LOOKS: Final = 10

@@ -13,7 +13,8 @@ from newsmill.copies.origin import attribute
 from newsmill.copies.sketches import sketch
 from newsmill.errors import Rejected, Stage
 from newsmill.flow.elements.chunks import Extracted, ExtractedChunk, Sketched, SketchedChunk, TerminalFates
-from newsmill.flow.elements.stage_result import ROOM, FateCollector, StageResult, busy
+from newsmill.flow.elements.stage_result import FateCollector, StageResult, busy
+from newsmill.flow.elements.working import ROOM
 from newsmill.page.boilerplate import Boilerplate
 from newsmill.page.identity import draft
 from newsmill.records import Micros

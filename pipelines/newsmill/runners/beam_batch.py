@@ -1,0 +1,129 @@
+"""One batch of the direct runner as a bounded Beam pipeline on threads of this process.
+
+Imported where there is a batch: Beam's imports take longer than all else that a run needs to find that
+nothing waits.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.worker import sdk_worker
+from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment, python_sdk_capabilities
+
+from newsmill.config import Config
+from newsmill.errors import Rejected, Stage, Transient
+from newsmill.flow.bounded.collect_files import CollectFiles
+from newsmill.flow.bounded.pipeline import batch_pipeline
+from newsmill.flow.elements.stage_result import FateCollector
+from newsmill.flow.elements.working import BROKE, ROOM
+from newsmill.flow.steps.decode import Withheld
+from newsmill.flow.steps.tabulate import tabulate
+from newsmill.lake import files as data_files
+from newsmill.lake.files import DataFile
+from newsmill.lake.ledger import Batch
+from newsmill.records import SourceRecord
+from newsmill.runners.batch_sources import Source
+from newsmill.runners.underway import Told, told
+from newsmill.runners.watchdog import watched
+from newsmill.runtime import registry
+from newsmill.runtime.batch_memory import Room
+from newsmill.sources.envelopes import header_url
+
+sdk_worker.print = lambda *_, **__: None
+"""Beam's worker prints the trace of each error before it sends it back: who gets it back tells it once."""
+
+
+def run(
+    config: Config,
+    source: Source,
+    batch: Batch,
+    *,
+    index: str,
+    into: str,
+    withheld: tuple[frozenset[str], frozenset[str]],
+    boilerplate: str | None,
+    watches: Sequence[Told],
+) -> Counter[str]:
+    """Run a batch to its end; the busy time of each stage in microseconds.
+
+    Args:
+        config: All settings.
+        source: Where its records come from.
+        batch: What is run.
+        index: Name of the resident copies index.
+        into: Name of the resident list that gets the batch's files.
+        withheld: URL keys and domains that were taken down.
+        boilerplate: Name under which the sites' Boilerplate is registered; none is cut where absent.
+        watches: Told how far the batch is.
+
+    Raises:
+        Transient: The broker or the store was away for too long.
+        TooLarge: The batch does not fit into its memory.
+        RuntimeError: A stage failed; Beam tells why by text, `BROKE` has the error.
+    """
+    pipeline = threaded(config.page.processes + 1)
+    urls, domains = withheld
+    written = batch_pipeline(
+        source.read(pipeline, batch),
+        config,
+        batch_id=batch.batch_id,
+        index=index,
+        withheld=Withheld(url_keys=urls, domains=domains),
+        boilerplate=boilerplate,
+    )
+    written | "CollectFiles" >> CollectFiles(into=into)
+    try:
+        with watched(config.batch.stall_s), told(watches, records=batch.records):
+            result = pipeline.run()
+            result.wait_until_finish()
+    except RuntimeError as error:  # Beam tells of an error in a transform by its text
+        room: Room = registry.find(ROOM)
+        broke = room.refused or registry.find(BROKE)
+        if isinstance(broke, Transient):
+            raise broke from error
+        raise
+    counters = result.metrics().query()["counters"]
+    busy = {c.key.metric.namespace: c.result for c in counters if c.key.metric.name == "busy_us"}
+    return Counter(busy)
+
+
+def threaded(threads: int) -> beam.Pipeline:
+    """An empty pipeline that runs on threads of this process.
+
+    Its streams between threads are flushed by size only. Beam 2.77's own `multi_threading` also flushes
+    them once a second, from a thread that takes no lock: an element that is being written is cut in two,
+    and the reader of the halves loses elements, or loops for ever and takes all memory
+    (`TimeBasedBufferingClosableOutputStream` in its runners/worker/data_plane.py). -1 turns that off,
+    since 0 means the default there; and the mode is left open, since it would bring its own environment.
+
+    Args:
+        threads: How many run at once.
+    """
+    environment = EmbeddedPythonGrpcEnvironment(
+        data_buffer_time_limit_ms=-1, capabilities=python_sdk_capabilities()
+    )
+    options = PipelineOptions(direct_num_workers=threads)
+    options.view_as(DirectOptions).direct_running_mode = None
+    return beam.Pipeline(runner=FnApiRunner(default_environment=environment), options=options)
+
+
+def quarantined(
+    config: Config, batch: Batch, records: Iterable[SourceRecord], why: Rejected
+) -> list[DataFile]:
+    """The files of a batch whose records are all rejected, without a pipeline."""
+    ends = FateCollector(batch.ingested_at)
+    for record in records:
+        ends.reject(record, Stage.BATCH, why, url=header_url(record))
+    lake = config.lake
+    return [
+        file
+        for table, at, rows in tabulate(ends.chunk())
+        for file in data_files.write_all(
+            lake.path, table, rows, ingested_at=at, file_rows=lake.file_rows, patience_s=lake.patience_s
+        )
+    ]

@@ -87,9 +87,7 @@ class Newsroom:
         rng = self.rng
         self.count += 1
         known = list(self.pages)[-3000:]
-        kind = rng.choices(
-            ["new", "exact", "edited", "cut", "changed", "back", "again"], [40, 22, 8, 5, 15, 3, 7]
-        )[0]
+        kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
         if len(known) < 20 or kind == "new":
             return self._sent(self._url(), story(self.count, rng.randrange(40, 200)))
         url = rng.choice(known)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections import Counter
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
+from newsmill.cli.json_lines import json_line
 from newsmill.cli.options import ConfigFile, OutputFile, Sets, loaded
 from newsmill.cli.output import opened, say
 from newsmill.errors import ConfigError
@@ -100,15 +99,8 @@ def _as_jsonl(found: Changes, file: IO[bytes]) -> Counter[str]:
             told[row["change"]] += 1
             if row["change"] == "removed":
                 row = {name: value for name, value in row.items() if value is not None}
-            file.write(json.dumps(row, ensure_ascii=False, default=_plain).encode() + b"\n")
+            file.write(json_line(row).encode("utf-8", "backslashreplace") + b"\n")
     return told
-
-
-def _plain(value: Any) -> str:
-    """Times as ISO 8601, bytes as Base64."""
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    return base64.b64encode(value).decode()
 
 
 def _as_arrow(found: Changes, file: IO[bytes]) -> Counter[str]:

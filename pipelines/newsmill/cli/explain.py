@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import typer
 from rich.markup import escape
 
+from newsmill.cli.json_lines import json_line
 from newsmill.cli.options import ConfigFile, Json, LakeFirst, OldLake, Sets, What, first, loaded
 from newsmill.cli.output import Screen, say
 
@@ -28,7 +27,7 @@ def explain(
     lake, what = first(lake_or_what, what, old_lake)
     stories = run(loaded(config, sets, lake__path=lake).config.lake.path, what)
     if as_json:
-        say(json.dumps(stories, ensure_ascii=False, default=_plain))
+        say(json_line(stories))
     else:
         console = Screen(highlight=False)
         for story in stories:
@@ -42,7 +41,3 @@ def explain(
     if not stories:
         say(f"the lake has no record of {what}", err=True)
         raise typer.Exit(1)
-
-
-def _plain(value: object) -> str:
-    return value.hex() if isinstance(value, bytes) else str(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from newsmill.cli.groups import group
+from newsmill.cli.json_lines import json_line
 from newsmill.cli.options import ConfigFile, DryRun, Json, LakeFirst, Sets, first, loaded
 from newsmill.cli.output import say
 from newsmill.errors import Code, ConfigError
@@ -56,7 +56,7 @@ def list_(
     found = quarantine.records(settings.lake.path, _filter(code, site, since, until))
     for row in found[:limit]:
         if as_json:
-            say(json.dumps(row, ensure_ascii=False, default=_plain))
+            say(json_line(row))
         else:
             place = f"{row['topic']}/{row['partition']}/{row['offset']}"
             message = row["message"].split("\n", 1)[0]
@@ -82,7 +82,8 @@ def show(
     payload = row.pop("payload")
     if as_json:
         head = payload and payload[:HEAD_BYTES].decode("utf-8", "replace")
-        say(json.dumps({**row, "payload_head": head}, ensure_ascii=False, default=_plain))
+        headers = [{**header, "value": _text(header["value"])} for header in row["headers"] or ()]
+        say(json_line({**row, "headers": headers, "payload_head": head}))
         return
     stack = row.pop("stack", None)
     width = max(map(len, row))
@@ -188,9 +189,3 @@ def _record(lake: str | None, what: str, config: Path | None, sets: list[str] | 
 
 def _text(value: object) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return _text(value)

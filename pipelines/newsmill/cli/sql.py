@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import math
 import signal
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from newsmill.cli.json_lines import json_line, jsonable
 from newsmill.cli.options import ConfigFile, Sets, loaded
 from newsmill.cli.output import give, plain, say
 from newsmill.errors import ConfigError, NewsmillError
@@ -133,34 +133,29 @@ def _write_csv(answer: duckdb.DuckDBPyConnection) -> None:
 
 
 def _write_json(answer: duckdb.DuckDBPyConnection) -> None:
-    columns = _columns(answer)
+    columns = _told_apart(_columns(answer))
     while rows := answer.fetchmany(1000):
-        give("".join(_json(dict(zip(columns, row, strict=True))) + "\n" for row in rows))
+        give("".join(json_line(dict(zip(columns, row, strict=True))) + "\n" for row in rows))
 
 
-def _json(value: object) -> str:
-    import json
-
-    return json.dumps(_jsonable(value), ensure_ascii=False, allow_nan=False)
-
-
-def _jsonable(value: object) -> object:
-    """Blobs as Base64, numbers that JSON has not as null, everything else that it has not as its text."""
-    if isinstance(value, dict):
-        return {str(key): _jsonable(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_jsonable(inner) for inner in value]
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, str | bool | int) else str(value)
+def _told_apart(names: list[str]) -> list[str]:
+    """A JSON object has each name once: the second `n` is `n_1`, as DuckDB names it itself."""
+    taken: dict[str, None] = {}
+    for name in names:
+        number = 0
+        told = name
+        while told in taken or (number and told in names):
+            number += 1
+            told = f"{name}_{number}"
+        taken[told] = None
+    return list(taken)
 
 
 def _cell(value: object) -> object:
+    """Lists, structs and blobs as in JSON."""
     if isinstance(value, dict | list | tuple | bool):
-        return _json(value)
-    return _jsonable(value) if isinstance(value, bytes) else value
+        return json_line(value)
+    return jsonable(value) if isinstance(value, bytes | datetime) else value
 
 
 def _columns(answer: duckdb.DuckDBPyConnection) -> list[str]:

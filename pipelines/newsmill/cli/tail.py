@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import typer
 
+from newsmill.cli.json_lines import json_line
 from newsmill.cli.options import ConfigFile, Json, Sets, loaded
 from newsmill.cli.output import say
 
@@ -49,7 +49,7 @@ def tail(
 
 def _tell(row: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
-        say(json.dumps(row, ensure_ascii=False, default=str))
+        say(json_line(row))
         return
     title = " ".join((row["title"] or "").split())
     cut = title if len(title) <= TITLE_CHARS else title[:TITLE_CHARS] + "…"

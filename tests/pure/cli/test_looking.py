@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -217,7 +218,7 @@ def test_sql_gives_values_that_csv_and_json_have_not_in_forms_that_programs_read
         "'nan'::DOUBLE AS n, MAP {DATE '2026-01-02': 1} AS m, "
         "TIMESTAMP '2026-01-02 03:04:05' AS at, NULL AS z"
     )
-    values = ["Yf8=", ["x", "y"], {"k": "AA=="}, True, None, {"2026-01-02": 1}, "2026-01-02 03:04:05", None]
+    values = ["Yf8=", ["x", "y"], {"k": "AA=="}, True, None, {"2026-01-02": 1}, "2026-01-02T03:04:05", None]
     code, out, err = newsmill("sql", lake, query, "--format", "json")
     assert (code, err) == (0, "")
     assert list(json.loads(out).values()) == values
@@ -230,9 +231,28 @@ def test_sql_gives_values_that_csv_and_json_have_not_in_forms_that_programs_read
         "true",
         "nan",
         '{"2026-01-02": 1}',
-        "2026-01-02 03:04:05",
+        "2026-01-02T03:04:05",
         "",
     ]
+
+
+def test_json_of_sql_has_all_columns_when_some_share_a_name(newsmill: Run, lake: Path) -> None:
+    query = "SELECT 1 AS n, 2 AS n, 3 AS n_1, 4 AS n"
+    _, out, _ = newsmill("sql", lake, query, "--format", "json")
+    assert json.loads(out) == {"n": 1, "n_2": 2, "n_1": 3, "n_3": 4}
+
+
+def test_commands_give_the_same_time_in_the_same_form(newsmill: Run, lake: Path) -> None:
+    def times(*command: object) -> dict[tuple[int, int], str]:
+        rows = [json.loads(line) for line in newsmill(*command)[1].splitlines()]
+        return {(row["partition"], row["offset"]): row["ingested_at"] for row in rows}
+
+    articles = times("sql", lake, "FROM articles", "--format", "json")
+    assert times("tail", lake, "-n", 1000, "--json") == articles
+    assert times("changes", lake) == articles
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", at) for at in articles.values())
+    bad = times("sql", lake, "FROM quarantine", "--format", "json")
+    assert bad and times("quarantine", "list", lake, "--json") == bad
 
 
 @pytest.mark.parametrize("form", list(sql.Form))

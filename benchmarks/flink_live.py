@@ -127,18 +127,25 @@ class Mill:
 
 
 class Arriving(threading.Thread):
-    """Sends pages while jobs run: so many more than the lake has that every batch is a full one."""
+    """Sends pages while jobs run: so many more than the lake has that every batch is a full one.
 
-    def __init__(self, kafka: DevKafka, mill: Mill, count: int, batch: int) -> None:
+    Args:
+        least: How many are sent in all, however soon there are enough.
+    """
+
+    def __init__(self, kafka: DevKafka, mill: Mill, least: int, batch: int) -> None:
         super().__init__(name="arriving", daemon=True)
-        self._kafka, self._mill, self._count, self._ahead = kafka, mill, count, (AHEAD + 3) * batch
+        self._kafka, self._mill, self._least, self._ahead = kafka, mill, least, (AHEAD + 3) * batch
         self.sent = 0
-        self.stopped = threading.Event()
+        self.enough = threading.Event()
 
     def run(self) -> None:
-        """Until all are sent, or `stopped` is set."""
-        while self.sent < self._count and not self.stopped.wait(0.2):
-            wanted = min(self._count, committed(self._mill.lake) + self._ahead)
+        """Until there are enough."""
+        while not self.enough.is_set() or self.sent < self._least:
+            time.sleep(0.2)
+            wanted = committed(self._mill.lake) + self._ahead
+            if self.enough.is_set():
+                wanted = min(wanted, self._least)
             if wanted > self.sent:
                 send(self._kafka, self._mill.kafka.topic, wanted - self.sent, start=self.sent)
                 self.sent = wanted
@@ -165,13 +172,13 @@ class Suite:
         except (Wrong, TimeoutError, subprocess.TimeoutExpired, RuntimeError) as error:
             self.tell(what, f"{type(error).__name__}: {error}"[:1500], False)
 
-    def breaks(self, count: int, batch: int) -> None:
+    def breaks(self, least: int, batch: int) -> None:
         """Everything dies in turn, jobs are stopped, restored, rescaled and drained; the rows are right."""
         topic = "flink-breaks"
         self.kafka.make_topic(topic, partitions=PARTITIONS)
         mill = Mill(self.cluster, self.kafka.kafka(topic), self.folder / "breaks",
                     {"batch.max_records": batch, "batch.max_wait_s": 3600})  # fmt: skip
-        arriving = Arriving(self.kafka, mill, count, batch)
+        arriving = Arriving(self.kafka, mill, least, batch)
         arriving.start()
         try:
             command = mill.command(portable__parallelism=1)
@@ -185,7 +192,7 @@ class Suite:
             command = self._job_manager(mill, command)
             self._drained(mill, command)
         finally:
-            arriving.stopped.set() if sys.exc_info()[0] else None
+            arriving.enough.set()
         command = mill.command("--once")
         arriving.join()
         with self.tried("all pages, with --once"):
@@ -197,7 +204,9 @@ class Suite:
         subprocess.run([sys.executable, "-m", "newsmill", "-q", "run", "--once", *options], check=True)
         with self.tried("rows equal to the direct runner's"):
             found = mill.audited(same_as=direct)
-            self.tell("rows equal to the direct runner's, audit clean", f"{found} pages", found == count)
+            self.tell(
+                "rows equal to the direct runner's, audit clean", f"{found} pages", found == arriving.sent
+            )
 
     def _stopped_and_restored(self, mill: Mill, command: subprocess.Popen[bytes]) -> Any:
         with self.tried("savepoint, stop, restore with two workers"):
@@ -438,7 +447,9 @@ def table(suite: Suite, command: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--pages", type=int, default=3000, help="of the topic that is read while all breaks")
+    parser.add_argument(
+        "--pages", type=int, default=3000, help="at least, of the topic that is read while all breaks"
+    )
     parser.add_argument("--fresh", type=int, default=600, help="pages that come one by one")
     parser.add_argument("--rate", type=float, default=3.0, help="of these, a second")
     parser.add_argument("--idle", type=float, default=600.0, metavar="SECONDS")

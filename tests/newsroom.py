@@ -182,6 +182,35 @@ def newsweek(seed: int) -> list[Sketch]:
     return sketches
 
 
+def turning_pages(seed: int) -> list[Sketch]:
+    """Short pages that are copied, cut, extended and turned into each other's text, in source order."""
+    rng = random.Random(seed)
+    pages: dict[str, str] = {}
+    sketches: list[Sketch] = []
+    kinds = {"new": 30, "exact": 15, "edited": 10, "cut": 15, "changed": 20, "turned": 3, "again": 7}
+    for offset in range(1, 321):
+        (kind,) = rng.choices(list(kinds), list(kinds.values()))
+        name, known = f"page-{offset}", list(pages)
+        if len(known) < 5 or kind == "new":
+            text = story(seed * 1000 + offset, rng.randrange(40, 120))
+        else:
+            source = rng.choice(known)
+            text = pages[source]
+            if kind in ("changed", "turned", "again"):
+                name = source
+            if kind == "edited":
+                text = reworded(text, rng.randrange(10**6), 0.05)
+            elif kind == "cut":
+                text = cut(text, 0.5)
+            elif kind == "changed":
+                text += "\n" + story(seed * 1000 + offset, 30)
+            elif kind == "turned":
+                text = pages[rng.choice(known)]
+        pages[name] = text
+        sketches.append(made(text, name, offset, offset))
+    return sketches
+
+
 def decided(batch, *, ready=None):
     """Decisions in the order of the sketches."""
     resolution = (ready or index()).resolve("batch", batch)

@@ -45,6 +45,7 @@ class Clusters:
         self.changed: dict[int, Cluster | None] = {}
         self.moved: dict[int, int] = {}
         self.carried: dict[str, Sketch] = {}  # clusters that were there and are touched: by which record
+        self.parted: dict[int, int] = {}  # texts that left a cluster which goes on without them: its key
         self.changes: list[Change] = []
 
     def tell_apart(self) -> None:
@@ -163,7 +164,7 @@ class Clusters:
     def _name(self, group: list[int], claimants: list[int], cause: Sketch) -> None:
         """Give a group the oldest of the clusters that it carries on, or a new one. The others merge."""
         claimants.sort(key=self._key_rank)
-        ids = [self._key_id(key) for key in claimants]
+        ids = list(dict.fromkeys(self._key_id(key) for key in claimants))
         strangers = [n for n in group if n < self._versions.first and self.key(n) not in claimants]
         left = [(self.key(n), n) for n in strangers]
         if ids:
@@ -187,6 +188,7 @@ class Clusters:
             self._versions.texts[node].slot = slot
         key = ~group[0] if slot == ALONE else slot
         for old, node in left:
+            self.parted[node] = old
             for who in self._articles_of(node):
                 self.changes.append(Change(ClusterChange.LEFT, self._key_id(old), *who, old, cause))
                 self.changes.append(Change(ClusterChange.JOINED, cluster_id, *who, key, cause))

@@ -29,7 +29,7 @@ class Events:
             sketch, before = version.sketch, version.before
             who, key = (sketch.article_id, sketch.domain), self._clusters.key(version.node)
             cluster_id = self._clusters.view(key)[0]
-            old = None if before is None or before < self._versions.least else self._clusters.key(before)
+            old = self._was_in(before)
             if old == key and not version.late:
                 continue
             new = self._is_new(version.node) and not {cluster_id} & (founded | self._clusters.carried.keys())
@@ -46,6 +46,12 @@ class Events:
                 changes += [entry, entry._replace(event=ClusterChange.LEFT), back]
         told = [*self._counted(changes), *self._clusters.changes, *self._new_leaders()]
         return tuple(self._event(change) for change in told)
+
+    def _was_in(self, before: int | None) -> int | None:
+        """Key of the cluster that an article was in, by the text that it had; None where that is past."""
+        if before is None or before < self._versions.least:
+            return None
+        return self._clusters.parted.get(before, self._clusters.key(before))
 
     def _counted(self, changes: Sequence[Change]) -> list[Change]:
         """Changes with the size after each: sizes end at what the batch leaves."""

@@ -23,6 +23,7 @@ from newsroom import (
     reworded,
     story,
     title_of,
+    turning_pages,
 )
 
 DAY = 86_400_000_000
@@ -276,6 +277,32 @@ def test_every_row_names_a_cluster_that_an_event_told_of():
             assert duplicate.cluster_id in told
             assert duplicate.matched_id != sketch.article_id
             assert duplicate.is_duplicate == (duplicate.representative_id != sketch.article_id)
+
+
+@pytest.mark.parametrize("seed", [1, 16, 29, 59])
+def test_events_have_each_article_where_its_row_is_when_a_page_leaves_a_cluster_with_its_old_text(seed):
+    ready, sketches = index(), turning_pages(seed)
+    home: dict[str, str] = {}
+    into: dict[str | None, str | None] = {}
+    for start in range(0, len(sketches), 40):
+        batch = sketches[start : start + 40]
+        resolution = ready.resolve(f"{start}", batch)
+        ready.commit(f"{start}")
+        for event in resolution.events:
+            if event.event in ("created", "joined"):
+                home[event.article_id] = event.cluster_id
+            elif event.event == "merged":
+                into[event.cluster_id] = event.merged_into
+        decisions = [(s.article_id, resolution.decisions[s.position]) for s in batch]
+        rows = {article: d.duplicate.cluster_id for article, d in decisions if d.fate is not Fate.REDELIVERY}
+        for article, cluster in rows.items():
+            assert gone_to(home[article], into) == gone_to(cluster, into), (start, article)
+
+
+def gone_to(cluster: str | None, into: dict[str | None, str | None]) -> str | None:
+    while cluster in into:
+        cluster = into[cluster]
+    return cluster
 
 
 def test_cluster_merges_once_and_never_in_a_circle():

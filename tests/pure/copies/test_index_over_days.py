@@ -15,6 +15,7 @@ from newsmill.records import Fate
 from newsroom import (
     MINUTE,
     at,
+    cut,
     decided,
     index,
     made,
@@ -223,6 +224,18 @@ def test_the_first_article_stands_for_its_story_though_it_is_seeded_after_its_co
     [late] = decided([made(story(1), "c", 3, 12)], ready=ready)
     assert late.duplicate.representative_id == first.article_id
     assert late.duplicate.cluster_id == decisions[first.position].duplicate.cluster_id
+
+
+def test_cluster_merges_into_no_cluster_of_its_own_id_when_rows_of_one_cluster_are_apart():
+    """A takedown took the text that linked them; a page that has it again links them anew."""
+    ready, text = index(), story(1, 200)
+    left, right = made(cut(text, 0.4), "left", 1, 1), made(text.partition("\n")[2], "right", 2, 2)
+    ready.seed([SeedRow(sketch=s.encode(), revision=1, cluster_id="c" * 32) for s in (left, right)])
+    resolution = ready.resolve("1", [made(text, "whole", 3, 3)])
+    assert {(e.event, e.cluster_id) for e in resolution.events} == {
+        ("joined", "c" * 32),
+        ("representative_changed", "c" * 32),
+    }
 
 
 def test_urls_are_known_when_another_version_made_the_seeds_sketches():

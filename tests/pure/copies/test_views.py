@@ -12,18 +12,24 @@ import pyarrow as pa
 import pytest
 
 from newsmill.lake import dialects, rows as table_rows
-from newsroom import at, cut, folded, index, made, newsweek, story
+from newsroom import at, cut, folded, index, made, newsweek, story, turning_pages
 
 VIEWS = Path(__file__).parents[3] / "schemas" / "output" / "clusters.sql"
 STORIES = VIEWS.with_name("stories.sql")
 LATEST = dialects.statements(dialects.source())[0]
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_views_over_the_events_give_the_final_clusters(seed):
-    sketches = random.Random(seed).sample(newsweek(seed), 160)
+@pytest.mark.parametrize(
+    "sketches",
+    [
+        *(random.Random(seed).sample(newsweek(seed), 160) for seed in range(3)),
+        *(turning_pages(seed) for seed in (29, 59)),
+    ],
+    ids=["week 0", "week 1", "week 2", "turning pages 29", "turning pages 59"],
+)
+def test_views_over_the_events_give_the_final_clusters(sketches):
     ready, events, tables = index(), [], []
-    for number, start in enumerate(range(0, 160, 9)):
+    for number, start in enumerate(range(0, len(sketches), 9)):
         batch = [at(sketch, ingested_at=number) for sketch in sketches[start : start + 9]]
         told = ready.resolve(f"{number}", batch).events
         ready.commit(f"{number}")

@@ -101,6 +101,12 @@ class Mill:
             command = [sys.executable, "-m", "newsmill", "run", "--runner", "flink", *arguments]
             return subprocess.Popen([*command, *self.options(**more)], stdout=out, stderr=out)
 
+    def following(self) -> subprocess.Popen[bytes]:
+        """`newsmill run --runner flink --attach`, once it follows the job that runs."""
+        command = self.command("--attach")
+        wait("attach", 300, lambda: command.poll() is not None or "following a job" in self.log.read_text())
+        return command
+
     def job(self) -> str:
         """Id of the job, once it runs."""
         wait("job", 300, lambda: [j for j in self.cluster.rest.running("newsmill") if j.state == "RUNNING"])
@@ -257,12 +263,12 @@ class Suite:
             second = mill.command()
             mill.ends(second, 2)
             refused = "runs already" in mill.log.read_text()
-            command = mill.command("--attach")
+            command = mill.following()
             mill.advance()
             command.kill()
             command.wait()
             took = mill.advance()
-            command = mill.command("--attach")
+            command = mill.following()
             mill.advance()
             right = refused and mill.job() == job and command.poll() is None
             self.tell("a second job of the name is refused; `--attach` follows it, also after kill -9",

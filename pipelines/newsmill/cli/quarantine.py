@@ -24,6 +24,8 @@ app = group("List, show, export and replay quarantined records.")
 HEAD_BYTES: Final = 400
 """Bytes of a payload that `show` prints."""
 MESSAGE_CHARS: Final = 120
+EMPTIED: Final = "taken down"
+"""In the place of a message that a takedown emptied."""
 
 Lake = Annotated[str | None, typer.Argument(help="Folder or URI; else lake.path of the settings.")]
 CodeOption = Annotated[Code | None, typer.Option("--code", help="Only records with this code.")]
@@ -59,7 +61,7 @@ def list_(
             say(json_line(row))
         else:
             place = f"{row['topic']}/{row['partition']}/{row['offset']}"
-            message = row["message"].split("\n", 1)[0]
+            message = row["message"].split("\n", 1)[0] or EMPTIED
             cut = message if len(message) <= MESSAGE_CHARS else message[:MESSAGE_CHARS] + "…"
             say(f"{place}  {row['code']}  {row['ingested_at']:%Y-%m-%d %H:%M}  {row['site']}  {cut}")
     if as_json:

@@ -64,7 +64,8 @@ def tell(story: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[tuple[str, st
     yield "fate", _lines(fate, "fate", "reason", "stage", "article_id", "revision", "ingested_at")
     yield "stored", _lines(story["stored"], "file", "snapshot")
     if quarantine is not None:
-        yield "quarantine", _lines(quarantine, "code", "message", "payload_bytes", "payload_sha256", "stack")
+        told = {**quarantine, "message": quarantine["message"] or "taken down"}
+        yield "quarantine", _lines(told, "code", "message", "payload_bytes", "payload_sha256", "stack")
     if article is None:
         return
     yield (

@@ -71,6 +71,9 @@ def test_taken_down_record_is_shown_as_such_and_not_as_one_that_can_be_exported(
     (payload,) = [line for line in out.splitlines() if line.startswith("payload ")]
     assert code == 0 and "taken down (" in payload and "export" not in payload
     assert not any(line.split() == ["message"] for line in out.splitlines())
+    (listed,) = [line for line in newsmill("quarantine", "list", lake)[1].splitlines() if name in line]
+    assert listed.endswith("  taken down")
+    assert "message: taken down" in newsmill("explain", lake, name)[1]
     code, _, err = newsmill("quarantine", "export", lake, name, "-o", tmp_path / "bytes")
     assert code == 1 and "taken down" in err and not (tmp_path / "bytes").exists()
 

@@ -212,6 +212,27 @@ def test_planner_ends_when_the_runner_gives_it_no_rests(
     assert tracker.deferred is None
 
 
+def test_planner_that_reads_once_plans_to_the_end_when_the_runner_gives_it_no_rests(
+    config: Config, waiting: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So Flink does where the planner's input has ended, which is soon: the planner rests by itself."""
+    rests: list[float] = []
+    monkeypatch.setattr(read_stream.time, "sleep", rests.append)
+    under_way = tuple(plan(AT + n, n, n + 1) for n in range(AHEAD))
+    so_far = PlannedSoFar(last=AT + AHEAD, under_way=under_way)
+    for _ in range(3 * read_stream.HURRIED):
+        plans, tracker = step(config, so_far, once=True)
+        so_far = tracker.so_far
+        assert (plans, so_far.done) == ([], False)
+    assert rests == [read_stream.POLL_S] * (2 * read_stream.HURRIED)
+    so_far = msgspec.structs.replace(so_far, under_way=under_way[1:])
+    (planned,), tracker = step(config, so_far, once=True)
+    assert planned.records
+    waiting["records"] = 0
+    _, tracker = step(config, tracker.so_far, once=True)
+    assert tracker.so_far.done
+
+
 def test_planner_goes_on_when_a_clock_that_was_set_back_cuts_a_rest(
     config: Config, waiting: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

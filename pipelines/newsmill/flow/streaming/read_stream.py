@@ -41,9 +41,10 @@ EARLY_S: Final = 0.5
 """A planner that is called so soon after it asked for a rest was not given one. Flink rests it for one second
 at least."""
 HURRIED: Final = 3
-"""So many rests in a row that were not given mean that the runner drains: Flink calls what was deferred at
-once then, again and again, until nothing is deferred, and tells nobody why. One may be a clock that was set
-back."""
+"""So many rests in a row that were not given mean that the planner's input has ended: Flink calls what was
+deferred at once then, again and again, until nothing is deferred. An endless job's input ends when it is
+drained, of which Flink tells nobody; that of a job that reads once ends soon after it has begun. One may be a
+clock that was set back."""
 
 _log = logging.getLogger(__name__)
 
@@ -257,9 +258,11 @@ class _PlanFn(beam.DoFn):
     ) -> Iterator[TimestampedValue]:
         so_far = _seen(tracker.current_restriction())
         if so_far.hurried >= HURRIED:
-            _log.info("the runner drains: no more batches are planned")
-            tracker.try_claim(msgspec.structs.replace(so_far, done=True))
-            return
+            if not self._once:
+                _log.info("the runner drains: no more batches are planned")
+                tracker.try_claim(msgspec.structs.replace(so_far, done=True))
+                return
+            time.sleep(POLL_S)
         lake = reader(self._config.lake)
         committed = lake.committed()
         under_way = tuple(b for b in so_far.under_way if not b.in_lake(committed))

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from lxml import etree
 
-from newsmill.page import bylines, structured
+from newsmill.page import bylines, structured, unspaced_names
 from newsmill.page.bylines import pen_name, person, split
 from newsmill.page.passages import Passage, in_heading
 from newsmill.page.structured import Node
@@ -32,6 +32,7 @@ _NEAR: Final = 60
 _NEAR_LEVELS: Final = 6
 _AROUND_STORY: Final = 6
 _SHORT_LINE: Final = 80
+_CREDIT_LINE: Final = 60
 _TAIL: Final = 30
 _PROFILE: Final = re.compile(
     r"/(?:authors?|autor(?:es|en)?|auteurs?|writers?|contributors?|profiles?|people|staff|journalists?|reporters?|by"
@@ -78,7 +79,7 @@ _DOM: Final = re.compile(
 _DOM_NOT: Final = re.compile(
     r"comment|bio(?:graph|s?[-_ ]|$)|related|avatar|image|img|photo|social|follow|share|description|about"
     r"|footer|role|job|title|email|twitter"
-    r"|widget|sidebar|kommentar|reply|more-|teaser|card|list",
+    r"|widget|sidebar|kommentar|reply|more-|teaser|(?<!v)card|(?<!na)(?<!umn)list|\borg\b",
     re.IGNORECASE,
 )
 _EXACT: Final = re.compile(r"author[\w-]{0,40}name|\bauthor\b|\bbyline\b|\bauteur\b|\bautor\b", re.IGNORECASE)
@@ -128,11 +129,12 @@ def read(
         (lambda: [name for item in stated for name in _names(item)], names_of_site),
         (lambda: marked().under_headline if _SAYS_AUTHOR(root) else [], set()),
         (lambda: _from_meta(meta), names_of_site),
+        (lambda: _credited(passages, story), set()),
         (lambda: marked().behind_headline, set()),  # a person's own site may bear the name
         (lambda: _from_passages(passages, story), set()),
         (lambda: marked().profiles, names_of_site),
         (lambda: marked().texts, set()),
-        (lambda: _from_editors(passages, story), set()),
+        (lambda: _credited(passages, story, editors=True), set()),
     )
     for candidates, excluded in sources:
         raw = [text for text in candidates()[:_MOST_CLAIMS] if text]
@@ -169,6 +171,13 @@ def _people(
             key = _key(name)
             if key and not any(key in site for site in sites):
                 people.setdefault(key, name)
+    if len(people) > 1:
+        own = [_key(outlet) for outlet in outlets]
+        people = {
+            key: name
+            for key, name in people.items()
+            if not (unspaced_names.is_han(name) and any(key in outlet for outlet in own))
+        } or people
     return tuple(people.values())[: MOST + 1]
 
 
@@ -361,20 +370,48 @@ def _from_passages(passages: Sequence[Passage], story: tuple[int, int]) -> list[
             if labelled is not None and split(labelled[1]):
                 return [labelled[1]]
     for text in _ends(passages, story):
-        if names := bylines.in_unspaced_script(text):
+        if names := unspaced_names.in_unspaced_script(text):
             return names
     for text in _ends(passages, story):
-        if names := bylines.bracketed(text) or bylines.alone(text):
+        if names := unspaced_names.bracketed(text) or unspaced_names.alone(text):
             return names
-    return []
+    return _in_title(passages, story)
 
 
-def _from_editors(passages: Sequence[Passage], story: tuple[int, int]) -> list[str]:
-    """Editors, where a Chinese page names nobody else."""
-    for text in _ends(passages, story):
-        if names := bylines.in_unspaced_script(text, editors=True):
-            return names
-    return []
+def _credited(passages: Sequence[Passage], story: tuple[int, int], *, editors: bool = False) -> list[str]:
+    """Names of the first short line with a label in Chinese, Japanese or Korean, and of those right below it.
+
+    Lines from the title on are looked at, to a few behind the story; inside it those that begin with the
+    label.
+    """
+    first, last = story
+    if first < 0:
+        return []
+    title = next((n for n, p in enumerate(passages[:first]) if in_heading(p) is not None), first)
+    start = min(title, max(0, first - 2 * _AROUND_STORY))
+    found: list[str] = []
+    for n, p in enumerate(passages[start : last + _AROUND_STORY], start):
+        names: list[str] = []
+        if len(p.text) <= _CREDIT_LINE and not p.text.isascii() and not p.frame.is_folded:
+            is_inside = first + 3 <= n < last - 1
+            names = unspaced_names.in_credit_line(p.text, editors=editors, is_first=is_inside)
+        if found and not names:
+            return found
+        found += names
+    return found
+
+
+def _in_title(passages: Sequence[Passage], story: tuple[int, int]) -> list[str]:
+    """A name before the title's colon that is a line below it as well: `周远：磨坊` and `周远`."""
+    first = story[0]
+    if first < 0:
+        return []
+    head = [p.text for p in passages[max(0, first - _AROUND_STORY) : first + 3] if len(p.text) <= _SHORT_LINE]
+    return [
+        text
+        for text in head
+        if unspaced_names.is_han(text) and any(line.startswith(f"{text}：") for line in head)
+    ][:1]
 
 
 def _ends(passages: Sequence[Passage], story: tuple[int, int]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Names of writers in a line: the labels before them, and names in scripts without blanks."""
+"""Names of writers in a line, and the labels before them."""
 
 from __future__ import annotations
 
@@ -7,46 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from newsmill.page import dates
+from newsmill.page.unspaced_names import NO_NAME, in_unspaced_script
 
 _LONGEST: Final = 400
-_MOST: Final = 12
-
-_WRITER: Final = (
-    r"作\s{0,4}者|文字记者|本[报報刊台网網]记者|本[报報刊台]記者|[见見]习记者|特[约約派](?:记者|記者|撰稿人?)|通讯员|通訊員|实习生|實習生"
-    r"|实习记者|记\s{0,4}者|記\s{0,4}者|撰\s{0,4}文|撰稿人?|编译|編譯|口述|采写|採訪|作詞|著\s{0,4}者|執\s{0,4}筆者?|筆\s{0,4}者|取材・文|文・写真"
-    r"|写真・文|文＝|文\s{0,4}(?=[/／|｜:：])|文字(?=[/／|｜:：])"
-)
-_EDITOR: Final = (
-    r"责\s{0,4}任\s{0,4}编\s{0,4}辑|責\s{0,4}任\s{0,4}編\s{0,4}輯|责\s{0,4}编|責\s{0,4}編"
-    r"|编\s{0,4}辑|編\s{0,4}輯|編集"
-)
-_HAN: Final = r"\u3400-\u4dbf\u4e00-\u9fff々"
-_KANA: Final = r"\u3040-\u30ff"
-_NAME: Final = rf"[{_HAN}{_KANA}]{{2,6}}(?:·[{_HAN}]{{1,6}})?"
-_BETWEEN: Final = r"[\s、，,／/＆&和与及·]{1,4}"
-_NAMES: Final = rf"(?P<names>{_NAME}(?:{_BETWEEN}{_NAME}){{0,7}})"
-_JOIN: Final = r"\s{0,4}[:：/／|｜=＝]?\s{0,4}"
-_LABELLED: Final = re.compile(rf"(?:{_WRITER}){_JOIN}{_NAMES}")
-_EDITED: Final = re.compile(rf"(?:{_EDITOR})\s{{0,4}}[:：/／|｜]\s{{0,4}}{_NAMES}")
-_BRACKETED: Final = re.compile(rf"[\[【（(〔]\s{{0,4}}{_NAMES}\s{{0,4}}[\]】）)〕]")
-_KOREAN: Final = re.compile(
-    r"(?P<names>[\uac00-\ud7a3]{2,4})\s{0,2}(?:선임|수습|인턴|객원|전문)?\s?기자(?![\uac00-\ud7a3])"
-)
-_MOST_SIGNS: Final = 3
-_HAN_NAME: Final = re.compile(rf"[{_HAN}]{{2,4}}")
-_KANA_LETTER: Final = re.compile(rf"[{_KANA}]")
-_ANNOUNCING: Final = (":", "：", "/", "／", "|", "｜", "=", "＝")
-_SURNAMES: Final = frozenset(
-    "王李张張刘劉陈陳杨楊黄黃赵趙吴吳周徐孙孫马馬朱胡郭何高林罗羅郑鄭梁谢謝宋唐许許韩韓冯馮邓鄧曹彭曾肖蕭田董袁潘于蒋蔣蔡余"
-    "杜叶葉程苏蘇魏吕呂丁任沈姚卢盧姜崔钟鍾谭譚陆陸汪范範金石廖贾賈夏韦韋付方白邹鄒孟熊秦邱江尹薛闫閻段雷侯龙龍史陶黎贺賀顾顧"
-    "毛郝龚龔邵万萬钱錢严嚴覃武戴莫孔向汤湯温溫康施文牛樊葛邢安齐齊易乔喬伍庞龐颜顏倪庄莊聂聶章鲁魯岳翟殷詹申欧歐耿关關兰蘭焦"
-    "俞左柳甘祝包宁寧尚符舒阮柯纪紀梅童凌毕畢单單季裴霍涂塗成苗谷曲翁冉骆駱蓝藍路游辛靳管柴蒙华華"
-)
-_NO_NAME: Final = re.compile(
-    r"[网網報报社台臺刊]$|新[闻聞]|日[报報]|晚[报報]|时[报報]|時報|财经|財經|频道|頻道|来源|來源|发表|發表|编辑|編輯|记者|記者|作者|本[报報站网網]"
-    r"|摄影|攝影|综合|綜合|整理|报道|報道|報導|责任|時間|时间|更新|中心|网站|编译|部$|局$|委$|公司|大学|大學|转载|轉載|佚名|匿名|原创|微博|微信"
-    r"|文章|阅读|閱讀|导读|首页|首頁|关注|评论|社論|社评"
-)
 
 _LABELS: Final = tuple(
     label.replace("_", " ")
@@ -219,78 +182,6 @@ def label_and_rest(text: str) -> tuple[str, str] | None:
     return label, match["rest"]
 
 
-def in_unspaced_script(text: str, *, editors: bool = False) -> list[str]:
-    """Names that a label announces in Chinese, Japanese or Korean; of editors, where asked.
-
-    >>> in_unspaced_script("2019年05月06日 来源：青河日报 作者：林墨河 周雁")
-    ['林墨河', '周雁']
-    >>> in_unspaced_script("前提是河水足够深。（记者 林墨河）")
-    ['林墨河']
-    >>> in_unspaced_script("김민수 기자")
-    ['김민수']
-    """
-    found: list[str] = []
-    patterns = (_EDITED,) if editors else (_LABELLED, _KOREAN)
-    for pattern in patterns:
-        for match in pattern.finditer(text[:_LONGEST]):
-            is_announced = (
-                match.group()[: match.start("names") - match.start()].rstrip().endswith(_ANNOUNCING)
-            )
-            names = _cut(match["names"])
-            found += [name for name in names if is_announced or pattern is _KOREAN or _is_likely(name)]
-    return list(dict.fromkeys(found))[:_MOST]
-
-
-def _is_likely(name: str) -> bool:
-    """Whether a word of Chinese characters is a name: it begins with a surname, or is written as in Japan."""
-    return name[0] in _SURNAMES or len(name) == 4 or bool(_KANA_LETTER.search(name))
-
-
-def bracketed(text: str) -> list[str]:
-    """Chinese names that stand alone in brackets, e.g. `（袁源）` at the end of a story."""
-    match = _BRACKETED.search(text[-60:]) or _BRACKETED.search(text[:_LONGEST])
-    if match is None:
-        return []
-    names = _cut(match["names"])
-    is_all = all(name[0] in _SURNAMES and _HAN_NAME.fullmatch(name) for name in names)
-    return names if is_all else []
-
-
-def alone(text: str) -> list[str]:
-    """Names of a line that holds nothing else, known by their surnames.
-
-    >>> alone("胡平"), alone("林墨河 周雁"), alone("本地新闻")
-    (['胡平'], ['林墨河', '周雁'], [])
-    """
-    parts = text.split()
-    if not 1 <= len(parts) <= 4:
-        return []
-    ok = all(
-        2 <= len(part) <= 3
-        and part[0] in _SURNAMES
-        and _HAN_NAME.fullmatch(part)
-        and not _NO_NAME.search(part)
-        for part in parts
-    )
-    return parts if ok else []
-
-
-def _cut(names: str) -> list[str]:
-    found: list[str] = []
-    for name in re.split(_BETWEEN, names):
-        end = _NO_NAME.search(name)
-        if end is not None:
-            name = name[: end.start()]
-        if len(name) < 2 and not found and end is not None:
-            continue  # a paper before the names
-        if not 2 <= len(name) <= 12:
-            break  # what follows the names: a source, a place, a verb
-        found.append(name)
-        if end is not None:
-            break
-    return found
-
-
 def split(byline: str, outlets: Iterable[str] = (), *, cut_roles: bool = True) -> list[str]:
     """Names of people in a byline.
 
@@ -415,8 +306,13 @@ def _name(part: str) -> str | None:
     if not 2 <= len(words) <= 5 or len(part) > 60:
         if not (len(words) == 1 and not part.isascii() and 2 <= len(part) <= 5):
             return None
-        return part
-    if _ROLE.search(part) or part.casefold() in _AGENCIES or any(c.isdigit() for c in part):
+        return None if NO_NAME.search(part) else part
+    if (
+        _ROLE.search(part)
+        or NO_NAME.search(part)
+        or part.casefold() in _AGENCIES
+        or any(c.isdigit() for c in part)
+    ):
         return None
     if not all(_is_name_word(word) or word.casefold().strip(".") in _PARTICLES for word in words):
         return None
@@ -436,6 +332,7 @@ def pen_name(text: str) -> str | None:
         or _ROLE.search(text)
         or text.casefold() in _AGENCIES
         or _NO_PEN_NAME.match(text)
+        or NO_NAME.search(text)
     ):
         return None
     return (

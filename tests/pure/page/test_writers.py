@@ -29,6 +29,17 @@ from story_pages import paragraphs, read, story
         ("来源：晨报 作者：孙小雨 周远", ["孙小雨", "周远"]),
         ("取材・文＝田中花子", ["田中花子"]),
         ("이하늘 기자", ["이하늘"]),
+        ("奥林网北岸频道 记者 禾雨 李树", ["禾雨", "李树"]),
+        ("作者：周远 点击数：12", ["周远"]),
+        ("作者：巴特·诺尔森", ["巴特·诺尔森"]),
+        ("（记者 周远 通讯员 林雨）", ["周远", "林雨"]),
+        ("（奥林社記者周小遠東岸28日電）", ["周小遠"]),
+        ("記者周小遠／東岸報導", ["周小遠"]),
+        ("本报记者周远 摄", []),
+        ("记者：水车什么时候转？", []),
+        ("（记者周远从市磨坊局获悉", []),
+        ("作者简介：周远", []),
+        ("外国记者巴特·诺尔森(Bart", []),
         ("Oscar de la Torre", ["Oscar de la Torre"]),
         ("The Orrin Post", []),
         ("Editorial Team", []),
@@ -80,6 +91,58 @@ def test_reporter_in_brackets_at_the_end_is_the_writer() -> None:
         )
     )
     assert story(texts, title="老磨坊重新转动", lang="zh").authors == ("孙小雨",)
+
+
+def chinese(*lines: str, title: str = "老磨坊重新转动", head: str = "") -> tuple[str, ...]:
+    """The authors of a Chinese story with these lines; None stands for its text."""
+    text = (
+        "老磨坊周五重新开始转动，此前停了整整八年，村民们来到河边看水轮。",
+        "木匠们用落叶松做了新的水轮，铁匠锻造了车轴，全部费用由村里的合作社承担。",
+        "合作社说，第一批面粉将在集市日卖给两岸的村民，价格和从前一样。",
+    )
+    shown = "".join(f"<p>{line}</p>" for each in lines for line in (text if each == "…" else (each,)))
+    return story(shown, head, title=title, lang="zh").authors
+
+
+@pytest.mark.parametrize(
+    ("lines", "names"),
+    [
+        (("本报实习生 周远 林雨", "本报记者 孙小雨", "…"), ("周远", "林雨", "孙小雨")),
+        (
+            ("时间：2004年10月21日14:18 作者：周远 | 我来说两句", "综合", "本地", "民生", "天气", "…"),
+            ("周远",),
+        ),
+        (("…", "文：禾间尺", "我的博客", "上一篇"), ("禾间尺",)),
+        (("…", "来源：奥林晨报", "编辑：山禾"), ("山禾",)),
+        (("…", "（周远）"), ("周远",)),
+        (("□ 周远", "…"), ("周远",)),
+        (("…", "（周远 摄）"), ()),
+    ],
+)
+def test_writer_of_a_chinese_story_is_found_when_a_line_credits_him(
+    lines: tuple[str, ...], names: tuple[str, ...]
+) -> None:
+    assert chinese(*lines) == names
+
+
+def test_writer_is_the_name_before_the_titles_colon_when_it_is_a_line_as_well() -> None:
+    assert chinese("禾莉：老磨坊重新转动", "禾莉", "…", title="北岸论坛") == ("禾莉",)
+
+
+def test_firm_in_the_meta_tags_is_no_writer_when_its_name_is_chinese() -> None:
+    assert chinese("…", "（周远）", head='<meta name="author" content="大禾网络">') == ("周远",)
+
+
+@pytest.mark.parametrize(
+    ("byline", "names"),
+    [
+        ("<p>On <span class='author vcard'><a class='url fn n' href=/x>Ada</a></span></p>", ("Ada",)),
+        ("<p class='journalist'>Ada Holm</p>", ("Ada Holm",)),
+        ("<div class=vcard><b class='fn org'>Orrin Valley</b></div>", ()),
+    ],
+)
+def test_class_names_the_writer_when_it_holds_a_longer_word(byline: str, names: tuple[str, ...]) -> None:
+    assert story(byline + paragraphs()).authors == names
 
 
 def stated_as(kind: str, name: str) -> tuple[str, ...]:

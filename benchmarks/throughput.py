@@ -150,7 +150,10 @@ class Pages:
         broker = self.broker.pid if self.broker and peer == "kafka" else None
         run = measure(peer, [*command, str(output), str(WORKERS)], broker=broker)
         shutil.rmtree(output)
-        articles = json.loads(run.output.splitlines()[-1])["articles"]
+        done = json.loads(run.output.splitlines()[-1])
+        articles, quarantined = done["articles"], done.get("fates", {}).get("quarantined", 0)
+        if quarantined:
+            sys.exit(f"{peer} quarantined {quarantined} of {self.total} pages: {done['reasons']}")
         if articles < LEAST_SHARE * self.total:
             sys.exit(f"{peer} gave {articles} articles of {self.total} pages: nothing was measured")
         return run

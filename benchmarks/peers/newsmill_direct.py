@@ -1,6 +1,6 @@
 """WARC or Kafka to Parquet by newsmill's direct runner, without entities: the stages that the peers have.
 
-Usage: python -m peers.newsmill_direct (PAGES.warc.gz | BOOTSTRAP/TOPIC) OUTPUT [PROCESSES]
+Usage: python -m peers.newsmill_direct (PAGES.warc.gz | BOOTSTRAP/TOPIC) OUTPUT [PROCESSES [entities]]
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from newsmill.runners.progress import Summary
 
 
-def main(pages: str, output: str, processes: int) -> Summary:
+def main(pages: str, output: str, processes: int, *, entities: bool) -> Summary:
     """Run until all is read, in a process set up as `newsmill run` sets up its own; what was done."""
     os.environ.update(allocator.ARROW)
     allocator.settle()
@@ -27,7 +27,9 @@ def main(pages: str, output: str, processes: int) -> Summary:
     from newsmill.cli.run import run_direct
 
     config = Config(
-        lake=LakeConfig(path=output), enrich=EnrichConfig(enabled=False), page=PageConfig(processes=processes)
+        lake=LakeConfig(path=output),
+        enrich=EnrichConfig(enabled=entities),
+        page=PageConfig(processes=processes),
     )
     if pages.endswith(".warc.gz"):
         return run_direct(config, once=True, files=[Path(pages)]).totals
@@ -38,6 +40,7 @@ def main(pages: str, output: str, processes: int) -> Summary:
 
 
 if __name__ == "__main__":
-    done = main(sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 2)
+    given = int(sys.argv[3]) if len(sys.argv) > 3 else 2
+    done = main(sys.argv[1], sys.argv[2], given, entities="entities" in sys.argv[4:])
     written = sum(done.fates[fate] for fate in (Fate.ARTICLE, Fate.COPY, Fate.REVISION))
     print(json.dumps(done.as_dict() | {"articles": written}))

@@ -3,15 +3,16 @@ import signal
 
 import pytest
 
-from newsmill.config import InputConfig, OnReserved, PageConfig
+from newsmill.config import EnrichConfig, InputConfig, OnReserved, PageConfig
 from newsmill.errors import Code
 from newsmill.flow.elements.chunks import Decoded, DecodedChunk
 from newsmill.flow.steps.extract import GROUP_BYTES, ExtractPages, _groups
-from newsmill.page.sandbox import extraction
+from newsmill.flow.steps.readers import readers
 from newsmill.records import Fate, Position, RawPage, SourceRecord
 from processes import children
 
 AT = 1_700_000_000_000_000
+LIMITS, ENRICH = PageConfig(processes=1), EnrichConfig(enabled=False)
 STORY = " ".join(f"The harbour master of Port Alder counted ship number {n} before noon." for n in range(40))
 RESERVED = '<meta name="tdm-reservation" content="1">'
 
@@ -33,7 +34,7 @@ def extracted(run_eagerly, record, bodies: list[bytes], on_reserved: OnReserved 
                 record=made, raw=RawPage(position=made.position, url=made.headers[0][1].decode(), body=body)
             )
         )
-    transform = ExtractPages(page=PageConfig(processes=1), input=InputConfig(), on_reserved=on_reserved)
+    transform = ExtractPages(page=LIMITS, input=InputConfig(), on_reserved=on_reserved, enrich=ENRICH)
     return run_eagerly(transform, [DecodedChunk(ingested_at=AT, pages=tuple(pages))], DecodedChunk)
 
 
@@ -64,12 +65,12 @@ def test_extract_withholds_a_page_when_rights_are_reserved_and_dropped(
 
 
 def test_extract_goes_on_with_the_next_page_when_its_process_is_killed(run_eagerly, record) -> None:
-    config = PageConfig(processes=1).model_dump_json(), InputConfig().model_dump_json()
+    config = LIMITS.model_dump_json(), InputConfig().model_dump_json(), ENRICH.model_dump_json()
     extracted(run_eagerly, record, [html()])
     for pid in _children_of_sandbox():
         os.kill(pid, signal.SIGKILL)
     out = extracted(run_eagerly, record, [html(), html()])
-    assert extraction(*config) is extraction(*config)
+    assert readers(*config) is readers(*config)
     assert sum(len(chunk.pages) for chunk in out["oks"]) == 2
 
 

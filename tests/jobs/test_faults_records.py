@@ -19,6 +19,7 @@ import pytest
 import sandbox_readers
 from broker import Broker
 from newsmill.config import BatchConfig, Config, EnrichConfig, InputConfig, LakeConfig, OnDataLoss, PageConfig
+from newsmill.copies.sketches import Sketch, placed
 from newsmill.errors import DataLoss
 from newsmill.flow.elements.chunks import RecordChunk
 from newsmill.flow.steps import extract
@@ -27,7 +28,7 @@ from newsmill.lake.ledger import Batch
 from newsmill.lake.verification.audit import audit
 from newsmill.lake.writer import Lake
 from newsmill.page.sandbox import Sandbox
-from newsmill.records import OffsetRange, Position, SourceRecord
+from newsmill.records import Draft, OffsetRange, Position, SourceRecord
 from newsmill.runners.batch_sources import Committed, KafkaSource, Source
 from newsmill.runners.direct import MicroBatchRunner
 from newsmill.runtime.batch_memory import BASE_MB, LEAST_MB
@@ -252,14 +253,15 @@ def test_bug_that_a_page_finds_in_an_extraction_process_is_quarantined_with_its_
     """There a page is alone, so that a bug is of this page; everywhere else it stops the job."""
     monkeypatch.setenv("PYTHONPATH", str(Path(sandbox_readers.__file__).parent), prepend=os.pathsep)
     limits = PageConfig(processes=1)
-    whole = extract.extraction(limits.model_dump_json(), InputConfig().model_dump_json())
+    enrich = EnrichConfig(enabled=False).model_dump_json()
+    whole = extract.readers(limits.model_dump_json(), InputConfig().model_dump_json(), enrich)
     with Sandbox(page=limits, input=InputConfig(), read="sandbox_readers:misbehave") as broken_parser:
 
         def read(pages: Sequence[Any]) -> list[Any]:
             poisoned = any("poison.example" in raw.url for raw in pages)
-            return (broken_parser if poisoned else whole).map(pages)
+            return (broken_parser if poisoned else whole).readings(pages)
 
-        monkeypatch.setattr(extract, "extraction", lambda *_: SimpleNamespace(map=read))
+        monkeypatch.setattr(extract, "readers", lambda *_: SimpleNamespace(readings=read))
         run(tmp_path, three)
     assert [fate for (fate,) in rows(tmp_path, "fate", "fate")] == ["article", "article", "quarantined"]
     ((stage, code, message),) = rows(tmp_path, "quarantine", "stage", "code", "message")
@@ -290,12 +292,13 @@ def test_rejected_page_is_quarantined_with_stage_and_code_and_the_others_pass(
 def test_page_that_breaks_its_budget_after_extraction_is_quarantined_and_the_batch_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def spend(draft: Any) -> None:
+    def spend(shape: Sketch, draft: Draft) -> Sketch:
         start = time.thread_time()
         while draft.position.offset == 1 and time.thread_time() - start < 1.2:
             pass
+        return placed(shape, draft)
 
-    monkeypatch.setattr("newsmill.flow.steps.identify.attribute", spend)
+    monkeypatch.setattr("newsmill.flow.steps.identify.placed", spend)
     pages = SETTINGS.page.model_copy(update={"cpu_limit_s": 1.0})
     config = SETTINGS.model_copy(update={"lake": LakeConfig(path=str(tmp_path)), "page": pages})
     given = [record(n, f"https://paper.example/{n}", page(n)) for n in range(3)]

@@ -177,13 +177,11 @@ def run_direct(config: Config, *, once: bool, files: Sequence[Path] = ()) -> Run
         files: WARC files, HTML files and folders to read in place of the topic.
     """
     from newsmill.observe.service import of_this_process
-    from newsmill.page.sandbox import extraction
+    from newsmill.runners import extraction
 
     service = of_this_process()  # before the first child
     if files or not once:  # else there may be nothing to read
-        extraction(
-            config.page.model_dump_json(), config.input.model_dump_json()
-        ).start()  # beside the imports
+        extraction.start(config)  # beside the imports
 
     from newsmill.lake import locations
     from newsmill.lake.writer import Lake

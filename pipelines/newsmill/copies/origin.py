@@ -64,6 +64,14 @@ _REPORTING: Final = regex.compile(
 )
 
 
+def prepare() -> None:
+    """Read the lists, and compile what serves all languages."""
+    for pattern in (_agency, _dateline, _closing, _named):
+        pattern()
+    for uncased in (False, True):
+        _name_at_end(uncased)
+
+
 class _Finding(NamedTuple):
     publisher: Publisher
     method: str

@@ -191,8 +191,48 @@ def sketch(draft: Draft) -> Sketch:
         opening=opening.astype("<u2").tobytes(),
         marks=marks.tobytes(),
         words=_words(title, body).tobytes(),
-        body_hash=b"" if draft.page.rights.reserved else bytes.fromhex(body_hash(draft.page.body)),
+        body_hash=_body_hash(draft.page),
     )
+
+
+def placed(shape: Sketch, draft: Draft) -> Sketch:
+    """A sketch of the same title and body as that of a draft, with everything else of it.
+
+    `placed(sketch(one), other) == sketch(other)` where both have one title and body.
+    """
+    return msgspec.structs.replace(
+        shape,
+        version=VERSION,
+        position=draft.position,
+        article_id=draft.article_id,
+        content_hash=draft.content_hash,
+        domain=draft.domain,
+        claimed_at=claimed_time(draft.page, draft.recorded_at),
+        recorded_at=draft.recorded_at,
+        ingested_at=draft.ingested_at,
+        body_hash=_body_hash(draft.page),
+    )
+
+
+def is_whole(shape: Sketch) -> bool:
+    """Whether the arrays of a sketch that somebody else gives have the lengths that `sketch` gives them."""
+    sample, keys, opening = len(shape.hashes) // 4, len(shape.keys) // 4, len(shape.opening) // 2
+    return (
+        len(shape.hashes) == 4 * sample
+        and len(shape.sums) == sample <= SAMPLE
+        and len(shape.keys) == 4 * keys <= 4 * MAX_KEYS
+        and len(shape.title) in range(0, 2 * TITLE_TOKENS + 1, 2)
+        and len(shape.lead) in range(0, 2 * LEAD_WORDS + 1, 2)
+        and len(shape.opening) == 2 * opening <= 2 * OPENING
+        and len(shape.marks) == opening
+        and len(shape.words) == WORDS_BITS // 8
+        and 0 <= shape.text_hash < 1 << 63
+        and 0 <= shape.shingles <= 2 * MAX_TOKENS
+    )
+
+
+def _body_hash(page: Page) -> bytes:
+    return b"" if page.rights.reserved else bytes.fromhex(body_hash(page.body))
 
 
 def claimed_time(page: Page, recorded_at: Micros | None) -> Micros | None:

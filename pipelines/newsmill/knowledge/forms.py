@@ -59,15 +59,19 @@ def first_cases(word: str, language: str) -> tuple[str, ...]:
     return tuple(found)[:_MOST]
 
 
-@cache
 def press_names(language: str) -> dict[str, str]:
     """What short names stand for; those in capitals as they are written, others folded."""
-    names: dict[str, str] = {}
+    return _press().get(language, {})
+
+
+@cache
+def _press() -> dict[str, dict[str, str]]:
+    names: dict[str, dict[str, str]] = defaultdict(dict)
     for line in data("press_names.tsv").decode().splitlines():
-        if line.startswith(f"{language}\t"):
-            _, short, stands_for = line.split("\t")
-            names[short if short.isupper() else fold(short)] = stands_for
-    return names
+        if line and not line.startswith("#"):
+            language, short, stands_for = line.split("\t")
+            names[language][short if short.isupper() else fold(short)] = stands_for
+    return dict(names)
 
 
 @cache

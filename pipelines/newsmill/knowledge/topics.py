@@ -74,6 +74,12 @@ class Topics:
         return found
 
 
+def preload() -> None:
+    """Read the topics."""
+    _cues()
+    _entity_cues()
+
+
 @cache
 def _cues() -> dict[str, list[tuple[str, bool, str, float]]]:
     """By the first letters: (stem, whole word only, topic, weight)."""

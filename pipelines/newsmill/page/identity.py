@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from typing import Final
 
 from newsmill import strings
 from newsmill.records import Draft, Language, Micros, Page, RawPage, SourceRecord
 from newsmill.urls import article_id, registrable_domain, trusted_canonical, url_key
 
+CONTENT_HASH: Final = re.compile("[0-9a-f]{32}")
+"""The form of `content_hash`."""
 
-def draft(record: SourceRecord, raw: RawPage, page: Page, language: Language, ingested_at: Micros) -> Draft:
+
+def draft(
+    record: SourceRecord,
+    raw: RawPage,
+    page: Page,
+    language: Language,
+    ingested_at: Micros,
+    *,
+    hashed: str | None = None,
+) -> Draft:
     """Put identity and language beside a page.
 
     The identity comes from the URL in the envelope alone; what the page says of itself (canonical
     link, og:url) never changes it.
+
+    Args:
+        record: What it came in.
+        raw: The page as it came.
+        page: What it says.
+        language: Of its body.
+        ingested_at: The batch's time.
+        hashed: Its `content_hash`, where that is known.
 
     Raises:
         Rejected: `E_URL` when the envelope's URL is none.
@@ -27,7 +48,7 @@ def draft(record: SourceRecord, raw: RawPage, page: Page, language: Language, in
         url_key=key,
         domain=registrable_domain(raw.url),
         article_id=article_id(key),
-        content_hash=content_hash(page.title, page.body),
+        content_hash=hashed or content_hash(page.title, page.body),
         fetched_at=raw.fetched_at,
         ingested_at=ingested_at,
         recorded_at=record.timestamp,

@@ -8,10 +8,8 @@ a process that is prepared once (`page.zygote`).
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import queue
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,20 +21,14 @@ import msgspec
 from newsmill.config import InputConfig, PageConfig
 from newsmill.errors import Code, Rejected
 from newsmill.page.sandbox_messages import Setup
-from newsmill.page.sandbox_process import Died, Found, NotStarted, Process
+from newsmill.page.sandbox_process import Died, Found, NotStarted, Process, Reading
 from newsmill.page.zygote import Zygote
-from newsmill.records import NotArticle, Page, ParsedPage, RawPage, Record
-from newsmill.runtime.once import once
-
-SWITCH_S: Final = 0.000_5
-"""How long a thread may compute while another waits to fetch a page's answer: an extraction process rests
-that long, some times a page (Python's own interval is 5 ms)."""
+from newsmill.records import NotArticle, Page, RawPage, Record
 
 _PAGES_PER_CHILD: Final = 5_000
 """A child is replaced after this many pages, so that no slow leak of a C library matters."""
 
 _READ_PAGE: Final = "newsmill.page.analysis:read_page"
-_PR_SET_DUMPABLE: Final = 4
 
 _ASIDE: Final = 32
 """Pages whose processes sleep, and which are waited for beside those that are read in the slots."""
@@ -73,6 +65,12 @@ class Sandbox(Generic[Found]):
             `analysis.read_page` does, and gives a `NotArticle` or a record of the type `gives`. A
             function `prepare(page=, input=)` beside it is called before the child is confined.
         gives: What the reading function finds in a page.
+        derive: Where the child finds what follows from a page, as `module:function`: called after the answer
+            with the raw page, what was found, `page=` and `told=`. Its module's `prepare(page=, told=)` is
+            called before the child is confined. It has a CPU limit of its own, and its failure is not the
+            page's: there is no derived record then.
+        told: What that function is told.
+        derives: What it gives.
 
     Example:
         with Sandbox(page=config.page, input=config.input) as sandbox:
@@ -82,11 +80,30 @@ class Sandbox(Generic[Found]):
     @overload
     def __init__(self: Sandbox[Page], *, page: PageConfig, input: InputConfig, read: str = ...) -> None: ...
     @overload
-    def __init__(self, *, page: PageConfig, input: InputConfig, read: str, gives: type[Found]) -> None: ...
     def __init__(
-        self, *, page: PageConfig, input: InputConfig, read: str = _READ_PAGE, gives: type[Record] = Page
+        self,
+        *,
+        page: PageConfig,
+        input: InputConfig,
+        read: str,
+        gives: type[Found],
+        derive: str = ...,
+        told: str = ...,
+        derives: type[Record] | None = ...,
+    ) -> None: ...
+    def __init__(
+        self,
+        *,
+        page: PageConfig,
+        input: InputConfig,
+        read: str = _READ_PAGE,
+        gives: type[Record] = Page,
+        derive: str = "",
+        told: str = "",
+        derives: type[Record] | None = None,
     ) -> None:
         self._page = page
+        self._derived = None if derives is None else msgspec.msgpack.Decoder(derives)
         self._found: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(gives)
         self._setup = Setup(
             read=read,
@@ -94,6 +111,8 @@ class Sandbox(Generic[Found]):
             input=input.model_dump_json(),
             cpu_limit_s=page.cpu_limit_s,
             memory_limit_mb=page.memory_limit_mb,
+            derive=derive,
+            told=told,
         )
         self._slots: queue.SimpleQueue[_Slot[Found]] = queue.SimpleQueue()
         for _ in range(page.processes):
@@ -130,7 +149,11 @@ class Sandbox(Generic[Found]):
 
     def map(self, pages: Sequence[RawPage]) -> list[Found | NotArticle | Rejected]:
         """Read pages in all slots at once; the outcomes are in the order of the pages."""
-        return list(self._threads.map(self._outcome, pages))
+        return [reading.outcome for reading in self.readings(pages)]
+
+    def readings(self, pages: Sequence[RawPage]) -> list[Reading[Found]]:
+        """As `map`, with what follows from each page."""
+        return list(self._threads.map(self._reading, pages))
 
     def close(self) -> None:
         """End all children. Waits for pages that are being read."""
@@ -152,20 +175,20 @@ class Sandbox(Generic[Found]):
             if self._zygote is None:
                 self._zygote = self._keeper.submit(Zygote, self._setup).result()
             zygote = self._zygote
-        return Process(zygote, self._found, self._page.cpu_limit_s)
+        return Process(zygote, self._found, self._derived, self._page.cpu_limit_s)
 
-    def _outcome(self, page: RawPage) -> Found | NotArticle | Rejected:
-        outcome = self._in_slots(page)
-        if outcome is None:
+    def _reading(self, page: RawPage) -> Reading[Found]:
+        reading = self._in_slots(page)
+        if reading is None:
             with self._alone:
-                outcome = self._in_slots(page, alone=True)
-        return outcome or Rejected(
-            Code.TIMEOUT,
-            f"the page's process did nothing for {self._page.wall_limit_s:g} s, and again when alone",
-        )
+                reading = self._in_slots(page, alone=True)
+        if reading is not None:
+            return reading
+        idle = f"the page's process did nothing for {self._page.wall_limit_s:g} s, and again when alone"
+        return Reading(Rejected(Code.TIMEOUT, idle))
 
-    def _in_slots(self, page: RawPage, *, alone: bool = False) -> Found | NotArticle | Rejected | None:
-        """The outcome of one page, read while one slot is held, or all of them; as `_read`."""
+    def _in_slots(self, page: RawPage, *, alone: bool = False) -> Reading[Found] | None:
+        """What came of one page, read while one slot is held, or all of them; as `_read`."""
         slot, *others = held = [self._slots.get() for _ in range(self._page.processes if alone else 1)]
 
         def let_go() -> None:
@@ -192,15 +215,13 @@ class Sandbox(Generic[Found]):
             for other in others:
                 self._slots.put(other)
 
-    def _read(
-        self, page: RawPage, slot: _Slot[Found], asleep: Callable[[], None]
-    ) -> Found | NotArticle | Rejected | None:
-        """The outcome of one page; None when its child was asleep at the end of the wall limit."""
+    def _read(self, page: RawPage, slot: _Slot[Found], asleep: Callable[[], None]) -> Reading[Found] | None:
+        """What came of one page; None when its child was asleep at the end of the wall limit."""
         for again in (False, True):
             child = slot.child = slot.child or self._process()
             first = not child.pages
             try:
-                outcome = child.read(page, self._page.wall_limit_s, asleep)
+                reading = child.read(page, self._page.wall_limit_s, asleep)
             except NotStarted:
                 slot.child = None
                 if again:
@@ -210,7 +231,7 @@ class Sandbox(Generic[Found]):
                 if death.code is None:
                     return None
                 if again or death.by_itself or (first and not death.from_outside):
-                    return Rejected(death.code, str(death))
+                    return Reading(Rejected(death.code, str(death)))
             else:
                 if self.confined_by is None and not child.confined_by:
                     logging.getLogger(__name__).warning(UNCONFINED)
@@ -218,7 +239,7 @@ class Sandbox(Generic[Found]):
                 if child.leaves or child.pages >= _PAGES_PER_CHILD:
                     child.end()
                     slot.child = None
-                return outcome
+                return reading
         raise AssertionError("unreachable")
 
 
@@ -233,24 +254,3 @@ class _Slot(Generic[Found]):
         if self.child is not None:
             self.child.kill()
             self.child = None
-
-
-@once
-def extraction(page: str, input: str) -> Sandbox[ParsedPage]:
-    """The extraction processes of this worker process, shared by its threads and kept between batches.
-
-    Threads that compute make way for those that wait for an extraction process (`SWITCH_S`). From now on no
-    other process of the same user can trace this one or read its memory and environment, which hold secrets.
-
-    Args:
-        page: A PageConfig as JSON.
-        input: An InputConfig as JSON.
-    """
-    sys.setswitchinterval(SWITCH_S)
-    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-    return Sandbox(
-        page=PageConfig.model_validate_json(page),
-        input=InputConfig.model_validate_json(input),
-        read="newsmill.page.reading:read",
-        gives=ParsedPage,
-    )

@@ -30,10 +30,11 @@ from newsmill.config import InputConfig, PageConfig
 from newsmill.errors import Code, Rejected
 from newsmill.page import seccomp
 from newsmill.page.forking import Forking, Pipes
-from newsmill.page.sandbox_messages import FORBIDDEN_STATUS, Answer, Setup, cpu_limit_s, frame
+from newsmill.page.sandbox_messages import DERIVE_LIMITS, FORBIDDEN_STATUS, Answer, Setup, cpu_limit_s, frame
 from newsmill.records import NotArticle, RawPage, Record
 
 Read = Callable[..., Record]
+Derive = Callable[[RawPage, Record], Record]
 
 _FORBIDDEN: Final = frozenset(
     """
@@ -73,23 +74,33 @@ def main() -> None:
 
     gc.disable()  # imports and models leave hundreds of thousands of objects, and hardly a cycle
     setup = msgspec.msgpack.decode(requests.recv(_SETUP_BYTES), type=Setup)
-    name, _, function = setup.read.partition(":")
-    module = importlib.import_module(name)
-    read: Read = getattr(module, function)
+    module, read = _named(setup.read)
     page = PageConfig.model_validate_json(setup.page)
     input = InputConfig.model_validate_json(setup.input)
     if hasattr(module, "prepare"):
         module.prepare(page=page, input=input)
+    derive: Derive | None = None
+    if setup.derive:
+        module, function = _named(setup.derive)
+        module.prepare(page=page, told=setup.told)
+        derive = partial(function, page=page, told=setup.told)
     gc.freeze()
     pipes = Forking(requests, libc).serve()
     gc.set_threshold(_COLLECTED_AFTER)
     gc.enable()
-    _read_pages(pipes, setup, libc, partial(read, page=page, input=input))
+    _read_pages(pipes, setup, libc, partial(read, page=page, input=input), derive)
     sys.stderr.flush()
     os._exit(0)  # to take all down would copy what is shared
 
 
-def _read_pages(pipes: Pipes, setup: Setup, libc: ctypes.CDLL, read: Read) -> None:
+def _named(function: str) -> tuple[Any, Read]:
+    """The module of a function that is named `module:function`, and the function."""
+    name, _, attribute = function.partition(":")
+    module = importlib.import_module(name)
+    return module, getattr(module, attribute)
+
+
+def _read_pages(pipes: Pipes, setup: Setup, libc: ctypes.CDLL, read: Read, derive: Derive | None) -> None:
     """Confine this process, and answer to pages until there are no more."""
     incoming, outgoing = os.fdopen(pipes.incoming, "rb"), os.fdopen(pipes.outgoing, "wb")
 
@@ -104,7 +115,11 @@ def _read_pages(pipes: Pipes, setup: Setup, libc: ctypes.CDLL, read: Read) -> No
         while message := _receive(incoming):
             raw = decoder.decode(message)
             signal.setitimer(signal.ITIMER_PROF, max(1e-6, cpu_limit_s(raw, setup.cpu_limit_s)))
-            said = _answer(partial(read, raw))
+            found, said = _answer(partial(read, raw))
+            if derive is not None and found is not None:
+                answer(msgspec.structs.replace(said, more=True))
+                signal.setitimer(signal.ITIMER_PROF, DERIVE_LIMITS * setup.cpu_limit_s)
+                _, said = _answer(partial(derive, raw, found))
             signal.setitimer(signal.ITIMER_PROF, 0)
             answer(msgspec.structs.replace(said, leave=memory.has_grown()))
 
@@ -151,15 +166,18 @@ def _plain(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _answer(read: Callable[[], Record]) -> Answer:
+def _answer(read: Callable[[], Record]) -> tuple[Record | None, Answer]:
+    """What was found, where something was, and the answer that says it."""
+    found: Record | None = None
     with _Told() as told:
-        found = read()
-        if isinstance(found, NotArticle):
-            msgspec.msgpack.encode(found)
-            told.answer = Answer(not_article=found)
+        value = read()
+        if isinstance(value, NotArticle):
+            msgspec.msgpack.encode(value)
+            told.answer = Answer(not_article=value)
         else:
-            told.answer = Answer(found=msgspec.Raw(msgspec.msgpack.encode(found)))
-    return told.answer
+            told.answer = Answer(found=msgspec.Raw(msgspec.msgpack.encode(value)))
+            found = value
+    return found, told.answer
 
 
 def _receive(incoming: Any) -> bytes:

@@ -17,6 +17,10 @@ _CPU_S_PER_MB: Final = 3.0
 """CPU time that a page may take: this and this for each megabyte, at most `page.cpu_limit_s`. Reading is
 linear: of 2,400 evaluation pages none takes more than a fifth of it. So a page that hangs costs little."""
 
+DERIVE_LIMITS: Final = 2
+"""What follows from a page may take this times `page.cpu_limit_s`: once for its identity, which has a budget
+of that, and once for its enrichers."""
+
 _MOST_RATIO: Final = 10
 """A compressed page counts with the size that it may have at most."""
 
@@ -29,6 +33,8 @@ class Setup(Record, frozen=True, kw_only=True):
     input: str  # InputConfig as JSON
     cpu_limit_s: float
     memory_limit_mb: int
+    derive: str = ""  # function of what follows from a page; none where empty
+    told: str = ""  # what it is told besides
 
 
 class Answer(Record, frozen=True, kw_only=True):
@@ -39,6 +45,7 @@ class Answer(Record, frozen=True, kw_only=True):
     code: Code | None = None
     message: str = ""
     bug: str | None = None  # traceback of an exception that should not be
+    more: bool = False  # what follows from the page comes in a second answer
     leave: bool = False  # the child ends after this answer: its memory has grown
     confined_by: tuple[str, ...] = ()  # to the setup: the parts of the kernel that hold the child
 

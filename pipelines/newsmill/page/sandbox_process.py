@@ -10,12 +10,12 @@ import os
 import select
 import signal
 from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from newsmill.errors import Code, Rejected
-from newsmill.page.sandbox_messages import FORBIDDEN_STATUS, Answer, cpu_limit_s, frame
+from newsmill.page.sandbox_messages import DERIVE_LIMITS, FORBIDDEN_STATUS, Answer, cpu_limit_s, frame
 from newsmill.page.sandbox_watch import Slept, Spent, Watch
 from newsmill.page.zygote import Words, Zygote
 from newsmill.records import NotArticle, RawPage, Record
@@ -62,6 +62,13 @@ class Died(Exception):
         super().__init__(message)
 
 
+class Reading(NamedTuple, Generic[Found]):
+    """What came of one page."""
+
+    outcome: Found | NotArticle | Rejected
+    derived: Record | None = None  # what follows from it, where the process was asked and could say
+
+
 class NotStarted(RuntimeError):
     """The process died, or took too long, before it read any page."""
 
@@ -87,23 +94,31 @@ class Process(Generic[Found]):
     Args:
         zygote: Of which it is a fork.
         found: Decodes what its reading function finds.
+        derived: Decodes what follows from that; None where it is not asked.
         most_cpu_s: Whatever the size of a page.
     """
 
-    def __init__(self, zygote: Zygote, found: msgspec.msgpack.Decoder[Found], most_cpu_s: float) -> None:
+    def __init__(
+        self,
+        zygote: Zygote,
+        found: msgspec.msgpack.Decoder[Found],
+        derived: msgspec.msgpack.Decoder[Any] | None,
+        most_cpu_s: float,
+    ) -> None:
         self.pages = 0
         self.confined_by: tuple[str, ...] | None = None  # unknown before it is ready
         self.leaves = False  # it ends after the page that it has read
         self._zygote = zygote
         self._found = found
+        self._derived = derived
         self._most_cpu_s = most_cpu_s
         self._fork = zygote.fork()
         self._pid: int | None = None
 
-    def read(
-        self, page: RawPage, wall_limit_s: float, asleep: Callable[[], None]
-    ) -> Found | NotArticle | Rejected:
-        """One page's outcome; raises `Died` or `NotStarted` when the process is no longer there after it.
+    def read(self, page: RawPage, wall_limit_s: float, asleep: Callable[[], None]) -> Reading[Found]:
+        """What came of one page; raises `Died` or `NotStarted` when the process died of reading it.
+
+        Where it dies of what follows from the page, it `leaves`, and the page's outcome stands.
 
         Args:
             page: What is read.
@@ -119,12 +134,32 @@ class Process(Generic[Found]):
         answer = self._exchange(frame(msgspec.msgpack.encode(page)), watch)
         self.leaves = answer.leave
         if answer.bug is not None:
-            return Rejected(Code.CRASH, f"the extraction code failed:\n{answer.bug[-_BUG_CHARACTERS:]}")
+            bug = f"the extraction code failed:\n{answer.bug[-_BUG_CHARACTERS:]}"
+            return Reading(Rejected(Code.CRASH, bug))
         if answer.code is not None:
-            return Rejected(answer.code, answer.message)
+            return Reading(Rejected(answer.code, answer.message))
         if answer.not_article is not None:
-            return answer.not_article
-        return self._decoded(answer.found)
+            return Reading(answer.not_article)
+        found = self._decoded(answer.found)
+        if not answer.more or self._derived is None:
+            return Reading(found)
+        limit_s = DERIVE_LIMITS * self._most_cpu_s
+        watch = Watch(pid, wall_limit_s, asleep, cpu_limit_s=limit_s, sleep_s=_SLEEP_S)
+        return Reading(found, self._second(self._derived, watch))
+
+    def _second(self, decoder: msgspec.msgpack.Decoder[Any], watch: Watch) -> Record | None:
+        """What follows from the page; None where it failed, which does not change the page's outcome."""
+        try:
+            answer = self._exchange(b"", watch)
+            self.leaves = answer.leave
+            if answer.bug is not None or answer.code is not None:
+                return None
+            derived: Record = decoder.decode(answer.found)
+        except (Died, *_BROKEN):
+            self.kill()
+            self.leaves = True
+            return None
+        return derived
 
     def _speaks(self) -> bool:
         """Whether the pipe holds an answer that nobody asked for: it would be taken for the next page's."""

@@ -38,8 +38,8 @@ from newsmill.lake.files import DataFile
 from newsmill.lake.ledger import Batch
 from newsmill.lake.writer import Lake
 from newsmill.page.boilerplate import RULE as BOILERPLATE, BoilerplateLearner
-from newsmill.page.sandbox import extraction
 from newsmill.records import Extraction, Micros, Page
+from newsmill.runners import extraction
 from newsmill.runners.batch_sources import Source
 from newsmill.runners.progress import Watch, summary_of
 from newsmill.runtime import registry
@@ -210,7 +210,7 @@ class MicroBatchRunner:
     def _run(self, batch: Batch) -> None:
         """Run a batch and commit it, unless it must be done again: a page was taken down meanwhile."""
         start = time.monotonic()
-        extraction(self._config.page.model_dump_json(), self._config.input.model_dump_json()).start()
+        extraction.start(self._config)
         files: list[DataFile] = []
         poison = batch.attempts > MOST_ATTEMPTS and batch.records == 1
         self._index.resolve(batch.batch_id, [])  # a batch without any draft is staged too

@@ -11,6 +11,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 from newsmill.copies.index import Decision
 from newsmill.copies.sketches import Sketch
+from newsmill.flow.elements.derived import Derived
 from newsmill.lake.files import DataFile
 from newsmill.records import (
     Article,
@@ -60,6 +61,7 @@ class Extracted(Record, frozen=True, kw_only=True):
     raw: RawPage
     page: Page
     language: Language
+    derived: Derived | None = None  # what an extraction process said follows from it
 
 
 class ExtractedChunk(Record, frozen=True, kw_only=True):
@@ -76,6 +78,7 @@ class Sketched(Record, frozen=True, kw_only=True):
     sketch: Sketch
     value_bytes: int  # size of the record's value
     origin: Origin | None = None
+    enrichment: bytes | None = None  # as `Derived` has it
 
 
 class SketchedChunk(Record, frozen=True, kw_only=True):
@@ -92,6 +95,7 @@ class ClassifiedDraft(Record, frozen=True, kw_only=True):
     sketch: bytes
     value_bytes: int
     origin: Origin | None = None  # by evidence in the article itself
+    enrichment: bytes | None = None  # as `Derived` has it
 
 
 class ClassifiedChunk(Record, frozen=True, kw_only=True):

@@ -9,7 +9,9 @@ import apache_beam as beam
 
 from newsmill.config import EnrichConfig, KeepBody, OnReserved
 from newsmill.flow.elements.chunks import ArticleChunk, ClassifiedChunk, ClassifiedDraft, Finished
+from newsmill.flow.elements.derived import enrichment_of
 from newsmill.flow.elements.stage_result import busy
+from newsmill.flow.steps.derive import is_found_beside
 from newsmill.knowledge import article_steps
 from newsmill.knowledge.enricher import Enricher
 from newsmill.page.identity import body_hash
@@ -20,8 +22,9 @@ from newsmill.runtime.once import once
 class LinkEntities(beam.PTransform):
     """Find and link the entities, places and topics of each article.
 
-    One article a draft; nothing ends here. Only representatives of a cluster pay for the statistical
-    recognisers unless `enrich.copies` is set. Plug-ins of `enrich.steps` see each article at the end.
+    What the extraction processes found is taken. One article a draft; nothing ends here. Only representatives
+    of a cluster pay for the statistical recognisers unless `enrich.copies` is set. Plug-ins of `enrich.steps`
+    see each article at the end.
 
     Args:
         config: Knowledge base and recognisers.
@@ -54,10 +57,13 @@ def finish(
     on_reserved: OnReserved,
     cpu_limit_s: float = math.inf,
     steps: article_steps.Steps = (),
+    found: Enrichment | None = None,
 ) -> Finished:
-    """The pure twin: one marked draft to one article; without an enricher it names nobody."""
+    """The pure twin: one marked draft to one article; without an enricher what was found, if anything."""
     draft, decision = item.draft, item.decision
     is_copy = decision.duplicate.is_duplicate
+    if found is None and enricher is not None:
+        found = enricher.enrich(draft, statistical=config.copies or not is_copy, cpu_limit_s=cpu_limit_s)
     withheld_body = on_reserved is OnReserved.METADATA_ONLY and draft.page.rights.reserved
     article = Article(
         draft=draft,
@@ -65,11 +71,7 @@ def finish(
         revision=decision.revision,
         duplicate=decision.duplicate,
         origin=item.origin or decision.origin_hint,
-        enrichment=(
-            enricher.enrich(draft, statistical=config.copies or not is_copy, cpu_limit_s=cpu_limit_s)
-            if enricher
-            else Enrichment()
-        ),
+        enrichment=found or Enrichment(),
         keep_body=decision.keep_body and not withheld_body,
         body_hash=None if withheld_body or keep_body is KeepBody.NONE else body_hash(draft.page.body),
         sketch=item.sketch,
@@ -98,21 +100,30 @@ class _EnrichFn(beam.DoFn):
         self._on_reserved = on_reserved
 
     def setup(self) -> None:
-        self._enricher = enricher(self._config.model_dump_json()) if self._config.enabled else None
+        self._beside = is_found_beside(self._config)
+        if self._config.enabled and not self._beside:
+            self._enricher()
         self._steps = article_steps.open_all(self._config)
+
+    def _enricher(self) -> Enricher:
+        return enricher(self._config.model_dump_json())
 
     def process(self, chunk: ClassifiedChunk) -> Iterator[ArticleChunk]:
         with busy("LinkEntities", len(chunk.drafts)):
-            articles = tuple(
-                finish(
-                    item,
-                    self._enricher,
-                    self._config,
-                    self._keep_body,
-                    self._on_reserved,
-                    self._cpu_limit_s,
-                    self._steps,
-                )
-                for item in chunk.drafts
-            )
+            articles = tuple(map(self._finished, chunk.drafts))
         yield ArticleChunk(articles=articles)
+
+    def _finished(self, item: ClassifiedDraft) -> Finished:
+        found = None
+        if self._beside and item.enrichment is not None:
+            found = enrichment_of(item.enrichment, item.draft.page.body)
+        return finish(
+            item,
+            self._enricher() if found is None and self._config.enabled else None,
+            self._config,
+            self._keep_body,
+            self._on_reserved,
+            self._cpu_limit_s,
+            self._steps,
+            found,
+        )

@@ -8,16 +8,19 @@ from typing import Any, Final
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
-from newsmill.config import InputConfig, OnReserved, PageConfig
+from newsmill.config import EnrichConfig, InputConfig, OnReserved, PageConfig
 from newsmill.errors import Rejected, Stage
 from newsmill.flow.elements.chunks import Decoded, DecodedChunk, Extracted, ExtractedChunk, TerminalFates
+from newsmill.flow.elements.derived import Derived
 from newsmill.flow.elements.stage_result import FateCollector, StageResult, busy
-from newsmill.page.sandbox import extraction
+from newsmill.flow.steps.readers import readers
 from newsmill.records import Fate, Micros, NotArticle, WithheldReason
 
 
 class ExtractPages(beam.PTransform):
     """Extract text, metadata and language of each page in child processes with limits.
+
+    They also work out what follows from each page alone: see `derive`.
 
     A page becomes one extracted page, or ends: `not_article` with a reason, `withheld` where rights
     are reserved and these are dropped, or `quarantined`.
@@ -28,11 +31,16 @@ class ExtractPages(beam.PTransform):
         page: Limits of extraction.
         input: Limits of decompression.
         on_reserved: What to do where the publisher reserves rights.
+        enrich: Whether, and with which knowledge base, entities are found beside.
     """
 
-    def __init__(self, *, page: PageConfig, input: InputConfig, on_reserved: OnReserved) -> None:
+    def __init__(
+        self, *, page: PageConfig, input: InputConfig, on_reserved: OnReserved, enrich: EnrichConfig
+    ) -> None:
         super().__init__()
-        self._fn = _ExtractFn(page.model_dump_json(), input.model_dump_json(), on_reserved)
+        self._fn = _ExtractFn(
+            page.model_dump_json(), input.model_dump_json(), enrich.model_dump_json(), on_reserved
+        )
 
     def expand(self, chunks: beam.PCollection[DecodedChunk]) -> StageResult[ExtractedChunk]:
         """Chunks of crawled pages to chunks of extracted ones."""
@@ -59,9 +67,10 @@ def _groups(pages: Sequence[Decoded]) -> Iterator[Sequence[Decoded]]:
 
 @beam.typehints.with_output_types(ExtractedChunk, ends=TerminalFates)
 class _ExtractFn(beam.DoFn):
-    def __init__(self, page: str, input: str, on_reserved: OnReserved) -> None:
+    def __init__(self, page: str, input: str, enrich: str, on_reserved: OnReserved) -> None:
         self._page = page
         self._input = input
+        self._enrich = enrich
         self._on_reserved = on_reserved
 
     def process(self, chunk: DecodedChunk) -> Iterator[Any]:
@@ -71,8 +80,8 @@ class _ExtractFn(beam.DoFn):
     def _extract(self, ingested_at: Micros, group: Sequence[Decoded]) -> Iterator[Any]:
         ends, pages = FateCollector(ingested_at), []
         with busy("ExtractPages", len(group)):
-            results = extraction(self._page, self._input).map([item.raw for item in group])
-            for item, result in zip(group, results, strict=True):
+            readings = readers(self._page, self._input, self._enrich).readings([item.raw for item in group])
+            for item, (result, derived) in zip(group, readings, strict=True):
                 url = item.raw.url
                 if isinstance(result, Rejected):
                     ends.reject(item.record, Stage.EXTRACT, result, url=url)
@@ -89,7 +98,11 @@ class _ExtractFn(beam.DoFn):
                 else:
                     pages.append(
                         Extracted(
-                            record=item.record, raw=item.raw, page=result.page, language=result.language
+                            record=item.record,
+                            raw=item.raw,
+                            page=result.page,
+                            language=result.language,
+                            derived=derived if isinstance(derived, Derived) else None,
                         )
                     )
         if pages:

@@ -10,9 +10,10 @@ import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
 from newsmill.copies.origin import attribute
-from newsmill.copies.sketches import sketch
+from newsmill.copies.sketches import placed, sketch
 from newsmill.errors import Rejected, Stage
 from newsmill.flow.elements.chunks import Extracted, ExtractedChunk, Sketched, SketchedChunk, TerminalFates
+from newsmill.flow.elements.derived import is_sound
 from newsmill.flow.elements.stage_result import FateCollector, StageResult, busy
 from newsmill.flow.elements.working import ROOM
 from newsmill.page.boilerplate import Boilerplate
@@ -57,19 +58,32 @@ def identify(
 ) -> Sketched:
     """The pure twin: one extracted page to one draft, without what its site repeats.
 
+    What an extraction process derived from the page is taken where it is sound and nothing was cut since;
+    else it is worked out here, with the same result.
+
     Raises:
         Rejected: `E_BUDGET` when the page takes more CPU time than its limit.
     """
     failpoints.taste(item.record.value)
     budget = Budget(cpu_limit_s)
     page = boilerplate.without(item.page, registrable_domain(url_key(item.raw.url)))
-    made = draft(item.record, item.raw, page, item.language, ingested_at)
+    derived = item.derived
+    if derived is not None and not (page is item.page and is_sound(derived, page.body)):
+        derived = None
+    hashed = derived.content_hash if derived else None
+    made = draft(item.record, item.raw, page, item.language, ingested_at, hashed=hashed)
     budget.check("its identity")
-    sketched = sketch(made)
+    sketched = placed(derived.sketch, made) if derived else sketch(made)
     budget.check("the sketch of its text")
-    origin = attribute(made)
+    origin = derived.origin if derived else attribute(made)
     budget.check("whom its text credits")
-    return Sketched(draft=made, sketch=sketched, value_bytes=len(item.record.value or b""), origin=origin)
+    return Sketched(
+        draft=made,
+        sketch=sketched,
+        value_bytes=len(item.record.value or b""),
+        origin=origin,
+        enrichment=derived.enrichment if derived else None,
+    )
 
 
 @beam.typehints.with_output_types(SketchedChunk, ends=TerminalFates)

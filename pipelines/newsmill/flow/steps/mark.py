@@ -51,6 +51,7 @@ def mark(
                     sketch=sketch.encode(),
                     value_bytes=item.value_bytes,
                     origin=item.origin,
+                    enrichment=item.enrichment,
                 )
             )
     return marked, ended, EventChunk(events=tuple(resolution.events))

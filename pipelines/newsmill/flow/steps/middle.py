@@ -49,7 +49,10 @@ def drafts_of(
     """
     pages = records | "DecodeEnvelopes" >> DecodeEnvelopes(config=config.input, withheld=withheld)
     extracted = pages.oks | "ExtractPages" >> ExtractPages(
-        page=config.page, input=config.input, on_reserved=config.rights.on_reserved
+        page=config.page,
+        input=config.input,
+        on_reserved=config.rights.on_reserved,
+        enrich=config.enrich,
     )
     drafts = extracted.oks | "IdentifyDrafts" >> IdentifyDrafts(
         cpu_limit_s=config.page.cpu_limit_s, boilerplate=boilerplate

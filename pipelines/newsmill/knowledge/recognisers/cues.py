@@ -97,6 +97,14 @@ def _surname_endings() -> dict[str, tuple[str, ...]]:
     return {language: tuple(map(fold, endings.split())) for language, endings in rows}
 
 
+def preload() -> None:
+    """Read all files of these lists, of all languages."""
+    for load in (first_names, surnames, common_words, _words, _surname_endings, _all):
+        load()
+    for language in _STOPLISTS:
+        frequent_words(language)
+
+
 def _packed(package: str, name: str) -> frozenset[str]:
     return frozenset(
         gzip.decompress(files(package).joinpath("data", name).read_bytes()).decode("utf-8").split()

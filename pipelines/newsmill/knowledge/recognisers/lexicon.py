@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Final
 
 SURNAMES_ZH = frozenset(
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林郑谢罗梁宋唐许韩冯邓曹彭曾肖萧田董潘袁于蒋蔡余杜叶程苏魏吕丁任沈姚"
@@ -51,6 +52,9 @@ class Lexicon:
     longest: int
 
 
+_LANGUAGES: Final = ("zh", "ja", "ko")
+
+
 @cache
 def lexicon(language: str) -> Lexicon:
     """The list of `language`: zh, ja or ko."""
@@ -77,9 +81,21 @@ def simplified() -> dict[int, int]:
     return {ord(traditional): ord(simple) for traditional, simple in pairs}
 
 
+def preload() -> None:
+    """Read the files, and unpack none: whoever has the first text of a language does that."""
+    simplified()
+    for language in _LANGUAGES:
+        _raw(f"{language}.tsv.gz")
+
+
+@cache
+def _raw(name: str) -> bytes:
+    return files(__package__).joinpath("data", name).read_bytes()
+
+
 def _packed(name: str) -> str:
-    return gzip.decompress(files(__package__).joinpath("data", name).read_bytes()).decode("utf-8")
+    return gzip.decompress(_raw(name)).decode("utf-8")
 
 
 def _text(name: str) -> str:
-    return files(__package__).joinpath("data", name).read_text(encoding="utf-8")
+    return _raw(name).decode("utf-8")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import mmap
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -28,6 +29,7 @@ from newsmill.knowledge.recognisers.words import ELIDING
 from newsmill.records import Record
 
 _FILES = ("names.marisa", "names.arrow", "edges.arrow", "entities.arrow")
+_ALONE = pa.ipc.IpcReadOptions(use_threads=False)
 _LONGEST = 64  # characters of a name looked for in text
 _SPELT = ("capitals", "postal", "demonym")  # roles with rules of spelling
 _REMEMBERED = 50_000  # names and entities kept as objects
@@ -119,8 +121,7 @@ class Gazetteer:
         tables = {}
         try:
             for name in _FILES[1:]:
-                reader = pa.ipc.open_file(pa.memory_map(str(path / name)))
-                tables[name] = reader.get_batch(0)
+                tables[name] = pa.ipc.open_file(_mapped(path / name), options=_ALONE).get_batch(0)
             about = json.loads(tables["entities.arrow"].schema.metadata[b"newsmill"])
             trie = marisa_trie.Trie().mmap(str(path / "names.marisa"))
         except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -369,6 +370,12 @@ class Gazetteer:
             founded=(self._founded[index] or None) if self._founded is not None else None,
             row=index,
         )
+
+
+def _mapped(file: Path) -> pa.Buffer:
+    """A file in memory; Arrow's own mapping is read by threads, which a process that forks must not have."""
+    with file.open("rb") as opened:
+        return pa.py_buffer(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 class _Strings:

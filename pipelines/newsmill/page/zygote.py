@@ -23,6 +23,7 @@ from typing import IO, Final
 import msgspec
 
 from newsmill.page.sandbox_messages import Setup
+from newsmill.runtime.allocator import ARROW
 
 _PIPE_BYTES: Final = 1024 * 1024
 """Nearly all pages fit in a pipe of this size, so that a thread sends one in one piece; Linux gives 64 kB."""
@@ -37,6 +38,13 @@ _KILL_S: Final = 30.0
 """How long a zygote may take to say that a fork is dead; then it is killed itself, and its forks with it."""
 
 _NUMBER: Final = struct.Struct("i")
+
+_ONE_THREAD: Final = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    **ARROW,
+}
+"""Libraries start threads when they are imported; a process that forks must have one."""
 
 _ENVIRONMENT: Final = (
     *("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "VIRTUAL_ENV"),
@@ -101,7 +109,7 @@ class Zygote:
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-                | {"HOME": "/nonexistent", "OPENBLAS_NUM_THREADS": "1"},
+                | {"HOME": "/nonexistent", **_ONE_THREAD},
             )
         self.pid = self._process.pid
         with contextlib.suppress(BrokenPipeError):  # who waits for a fork is told why

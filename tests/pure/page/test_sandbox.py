@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 import sandbox_readers
-from newsmill.config import InputConfig, PageConfig
+from newsmill.config import EnrichConfig, InputConfig, PageConfig
 from newsmill.demo import PAGES
 from newsmill.errors import Rejected
+from newsmill.flow.elements.derived import Derived
 from newsmill.page import sandbox_process
 from newsmill.page.analysis import read_page
 from newsmill.page.sandbox import Sandbox
@@ -304,7 +305,13 @@ def test_dead_child_is_replaced_by_a_fork_that_costs_a_tenth_of_what_the_first_o
 
 def test_zygote_of_the_pipeline_has_one_thread() -> None:
     with Sandbox(
-        page=LIMITS, input=InputConfig(), read="newsmill.page.reading:read", gives=ParsedPage
+        page=LIMITS,
+        input=InputConfig(),
+        read="newsmill.page.reading:read",
+        gives=ParsedPage,
+        derive="newsmill.flow.steps.derive:derive",
+        told=EnrichConfig().model_dump_json(),
+        derives=Derived,
     ) as opened:
         others = _zygotes()
         opened.map([raw("first", b"<p>x</p>")])

@@ -10,6 +10,7 @@ nouns (German) nothing else could be. Scripts without capitals are left to the g
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import ClassVar
 
 from newsmill.knowledge.bounds import MOST_CHARACTERS
@@ -44,6 +45,9 @@ _NO_PERSON = 0.55
 _BODY = 3.0
 """Evidence that a well-known body's full name has, whatever its last word is: Islamic State."""
 
+_REMEMBERED = 10_000
+"""Names whose evidence is kept: a story names the same people again and again, and the next story too."""
+
 _OF_A_PLACE = frozenset(("of", "to", "in", "for"))
 
 Range = tuple[int, int]
@@ -66,6 +70,7 @@ class Rules:
         self._names = names
         self._cutters: dict[str, han.Cutter] = {}
         self._readers: dict[str, cued.Cued] = {}
+        self._weights = lru_cache(_REMEMBERED)(self._weighed)
 
     def recognise(self, text: str, language: str) -> list[Span]:
         """Names in the first `bounds.MOST_CHARACTERS` of `text`, by start, without overlap."""
@@ -265,15 +270,21 @@ class Rules:
 
     def _add_gazetteer(self, guess: Guess, language: str) -> bool:
         """Add what the gazetteer says; returns whether the name is a well-known place, body or people."""
+        weights, known = self._weights(guess.words, language)
+        for coarse, weight in weights:
+            guess.add(coarse, weight)
+        return known
+
+    def _weighed(self, words: tuple[str, ...], language: str) -> tuple[tuple[tuple[str, float], ...], bool]:
+        """What the gazetteer says for each type; whether it is a well-known place, body or people."""
         english = language == "en"
-        written = " ".join(guess.words)
+        written = " ".join(words)
         press = press_names(language)
         surface = press.get(written) or press.get(fold(written)) or written
         if self._is_people(surface, english=english):
-            guess.add("MISC", 5.0)
-            return True
+            return (("MISC", 5.0),), True
         upper = written.isupper()
-        common = english and len(guess.words) == 1 and guess.words[0].lower() in common_words()
+        common = english and len(words) == 1 and words[0].lower() in common_words()
         strength: dict[str, float] = {}
         known = False
         for found in self._names.lookup(surface)[:8]:
@@ -283,11 +294,12 @@ class Rules:
             if common and found.importance < 0.75:
                 weight /= 2
             strength[found.coarse] = max(strength.get(found.coarse, 0.0), weight)
-            places = ("LOC",) if len(guess.words) == 1 else ("LOC", "ORG")
+            places = ("LOC",) if len(words) == 1 else ("LOC", "ORG")
             known = known or (found.coarse in places and found.importance > WELL_KNOWN and found.prior > 0.3)
-        for coarse, weight in strength.items():
-            guess.add(coarse, weight + (_BODY if known and coarse == "ORG" and len(guess.words) > 1 else 0.0))
-        return known
+        return tuple(
+            (coarse, weight + (_BODY if known and coarse == "ORG" and len(words) > 1 else 0.0))
+            for coarse, weight in strength.items()
+        ), known
 
 
 def _surface(words: Sequence[Word], low: int, high: int) -> str:

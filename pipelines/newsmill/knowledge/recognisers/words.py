@@ -37,6 +37,7 @@ _TAKES_OF = (
 )
 
 
+_NO_NAMES = cues("calendar") | cues("stop_names")
 _WITH_ENDINGS = frozenset(("tr", "az", "fi", "et", "pl"))
 _LONGEST_ELIDED = 5  # letters of dell', quell'
 
@@ -73,18 +74,19 @@ def split(text: str, language: str) -> list[Word]:
         found = list(_TOKEN.finditer(line))
         common = common_words() if language == "en" and _is_headline(line, found) else None
         before: Word | None = None
+        quoted = "'" in line or "’" in line
         for match in found:
-            word = match[0]
-            start, end = position + match.start(), position + match.end()
+            first, last = match.span()
+            word, start, end = line[first:last], position + first, position + last
             capital = starts = False
-            if "'" in word or "’" in word:
+            if quoted and ("'" in word or "’" in word):
                 cut = _apostrophe(word, language)
                 if cut > 0:
                     word, end = word[:cut], start + cut
                 elif cut < 0:
                     word, start = word[-cut:], start - cut
             if not (word.islower() and word.isalpha()):
-                if word[0].isupper() and text.startswith(".", end) and word.lower() in cues("states"):
+                if text.startswith(".", end) and word[0].isupper() and word.lower() in cues("states"):
                     word, end = f"{word}.", end + 1
                 capital = is_capital(word) and (common is None or word.lower() not in common)
                 starts = capital and (before is None or _breaks(text[before.end : start], before))
@@ -148,6 +150,9 @@ def runs(words: Sequence[Word], text: str, language: str) -> list[tuple[int, int
     found = []
     at, count = 0, len(words)
     while at < count:
+        if not words[at].capital:  # nearly all words, and no name begins with them
+            at += 1
+            continue
         if not _may_begin(words[at]) and not _is_named_month(words, text, at):
             at += 1
             continue
@@ -170,7 +175,7 @@ def runs(words: Sequence[Word], text: str, language: str) -> list[tuple[int, int
 
 
 def _may_begin(word: Word) -> bool:
-    return word.capital and word.low not in cues("calendar") and word.low not in cues("stop_names")
+    return word.capital and word.low not in _NO_NAMES
 
 
 def _is_named_month(words: Sequence[Word], text: str, at: int) -> bool:

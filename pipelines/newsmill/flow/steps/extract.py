@@ -16,6 +16,8 @@ from newsmill.flow.elements.stage_result import FateCollector, StageResult, busy
 from newsmill.flow.steps.readers import readers
 from newsmill.records import Fate, Micros, NotArticle, WithheldReason
 
+_NOBODY: Final = EnrichConfig(enabled=False)
+
 
 class ExtractPages(beam.PTransform):
     """Extract text, metadata and language of each page in child processes with limits.
@@ -31,11 +33,16 @@ class ExtractPages(beam.PTransform):
         page: Limits of extraction.
         input: Limits of decompression.
         on_reserved: What to do where the publisher reserves rights.
-        enrich: Whether, and with which knowledge base, entities are found beside.
+        enrich: Whether, and with which knowledge base, entities are found there; not, where absent.
     """
 
     def __init__(
-        self, *, page: PageConfig, input: InputConfig, on_reserved: OnReserved, enrich: EnrichConfig
+        self,
+        *,
+        page: PageConfig,
+        input: InputConfig,
+        on_reserved: OnReserved,
+        enrich: EnrichConfig = _NOBODY,
     ) -> None:
         super().__init__()
         self._fn = _ExtractFn(

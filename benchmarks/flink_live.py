@@ -300,7 +300,7 @@ class Suite:
         topic = "flink-throughput"
         self.kafka.make_topic(topic, partitions=PARTITIONS)
         send(self.kafka, topic, count)
-        batch = max(50, count // 6)
+        batch = max(50, count // 20)
         more: dict[str, object] = {"batch.max_records": batch, "batch.max_wait_s": 5,
                                    "portable.checkpoint_interval_s": 30}  # fmt: skip
         mill = Mill(self.cluster, self.kafka.kafka(topic), self.folder / "throughput", more)
@@ -350,7 +350,7 @@ def main() -> None:
     parser.add_argument("--fresh", type=int, default=600, help="pages that come one by one")
     parser.add_argument("--rate", type=float, default=3.0, help="of these, a second")
     parser.add_argument("--idle", type=float, default=600.0, metavar="SECONDS")
-    parser.add_argument("--throughput", type=int, default=1200, help="pages that are read beside prism")
+    parser.add_argument("--throughput", type=int, default=2400, help="pages that are read beside prism")
     parser.add_argument("--only", choices=("breaks", "fresh", "throughput"), action="append")
     parser.add_argument("--folder", type=Path, help="keep logs and lakes there")
     parser.add_argument("--write", type=Path, help="put each part's table into this page, once it ended")

@@ -93,8 +93,8 @@ class Suite:
             self._drained(mill, command)
         finally:
             arriving.enough.set()
-        command, start = mill.command("--once"), time.monotonic()
         arriving.join()
+        command, start = mill.command("--once"), time.monotonic()
         with self.tried("all pages, with --once"):
             mill.ends(command, 0, 900)
             took = time.monotonic() - start

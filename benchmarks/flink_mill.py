@@ -112,9 +112,7 @@ class Arriving(threading.Thread):
         """Until there are enough."""
         while not self.enough.is_set() or self.sent < self._least:
             time.sleep(0.2)
-            wanted = committed(self._mill.lake) + self._ahead
-            if self.enough.is_set():
-                wanted = min(wanted, self._least)
+            wanted = self._least if self.enough.is_set() else committed(self._mill.lake) + self._ahead
             if wanted > self.sent:
                 send(self._kafka, self._mill.kafka.topic, wanted - self.sent, start=self.sent)
                 self.sent = wanted

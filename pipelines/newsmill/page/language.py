@@ -89,6 +89,7 @@ FUNCTION_SHARE = 0.25
 """The same where the arbiter is unsure, whatever it says."""
 
 _NO_LETTERS = re.compile(r"[\d_]+|[\U0001F000-\U0001FAFF\u2600-\u27BF]+")
+_ADDRESSED = re.compile(r"@|://|#|www\.")
 _LETTERS = re.compile(r"[^\W\d_]")
 _WORDS = re.compile(r"[^\W\d_]+(?:['’ʼ][^\W\d_]+)*|[۽۾]")
 _SUBTAG = re.compile(r"[a-z]{2,3}(?=$|[-_])")
@@ -298,9 +299,12 @@ def _weighed(p: float, factor: float) -> float:
 
 def _prose(text: str) -> str:
     """`text` without web and mail addresses, handles and tags, spaces collapsed."""
+    words = text.split()
+    if not _ADDRESSED.search(text):
+        return " ".join(words)
     return " ".join(
         word
-        for word in text.split()
+        for word in words
         if "@" not in word and "://" not in word and not word.startswith(("#", "www."))
     )
 
@@ -368,7 +372,9 @@ def _folded(probabilities: Mapping[str, float]) -> dict[str, float]:
 
 def _script(letters: Sequence[str]) -> tuple[str, float]:
     """The script of most letters (or the language that it belongs to), and their share."""
-    counts = Counter(_OF_SCRIPT[script_of_letter(letter)] for letter in letters)
+    counts: Counter[str] = Counter()
+    for letter, number in Counter(letters).items():
+        counts[_OF_SCRIPT[script_of_letter(letter)]] += number
     if counts["ja"] and counts["HAN"]:
         counts["ja"] += counts.pop("HAN")
     script, count = max(counts.items(), key=lambda item: (item[1], item[0]), default=("OTHER", 0))

@@ -51,7 +51,7 @@ class Watch:
     ) -> None:
         now = time.monotonic()
         self._cpu_limit_s = cpu_limit_s
-        self._cpu_before = _cpu_s(_activity(pid)[1]) if cpu_limit_s is not None else 0.0
+        self._cpu_before: float | None = None  # known at the first look: most pages have answered before
         self._deadline = now + limit_s
         self._pid, self._limit_s, self._asleep = pid, limit_s, asleep
         self._interval = min(_LOOK_S, limit_s / 4)
@@ -73,6 +73,8 @@ class Watch:
         now = time.monotonic()
         if now >= self._look_at:
             state, used = _activity(self._pid)
+            if self._cpu_before is None:
+                self._cpu_before = _cpu_s(used)
             if self._cpu_limit_s and _cpu_s(used) - self._cpu_before > _CPU_SLACK * self._cpu_limit_s + 1:
                 raise Spent
             if state == "R" or used != self._used:

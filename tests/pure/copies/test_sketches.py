@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from newsmill.copies import sketches
 from newsmill.copies.sketches import (
     KEYS,
     MAX_KEYS,
@@ -173,3 +174,11 @@ sys.exit(", ".join(name for name in set(sys.modules) - before if name.startswith
 """
     ended = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
+
+
+def test_words_of_european_texts_are_those_of_all_texts() -> None:
+    """The quicker pattern is used for texts of these characters only."""
+    characters = [chr(code) for code in range(sys.maxunicode + 1) if sketches._EUROPEAN.fullmatch(chr(code))]
+    text = " ".join(f"a{character}b{character}{character}" for character in characters)
+    assert len(characters) > 1_000
+    assert sketches._EUROPEAN_WORD.findall(text) == sketches._WORD.findall(text)

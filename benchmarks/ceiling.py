@@ -3,7 +3,7 @@
 Extraction processes answer from a recording (`recorded.py`), so that two cores show what a machine with many
 would be held up by. Entities are on. Each row is a run of its own; a run over two pages is taken off.
 
-Usage: python benchmarks/ceiling.py [--pages N] [--rounds N] [--write-docs [docs/performance.md]]
+Usage: python benchmarks/ceiling.py [--pages N] [--rounds N] [--slots N …] [--write-docs [PAGE]]
 The exit code is 1 where less than is asked is reached.
 """
 
@@ -65,11 +65,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pages", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--slots", type=int, nargs="+", default=SLOTS)
     parser.add_argument("--write-docs", type=Path, nargs="?", const=PAGE)
     options = parser.parse_args()
     lines = [
-        f"`python benchmarks/ceiling.py --pages {options.pages} --rounds {options.rounds}`: medians, without "
-        "what a run over two pages takes; *others* are extraction processes that answer from a recording.",
+        f"`python benchmarks/ceiling.py {' '.join(sys.argv[1:])}`, {os.cpu_count()} cores, load "
+        f"{os.getloadavg()[0]:.1f} from elsewhere at the start: medians, without what a run over two pages "
+        "takes; *others* are extraction processes that answer from a recording.",
         "",
         "| input | slots | pages a second | CPU ms a page of the command | of others | command, MB |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
@@ -88,7 +90,7 @@ def main() -> int:
         many, few = (send(warc, broker, warc.name.partition(".")[0], PARTITIONS) for warc in warcs)
         sources["Kafka"] = many, few
         for label, (many, few) in sources.items():
-            for slots in SLOTS:
+            for slots in options.slots:
                 runs, starts = [], []
                 for _ in range(options.rounds):
                     starts.append(run(few, scratch, slots, FEW))

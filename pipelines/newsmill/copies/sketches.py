@@ -74,7 +74,7 @@ _DAY: Final = 86_400_000_000
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
 _EUROPEAN = re.compile("[\x00-\u02ff\u0370-\u0482\u048a-\u052f\u2010-\u2027\u2030-\u203a\u20ac]*")
 _EUROPEAN_WORD = re.compile(r"[^\W_]+")
-"""In texts of these letters and signs, none of them a combining mark, the same as `_WORD`, at half the cost."""
+"""In texts of these letters and signs, none of them a combining mark, as `_WORD`, for half the cost."""
 _WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")
 _CHARACTER = regex.compile(r"\p{Nd}+|[\p{L}\p{N}]\p{M}*")
 _HAN = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")

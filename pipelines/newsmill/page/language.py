@@ -303,9 +303,7 @@ def _prose(text: str) -> str:
     if not _ADDRESSED.search(text):
         return " ".join(words)
     return " ".join(
-        word
-        for word in words
-        if "@" not in word and "://" not in word and not word.startswith(("#", "www."))
+        word for word in words if "@" not in word and "://" not in word and not word.startswith(("#", "www."))
     )
 
 

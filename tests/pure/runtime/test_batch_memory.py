@@ -44,6 +44,13 @@ def test_what_was_cut_from_a_page_counts_as_its_body() -> None:
     assert 0.4 < taken(Room(1000), NOISE, NOISE) / taken(Room(1000), NOISE) < 0.6
 
 
+def test_what_was_found_in_a_text_counts() -> None:
+    plain, rich = Room(1000), Room(1000)
+    plain.take_texts([NOISE])
+    rich.take_texts([NOISE], CHANCE.randbytes(len(NOISE)))
+    assert rich.taken > 1.5 * plain.taken
+
+
 def test_records_that_fit_leave_some_room() -> None:
     room = Room(1000)
     fitting = taken(room, NOISE)

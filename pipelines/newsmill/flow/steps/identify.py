@@ -99,7 +99,9 @@ class _IdentifyFn(beam.DoFn):
             room = registry.find(ROOM)
             for item in chunk.pages:
                 if room is not None:
-                    room.take_texts((item.page.body, *(cut.text for cut in item.page.extraction.removed)))
+                    found = item.derived.enrichment if item.derived else None
+                    texts = (item.page.body, *(cut.text for cut in item.page.extraction.removed))
+                    room.take_texts(texts, found or b"")
                 try:
                     drafts.append(
                         identify(item, chunk.ingested_at, boilerplate, cpu_limit_s=self._cpu_limit_s)

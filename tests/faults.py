@@ -364,13 +364,14 @@ def beside_upkeep(work: Work) -> list[str]:
 
 def _upkeep(root: Path) -> None:
     from newsmill.config import LakeConfig
+    from newsmill.lake.retention import Retention
     from newsmill.lake.tables import Tables
     from newsmill.lake.upkeep import compaction, garbage_collection
 
     while True:
         tables = Tables.open(LakeConfig(path=str(root)))
         list(compaction.compact(tables, target_bytes=1_000_000))
-        list(garbage_collection.collect(tables, grace_s=3600, keep_snapshots=20))
+        list(garbage_collection.collect(tables, grace_s=3600, keep=Retention.newest(20)))
 
 
 def _committed(work: Work) -> tuple[int, ...]:

@@ -31,6 +31,7 @@ from newsmill.config import LakeConfig
 from newsmill.errors import LakeError
 from newsmill.lake import files, identity, rows as table_rows
 from newsmill.lake.ledger import Batch
+from newsmill.lake.retention import Retention
 from newsmill.lake.tables import Tables
 from newsmill.lake.upkeep import compaction, garbage_collection, mending
 from newsmill.lake.upkeep.takedown import take_down
@@ -105,8 +106,9 @@ class House:
 
     def gc(self) -> None:
         """Remove garbage; the dry run must name just what goes, and the age of files is no protection."""
-        keep = self.chance.choice((1, 2, 50))
-        wanted = {"grace_s": 3600.0, "keep_snapshots": keep, "yes": True}
+        kept = self.chance.choice((1, 2, 50, None))
+        keep = None if kept is None else Retention.newest(kept)
+        wanted: dict[str, Any] = {"grace_s": 3600.0, "keep": keep, "yes": True}
         planned = [
             g.path for g in garbage_collection.collect(Tables.open(self.config), dry_run=True, **wanted)
         ]
@@ -174,7 +176,11 @@ class House:
         self._refused(self.lake)
         mending.adopt(self.config)
         self._age()
-        list(garbage_collection.collect(Tables.open(self.config), grace_s=3600, keep_snapshots=1, yes=True))
+        list(
+            garbage_collection.collect(
+                Tables.open(self.config), grace_s=3600, keep=Retention.newest(1), yes=True
+            )
+        )
         if _bytes(original) != before:
             self.problems.append("copy: the lake that it was made from was changed")
         shutil.rmtree(original)

@@ -23,6 +23,7 @@ from pyiceberg.table import StaticTable
 import spark_engine as engine
 from newsmill.config import LakeConfig
 from newsmill.lake import dialects, schemas
+from newsmill.lake.retention import Retention
 from newsmill.lake.upkeep import compaction, garbage_collection, mending
 from newsmill.lake.upkeep.takedown import take_down
 from newsmill.lake.verification.audit import audit
@@ -157,7 +158,7 @@ def replayed(press: Press) -> None:
 
 def collected(press: Press) -> None:
     taken_down(press)
-    list(garbage_collection.collect(press.lake.tables, grace_s=3600, keep_snapshots=1))
+    list(garbage_collection.collect(press.lake.tables, grace_s=3600, keep=Retention.newest(1)))
 
 
 def adopted(press: Press) -> None:
@@ -289,6 +290,6 @@ def test_all_see_the_same_after_spark_has_merged_files_and_the_mill_went_on(
             assert reader(press.config.path, "articles") == expected
         found = spark.read(f"{press.config.path}/articles", **ASKED["articles"])
         assert in_order(found) == expected
-    list(garbage_collection.collect(press.lake.tables, grace_s=3600, keep_snapshots=1))
+    list(garbage_collection.collect(press.lake.tables, grace_s=3600, keep=Retention.newest(1)))
     assert by_duckdb(press.config.path, "articles") == expected
     assert [f for f in audit(press.config.path).findings if f.rule != "C4"] == []

@@ -18,8 +18,13 @@ def gc(
     lake: Annotated[str | None, typer.Argument(help="Folder or URI; else lake.path of the settings.")] = None,
     grace_hours: Annotated[float, typer.Option(min=1, max=1e6, help="Younger files stay.")] = 24.0,
     keep_snapshots: Annotated[
-        int, typer.Option(min=1, help="Snapshots of each table that stay readable; tags always do.")
-    ] = 50,
+        int | None,
+        typer.Option(
+            min=1,
+            help="Keep only as many of the newest snapshots of each table readable, whatever "
+            "lake.snapshot_days says; tags always stay.",
+        ),
+    ] = None,
     yes: Annotated[
         bool,
         typer.Option("--yes", help="Also when over a fifth of the data files are garbage of unknown origin."),
@@ -34,6 +39,7 @@ def gc(
     Files that are not of the lake's making are left and told of.
     """
     from newsmill.lake import provenance
+    from newsmill.lake.retention import Retention
     from newsmill.lake.tables import Tables
     from newsmill.lake.upkeep import garbage_collection
 
@@ -45,7 +51,7 @@ def gc(
     for garbage in garbage_collection.collect(
         tables,
         grace_s=grace_hours * 3600,
-        keep_snapshots=keep_snapshots,
+        keep=None if keep_snapshots is None else Retention.newest(keep_snapshots),
         dry_run=dry_run,
         yes=yes,
         young=young,

@@ -52,6 +52,7 @@ WHEN: Final = {
     "lake.namespace": "where lakes share a catalog",
     "lake.sinks": "where rows are wanted in another place as soon as in the lake",
     "lake.file_rows": "smaller where readers have little memory",
+    "lake.snapshot_days": "shorter where the disk is small, longer for readers that come once a month",
     "lake.lease_s": "longer where the machine stops processes for long",
     "lake.patience_s": "where a supervisor shall restart or report a run that waits",
     "batch.max_records": "larger for fewer files, smaller for fresher rows",

@@ -89,6 +89,7 @@ def _url(text: str) -> str:
 PositiveInt = Annotated[int, Field(gt=0, le=LARGEST)]
 Count = Annotated[int, Field(gt=0, le=32_768)]
 Seconds = Annotated[float, Field(gt=0, le=YEAR_S, allow_inf_nan=False)]
+Days = Annotated[float, Field(ge=0, le=3650, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Endpoints = Annotated[str, AfterValidator(_endpoints)]
@@ -309,6 +310,11 @@ class LakeConfig(Section):
         (), description="plug-ins that get the rows of each batch too (direct runner)"
     )
     file_rows: PositiveInt = Field(200_000, description="most rows of one Parquet file")
+    snapshot_days: Days = Field(
+        7.0,
+        description="for how long readers can ask for a state of the tables that is past: each of the newest "
+        "500, and the last of each hour before; files that `compact` replaced stay as long",
+    )
     lease_s: Seconds = Field(30.0, description="a writer silent for longer may be taken over")
     patience_s: Seconds | None = Field(
         None,

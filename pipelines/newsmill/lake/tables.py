@@ -33,12 +33,10 @@ from newsmill.errors import LakeError
 from newsmill.lake import catalogs, hints, identity, layout, lease, locations, storage, trouble
 from newsmill.lake.columns import TableSchema
 from newsmill.lake.identity import Identity
+from newsmill.lake.retention import Retention
 from newsmill.lake.schemas import LEDGER, TABLES
 from newsmill.lake.storage import Storage
 from newsmill.runtime import failpoints
-
-KEPT_SNAPSHOTS = 50
-"""Snapshots of a table that are kept; older ones are dropped, so that a commit's cost stays flat."""
 
 _MISSING_TRIES = 20
 """How often metadata that the catalog names is looked for, while a writer may be going on."""
@@ -72,9 +70,15 @@ class Tables:
     """All tables of one lake."""
 
     def __init__(
-        self, catalog: Catalog, store: Storage, namespace: str, patience_s: float | None = None
+        self,
+        catalog: Catalog,
+        store: Storage,
+        namespace: str,
+        patience_s: float | None = None,
+        retention: Retention | None = None,
     ) -> None:
         self.store = store
+        self.retention = retention or Retention()
         self._catalog = catalog
         self._namespace = tuple(namespace.split("."))
         self._patience_s = patience_s
@@ -149,7 +153,7 @@ class Tables:
         catalog = trouble.retry(
             lambda: catalogs.connect(config, store, note, make=make), store.uri(""), config.patience_s
         )
-        return cls(catalog, store, namespace, config.patience_s)
+        return cls(catalog, store, namespace, config.patience_s, Retention(days=config.snapshot_days))
 
     def _known(self, note: Identity | None) -> dict[str, Table | None]:
         """The tables that the catalog knows, if they are what the lake says of itself.
@@ -295,13 +299,14 @@ class Tables:
         """Close connections to the catalog."""
         self._catalog.close()
 
-    def expire(self, name: str, *, keep: int = KEPT_SNAPSHOTS) -> int:
-        """Forget all but the newest snapshots, tags and branches excepted. Their files stay until `gc`."""
+    def expire(self, name: str, keep: Retention | None = None) -> int:
+        """Forget the snapshots that are not to be kept. Their files stay until `gc`."""
+        kept = keep or self.retention
         count = 0
 
         def stage(table: Table, transaction: Transaction) -> bool:
             nonlocal count
-            ids = forgotten(table, keep)
+            ids = kept.forgotten(table)
             count = len(ids)
             if ids:
                 ExpireSnapshots(transaction).by_ids(ids).commit()
@@ -326,13 +331,6 @@ class Tables:
         with suppress(TableAlreadyExistsError):
             self._catalog.register_table((*self._namespace, schema.name), name)
         return self.load(schema.name)
-
-
-def forgotten(table: Table, keep: int) -> list[int]:
-    """Ids of the snapshots that `Tables.expire` forgets: all but the newest, tags and branches."""
-    held = {ref.snapshot_id for ref in table.refs().values()}
-    old = sorted(table.metadata.snapshots, key=lambda s: s.sequence_number or 0)[:-keep]
-    return [s.snapshot_id for s in old if s.snapshot_id not in held]
 
 
 def _waiting(config: LakeConfig, store: Storage, ask: Callable[[Storage], _Loaded]) -> _Loaded:

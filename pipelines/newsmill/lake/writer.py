@@ -69,12 +69,15 @@ from newsmill.lake.ledger import (
 from newsmill.lake.owned_ledger import OwnedLedger
 from newsmill.lake.schemas import LEDGER
 from newsmill.lake.staging import append, set_properties
-from newsmill.lake.tables import KEPT_SNAPSHOTS, Tables
+from newsmill.lake.tables import Tables
 from newsmill.records import Gap, Micros, OffsetRange, Record
 from newsmill.runtime import failpoints
 
 ORDER = ("articles", "cluster_events", "quarantine", LEDGER)
 """Tables of a batch in the order in which they are committed."""
+
+FORGOTTEN_AT_ONCE = 50
+"""Snapshots are forgotten in steps of as many, so that few commits have to do it."""
 
 
 class Seed(Record, frozen=True, kw_only=True):
@@ -399,8 +402,8 @@ class Lake(OwnedLedger):
         ledger = self._change_ledger(last)
         failpoints.reach("commit.done")
         for table in (*changed, ledger):
-            if len(table.metadata.snapshots) >= 2 * KEPT_SNAPSHOTS:
-                self.tables.expire(table.name()[-1], keep=KEPT_SNAPSHOTS)
+            if len(self.tables.retention.forgotten(table)) >= FORGOTTEN_AT_ONCE:
+                self.tables.expire(table.name()[-1])
         return Commit(
             batch_id=batch.batch_id,
             sequence=batch.sequence,

@@ -16,6 +16,7 @@ import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError
 from newsmill.lake import replacing, rewriting, rows as table_rows, schemas, staging
+from newsmill.lake.retention import Retention
 from newsmill.lake.upkeep import compaction, garbage_collection
 from newsmill.lake.upkeep.takedown import take_down
 from newsmill.lake.verification.audit import audit
@@ -184,8 +185,10 @@ def test_gc_removes_what_no_snapshot_names_and_nothing_else(closed_hour: Lake, c
     mine = Path(config.path, "articles", "notes.txt")
     mine.write_text("not ours")
     aged(config)
-    dry = list(garbage_collection.collect(closed_hour.tables, grace_s=86_400, keep_snapshots=1, dry_run=True))
-    gone = list(garbage_collection.collect(closed_hour.tables, grace_s=86_400, keep_snapshots=1))
+    dry = list(
+        garbage_collection.collect(closed_hour.tables, grace_s=86_400, keep=Retention.newest(1), dry_run=True)
+    )
+    gone = list(garbage_collection.collect(closed_hour.tables, grace_s=86_400, keep=Retention.newest(1)))
     assert [g.path for g in dry] == [g.path for g in gone]
     assert len([g for g in gone if g.path.endswith(".parquet")]) == 1 + 2 * 4
     assert mine.exists() and not stray.exists()
@@ -227,7 +230,7 @@ def test_gc_removes_nothing_when_a_manifest_can_not_be_read(filled: Lake, config
     newest.write_bytes(newest.read_bytes()[:20])
     before = len(list(Path(config.path, "articles").rglob("*")))
     with pytest.raises(LakeError, match="nothing was removed"):
-        list(garbage_collection.collect(filled.tables, grace_s=3600, keep_snapshots=100))
+        list(garbage_collection.collect(filled.tables, grace_s=3600, keep=Retention.newest(100)))
     assert len(list(Path(config.path, "articles").rglob("*"))) == before
 
 
@@ -358,7 +361,8 @@ def test_gc_leaves_what_metadata_names_that_is_newer_than_the_current_one(
     filled.tables.change("articles", lambda t, tx: drop_all(filled, t, tx))
     aged(config)
     gone = [
-        g.path for g in garbage_collection.collect(filled.tables, grace_s=3600, keep_snapshots=1, yes=True)
+        g.path
+        for g in garbage_collection.collect(filled.tables, grace_s=3600, keep=Retention.newest(1), yes=True)
     ]
     assert live not in gone and newer.exists() and Path(config.path, live).exists()
 

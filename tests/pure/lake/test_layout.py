@@ -19,6 +19,7 @@ from pyiceberg.transforms import HourTransform
 import synthetic
 from newsmill.config import LakeConfig
 from newsmill.lake import layout, schemas
+from newsmill.lake.retention import Retention
 from newsmill.lake.tables import LiveFile
 from newsmill.lake.upkeep import compaction, garbage_collection
 from newsmill.lake.upkeep.takedown import take_down
@@ -155,7 +156,7 @@ def test_lake_of_before_is_kept_as_any(old: Lake, config: LakeConfig) -> None:
     list(compaction.compact(old.tables))
     taken = take_down(config, "site0.example", reason="asked", now=MIDNIGHT + 51 * HOUR)
     assert taken.articles
-    list(garbage_collection.collect(old.tables, grace_s=3600, keep_snapshots=1, yes=True))
+    list(garbage_collection.collect(old.tables, grace_s=3600, keep=Retention.newest(1), yes=True))
     assert audit(config.path).findings == []
 
 

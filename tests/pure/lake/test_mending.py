@@ -16,6 +16,7 @@ import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError
 from newsmill.lake import identity, reader, schemas, storage
+from newsmill.lake.retention import Retention
 from newsmill.lake.tables import Tables
 from newsmill.lake.upkeep import compaction, garbage_collection, mending, whole
 from newsmill.lake.verification.audit import audit
@@ -53,7 +54,11 @@ def goes_on(path: Path | str, start: int = 80) -> int:
         if file.is_file():
             os.utime(file, (time.time() - 9 * 86_400,) * 2)
     before = rows(path)
-    list(garbage_collection.collect(Tables.open(LakeConfig(path=str(path))), grace_s=3600, keep_snapshots=1))
+    list(
+        garbage_collection.collect(
+            Tables.open(LakeConfig(path=str(path))), grace_s=3600, keep=Retention.newest(1)
+        )
+    )
     assert rows(path) == before
     report = audit(str(path))
     assert report.findings == []

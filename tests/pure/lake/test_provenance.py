@@ -18,6 +18,7 @@ from newsmill.cli.gc import gc
 from newsmill.cli.takedown import takedown
 from newsmill.config import LakeConfig
 from newsmill.lake.provenance import foreign, made
+from newsmill.lake.retention import Retention
 from newsmill.lake.storage import Listed
 from newsmill.lake.tables import Tables
 from newsmill.lake.upkeep import garbage_collection
@@ -132,7 +133,7 @@ def test_files_of_any_name_go_when_metadata_of_the_lake_named_them(
     filled.tables.change("articles", replaced(None))
     if keeper == "gc":
         aged(config)
-        list(garbage_collection.collect(filled.tables, grace_s=3600, keep_snapshots=1))
+        list(garbage_collection.collect(filled.tables, grace_s=3600, keep=Retention.newest(1)))
     else:
         for site in range(7):
             newsmill("takedown", config.path, f"site{site}.example")
@@ -163,7 +164,7 @@ def test_links_are_not_followed_by_keepers_or_the_audit(
 
 
 def test_names_of_real_lakes_are_known(filled: Lake, config: LakeConfig) -> None:
-    Tables.open(config).expire("articles", keep=1)
+    Tables.open(config).expire("articles", Retention.newest(1))
     names = [n for n in there(config) if n.endswith((".parquet", ".avro", ".metadata.json"))]
     assert len(names) > 20 and all(made(Listed(name, 1, 0)) for name in names)
     assert not any(made(Listed(name, 1, 0)) for name in MINE)

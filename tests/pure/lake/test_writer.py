@@ -19,6 +19,7 @@ from newsmill.errors import Fenced, LakeError, Transient
 from newsmill.lake import files
 from newsmill.lake.files import DataFile
 from newsmill.lake.ledger import Batch
+from newsmill.lake.retention import Retention
 from newsmill.lake.tables import Tables
 from newsmill.lake.upkeep.takedown import take_down
 from newsmill.lake.verification.audit import audit
@@ -251,13 +252,14 @@ def test_recent_gives_what_the_copies_index_needs_again(filled: Lake) -> None:
 def test_snapshots_stay_bounded_and_batches_known_after_they_are_forgotten(
     lake: Lake, config: LakeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("newsmill.lake.writer.KEPT_SNAPSHOTS", 3)
+    monkeypatch.setattr("newsmill.lake.writer.FORGOTTEN_AT_ONCE", 3)
+    lake.tables.retention = Retention(days=1, least=2, followed=3)
     for start in range(0, 100, 20):
         batch = lake.begin(slices(start, start + 20), now=NOW)
         lake.commit(batch, synthetic.write(config.path, batch, words=5))
     assert len(lake.tables.load("fate").metadata.snapshots) < 6
     before = lake.tables.load("articles").properties
-    lake.tables.expire("articles", keep=1)
+    lake.tables.expire("articles", Retention.newest(1))
     assert len(lake.tables.load("articles").metadata.snapshots) == 1
     assert lake.tables.load("articles").properties["newsmill.sequence"] == before["newsmill.sequence"] == "5"
     assert audit(config.path).findings == []

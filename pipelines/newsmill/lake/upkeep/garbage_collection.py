@@ -22,9 +22,10 @@ from pyiceberg.table import Table
 from newsmill.errors import ConfigError, LakeError
 from newsmill.lake import files, hints, named, provenance, replacing
 from newsmill.lake.ledger import pending_batch
+from newsmill.lake.retention import Retention
 from newsmill.lake.schemas import LEDGER, TABLES
 from newsmill.lake.storage import TEMPORARY, Listed
-from newsmill.lake.tables import KEPT_SNAPSHOTS, Tables, forgotten
+from newsmill.lake.tables import Tables
 
 LEAST_GRACE_S = 3600.0
 """A shorter grace time could take files that a slow worker just wrote."""
@@ -79,7 +80,7 @@ def collect(
     tables: Tables,
     *,
     grace_s: float,
-    keep_snapshots: int = KEPT_SNAPSHOTS,
+    keep: Retention | None = None,
     dry_run: bool = False,
     yes: bool = False,
     young: Young | None = None,
@@ -89,7 +90,7 @@ def collect(
     Args:
         tables: The lake.
         grace_s: Younger files stay. At least an hour.
-        keep_snapshots: Snapshots of each table that stay readable; tags and branches always do.
+        keep: Snapshots that stay readable, else as `lake.snapshot_days` has it; tags and branches always do.
         dry_run: Only say what would go: the same list.
         yes: Remove more data files of unknown origin than the bound.
         young: Counts what stays since it is too young, before the first file is given.
@@ -101,22 +102,23 @@ def collect(
     """
     if grace_s < LEAST_GRACE_S:
         raise ConfigError(f"grace time: must be at least {LEAST_GRACE_S:.0f} s, got {grace_s:.0f} s")
-    planned = _plan(tables, grace_s, keep_snapshots, young or Young())
+    keep = keep or tables.retention
+    planned = _plan(tables, grace_s, keep, young or Young())
     if not yes and not dry_run:
         _check_bound(planned)
     if dry_run:
         yield from planned.garbage
         return
     for name in TABLES:
-        tables.expire(name, keep=keep_snapshots)
-    still = {found.path for found in unseen(tables, keep=keep_snapshots)}
+        tables.expire(name, keep)
+    still = {found.path for found in unseen(tables, keep=keep)}
     for garbage in planned.garbage:
         if garbage.path in still:
             tables.store.delete(garbage.path)
             yield garbage
 
 
-def _plan(tables: Tables, grace_s: float, keep: int, young: Young) -> _Plan:
+def _plan(tables: Tables, grace_s: float, keep: Retention, young: Young) -> _Plan:
     plan = _Plan(young)
     now = time.time()
     old = []
@@ -145,8 +147,9 @@ def _reason(path: str, once_visible: Collection[str]) -> Reason:
     return Reason.REPLACED if path in once_visible else Reason.NEVER_COMMITTED
 
 
-def unseen(tables: Tables, plan: _Plan | None = None, *, keep: int = KEPT_SNAPSHOTS) -> Iterator[Listed]:
+def unseen(tables: Tables, plan: _Plan | None = None, *, keep: Retention | None = None) -> Iterator[Listed]:
     """All files that nothing which counts names, and that no batch under way may need."""
+    kept = keep or tables.retention
     yield from (found for found in tables.store.walk(TEMPORARY) if found.path.endswith(_OURS))
     for name in TABLES:
         # Listed before the snapshots are read: what is written after that is not on the list.
@@ -154,7 +157,7 @@ def unseen(tables: Tables, plan: _Plan | None = None, *, keep: int = KEPT_SNAPSH
         if plan is not None:
             plan.data_files += sum(found.path.endswith(".parquet") for found in there)
         ledger, table = tables.load(LEDGER), tables.load(name)
-        needed = named.files(tables, table, forgetting=forgotten(table, keep)) | _decided(tables, ledger)
+        needed = named.files(tables, table, forgetting=kept.forgotten(table)) | _decided(tables, ledger)
         _check_visible(tables, table, {found.path for found in there})
         needed |= _named_by_others(tables, table, there)
         batch = pending_batch(ledger)

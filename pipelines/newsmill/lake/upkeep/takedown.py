@@ -25,6 +25,7 @@ from newsmill.lake.change_order import changing
 from newsmill.lake.content import CONTENT, Tombstone
 from newsmill.lake.files import DataFile
 from newsmill.lake.ledger import INGESTED_AT, TAKEDOWNS, pending_batch, tombstones
+from newsmill.lake.retention import Retention
 from newsmill.lake.rows import takedowns as takedown_rows
 from newsmill.lake.schemas import LEDGER, TABLES
 from newsmill.lake.staging import append, set_properties
@@ -271,7 +272,7 @@ def _replace(tables: Tables, name: str, mine: Tombstone, at: Micros, dry_run: bo
 def _forget_snapshots(tables: Tables, taken_down: Sequence[Tombstone]) -> None:
     """Forget all snapshots but the newest. What tags and branches show must hold no such content."""
     for name in CONTENT:
-        tables.expire(name, keep=1)
+        tables.expire(name, Retention.newest(1))
     for name, found in erasure.unseen_with_content(tables, taken_down):
         table = tables.load(name)
         if len(table.refs()) > 1 and found.path in named.files(tables, table):

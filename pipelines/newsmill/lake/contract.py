@@ -20,8 +20,11 @@ from newsmill.lake import dialects
 from newsmill.lake.columns import TableSchema
 from newsmill.lake.schemas import SCHEMA_VERSION, TABLES
 
-API_VERSION = "v3.1.0"
+API_VERSION = "v3.2.0"
 """Version of the Open Data Contract Standard, bitol.io."""
+
+SERVER = "lake"
+"""Name of the contract's server: the tables as the lake's catalog has them, so that live rows are tested."""
 
 _USE = (
     "Bodies, titles and descriptions are the publishers' works: `rights` tells what they say about machine "
@@ -48,6 +51,16 @@ def odcs() -> str:
             "usage": _USE,
             "limitations": _LIMITS,
         },
+        "servers": [
+            {
+                "server": SERVER,
+                "type": "iceberg",
+                "description": "a lake in the folder `lake`; docs/guide/querying.md says how another is named",
+                "catalog": "newsmill",
+                "catalogUrl": "sqlite:///lake/catalog.db",
+                "namespace": "newsmill",
+            }
+        ],
         "schema": [_table(schema) for schema in TABLES.values()],
         "slaProperties": [
             {"property": "frequency", "value": 300, "unit": "s", "element": "articles.ingested_at"},
@@ -97,7 +110,7 @@ def _table(schema: TableSchema[Any]) -> dict[str, Any]:
         properties.append(found)
     return {
         "name": schema.name,
-        "physicalName": f"newsmill.{schema.name}",
+        "physicalName": schema.name,
         "physicalType": "table",
         "description": schema.doc,
         "properties": properties,
@@ -105,12 +118,10 @@ def _table(schema: TableSchema[Any]) -> dict[str, Any]:
 
 
 def _property(field: pa.Field) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "name": field.name,
-        "logicalType": _logical(field.type),
-        "physicalType": _physical(field.type),
-        "required": not field.nullable,
-    }
+    found: dict[str, Any] = {"name": field.name}
+    if logical := _logical(field.type):
+        found["logicalType"] = logical
+    found |= {"physicalType": _physical(field.type), "required": not field.nullable}
     if doc := _doc(field):
         found["description"] = doc
     found["customProperties"] = [{"property": "icebergFieldId", "value": _id(field)}]
@@ -119,7 +130,8 @@ def _property(field: pa.Field) -> dict[str, Any]:
     elif pa.types.is_list(field.type):
         found["items"] = _property(field.type.value_field)
     elif pa.types.is_map(field.type):
-        found["properties"] = [_property(field.type.key_field), _property(field.type.item_field)]
+        key, value = field.type.key_field, field.type.item_field
+        found["map"] = {"key": _property(key), "value": _property(value)}
     return found
 
 
@@ -138,11 +150,16 @@ def _rows(field: pa.Field, prefix: str) -> list[str]:
 
 
 def _logical(type: pa.DataType) -> str:
+    """The standard's type; empty where it has none."""
+    if pa.types.is_binary(type):
+        return ""
+    if pa.types.is_map(type):
+        return "map"
     if pa.types.is_timestamp(type):
         return "timestamp"
     if pa.types.is_list(type):
         return "array"
-    if pa.types.is_struct(type) or pa.types.is_map(type):
+    if pa.types.is_struct(type):
         return "object"
     if pa.types.is_integer(type):
         return "integer"

@@ -55,7 +55,7 @@ def odcs() -> str:
             {
                 "server": SERVER,
                 "type": "iceberg",
-                "description": "a lake in the folder `lake`; docs/guide/querying.md says how another is named",
+                "description": "the lake in the folder `lake`; docs/guide/querying.md says how to name another",
                 "catalog": "newsmill",
                 "catalogUrl": "sqlite:///lake/catalog.db",
                 "namespace": "newsmill",

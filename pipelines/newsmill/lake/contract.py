@@ -55,7 +55,7 @@ def odcs() -> str:
             {
                 "server": SERVER,
                 "type": "iceberg",
-                "description": "the lake in the folder `lake`; docs/guide/querying.md says how to name another",
+                "description": "the lake in the folder `lake`; see docs/guide/querying.md for another",
                 "catalog": "newsmill",
                 "catalogUrl": "sqlite:///lake/catalog.db",
                 "namespace": "newsmill",

@@ -26,7 +26,7 @@ CLI = Path(os.environ.get("NEWSMILL_DATACONTRACT") or ROOT / ".engines" / "contr
 pytestmark = pytest.mark.skipif(not CLI.exists(), reason=f"no {CLI}: run `make engines`")
 
 
-def tested(lake: Path, folder: Path) -> list[dict[str, Any]]:
+def checks_of(lake: Path, folder: Path) -> list[dict[str, Any]]:
     """What the CLI finds, check by check."""
     written, results = folder / "newsmill.odcs.yaml", folder / "results.json"
     written.write_text(contract.odcs(), encoding="utf-8")
@@ -57,7 +57,7 @@ def lake(tmp_path: Path) -> Path:
 
 
 def test_the_contract_holds_of_a_lake(lake: Path, tmp_path: Path) -> None:
-    checks = tested(lake, tmp_path)
+    checks = checks_of(lake, tmp_path)
     odd = [(c["model"], c["field"], c["reason"]) for c in checks if c["result"] != "passed"]
     assert odd == []
     assert {check["model"] for check in checks} == set(TABLES)
@@ -69,5 +69,5 @@ def test_the_contract_does_not_hold_of_a_lake_with_other_columns(
 ) -> None:
     text = contract.odcs().replace("- name: payload_bytes\n", "- name: payload_size\n")
     monkeypatch.setattr(contract, "odcs", lambda: text)
-    odd = [c["field"] for c in tested(lake, tmp_path) if c["result"] == "failed"]
+    odd = [c["field"] for c in checks_of(lake, tmp_path) if c["result"] == "failed"]
     assert set(odd) == {"payload_size"}

@@ -43,6 +43,7 @@ TRACKERS: Final = frozenset(
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\\]")
 _ROUTE = re.compile(r"(?:/|!)[/!]*[^/!]")
+_LOGIN = re.compile(r"^(\s{0,9}(?:[a-z][a-z0-9+.-]{0,30}:)?[/\\]{2})[^/?#\\]*@", re.IGNORECASE)
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
@@ -88,6 +89,15 @@ def _route(fragment: str) -> str:
         return ""
     normal = canonicalize_url(f"https://route/#{fragment}", keep_fragments=True).partition("#")[2]
     return f"#{normal.rstrip('/')}"
+
+
+def without_login(url: str) -> str:
+    """A URL without the name and the password before its host: they are a reader's, and name no page.
+
+    >>> without_login("https://ann:secret@example.org/@ann?x=a@b")
+    'https://example.org/@ann?x=a@b'
+    """
+    return _LOGIN.sub(r"\1", url)
 
 
 def registrable_domain(url: str) -> str:
@@ -152,16 +162,23 @@ def _checked(url: str) -> tuple[SplitResult, str, str]:
     if len(url) > MAX_LENGTH:
         raise Rejected(Code.URL, f"URL of {len(url)} characters, more than {MAX_LENGTH}")
     if _UNSAFE.search(url):
-        raise Rejected(Code.URL, f"URL with control or invisible characters: {url[:200]!r}")
+        raise Rejected(Code.URL, f"URL with control or invisible characters: {_shown(url)}")
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(without_login(url))
         host, port = parts.hostname or "", parts.port
-    except ValueError as error:
-        raise Rejected(Code.URL, f"no URL ({error}): {url[:200]!r}") from None
+    except ValueError:
+        raise Rejected(Code.URL, f"no URL: {_shown(url)}") from None
     if parts.scheme not in ("http", "https"):
-        raise Rejected(Code.URL, f"no http(s) URL: {url[:200]!r}")
+        raise Rejected(Code.URL, f"no http(s) URL: {_shown(url)}")
     default = port in (None, 443) or (port == 80 and parts.scheme == "http")
     return parts, _ascii_host(host, url), "" if default else f":{port}"
+
+
+def _shown(url: str) -> str:
+    """A URL in a message; what may be a password is left out, also where no URL can have its signs."""
+    start, at, end = url.rpartition("@")
+    scheme, slashes, _ = start.partition("//")
+    return repr((f"{scheme + slashes if slashes else ''}…@{end}" if at else url)[:200])
 
 
 @lru_cache(maxsize=4096)
@@ -171,20 +188,20 @@ def _ascii_host(host: str, url: str) -> str:
         try:
             return f"[{ipaddress.IPv6Address(host).compressed}]"
         except ValueError:
-            raise Rejected(Code.URL, f"no usable host: {url[:200]!r}") from None
+            raise Rejected(Code.URL, f"no usable host: {_shown(url)}") from None
     if not host.isascii():
         try:
             host = idna.encode(host, uts46=True).decode("ascii")
         except idna.IDNAError as error:
-            raise Rejected(Code.URL, f"no usable host ({error}): {url[:200]!r}") from None
+            raise Rejected(Code.URL, f"no usable host ({error}): {_shown(url)}") from None
     labels = host.split(".")
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise Rejected(Code.URL, f"no usable host: {url[:200]!r}")
+        raise Rejected(Code.URL, f"no usable host: {_shown(url)}")
     if labels[-1].isdigit() or labels[-1].startswith("0x"):
         try:
             return str(ipaddress.IPv4Address(host))
         except ValueError:
-            raise Rejected(Code.URL, f"no usable host: {url[:200]!r}") from None
+            raise Rejected(Code.URL, f"no usable host: {_shown(url)}") from None
     while len(labels) > 2 and labels[0] == "www":
         labels = labels[1:]
     return ".".join(labels)

@@ -82,3 +82,40 @@ def test_broken_record_is_withheld_when_the_address_that_it_names_was_taken_down
     assert [(fate.fate, fate.url) for fate in ends.fates] == [
         (Fate.WITHHELD, "https://paper.example/a"),
     ] * 2
+
+
+def test_no_row_holds_the_password_of_an_address(run_eagerly, record: Callable[..., SourceRecord]) -> None:
+    records = [
+        record(0, b"<p>a page</p>", url="https://ann:secret@paper.example/a"),
+        structs.replace(
+            record(1, b"<p>"), headers=(("url", b"https://ann:secret@paper.example/b"), ("status", b"?"))
+        ),
+        record(2, b'{"url": "https://ann:secret@paper.example/c", "html": "x", "status": "?"}', url=None),
+        record(3, b"<p>", url="ftp://ann:secret@paper.example/d"),
+        record(4, b"<p>", url="https://ann:secret/@paper.example/e"),
+        record(5, b"<p>gone</p>", url="https://ann:secret@gone.example/f"),
+        record(
+            6,
+            b'{"url": "https://paper.example/g", "final_url": "https://ann:secret@paper.example/h",'
+            b' "html": "x"}',
+            url=None,
+        ),
+    ]
+    out = decoded(run_eagerly, records, Withheld(domains=frozenset({"gone.example"})))
+    raws = [page.raw for chunk in out["oks"] for page in chunk.pages]
+    assert [(raw.url, raw.final_url) for raw in raws] == [
+        ("https://paper.example/a", None),
+        ("https://paper.example/g", "https://paper.example/h"),
+    ]
+    (ends,) = out["ends"]
+    said = [fate.url for fate in ends.fates]
+    assert said == [
+        "https://paper.example/b",
+        "https://paper.example/c",
+        None,
+        None,
+        "https://gone.example/f",
+    ]
+    assert [failure.url for failure in ends.failures][:2] == said[:2]
+    for failure in ends.failures:
+        assert "secret" not in f"{failure.url} {failure.message} {failure.stack}"

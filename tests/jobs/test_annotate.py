@@ -96,6 +96,19 @@ def test_annotate_names_the_line_and_does_the_others_when_one_is_wrong(line: str
     assert rows[1]["id"] == "good" and rows[1]["error"] is None
 
 
+def test_author_is_a_list_when_the_byline_names_people_an_office_or_nobody() -> None:
+    prose = (
+        "<p>The ferry crosses the Alder again after eleven years, the council of Brackenford said.</p>" * 5
+    )
+    pages = [
+        f"<html><title>Ferry</title><h1>Ferry crosses again</h1><p class=byline>{line}</p>{prose}</html>"
+        for line in ("By Ada Holm and Per Lund", "By Editorial Team", "")
+    ]
+    lines = [json.dumps({"id": str(n), "html": page}).encode() for n, page in enumerate(pages)]
+    rows = list(run(lines, Config(), processes=1))
+    assert [row["author"] for row in rows] == [["Ada Holm", "Per Lund"], ["Editorial Team"], []]
+
+
 def test_annotate_ends_with_one_and_the_number_when_lines_are_wrong() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "newsmill", "annotate", "-"],

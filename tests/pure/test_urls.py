@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from newsmill.errors import Code, Rejected
-from newsmill.urls import article_id, registrable_domain, trusted_canonical, url_key
+from newsmill.urls import article_id, registrable_domain, trusted_canonical, url_key, without_login
 
 
 @pytest.mark.parametrize(
@@ -177,3 +177,41 @@ def test_pages_of_an_application_and_repeated_parameters_have_keys_of_their_own(
 )
 def test_what_names_the_same_page_has_the_same_key(one: str, other: str) -> None:
     assert url_key(one) == url_key(other)
+
+
+@pytest.mark.parametrize(
+    ("url", "clean"),
+    [
+        ("https://ann:se@cret@example.org/x", "https://example.org/x"),
+        ("HTTPS://ann@example.org:8443?q=a@b", "HTTPS://example.org:8443?q=a@b"),
+        (" https://ann:secret@example.org/x", " https://example.org/x"),
+        ("//ann:secret@example.org/x", "//example.org/x"),
+        ("ftp://ann:secret@example.org", "ftp://example.org"),
+        ("https://example.org/@ann/x", "https://example.org/@ann/x"),
+        ("https://example.org?to=ann@example.org", "https://example.org?to=ann@example.org"),
+        ("https://example.org#@ann", "https://example.org#@ann"),
+        ("mailto:ann@example.org", "mailto:ann@example.org"),
+        ("", ""),
+    ],
+)
+def test_login_goes_from_a_url_and_nothing_else_does(url: str, clean: str) -> None:
+    assert without_login(url) == clean
+    assert without_login(clean) == clean
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://ann:secret@example.org/x",
+        "https://ann:secret@exa mple.org/x",
+        "https://ann:secret@example.org:port/x",
+        "https://ann:secret@1.2.3.4.5/x",
+        "https://ann:secret/1@example.org/x",
+        "https://ann:secret\x00@example.org/x",
+        "ann:secret@example.org",
+    ],
+)
+def test_rejection_tells_no_password_when_a_url_is_broken(url: str) -> None:
+    with pytest.raises(Rejected) as rejected:
+        url_key(url)
+    assert "secret" not in rejected.value.message

@@ -33,8 +33,9 @@ def annotate(
     """Annotate pages or texts: one JSON line each, in the order of the input.
 
     Each line has id, fate, title, date, author, text, lang, lang_script, links, entities, places, cluster,
-    origin, duplicate and error. Offsets count characters of `text`. A line that can't be read is quarantined,
-    as a page that can't be is, its error names the line, and the exit code is 1; the others are annotated.
+    origin, duplicate and error. Offsets count characters of `text`. `author` is a list: of the people, else
+    of the byline as it is printed. A line that can't be read is quarantined, as a page that can't be is, its
+    error names the line, and the exit code is 1; the others are annotated.
     Pages and lines that can't be read have id, fate and error only.
     """
     from newsmill.errors import ConfigError

@@ -244,7 +244,7 @@ def _shown(item: Annotated, decision: Decision | None, merged: Mapping[str, str]
         "fate": fate,
         "title": page.title,
         "date": page.published_on,
-        "author": list(page.authors) or page.byline or [],
+        "author": list(page.authors) or ([page.byline] if page.byline else []),
         "text": page.body,
         "lang": item.draft.language.code,
         "lang_script": item.draft.language.script,

@@ -27,6 +27,8 @@ PUBLISHED: Final = (
 )
 """Words that stand before a day of publication, as a part of a pattern."""
 
+FIRST: Final = re.compile(rf"{PUBLISHED}|original|first|erst", re.IGNORECASE)
+
 _LABEL: Final = re.compile(rf"(?:{PUBLISHED}|erstellt)\W{{0,4}}(?:\w{{1,3}}\W{{1,2}}){{0,2}}$", re.IGNORECASE)
 _OPENS_LINE: Final = re.compile(
     r"\W{0,4}(?:gespeichert|eingestellt|geschrieben|veröffentlicht|erstellt|submitted|posted|published|written"
@@ -57,6 +59,10 @@ _NEAR_LABEL: Final = 60
 _MOST_LINES: Final = 3_000
 _MOST_SCRIPT: Final = 1_000_000
 
+_INLINE: Final = frozenset(("a", "abbr", "b", "em", "font", "i", "small", "span", "strong", "u"))
+_MOST_INLINE: Final = 3
+_MOST_SIBLINGS: Final = 8
+
 Days = Callable[[str], Iterable[tuple[int, int, str]]]
 """From a text to (begin, end, day) of what is written like a day; the day is empty where it can't be one."""
 
@@ -81,6 +87,31 @@ def is_running(text: str, start: int, end: int) -> bool:
 
 def _small(text: str) -> int:
     return sum(word[0].islower() for word in _WORD.findall(text[:_LONGEST_LINE]))
+
+
+def is_in_sentence(element: Element) -> bool:
+    """Whether an element is a part of running prose, as a day that a story tells of."""
+    frame = element.getparent()
+    for _ in range(_MOST_INLINE):
+        if frame is None or frame.tag not in _INLINE:
+            break
+        element, frame = frame, frame.getparent()
+    if frame is None:
+        return False
+    before = [(frame.text or "")[-_LONGEST_LINE:]]
+    for sibling in reversed([*islice(element.itersiblings(preceding=True), _MOST_SIBLINGS)]):
+        before += [*_texts(sibling), (sibling.tail or "")[-_LONGEST_LINE:]]
+    behind = [(element.tail or "")[:_LONGEST_LINE]]
+    for sibling in islice(element.itersiblings(), _MOST_SIBLINGS):
+        behind += [*_texts(sibling), (sibling.tail or "")[:_LONGEST_LINE]]
+    first, own, last = (" ".join(" ".join(part).split()) for part in (before, _texts(element), behind))
+    first, last = first[-_LONGEST_LINE:], last[:_LONGEST_LINE]
+    return is_running(f"{first} {own} {last}", len(first) + 1, len(first) + 1 + len(own))
+
+
+def _texts(element: Element) -> list[str]:
+    """The texts in an element; no more than a sentence has."""
+    return [text[:_LONGEST_LINE] for text in islice(element.itertext(), _MOST_SIBLINGS)]
 
 
 def is_stated(
@@ -145,6 +176,8 @@ def _attributes(root: Element) -> Iterator[str]:
         if _NOT_NAMED.search(
             (element.get("itemprop") or element.get("property") or element.get("class") or "")[:80]
         ):
+            continue
+        if element.tag in ("time", "abbr") and is_in_sentence(element):
             continue
         is_marked = element.tag in ("time", "abbr") or _NAMED.search((element.get("itemprop") or "")[:80])
         for name, value in element.items():

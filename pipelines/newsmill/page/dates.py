@@ -15,8 +15,8 @@ from typing import Final
 
 from htmldate import extractors, find_date
 
-from newsmill.page import structured
-from newsmill.page.datelines import CHANGED, COPYRIGHT, PUBLISHED, is_running, is_stated
+from newsmill.page import structured, time_elements
+from newsmill.page.datelines import CHANGED, COPYRIGHT, FIRST, is_running, is_stated
 from newsmill.page.structured import Node
 from newsmill.page.tree import Element
 from newsmill.records import Micros
@@ -101,7 +101,6 @@ _THAI: Final = re.compile(
 )
 _BUDDHIST: Final = range(2450, 2650)
 _BUDDHIST_AHEAD: Final = 543
-_FIRST: Final = re.compile(rf"{PUBLISHED}|original|first|erst", re.IGNORECASE)
 _LABEL_BEFORE: Final = 30
 _LONGEST_LINE: Final = 400
 _LABEL_BEHIND: Final = 4
@@ -319,7 +318,7 @@ def _visible(opening: Sequence[str], latest: date, *, month_first: bool) -> list
             if not day or COPYRIGHT.search(text) or is_running(text, start, end):
                 continue
             before = text[max(0, start - _LABEL_BEFORE) : start]
-            is_change = bool(CHANGED.search(before)) and not _FIRST.search(before)
+            is_change = bool(CHANGED.search(before)) and not FIRST.search(before)
             if is_change or CHANGED.match(text[end : end + _LABEL_BEHIND].lstrip("日 :0123456789")):
                 changed.append(day)
             else:
@@ -440,51 +439,5 @@ def _zone(text: str | None) -> timezone:
 
 
 def _time_element(root: Element, latest: date) -> Stamp | None:
-    """The first time that is marked as published, else the first `<time>` that isn't a change's.
-
-    What stands behind the last h1 comes before what stands above it, in a sidebar.
-    """
-    before_title: list[str] = []
-    marked: list[str] = []
-    plain: list[str] = []
-    for element in root.iter("h1", "time", "abbr", "meta", "span", "p", "div"):
-        tag = element.tag
-        if tag == "h1":
-            before_title.extend(plain)
-            plain.clear()
-            continue
-        prop = (element.get("itemprop") or element.get("property") or "").lower()
-        value = (
-            element.get("datetime")
-            or element.get("content")
-            or (element.get("title") if tag == "abbr" else None)
-        )
-        if value is None:
-            continue
-        label = _label(element) if tag in ("time", "abbr") else ""
-        if "datepublished" in prop or element.get("pubdate") is not None or _FIRST.search(label):
-            marked.append(value)
-        elif (
-            tag in ("time", "abbr")
-            and "modified" not in prop
-            and not CHANGED.search(label)
-            and not CHANGED.search((element.get("class") or "")[:_LABEL_BEFORE])
-        ):
-            plain.append(value)
-    for value in marked:
-        if stamp := parse(value, "time_element", latest):
-            return stamp
-    return next(
-        (stamp for value in (*plain, *before_title) if (stamp := parse(value, "time_element", latest))), None
-    )
-
-
-def _label(element: Element) -> str:
-    """The words right before an element, in the same frame."""
-    before = element.getprevious()
-    if before is not None:
-        words = before.tail if before.tail and before.tail.strip() else before.text
-    else:
-        above = element.getparent()
-        words = above.text if above is not None else None
-    return (words or "").strip()[-_LABEL_BEFORE:]
+    values = time_elements.stated(root)
+    return next((stamp for value in values if (stamp := parse(value, "time_element", latest))), None)

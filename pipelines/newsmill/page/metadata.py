@@ -263,7 +263,7 @@ def _canonical(root: Element, meta: Mapping[str, list[str]], url: str) -> str | 
         return None
     try:
         absolute = urljoin(url, claimed.strip())
-        return absolute if urlsplit(absolute).scheme in ("http", "https") else None
+        return urls.without_login(absolute) if urlsplit(absolute).scheme in ("http", "https") else None
     except ValueError:
         return None
 
@@ -318,7 +318,7 @@ def _images(article: Node, meta: Mapping[str, list[str]], url: str) -> tuple[str
         except ValueError:
             continue
         if joined.startswith(("http://", "https://")) and len(joined) <= _LONGEST_LINK:
-            absolute.append(joined)
+            absolute.append(urls.without_login(joined))
     return tuple(dict.fromkeys(absolute))[: _MOST + 1]
 
 

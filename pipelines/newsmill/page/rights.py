@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from newsmill import urls
 from newsmill.page import structured
 from newsmill.page.structured import Node
 from newsmill.page.tree import Element
@@ -52,7 +53,7 @@ def read(
     return Rights(
         reserved=bool(reservation) or noai,
         tdm_reservation=reservation,
-        policy_url=policy,
+        policy_url=urls.without_login(policy) if policy else None,
         noai=noai,
         license=_license(root, article),
     )
@@ -63,8 +64,8 @@ def _license(root: Element, article: Node) -> str | None:
     if isinstance(stated, dict):
         stated = stated.get("url") or stated.get("@id")
     if found := structured.text(stated):
-        return found[:500]
+        return urls.without_login(found)[:500]
     for link in root.iter("link", "a"):
         if "license" in (link.get("rel") or "").lower().split() and link.get("href"):
-            return str(link.get("href")).strip()[:500]
+            return urls.without_login(str(link.get("href")).strip())[:500]
     return None

@@ -73,10 +73,10 @@ def page_of(found: Mapping[str, Any], body: bytes, position: Position, envelope:
     status = found.get("status")
     return RawPage(
         position=position,
-        url=url,
+        url=urls.without_login(url),
         body=body,
         envelope=envelope,
-        final_url=text["final_url"],
+        final_url=urls.without_login(text["final_url"]) if text["final_url"] else None,
         fetched_at=micros(found["fetched_at"]) if found.get("fetched_at") is not None else None,
         status=_status(status) if status is not None else None,
         content_type=content_type,

@@ -150,3 +150,31 @@ def test_footers_day_of_change_is_not_that_of_publication_when_the_page_says_so_
     head = ld('"datePublished":null,"dateModified":"2025-11-20T10:00:00Z"')
     page = story(paragraphs() + "<footer>Last updated 20 November 2025</footer>", head)
     assert page.published_on is None and page.modified_at is not None
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "<p>The dam broke on <time datetime=2018-03-03>3 March 2018</time>, and the wheel went.</p>",
+        "<p>The dam <b>broke on <time datetime=2018-03-03>that day</time></b> and the wheel went.</p>",
+        "<ul><li>The dam broke in <a href=/x>May</a> <time datetime=2018-03-03>2018</time>, all.</li></ul>",
+    ],
+)
+def test_time_within_a_sentence_is_not_that_of_publication(sentence: str) -> None:
+    assert story(paragraphs() + sentence).published_on is None
+    assert story(f"{paragraphs()}{sentence}<p><time datetime=2020-05-03>3 May</time></p>").published_on == (
+        "2020-05-03"
+    )
+
+
+@pytest.mark.parametrize(
+    "byline",
+    [
+        "<p>By Ada Holm <time datetime=2020-05-03>3 May 2020</time></p>",
+        "<p>Orrin, <time datetime=2020-05-03>3 May 2020</time> - The mill turns again.</p>",
+        "<p>First published on <time datetime=2020-05-03>3 May 2020</time> in the Orrin Post.</p>",
+        "<div><span>News</span> <time datetime=2020-05-03></time></div>",
+    ],
+)
+def test_time_beside_a_byline_or_in_a_dateline_is_that_of_publication(byline: str) -> None:
+    assert story(byline + paragraphs()).published_on == "2020-05-03"

@@ -179,3 +179,17 @@ def test_stated_body_is_taken_when_the_page_shows_less() -> None:
     hidden = " ".join([TEXT[3 : TEXT.index("</p>")]] * 20)
     page = read(ld(f'"articleBody":"{hidden}"'))
     assert page.extraction.method == "json_ld" and page.body == hidden
+
+
+def test_links_of_a_page_hold_no_password() -> None:
+    head = (
+        '<link rel=canonical href="https://ann:secret@paper.example/news/1">'
+        '<meta property="og:image" content="https://ann:secret@paper.example/1.jpg">'
+        '<link rel=license href="https://ann:secret@paper.example/licence">'
+        '<meta name="tdm-policy" content="https://ann:secret@paper.example/policy">'
+    )
+    page = read(head)
+    assert page.canonical_url == "https://paper.example/news/1"
+    assert page.images == ("https://paper.example/1.jpg",)
+    assert page.rights.license == "https://paper.example/licence"
+    assert page.rights.policy_url == "https://paper.example/policy"

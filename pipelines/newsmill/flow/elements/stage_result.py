@@ -16,7 +16,7 @@ from newsmill.flow.elements.chunks import TerminalFates
 from newsmill.flow.elements.working import ROOM, at_work
 from newsmill.records import Failure, Fate, FateRow, Micros, SourceRecord
 from newsmill.runtime import registry
-from newsmill.urls import site
+from newsmill.urls import site, without_login
 
 STACK_CHARS = 8_000
 """Longest stack trace kept with a quarantined record."""
@@ -60,7 +60,7 @@ class FateCollector:
                 ingested_at=self._ingested_at,
                 recorded_at=record.timestamp,
                 bytes=len(record.value or b""),
-                url=url,
+                url=None if url is None else without_login(url),
                 domain=domain or site(url),
                 **columns,
             )
@@ -69,9 +69,9 @@ class FateCollector:
     def reject(self, record: SourceRecord, stage: Stage, error: Rejected, *, url: str | None = None) -> None:
         """The record is quarantined whole. Raises TooLarge where the batch has no room for it.
 
-        Its URL counts where it is one: a row has none that a page can't have.
+        Its URL counts where it is one: a row has none that a page can't have, and none with a login.
         """
-        domain = site(url)
+        url, domain = None if url is None else without_login(url), site(url)
         if (room := registry.find(ROOM)) is not None:
             room.take_payload(record.value or b"")
         self.end(
@@ -90,7 +90,7 @@ class FateCollector:
                 code=error.code.value,
                 message=error.message,
                 stack=stack,
-                url=url,
+                url=url if domain or "@" not in (url or "") else None,  # no URL, and perhaps a password in it
             )
         )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from newsmill.knowledge.places import _country_of_host
 from newsmill.lake import dialects
 from newsmill.lake.schemas import TABLES
 from newsmill.observe import questions
@@ -73,6 +74,18 @@ def test_sources_count_their_articles_and_copies(press: Press) -> None:
     weeks = asked(press, "SELECT domain, sum(articles) AS articles FROM source_weeks GROUP BY ALL")
     assert {row["domain"]: row["articles"] for row in weeks} == count
     assert len(asked(press, "SELECT DISTINCT week FROM source_weeks")) == 2
+
+
+def test_sources_tell_the_host_of_most_articles_and_the_country_of_the_top_level_domain(press: Press) -> None:
+    sites = ["blatt.de", "paper.co.uk", "site.io", "news.example", "diario.com.ar", "xn--fiqs8s.cn", "a.tv"]
+    pages = [Sent(f"https://WWW.{site}:8443/{n}?x=://no", story(60 + n)) for n, site in enumerate(sites)]
+    press.send(*pages, Sent("https://m.blatt.de/1", story(80)), Sent("https://m.blatt.de/2", story(81)))
+    found = {row["domain"]: row for row in asked(press, "FROM sources")}
+    assert {site: found[site]["country"] for site in sites} == {
+        site: _country_of_host(site) for site in sites
+    }
+    assert found["paper.co.uk"]["country"] == "GB" and found["site.io"]["country"] is None
+    assert (found["blatt.de"]["host"], found["a.tv"]["host"]) == ("m.blatt.de", "www.a.tv")
 
 
 def test_stories_tell_where_they_were_first_seen_elsewhere(press: Press) -> None:

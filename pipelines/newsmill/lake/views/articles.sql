@@ -95,10 +95,19 @@ LEFT JOIN articles_latest m ON m.article_id = c.duplicate.matched_id
 WHERE c.duplicate.is_duplicate;
 
 -- One row for each site: what comes of its records, how much of it is copied, in which language, since when.
+-- `host` is the one that most of its articles are at, `country` that of its top-level domain (ISO 3166-1 alpha-2;
+-- null for those that are no country's, or are used as if they were none's).
 CREATE OR REPLACE VIEW sources AS
 SELECT
     r.domain,
     n.site_name,
+    h.host,
+    CASE
+        WHEN regexp_extract(r.domain, '[.]([a-z][a-z])$', 1)
+            IN ('', 'tv', 'io', 'co', 'me', 'eu', 'fm', 'ai', 'cc', 'ws', 'la', 'ly', 'to', 'gg') THEN NULL
+        WHEN r.domain LIKE '%.uk' THEN 'GB'
+        ELSE upper(regexp_extract(r.domain, '[.]([a-z][a-z])$', 1))
+    END AS country,
     l.lang,
     r.first_seen,
     r.last_seen,
@@ -134,6 +143,13 @@ LEFT JOIN (
     SELECT domain, lang, row_number() OVER (PARTITION BY domain ORDER BY articles DESC, lang) AS nth
     FROM (SELECT domain, lang, count(*) AS articles FROM articles_latest GROUP BY domain, lang) x
 ) l ON l.domain = r.domain AND l.nth = 1
+LEFT JOIN (
+    SELECT domain, host, row_number() OVER (PARTITION BY domain ORDER BY articles DESC, host) AS nth
+    FROM (
+        SELECT domain, lower(regexp_extract(url, '://([^/:?#]+)', 1)) AS host, count(*) AS articles
+        FROM articles_latest GROUP BY domain, lower(regexp_extract(url, '://([^/:?#]+)', 1))
+    ) z
+) h ON h.domain = r.domain AND h.nth = 1
 LEFT JOIN (
     SELECT domain, site_name, row_number() OVER (PARTITION BY domain ORDER BY articles DESC, site_name) AS nth
     FROM (

@@ -240,6 +240,19 @@ def condense_words(
         say(f"{target}: {len(content):,} bytes")
 
 
+@app.command(hidden=True)
+def train_taggers(
+    corpora: Annotated[Path, typer.Argument(help="Folder of the corpora that taggers/sources.py names.")],
+    languages: Annotated[list[str] | None, typer.Argument(help="Whose; all if absent.")] = None,
+) -> None:
+    """Rewrite the taggers that ship with newsmill, and their cards (for its maintainers; takes minutes)."""
+    from newsmill.knowledge.taggers import training
+
+    for language in training.known(languages or ()):
+        for file in training.make(language, corpora):
+            say(f"{file}: {file.stat().st_size:,} bytes")
+
+
 def _write(table: str, content: bytes) -> None:
     from newsmill.knowledge import default
 

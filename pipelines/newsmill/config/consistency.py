@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 from newsmill.config import Config, EnvelopeFormat, KafkaConfig, SecurityProtocol
@@ -145,14 +144,9 @@ def _knowledge(config: Config) -> Iterator[Problem]:
             except ConfigError as error:
                 yield from (("enrich.kb", problem) for problem in error.problems)
     if config.enrich.models:
-        from newsmill.knowledge.recognisers.statistical import MODELS
+        from newsmill.knowledge.recognisers.statistical import problems
 
-        for language in config.enrich.models:
-            model = MODELS.get(language)
-            if model is None:
-                yield "enrich.models", f"no model for {language!r}, only for {', '.join(sorted(MODELS))}"
-            elif find_spec("spacy") is None or find_spec(model.module) is None:
-                yield "enrich.models", f"{language!r} needs pip install 'newsmill[{model.extra}]'"
+        yield from (("enrich.models", problem) for problem in problems(config.enrich.models))
 
 
 def _plugins(config: Config) -> Iterator[Problem]:

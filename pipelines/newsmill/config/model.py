@@ -278,7 +278,9 @@ class EnrichConfig(Section):
 
     enabled: bool = Field(True, description="false writes articles without entities, places and topics")
     kb: Path | None = Field(None, description="knowledge base folder; the packaged one where absent")
-    models: tuple[str, ...] = Field((), description="statistical recognisers, e.g. [en]; needs newsmill[ner]")
+    models: tuple[str, ...] = Field(
+        (), description="statistical recognisers, e.g. [en, de]; needs newsmill[ner] or newsmill[taggers]"
+    )
     copies: bool = Field(False, description="run the statistical tier on copies too")
     enrichers: tuple[Name, ...] = Field(
         (), description="plug-ins that fill columns from an article's text, after newsmill's own"

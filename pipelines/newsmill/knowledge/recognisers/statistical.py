@@ -47,7 +47,7 @@ _ONTONOTES = {
 _CONLL = {coarse: coarse for coarse in COARSE}
 _CRFSUITE = "pycrfsuite"
 
-TAGGED = ("da", "de", "fi", "nb", "pl", "pt", "ro", "sv")
+TAGGED = ("pl", "pt", "ro")
 """Languages that have a tagger of newsmill's and no other model."""
 
 

@@ -29,8 +29,9 @@ class Tagger:
     """
 
     def __init__(self, model: bytes, language: str) -> None:
+        self._bytes = model  # CRFsuite reads the model where it is and does not keep it alive
         self._model: Any = importlib.import_module("pycrfsuite").Tagger()
-        self._model.open_inmemory(model)
+        self._model.open_inmemory(self._bytes)
         self._language = language
 
     @classmethod

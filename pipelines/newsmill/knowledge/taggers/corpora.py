@@ -114,7 +114,8 @@ def _tagged_by_type(file: Path, separator: str | None = None) -> Iterator[Senten
 
 def _iob2(file: Path) -> Iterator[Sentence]:
     """Universal NER: the text of each sentence stands before its words, which are parts of it."""
-    text, sentence = "", []
+    text = ""
+    sentence: Sentence = []
     for line in [*file.read_text(encoding="utf-8").splitlines(), ""]:
         if line.startswith("# text = "):
             text, sentence = line[9:], []

@@ -3,7 +3,7 @@
 A commit reads and writes the list of all snapshots, so the list must not grow with the number of commits.
 The newest stay one by one, for readers that follow a table from snapshot to snapshot; of what is older, the
 last of each hour stays, for readers that ask what a table was at a time. So the list has a bound that
-only the number of days sets: 668 at most with 7 days.
+only the number of days sets: 668 with 7 days, and those that wait to be forgotten together.
 """
 
 from __future__ import annotations

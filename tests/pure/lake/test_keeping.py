@@ -196,6 +196,24 @@ def test_gc_removes_what_no_snapshot_names_and_nothing_else(closed_hour: Lake, c
     assert (report.findings, report.orphans) == ([], 0)
 
 
+def test_gc_leaves_what_compact_replaced_while_a_readable_snapshot_needs_it(
+    closed_hour: Lake, config: LakeConfig
+) -> None:
+    past = closed_hour.tables.load("articles").current_snapshot()
+    assert past is not None
+    count = len(rows(closed_hour, "articles"))
+    list(compaction.compact(closed_hour.tables))
+    aged(config)
+    gone = [g.path for g in garbage_collection.collect(closed_hour.tables, grace_s=3600)]
+    assert not [path for path in gone if path.endswith(".parquet")]
+    table = closed_hour.tables.load("articles")
+    assert len(table.scan(snapshot_id=past.snapshot_id).to_arrow()) == count
+    closed_hour.tables.retention = Retention(days=0, least=1)  # as when the days are over
+    gone = [g.path for g in garbage_collection.collect(closed_hour.tables, grace_s=3600)]
+    assert len([path for path in gone if path.endswith(".parquet")]) == 2 * 4
+    assert closed_hour.tables.load("articles").snapshot_by_id(past.snapshot_id) is None
+
+
 def test_gc_leaves_young_files_and_those_of_the_batch_under_way(filled: Lake, config: LakeConfig) -> None:
     batch = filled.begin(list(synthetic.slices(0, 80, 120)), now=LATER)
     written = synthetic.write(config.path, batch)

@@ -57,6 +57,12 @@ def url_key(url: str) -> str:
         Rejected: `E_URL` when it is no http(s) URL with a usable host, is longer than `MAX_LENGTH`
             characters, or holds control, bidirectional or surrogate characters.
     """
+    return _normalised(url)
+
+
+@lru_cache(maxsize=2048)
+def _normalised(url: str) -> str:
+    """The key; asked for where a page is decoded, where its site is looked up, and where it is drafted."""
     key = _folded(url.strip())
     for _ in range(_MOST_FOLDS):
         again = _folded(key)

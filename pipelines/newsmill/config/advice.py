@@ -41,7 +41,7 @@ WHEN: Final = {
     "copies.folder": "where the lake is in an object store, or the index shall be on a faster disk",
     "enrich.enabled": "false where only texts are wanted: batches take less time",
     "enrich.kb": "where names and places of your own are to be known: `newsmill kb build`",
-    "enrich.models": "where more names are wanted than the knowledge base has; costs CPU time",
+    "enrich.models": "where more names are wanted than the knowledge base has; costs the command CPU time",
     "enrich.copies": "where names of copies are to be found by the models too",
     "enrich.enrichers": "where a package finds more in texts than newsmill",
     "enrich.steps": "where more is to be said of an article once copies and names are known",

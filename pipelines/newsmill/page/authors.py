@@ -82,8 +82,12 @@ _DOM_NOT: Final = re.compile(
     r"|widget|sidebar|kommentar|reply|more-|teaser|(?<!v)card|(?<!na)(?<!umn)list|\borg\b",
     re.IGNORECASE,
 )
-_EXACT: Final = re.compile(r"author[\w-]{0,40}name|\bauthor\b|\bbyline\b|\bauteur\b|\bautor\b", re.IGNORECASE)
+_EXACT: Final = re.compile(
+    r"author[\w-]{0,40}name|\bauthor\b|\bbyline\b|\bauteur\b|\bautor\b",
+    re.IGNORECASE,
+)
 _AUTHORS_NAME: Final = re.compile(r"author(?:-card)?[\w-]{0,20}[-_]name(?![\w-])", re.IGNORECASE)
+_ACCOUNT: Final = re.compile(r"(?<![\w-])user-?name(?![\w-])", re.IGNORECASE)
 _CREDIT: Final = re.compile(
     r"^(?:(?:ein(?:e)?|a) \w+ )?(?:(?:by){1,2}|von|par|por|di|door|av|af|autor(?:in|en)?|auteurs?|authors?"
     r"|text(?:e)?|erstellt von|\w+beitrag von|\w+ beitrag von|geschrieben von|written by|posted"
@@ -306,6 +310,8 @@ class _Marked:
                 continue
             if len(marked) + len(credits) >= _MOST_CLAIMS:
                 break
+            if is_behind and after < _NEAR and _ACCOUNT.search((element.get("class") or "")[:_LONGEST_NAMES]):
+                rank = min(rank, 1)  # further below, readers who comment have such names
             rank += 0 if is_behind else _BEFORE_HEADLINE
             if split(text) or (rank < 2 and pen_name(text)):
                 marked.append((rank, text, element))

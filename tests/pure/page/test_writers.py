@@ -139,10 +139,16 @@ def test_firm_in_the_meta_tags_is_no_writer_when_its_name_is_chinese() -> None:
         ("<p>On <span class='author vcard'><a class='url fn n' href=/x>Ada</a></span></p>", ("Ada",)),
         ("<p class='journalist'>Ada Holm</p>", ("Ada Holm",)),
         ("<div class=vcard><b class='fn org'>Orrin Valley</b></div>", ()),
+        ("<div class=submitted>3 May <span class=username>millwheel</span></div>", ("millwheel",)),
     ],
 )
 def test_class_names_the_writer_when_it_holds_a_longer_word(byline: str, names: tuple[str, ...]) -> None:
     assert story(byline + paragraphs()).authors == names
+
+
+def test_reader_who_comments_is_no_writer_when_his_account_is_marked_as_one() -> None:
+    comments = "<div><span class=username>millwheel</span><p>I was there as a child.</p></div>"
+    assert story(paragraphs() * 8 + "<p>Read more</p>" * 30 + comments).authors == ()
 
 
 def stated_as(kind: str, name: str) -> tuple[str, ...]:

@@ -242,7 +242,9 @@ def condense_words(
 
 @app.command(hidden=True)
 def train_taggers(
-    corpora: Annotated[Path, typer.Argument(help="Folder of the corpora that taggers/sources.py names.")],
+    corpora: Annotated[
+        Path, typer.Argument(help="Folder of the corpora that knowledge/taggers/sources.py names.")
+    ],
     languages: Annotated[list[str] | None, typer.Argument(help="Whose; all if absent.")] = None,
 ) -> None:
     """Rewrite the taggers that ship with newsmill, and their cards (for its maintainers; takes minutes)."""

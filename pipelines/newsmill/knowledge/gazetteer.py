@@ -32,7 +32,7 @@ _FILES = ("names.marisa", "names.arrow", "edges.arrow", "entities.arrow")
 _ALONE = pa.ipc.IpcReadOptions(use_threads=False)
 _LONGEST = 64  # characters of a name looked for in text
 _SPELT = ("capitals", "postal", "demonym")  # roles with rules of spelling
-_REMEMBERED = 50_000  # names and entities kept as objects
+_REMEMBERED = 10_000  # names kept as objects, twice: each extraction process has its own
 _LEADING = re.compile(
     r"(?:the|president|king|queen|senator|chairman|ambassador|general|secretary|ayatollah|mullah|pope|dr)\.?\s+",
     re.I,
@@ -99,7 +99,8 @@ class Gazetteer:
         self._founded = _view(tables["entities.arrow"], "founded") if "founded" in names else None
         self._context = _view(tables["entities.arrow"], "context") if "context" in names else None
         self.about = about
-        self._by_name: dict[int, tuple[Candidate, ...]] = {}
+        self._recent: dict[int, tuple[Candidate, ...]] = {}
+        self._before: dict[int, tuple[Candidate, ...]] = {}  # as many, asked for longer ago
 
     @property
     def version(self) -> str:
@@ -332,11 +333,12 @@ class Gazetteer:
         return start
 
     def _candidates(self, number: int) -> tuple[Candidate, ...]:
-        known = self._by_name.get(number)
+        known = self._recent.get(number)
         if known is None:
-            if len(self._by_name) >= _REMEMBERED:
-                self._by_name.clear()
-            known = self._by_name[number] = self._read(number)
+            known = self._before.get(number) or self._read(number)
+            if len(self._recent) >= _REMEMBERED:
+                self._before, self._recent = self._recent, {}
+            self._recent[number] = known
         return known
 
     def _read(self, number: int) -> tuple[Candidate, ...]:

@@ -57,6 +57,18 @@ def test_french_model_decides_the_bounds(french: Statistical) -> None:
     ]  # fmt: skip
 
 
+def test_russian_weights_are_read_without_importing_natasha() -> None:
+    for needed in ("slovnet", "navec", "natasha"):
+        if importlib.util.find_spec(needed) is None:
+            pytest.skip(f"{needed} is not installed: an optional extra")
+    recogniser = Statistical.open(["ru"], rules=RULES)
+    text = "Сергей Лавров прилетел в Анкару. Об этом пишет «Коммерсантъ».\n" + "слово " * 10_000
+    assert names(recogniser, text, "ru")[:2] == [("Сергей Лавров", "PER"), ("Анкару", "LOC")]
+    assert recogniser.recognise("", "ru") == recogniser.recognise("—", "ru") == []
+    assert recogniser.version.startswith(f"1+rules-{RULES.version},ru=natasha-")
+    assert "natasha" not in sys.modules
+
+
 def test_batch_finds_the_same_as_one_by_one(english: Statistical) -> None:
     texts = [f"{ENGLISH} {i}" for i in range(40)] + ["", "\n", "x" * 50_000]
     assert list(english.recognise_all(texts, "en")) == [english.recognise(text, "en") for text in texts]

@@ -16,7 +16,7 @@ from newsmill.knowledge.taggers.tagger import Tagger, named
 
 pytest.importorskip("pycrfsuite", reason="an optional extra: newsmill[taggers]")
 
-TAGGERS = sorted((name, model.language) for name, model in MODELS.items() if model.is_tagger)
+TAGGERS = sorted((name, model.language) for name, model in MODELS.items() if model.module == "pycrfsuite")
 TEXTS = {
     "da": ("Det siger Mette Holm Jensen til Ritzau i København.", "Mette Holm Jensen"),
     "de": ("Das sagte Karin Lindemann am Montag in Kaiserslautern.", "Karin Lindemann"),

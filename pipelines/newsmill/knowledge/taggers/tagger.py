@@ -34,6 +34,11 @@ class Tagger:
         self._model.open_inmemory(self._bytes)
         self._language = language
 
+    @property
+    def version(self) -> str:
+        """Changes with whatever may change its names, but for the rules."""
+        return f"tagger-{VERSION}"
+
     @classmethod
     def open(cls, language: str) -> Tagger:
         """The tagger that comes with newsmill.

@@ -80,6 +80,8 @@ WORSE = 0.10
 """A page is much worse when its F1 is so far below trafilatura's."""
 
 READERS = ("plain", "unseen", "ours")
+LIMITS = Path(__file__).with_name("extraction_limits.md")
+"""What is not reached, and why: written by hand, put at the end of the page."""
 
 
 @cache
@@ -267,6 +269,7 @@ def document(results: dict[str, Any]) -> str:
         "# Quality of extraction",
         "",
         "Made by `python benchmarks/extraction.py --write-docs docs/quality/extraction.md`; do not edit.",
+        "The last section is `benchmarks/extraction_limits.md`, written by hand.",
         f"newsmill {newsmill.__version__}, trafilatura {trafilatura.__version__} (fast, no comments).",
         "",
         "*Unseen sites* is what counts: the weights of passages (`page/passage_weights.json`) are learned",
@@ -339,7 +342,7 @@ def document(results: dict[str, Any]) -> str:
         reasons = result["not_article"]
         counted = ", ".join(f"{reason} {reasons.count(reason)}" for reason in sorted(set(reasons)))
         lines.append(f"| {name} | {len(reasons)} of {result['pages']} | {counted} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n\n" + LIMITS.read_text("utf-8")
 
 
 def main() -> None:

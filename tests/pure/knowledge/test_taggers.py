@@ -22,10 +22,12 @@ TEXTS = {
     "de": ("Das sagte Karin Lindemann am Montag in Kaiserslautern.", "Karin Lindemann"),
     "fi": ("Asiasta kertoi Helsingissä Matti Virtanen.", "Matti Virtanen"),
     "fr": ("M. Jean Duval, maire de Rouen, a parlé hier à Paris.", "Rouen"),
+    "hr": ("Predsjednik Ivan Horvat govorio je jučer u Zagrebu.", "Ivan Horvat"),
     "nb": ("Det sier Kari Nordmann i Trondheim til NTB.", "Kari Nordmann"),
     "pl": ("Powiedział to wczoraj Jan Kowalski w Krakowie.", "Jan Kowalski"),
     "pt": ("O ministro João Silva falou ontem em Lisboa.", "João Silva"),
     "ro": ("Ministrul Ion Popescu a vorbit ieri la Cluj.", "Cluj"),
+    "sk": ("Povedal to včera Ján Novák v Bratislave.", "Ján Novák"),
     "sv": ("Det säger Anna Lindström i Göteborg på måndagen.", "Göteborg"),
 }
 

@@ -49,7 +49,7 @@ _ONTONOTES = {
 _CONLL = {coarse: coarse for coarse in COARSE}
 _CRFSUITE, _SLOVNET = "pycrfsuite", "slovnet"
 
-TAGGED = ("da", "de", "fi", "nb", "pl", "pt", "ro", "sv")
+TAGGED = ("da", "de", "fi", "hr", "nb", "pl", "pt", "ro", "sk", "sv")
 """Languages that have a tagger of newsmill's and no other model."""
 
 

@@ -62,6 +62,7 @@ SOURCES: dict[str, tuple[Corpus, ...]] = {
             licence="CC0-1.0", train=("enp_FR*/*.bio",), form="by-type", kinds=_FOUR, share=0.8,
         ),
     ),
+    "hr": (_uner("Croatian SET", "Croatian-SET", "20dcb2ef6b6bf9d5e03605a74c4d87215a1574c1"),),
     "nb": (
         Corpus(
             name="NorNE, Bokmål", repository="ltgoslo/norne",
@@ -87,6 +88,7 @@ SOURCES: dict[str, tuple[Corpus, ...]] = {
             form="ronec", kinds=_RONEC,
         ),
     ),
+    "sk": (_uner("Slovak SNK", "Slovak-SNK", "886e7c6d7e066e23246af5070d115a036a465c6d"),),
     "sv": (_uner("Swedish Talbanken", "Swedish-Talbanken", "dbb692085267da83a35d1e1d2c111671b3c7c46b"),),
 }  # fmt: skip
 """By language. Each licence allows use of any kind; those that end in `SA` hold for the tagger too."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import sys
 import tempfile
@@ -38,6 +39,7 @@ def run(source: str, scratch: Path, slots: int, articles: int) -> Run:
     command = [sys.executable, "-m", "peers.newsmill_direct", source, str(scratch / "out"), str(slots)]
     path = os.pathsep.join(map(str, (scratch, HERE)))
     done = measure(f"{slots} slots", ["env", f"PYTHONPATH={path}", *command, "entities"])
+    shutil.rmtree(scratch / "out")
     fates = json.loads(done.output.splitlines()[-1])
     if fates["articles"] != articles:
         sys.exit(f"{fates['articles']} of {articles} pages became rows: {fates['fates']}")

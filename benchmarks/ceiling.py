@@ -3,7 +3,7 @@
 Extraction processes answer from a recording (`recorded.py`), so that two cores show what a machine with many
 would be held up by. Entities are on. Each row is a run of its own; a run over two pages is taken off.
 
-Usage: python benchmarks/ceiling.py [--pages N] [--rounds N] [--slots N …] [--write-docs [PAGE]]
+Usage: python benchmarks/ceiling.py [--pages N] [--rounds N] [--slots N …] [--inputs …] [--write-docs]
 The exit code is 1 where less than is asked is reached.
 """
 
@@ -16,6 +16,7 @@ import shutil
 import statistics
 import sys
 import tempfile
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,7 @@ from newsmill.sources.warc import write_warc
 from shared_data import shared_folder
 from throughput import PARTITIONS, pages, send
 
+INPUTS: Final = ("WARC", "Kafka")
 SLOTS: Final = (2, 8, 32)
 FEW: Final = 2
 ASKED_MS: Final = 4.0
@@ -68,6 +70,7 @@ def main() -> int:
     parser.add_argument("--pages", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--slots", type=int, nargs="+", default=SLOTS)
+    parser.add_argument("--inputs", nargs="+", choices=INPUTS, default=INPUTS)
     parser.add_argument("--write-docs", type=Path, nargs="?", const=PAGE)
     options = parser.parse_args()
     lines = [
@@ -79,8 +82,8 @@ def main() -> int:
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     slow: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="ceiling-") as name, DevKafka(data=Path(name, "kafka")) as broker:
-        scratch = Path(name)
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ceiling-")))
         made = list(islice(pages(shared_folder()), options.pages))
         recorded.record(made, scratch, Config())
         articles = [page for page in made if page.url in recorded.read_back(scratch)]
@@ -88,9 +91,12 @@ def main() -> int:
         for label, part in (("few", articles[:FEW]), ("many", articles)):
             write_warc(scratch / f"{label}.warc.gz", part)
         warcs = [scratch / f"{label}.warc.gz" for label in ("many", "few")]
-        sources["WARC"] = str(warcs[0]), str(warcs[1])
-        many, few = (send(warc, broker, warc.name.partition(".")[0], PARTITIONS) for warc in warcs)
-        sources["Kafka"] = many, few
+        if "WARC" in options.inputs:
+            sources["WARC"] = str(warcs[0]), str(warcs[1])
+        if "Kafka" in options.inputs:
+            broker = stack.enter_context(DevKafka(data=scratch / "kafka"))
+            many, few = (send(warc, broker, warc.name.partition(".")[0], PARTITIONS) for warc in warcs)
+            sources["Kafka"] = many, few
         for label, (many, few) in sources.items():
             for slots in options.slots:
                 runs, starts = [], []

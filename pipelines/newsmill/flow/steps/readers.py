@@ -17,7 +17,10 @@ from newsmill.runtime.once import once
 
 SWITCH_S: Final = 0.000_5
 """How long a thread may compute while another waits to fetch a page's answer: an extraction process rests
-that long, some times a page (Python's own interval is 5 ms)."""
+that long, some times a page (Python's own interval is 5 ms). It is longer by the slots: each thread that
+waits wakes up so often, and with many slots that costs more than a slot that rests."""
+
+MOST_SWITCH_S: Final = 0.005
 
 _PR_SET_DUMPABLE: Final = 4
 
@@ -34,10 +37,11 @@ def readers(page: str, input: str, enrich: str) -> Sandbox[ParsedPage]:
         input: An InputConfig as JSON.
         enrich: An EnrichConfig as JSON.
     """
-    sys.setswitchinterval(SWITCH_S)
+    limits = PageConfig.model_validate_json(page)
+    sys.setswitchinterval(min(MOST_SWITCH_S, max(1.0, limits.processes / 2) * SWITCH_S))
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     return Sandbox(
-        page=PageConfig.model_validate_json(page),
+        page=limits,
         input=InputConfig.model_validate_json(input),
         read="newsmill.page.reading:read",
         gives=ParsedPage,

@@ -48,6 +48,7 @@ class Sent(NamedTuple):
     url: str
     body: str
     title: str = "Council votes on the harbour"
+    minute: int | None = None  # of its publication; else its offset
 
 
 class Press:
@@ -155,7 +156,7 @@ def extracted(offset: int, sent: Sent) -> Extracted:
         page=Page(
             title=sent.title,
             body=sent.body,
-            published_at=AT + offset * MINUTE,
+            published_at=AT + (offset if sent.minute is None else sent.minute) * MINUTE,
             extraction=Extraction(method="given", reason="test"),
         ),
         language=Language(code="en", confidence=1.0, method="given"),

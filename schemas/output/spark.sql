@@ -69,8 +69,10 @@ SELECT
 FROM article_entities
 GROUP BY day, entity_id;
 
--- Who copied whom: one row for each article that is a copy. `original` is the representative of its story, and
--- `matched` the article whose text it was compared with, both as known when the row was written.
+-- Who copied whom: one row for each article that is a copy. `original` is the representative of its story as its
+-- newest row has it: an article that came first is a copy, too, once one that was published before it has come.
+-- `copy_type`, `similarity` and `matched`, the article whose text it was compared with, are as known when the row
+-- was written; of an article that was no copy then only the same text tells a type.
 CREATE OR REPLACE TEMPORARY VIEW copies AS
 SELECT
     CAST(coalesce(c.published_at, c.ingested_at) AS DATE) AS day,
@@ -79,7 +81,8 @@ SELECT
     c.domain,
     c.lang,
     c.published_at,
-    c.duplicate.copy_type AS copy_type,
+    CASE WHEN c.duplicate.is_duplicate THEN c.duplicate.copy_type WHEN c.body_hash = o.body_hash THEN 'exact' END
+        AS copy_type,
     c.duplicate.similarity AS similarity,
     c.duplicate.cluster_id AS cluster_id,
     o.article_id AS original_id,
@@ -89,9 +92,16 @@ SELECT
     m.article_id AS matched_id,
     m.domain AS matched_domain
 FROM articles_latest c
-LEFT JOIN articles_latest o ON o.article_id = c.duplicate.representative_id
+JOIN (
+    SELECT
+        duplicate.cluster_id AS cluster_id,
+        duplicate.representative_id AS representative_id,
+        row_number() OVER (PARTITION BY duplicate.cluster_id ORDER BY ingested_at DESC, article_id) AS nth
+    FROM articles_latest
+) s ON s.cluster_id = c.duplicate.cluster_id AND s.nth = 1
+LEFT JOIN articles_latest o ON o.article_id = s.representative_id
 LEFT JOIN articles_latest m ON m.article_id = c.duplicate.matched_id
-WHERE c.duplicate.is_duplicate;
+WHERE s.representative_id <> c.article_id;
 
 -- One row for each site: what comes of its records, how much of it is copied, in which language, since when.
 -- `host` is the one that most of its articles are at, `country` that of its top-level domain (ISO 3166-1 alpha-2;

@@ -20,7 +20,17 @@ from newsmill.copies.slots import ALONE
 from newsmill.copies.store import CHANGE, KNOWN, Delta, Store
 from newsmill.copies.stories import Link
 from newsmill.copies.versions import DAY, Rank, Text, Version, Versions, founder_of, identity_of, rank_of
-from newsmill.records import ClusterEvent, CopyType, Duplicate, Fate, Origin, OriginMethod, Position, Record
+from newsmill.records import (
+    ClusterChange,
+    ClusterEvent,
+    CopyType,
+    Duplicate,
+    Fate,
+    Origin,
+    OriginMethod,
+    Position,
+    Record,
+)
 
 HELD: Final = 0.75
 """Least share of a text in another for the one to be the other cut or added to."""
@@ -76,7 +86,8 @@ class Batch:
         self._links.compare()
         self._clusters.tell_apart()
         decisions = self._keep_bodies({v.sketch.position: self._decide(v) for v in versions})
-        events = Events(self._store, self._versions, self._clusters).tell(versions)
+        told = Events(self._store, self._versions, self._clusters).tell(versions)
+        events = tuple(_typed(event, decisions.get(event.position)) for event in told)
         return Resolution(decisions=decisions, events=events), self._delta()
 
     # What is told of each record.
@@ -232,6 +243,16 @@ class Batch:
         row["cluster"], row["count"] = max(key, ALONE), text.count
         row["article"], row["domain"] = np.void(text.article), domains.number(text.domain)
         _place(row, text.rank, topics)
+
+
+def _typed(event: ClusterEvent, decision: Decision | None) -> ClusterEvent:
+    """An event with the type of the copy that joined by it."""
+    if event.event is not ClusterChange.JOINED or decision is None:
+        return event
+    told = decision.duplicate
+    if (told.cluster_id, told.representative_id) != (event.cluster_id, event.representative_id):
+        return event
+    return msgspec.structs.replace(event, copy_type=told.copy_type)
 
 
 def _copy_type(link: Link, exact: bool) -> CopyType:

@@ -187,8 +187,21 @@ def _bylines(draft: Draft) -> Iterator[_Finding]:
     for line in (draft.page.byline, *draft.page.authors):
         for found in _agency().finditer(line or ""):
             publisher = credited(found[0])
-            if publisher:
+            if publisher and not _is_given_name(found):
                 yield _Finding(publisher, "byline", CONFIDENCE["byline"], (line or "")[:200])
+
+
+_NAME_BESIDE: Final = regex.compile(r"\s\p{Lu}\p{Ll}+")
+_NAME_BEFORE: Final = regex.compile(r"\p{Lu}\p{Ll}+\s$")
+
+
+def _is_given_name(found: regex.Match[str]) -> bool:
+    """Whether an agency's sign is a name of the person who signs, as in "Petra Sauer"."""
+    if not found[0].istitle() or found[0] not in names().codes:
+        return False
+    line, start, end = found.string, found.start(), found.end()
+    before = line[max(0, start - _NAME_WINDOW) : start]
+    return bool(_NAME_BESIDE.match(line, end) or (_NAME_BEFORE.search(before) and end == len(line)))
 
 
 def _canonical(draft: Draft) -> Iterator[_Finding]:
@@ -272,10 +285,11 @@ def _agency() -> regex.Pattern[str]:
 @cache
 def _dateline() -> regex.Pattern[str]:
     place = r"[^\n()（）\[\]【】.!?。]{0,60}?(?:[.](?=\s*\d|\s*[(（])[^\n()（）.]{0,20}?)?"
-    dash = r"\s*(?:[-–—−:：|/]+|(?=\s\p{L}))"
+    dash = r"(?:[.]?\s*[-–—−:：|/]+|[.]?(?=\s\p{L}))"
     inside = r"[^\n()（）\[\]【】]"
     forms = (
         rf"{place}[(（]\s*(?P<name>\L<agencies>)(?:\s[^()（）\n]{{0,30}}|/[^()（）\n]{{0,30}})?\s*[)）]{dash}",
+        rf"(?:{place}[\s,])?(?P<name>\L<agencies>)\s?[.]\s?[-–—]",
         rf"{place}\s[-–—/]\s?(?P<name>\L<agencies>)\s?(?:[-–—/:.]|\s\|)",
         r"[\p{Lu}][\p{L} ]{1,30}/(?P<name>\L<agencies>)\s?[-–—.:]",
         r"(?P<name>\L<agencies>)(?:,\s?|\s?[-–—/]\s?)\p{Lu}[\p{L} ]{1,30}(?:,[^\n]{0,20}?)?\s?[-–—:]",

@@ -153,7 +153,8 @@ _SENTENCE_END: Final = re.compile(r"[.!?…。！？؟।]['\"”’»›)\]）�
 
 
 _DATE: Final = re.compile(
-    r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b\d{4}[./-]\d{1,2}[./-]\d{1,2}\b|\b\d{1,2}:\d{2}\b|\b\d{1,2}"
+    r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b\d{4}[./-]\d{1,2}[./-]\d{1,2}(?:\b|(?=T\d))"
+    r"|\b\d{1,2}:\d{2}\b|\b\d{1,2}"
     r" ?[ap]\.?m\b"
     r"|\b\d{1,2}(?:st|nd|rd|th|\.|º)?(?: de| of)? [^\W\d]{3,10}\.?,?(?: de| of)? \d{4}\b"
     r"|\b[^\W\d]{3,10}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}\b"
@@ -171,6 +172,8 @@ def is_opening_line(text: str) -> bool:
 
     >>> is_opening_line("Wednesday 20 November 2019 11:42, UK"), is_opening_line("By Jane Doe")
     (True, True)
+    >>> is_opening_line("2026-11-24T10:05:00Z"), is_opening_line("20261124T100500")
+    (True, False)
     """
     words = text.split()
     if len(words) > 14 or len(text) > 120:

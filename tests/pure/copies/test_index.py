@@ -299,6 +299,17 @@ def test_events_have_each_article_where_its_row_is_when_a_page_leaves_a_cluster_
             assert gone_to(home[article], into) == gone_to(cluster, into), (start, article)
 
 
+def test_event_of_a_copy_that_joins_has_its_type():
+    text = story(1)
+    batch = [made(text, "a", 1, 1), made(text, "b", 2, 2), made(cut(text, 0.5), "c", 3, 3)]
+    events = index().resolve("b", batch).events
+    assert [(e.event, e.article_id, e.copy_type) for e in events] == [
+        ("created", article_id("a"), None),
+        ("joined", article_id("b"), "exact"),
+        ("joined", article_id("c"), "truncated"),
+    ]
+
+
 def gone_to(cluster: str | None, into: dict[str | None, str | None]) -> str | None:
     while cluster in into:
         cluster = into[cluster]

@@ -41,6 +41,18 @@ def test_source_of_the_sentences_is_the_origin_and_the_tag_line_of_the_site_is_n
     assert 0.5 < found.confidence <= 0.8
 
 
+@pytest.mark.parametrize(
+    "byline", ["Von Petra Sauer", "Petra Sauer", "Anna Petra", "Petra Sauer und Jan Beck"]
+)
+def test_given_name_of_who_signs_is_no_agency(byline):
+    assert origin(STORY, byline=byline) is None
+
+
+@pytest.mark.parametrize("byline", ["Petra", "AMMAN, Petra", "Petra - Amman", "dpa Berlin", "Reuters Staff"])
+def test_sign_of_an_agency_in_a_byline_names_it(byline):
+    assert origin(STORY, byline=byline).method == "byline"
+
+
 def test_tag_line_alone_is_no_origin():
     assert origin("They met…reports Asian Lite News\nIt was late.", domain="asianlite.com") is None
 
@@ -56,6 +68,10 @@ DATELINES = [
     ("de", "Berlin/dpa – Der Minister sagte am Montag.", "Deutsche Presse-Agentur"),
     ("fr", "Paris (AFP) – Le ministre a déclaré lundi.", "Agence France-Presse"),
     ("es", "MADRID, 8 Nov. (EUROPA PRESS) - El ministro dijo.", "Europa Press"),
+    ("es", "Madrid, 25 nov (EFE).- El ministro dijo.", "Agencia EFE"),
+    ("es", "Bogotá (EFE). El ministro dijo.", "Agencia EFE"),
+    ("es", "EFE.- El ministro dijo.", "Agencia EFE"),
+    ("es", "Madrid, 25 nov, EFE.- El ministro dijo.", "Agencia EFE"),
     ("it", "(ANSA) - ROMA, 8 NOV - Il ministro ha detto.", "ANSA"),
     ("pt", "Lisboa, 08 nov 2021 (Lusa) - O ministro disse.", "Lusa"),
     ("tr", "ANKARA (AA) - Bakan dedi.", "Anadolu Agency"),

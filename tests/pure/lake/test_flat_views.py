@@ -51,6 +51,16 @@ def test_copy_is_told_once_with_whom_it_copied(press: Press) -> None:
     assert {row["domain"] for row in copies} > {"a.example", "b.example"}
 
 
+def test_article_is_a_copy_once_one_that_was_published_before_it_has_come(press: Press) -> None:
+    """Crawlers come to sites in any order: the story's first article can come last."""
+    late, early = story(70), story(71)
+    for batch in ([("a", late, 9), ("b", early, 9)], [("c", late, 2), ("d", early + " Ends here.", 2)]):
+        press.send(*(Sent(f"https://{site}.late.example/x", text, minute=at) for site, text, at in batch))
+    found = {row["url"][8]: row for row in asked(press, "FROM copies WHERE url LIKE '%.late.example%'")}
+    told = {site: (row["original_url"][8], row["copy_type"]) for site, row in found.items()}
+    assert told == {"a": ("c", "exact"), "b": ("d", None)}
+
+
 def test_entities_of_an_article_are_a_row_each_and_copies_can_be_left_out(press: Press) -> None:
     articles = latest(asked(press, "FROM articles"))
     rows = asked(press, "FROM article_entities")

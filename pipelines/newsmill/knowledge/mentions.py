@@ -11,11 +11,12 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from itertools import takewhile
+from typing import Final
 
 import msgspec
-from babel.core import get_global
+from babel.core import Locale, UnknownLocaleError, get_global
 
-from newsmill.knowledge.forms import press_names
+from newsmill.knowledge.forms import first_cases, press_names
 from newsmill.knowledge.gazetteer import Candidate, Gazetteer, Match
 from newsmill.knowledge.names import fold
 from newsmill.knowledge.recognisers.cues import frequent_words
@@ -94,7 +95,8 @@ def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]
             found += [_from_match(text, matches[i], "LOC") for i in places]
             used.update(inside)
             continue
-        found.append(_from_span(text, span, language, gazetteer))
+        if language == "en" or not _is_plain_span(text, span, language, gazetteer):
+            found.append(_from_span(text, span, language, gazetteer))
         for index in inside:
             match = matches[index]
             held = span.start <= match.start and match.end <= span.end
@@ -123,12 +125,14 @@ def _believable(text: str, matches: Sequence[Match], language: str) -> list[Matc
     the language or is named otherwise; never when the same word stands in small letters in the text.
     """
     plain = {fold(w) for w in _WORD.findall(text) if w.islower() and w.upper() != w}
-    frequent = frequent_words(language) if language in _DOUBTED else frozenset[str]()
+    within = {fold(text[m.start : m.end]) for m in matches if not begins_sentence(text, m.start)}
     kept = [
         m
         for m in matches
-        if fold(text[m.start : m.end]) not in plain
-        and not (text[m.start : m.end] in frequent and _is_of_every_day(m))
+        if (surface := text[m.start : m.end])
+        and fold(surface) not in plain
+        and surface.lower() not in _calendar(language)
+        and not _is_plain_word(surface, m, language, fold(surface) in within)
     ]
     near = home_countries(language) | {
         c.country for m in kept for c in m.candidates[:1] if c.coarse == "LOC" and c.weight >= _LARGE
@@ -148,6 +152,77 @@ def _believable(text: str, matches: Sequence[Match], language: str) -> list[Matc
         if candidates:
             believed.append(msgspec.structs.replace(match, candidates=candidates))
     return believed
+
+
+def _is_plain_word(surface: str, match: Match, language: str, within: bool) -> bool:
+    """Whether a name is a frequent word of the language, and hardly more here.
+
+    Args:
+        surface: The name as it stands.
+        match: What it may name.
+        language: Of the text.
+        within: Whether it stands within a sentence somewhere, where only its capital makes it a name.
+    """
+    frequent = frequent_words(language)
+    if surface.lower() not in frequent:
+        return False
+    best = match.candidates[0]
+    if language in _DOUBTED:
+        noun = surface.startswith("ال") and surface[2:] in frequent
+        return _is_of_every_day(match) or (noun and best.type != "country")
+    if best.coarse != "LOC" or not surface.istitle():
+        return False
+    if len(frequent) <= _FEW and best.weight < _LARGE:
+        return best.weight < _TOWN or best.country not in home_countries(language)
+    own = _country_name(best.country, language)
+    return (
+        best.type == "country"
+        and not within
+        and fold(own) != fold(surface)
+        and not (own.lower() in frequent and fold(own) in first_cases(fold(surface), language))
+    )
+
+
+_TOWN: Final = (
+    50_000.0  # weight from which a town of the language's own countries is believed, though frequent
+)
+_FEW: Final = 1_000
+"""Frequent words of a language whose list has no more hold no names of towns; longer ones do."""
+
+
+def _is_plain_span(text: str, span: Span, language: str, gazetteer: Gazetteer) -> bool:
+    """Whether a recogniser took a frequent word that begins a sentence for a country."""
+    surface = text[span.start : span.end]
+    if span.coarse != "LOC" or surface.lower() not in frequent_words(language):
+        return False
+    candidates = gazetteer.spelled(surface, language)
+    match = Match(start=span.start, end=span.end, candidates=candidates, common=False)
+    within = not begins_sentence(text, span.start)
+    return bool(candidates) and _is_plain_word(surface, match, language, within)
+
+
+@cache
+def _calendar(language: str) -> frozenset[str]:
+    """Names of days and months of a language, in small letters, by CLDR."""
+    try:
+        locale = Locale.parse(language)
+    except (UnknownLocaleError, ValueError):
+        return frozenset()
+    return frozenset(
+        name.lower()
+        for names in (locale.days, locale.months)
+        for context in names.values()
+        for name in context["wide"].values()
+    )
+
+
+@cache
+def _country_name(code: str | None, language: str) -> str:
+    """The name of a country in a language, by CLDR; empty where it has none."""
+    try:
+        return Locale.parse(language).territories.get(code, "")
+    except (UnknownLocaleError, ValueError):
+        return ""
 
 
 def _is_of_every_day(match: Match) -> bool:

@@ -1,0 +1,48 @@
+"""Frequent words, days and months that are spelled as places are none; places that are frequent words stay."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsmill.knowledge.enricher import Enricher
+
+
+def places(enricher: Enricher, text: str, language: str) -> set[tuple[str, str | None]]:
+    found = enricher.enrich_text(text, language=language)
+    return {(mention.text, place.country) for place in found.places for mention in place.mentions}
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("ru", "Самое старое здание города закрыли на ремонт."),
+        ("es", "Cada año miles de turistas visitan la costa. Cada verano faltan médicos."),
+        ("es", "El Partido presentó su programa."),
+        ("pt", "Como em outros anos, faltou água. Ao todo são três obras."),
+        ("it", "Dopo la pioggia il ponte è chiuso."),
+        ("ar", "قال الوزير يوم الخميس إن المدينة ستضطر إلى إغلاق الجسر"),
+        ("sv", "Men det blir dyrt. Vi får vänta."),
+        ("nb", "Men det blir dyrt. Både veien og broen er stengt."),
+        ("de", "Bei Regen bleibt die Straße gesperrt. Da hilft nichts."),
+    ],
+)
+def test_frequent_word_is_no_place(enricher: Enricher, language: str, text: str) -> None:
+    assert places(enricher, text, language) == set()
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("ru", "Москва и Самоа подписали договор.", {("Москва", "RU"), ("Самоа", "WS")}),
+        ("ru", "России нужен мост.", {("России", "RU")}),
+        ("es", "Chad y Níger cierran la frontera.", {("Chad", "TD"), ("Níger", "NE")}),
+        ("ro", "România și Moldova construiesc un pod.", {("România", "RO"), ("Moldova", "MD")}),
+        ("it", "Roma ha un nuovo ponte.", {("Roma", "IT")}),
+        ("sv", "Malmö får en ny bro.", {("Malmö", "SE")}),
+        ("ar", "وصل الوزير إلى المدينة المنورة", {("المدينة المنورة", "SA")}),
+    ],
+)
+def test_place_that_is_a_frequent_word_stays(
+    enricher: Enricher, language: str, text: str, expected: set[tuple[str, str | None]]
+) -> None:
+    assert expected <= places(enricher, text, language)

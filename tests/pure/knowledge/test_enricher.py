@@ -206,8 +206,9 @@ def test_enricher_of_the_guide_works(enricher: Enricher) -> None:
 
 def test_files_of_the_guide_build(tmp_path: Path) -> None:
     guide = (Path(__file__).parents[3] / "docs/guide/knowledge.md").read_text(encoding="utf-8")
+    own = guide[guide.index("```yaml\n# own.yaml") :]
     for kind in ("yaml", "csv"):
-        (tmp_path / f"own.{kind}").write_text(guide.split(f"```{kind}\n")[1].split("```")[0])
+        (tmp_path / f"own.{kind}").write_text(own.split(f"```{kind}\n")[1].split("```")[0])
     build(user_entries([tmp_path / "own.yaml", tmp_path / "own.csv"]), tmp_path / "kb", sources={})
     kb = Gazetteer.open(tmp_path / "kb")
     assert {c.role for c in kb.lookup("Diet")} == {"domestic"}

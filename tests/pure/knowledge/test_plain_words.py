@@ -1,4 +1,4 @@
-"""Frequent words, days and months that are spelled as places are none; places that are frequent words stay."""
+"""Frequent words, days and months that are spelled as places are none; places among such words stay."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ def _calendar(language: str) -> frozenset[str]:
 def _country_name(code: str | None, language: str) -> str:
     """The name of a country in a language, by CLDR; empty where it has none."""
     try:
-        return Locale.parse(language).territories.get(code, "")
+        return str(Locale.parse(language).territories.get(code, ""))
     except (UnknownLocaleError, ValueError):
         return ""
 

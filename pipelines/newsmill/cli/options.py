@@ -52,13 +52,22 @@ COMMAND_S: Final = 60.0
 """How long a command waits for what is away, where nothing is set: somebody sits before it."""
 
 
+def is_lake(place: str) -> bool:
+    """Whether a folder of this machine is a lake."""
+    from newsmill.lake.identity import NOTE
+
+    return Path(place, NOTE).is_file()
+
+
 def first(lake_or_what: str, what: str | None, old_lake: str | None) -> tuple[str | None, str]:
     """(lake, what) of a command's two arguments `[LAKE] WHAT`; no lake where only one was given.
 
     Raises:
-        ConfigError: The lake is named twice.
+        ConfigError: The lake is named twice, or nothing but the lake is named.
     """
     if what is None:
+        if old_lake is None and is_lake(lake_or_what):
+            raise ConfigError(f"{lake_or_what} is a lake: WHAT is missing after it")
         return old_lake, lake_or_what
     if old_lake is not None:
         raise ConfigError(f"the lake is named twice: {lake_or_what} and --lake {old_lake}")

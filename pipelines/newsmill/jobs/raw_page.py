@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow.compute as pc
 
 from newsmill.config import Config
-from newsmill.errors import LakeError, Rejected
+from newsmill.errors import LakeError, Rejected, Transient
 from newsmill.jobs import source_records
 from newsmill.jobs.explain import Row, fates_of
 from newsmill.lake import reader
@@ -36,9 +36,15 @@ def record_of(config: Config, what: str) -> SourceRecord | None:
     if _taken_down(config.lake.path, row):
         raise LakeError(f"{what}: was taken down")
     place, lost = source_records.place_of(row), list[Position]()
-    for _, record in source_records.as_they_came(config, [place], lost):
-        return record
     where = f"{what}: its record {place.topic}/{place.partition}/{place.offset}"
+    try:
+        for _, record in source_records.as_they_came(config, [place], lost):
+            return record
+    except Transient as error:
+        raise LakeError(
+            f"{where} is in the topic only, and that can't be asked: {error}; name its broker with -c FILE, "
+            "or with --set kafka.bootstrap=…"
+        ) from error
     if place.topic.startswith(files.TOPIC) or place.topic == config.kafka.topic:
         raise LakeError(f"{where} is not there any more")
     raise LakeError(

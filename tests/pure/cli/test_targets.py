@@ -102,3 +102,14 @@ def test_report_writes_over_nothing_but_an_earlier_report(newsmill: Run, lake: P
     for target in (page, page, lake / "report.html", lake / "report.html"):
         assert newsmill("report", lake, "-o", target)[0] == 0
         assert "</html>" in target.read_text()
+
+
+@pytest.mark.parametrize(
+    "command", [("explain",), ("raw",), ("quarantine", "show"), ("takedown",)], ids=" ".join
+)
+def test_lake_alone_is_told_to_lack_what_it_is_asked_for(
+    newsmill: Run, lake: Path, command: tuple[str, ...]
+) -> None:
+    before = held(lake)
+    code, _, err = newsmill(*command, lake)
+    assert code == 2 and f"{lake} is a lake: WHAT is missing after it" in err and held(lake) == before

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import synthetic
 from newsmill.cli import app
-from newsmill.config import Config, LakeConfig
+from newsmill.config import Config, KafkaConfig, LakeConfig
 from newsmill.demo import PAGES
 from newsmill.errors import LakeError
 from newsmill.jobs import raw_page
@@ -43,6 +43,13 @@ def test_file_that_was_written_is_told_in_one_line(lake: Path, tmp_path: Path) -
 def test_record_that_is_nowhere_any_more_is_told(lake: Path) -> None:
     config = Config(lake=LakeConfig(path=str(lake)))
     with pytest.raises(LakeError, match=rf"-c FILE, or .*--set kafka\.topic={synthetic.TOPIC}$"):
+        raw_page.record_of(config, f"{synthetic.TOPIC}/0/0")
+
+
+def test_settings_that_lack_the_broker_are_told_when_only_the_topic_has_the_record(lake: Path) -> None:
+    kafka = KafkaConfig(bootstrap="127.0.0.1:9", topic=synthetic.TOPIC, patience_s=0.2)
+    config = Config(lake=LakeConfig(path=str(lake)), kafka=kafka)
+    with pytest.raises(LakeError, match=r"is in the topic only.*127\.0\.0\.1:9.*--set kafka\.bootstrap=…$"):
         raw_page.record_of(config, f"{synthetic.TOPIC}/0/0")
 
 

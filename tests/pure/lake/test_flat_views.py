@@ -81,6 +81,7 @@ def test_sources_count_their_articles_and_copies(press: Press) -> None:
     assert {domain: row["articles"] for domain, row in found.items()} == count
     assert {domain: row["copies"] for domain, row in found.items() if row["copies"]} == copied
     assert found["wire.example"]["records"] == 3
+    assert {row["paywalled_share"] for row in found.values()} == {None}  # no page says whether it is free
     weeks = asked(press, "SELECT domain, sum(articles) AS articles FROM source_weeks GROUP BY ALL")
     assert {row["domain"]: row["articles"] for row in weeks} == count
     assert len(asked(press, "SELECT DISTINCT week FROM source_weeks")) == 2

@@ -106,7 +106,8 @@ WHERE s.representative_id <> c.article_id;
 
 -- One row for each site: what comes of its records, how much of it is copied, in which language, since when.
 -- `host` is the one that most of its articles are at, `country` that of its top-level domain (ISO 3166-1 alpha-2;
--- null for those that are no country's, or are used as if they were none's).
+-- null for those that are no country's, or are used as if they were none's). `paywalled_share` is null where no
+-- article says whether it is free.
 CREATE OR REPLACE VIEW sources AS
 SELECT
     r.domain,
@@ -127,7 +128,7 @@ SELECT
     coalesce(a.articles, 0) AS articles,
     coalesce(a.copies, 0) AS copies,
     CAST(a.copies AS DOUBLE) / a.articles AS copy_share,
-    CAST(a.paywalled AS DOUBLE) / a.articles AS paywalled_share
+    CASE WHEN a.told > 0 THEN CAST(a.paywalled AS DOUBLE) / a.articles END AS paywalled_share
 FROM (
     SELECT
         domain,
@@ -145,7 +146,8 @@ LEFT JOIN (
         domain,
         count(*) AS articles,
         count(*) FILTER (WHERE duplicate.is_duplicate) AS copies,
-        count(*) FILTER (WHERE NOT is_accessible_for_free) AS paywalled
+        count(*) FILTER (WHERE NOT is_accessible_for_free) AS paywalled,
+        count(is_accessible_for_free) AS told
     FROM articles_latest
     GROUP BY domain
 ) a ON a.domain = r.domain

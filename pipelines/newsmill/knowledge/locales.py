@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 from babel import Locale
-from babel.core import get_global
+from babel.core import UnknownLocaleError, get_global
+
+from newsmill.knowledge import own_words
+from newsmill.knowledge.names import fold
+from newsmill.knowledge.recognisers.cues import FREQUENT, frequent_words
 
 # Languages whose names are taken: those with most news on the Web.
 LANGUAGES = (
@@ -57,3 +62,27 @@ def cities() -> Iterator[tuple[str, str, str]]:
             if name and len(country) == 2:
                 own = english.get(zone, {}).get("city") or zone.rpartition("/")[2].replace("_", " ")
                 yield country, own, name
+
+
+def own_word_lines() -> Iterator[str]:
+    """What `own_words` reads: names of days, months, and countries that are frequent words, by language."""
+    yield "# Made by `python -m newsmill.knowledge.locales` from CLDR and jusText's lists; do not edit."
+    for language in FREQUENT:
+        try:
+            locale = Locale.parse(language)
+        except (UnknownLocaleError, ValueError):
+            continue
+        # Names that stand alone are left out: Babel mixes those of other locales into them.
+        days, months = locale.days["format"]["wide"], locale.months["format"]["wide"]
+        words = {name.lower() for name in (*days.values(), *months.values())}
+        one = sorted(word for word in words if len(word.split()) == 1 and not word.isdecimal())
+        yield f"{language}\t{own_words.CALENDAR}\t{' '.join(one)}"
+        frequent = {fold(word) for word in frequent_words(language)}
+        for code, name in sorted(locale.territories.items()):
+            if len(code) == 2 and fold(name) in frequent:
+                yield f"{language}\t{code}\t{name.lower()}"
+
+
+if __name__ == "__main__":
+    made = "".join(f"{line}\n" for line in own_word_lines())
+    (Path(__file__).parent / "data" / own_words.FILE).write_text(made, encoding="utf-8")

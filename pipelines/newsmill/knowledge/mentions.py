@@ -14,8 +14,9 @@ from itertools import takewhile
 from typing import Final
 
 import msgspec
-from babel.core import Locale, UnknownLocaleError, get_global
+from babel.core import get_global
 
+from newsmill.knowledge import own_words
 from newsmill.knowledge.forms import first_cases, press_names
 from newsmill.knowledge.gazetteer import Candidate, Gazetteer, Match
 from newsmill.knowledge.names import fold
@@ -131,7 +132,7 @@ def _believable(text: str, matches: Sequence[Match], language: str) -> list[Matc
         for m in matches
         if (surface := text[m.start : m.end])
         and fold(surface) not in plain
-        and surface.lower() not in _calendar(language)
+        and surface.lower() not in own_words.calendar(language)
         and not _is_plain_word(surface, m, language, fold(surface) in within)
     ]
     near = home_countries(language) | {
@@ -174,13 +175,9 @@ def _is_plain_word(surface: str, match: Match, language: str, within: bool) -> b
         return False
     if len(frequent) <= _FEW and best.weight < _LARGE:
         return best.weight < _TOWN or best.country not in home_countries(language)
-    own = _country_name(best.country, language)
-    return (
-        best.type == "country"
-        and not within
-        and fold(own) != fold(surface)
-        and not (own.lower() in frequent and fold(own) in first_cases(fold(surface), language))
-    )
+    own = fold(own_words.country(language, best.country))
+    forms = (fold(surface), *first_cases(fold(surface), language))
+    return best.type == "country" and not within and own not in forms
 
 
 _TOWN: Final = (
@@ -199,30 +196,6 @@ def _is_plain_span(text: str, span: Span, language: str, gazetteer: Gazetteer) -
     match = Match(start=span.start, end=span.end, candidates=candidates, common=False)
     within = not begins_sentence(text, span.start)
     return bool(candidates) and _is_plain_word(surface, match, language, within)
-
-
-@cache
-def _calendar(language: str) -> frozenset[str]:
-    """Names of days and months of a language, in small letters, by CLDR."""
-    try:
-        locale = Locale.parse(language)
-    except (UnknownLocaleError, ValueError):
-        return frozenset()
-    return frozenset(
-        name.lower()
-        for names in (locale.days, locale.months)
-        for context in names.values()
-        for name in context["wide"].values()
-    )
-
-
-@cache
-def _country_name(code: str | None, language: str) -> str:
-    """The name of a country in a language, by CLDR; empty where it has none."""
-    try:
-        return str(Locale.parse(language).territories.get(code, ""))
-    except (UnknownLocaleError, ValueError):
-        return ""
 
 
 def _is_of_every_day(match: Match) -> bool:

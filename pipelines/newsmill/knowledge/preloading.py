@@ -6,7 +6,7 @@ those only the files' bytes are read, and who has such a text makes them.
 
 from __future__ import annotations
 
-from newsmill.knowledge import forms, topics
+from newsmill.knowledge import forms, own_words, topics
 from newsmill.knowledge.mentions import home_countries
 from newsmill.knowledge.recognisers import cued, cues, lexicon
 
@@ -18,5 +18,6 @@ def preload() -> None:
     cued.given_names("ar")
     home_countries("en")
     topics.preload()
+    own_words.preload()
     forms.languages()
     forms.press_names("en")

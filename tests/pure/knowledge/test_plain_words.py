@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 import pytest
 
+from newsmill.knowledge import own_words
 from newsmill.knowledge.enricher import Enricher
+from newsmill.knowledge.locales import own_word_lines
 
 
 def places(enricher: Enricher, text: str, language: str) -> set[tuple[str, str | None]]:
@@ -46,3 +50,10 @@ def test_place_that_is_a_frequent_word_stays(
     enricher: Enricher, language: str, text: str, expected: set[tuple[str, str | None]]
 ) -> None:
     assert expected <= places(enricher, text, language)
+
+
+def test_own_words_are_those_of_the_libraries() -> None:
+    made = files("newsmill.knowledge").joinpath("data", own_words.FILE).read_text(encoding="utf-8")
+    assert made.splitlines() == list(own_word_lines()), "python -m newsmill.knowledge.locales"
+    assert "الخميس" in own_words.calendar("ar") and "freitag" in own_words.calendar("de")
+    assert (own_words.country("ru", "RU"), own_words.country("ru", "WS")) == ("россия", "")

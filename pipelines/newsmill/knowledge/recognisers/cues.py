@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from newsmill.knowledge.forms import first_cases
 from newsmill.knowledge.names import fold
 
-_STOPLISTS = dict(
+FREQUENT = dict(
     pair.split(":")
     for pair in """
     af:Afrikaans sq:Albanian hy:Armenian az:Azerbaijani eu:Basque be:Belarusian bs:Bosnian bg:Bulgarian
@@ -24,7 +24,7 @@ _STOPLISTS = dict(
     vi:Vietnamese cy:Welsh yo:Yoruba ar:Arabic fa:Persian he:Hebrew hi:Hindi bn:Bengali ta:Tamil
     """.split()
 )
-"""jusText's lists of frequent words, by ISO 639-1."""
+"""Languages with a list of frequent words, ISO 639-1, and what jusText calls the list."""
 
 
 @cache
@@ -74,7 +74,7 @@ def _words() -> dict[tuple[str, str], frozenset[str]]:
 @cache
 def frequent_words(language: str) -> frozenset[str]:
     """Frequent words of a language in lower case, by jusText; none where it has no list."""
-    name = _STOPLISTS.get(language)
+    name = FREQUENT.get(language)
     return frozenset(justext.get_stoplist(name)) if name else frozenset()
 
 
@@ -101,7 +101,7 @@ def preload() -> None:
     """Read all files of these lists, of all languages."""
     for load in (first_names, surnames, common_words, _words, _surname_endings, _all):
         load()
-    for language in _STOPLISTS:
+    for language in FREQUENT:
         frequent_words(language)
 
 

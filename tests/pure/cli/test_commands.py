@@ -26,7 +26,7 @@ GROUP = typer.main.get_command(app)
 
 
 def test_every_command_file_is_listed_and_every_name_is_one() -> None:
-    aside = {"__init__", "groups", "options", "output", "logs", "failures", "progress"}
+    aside = {"__init__", "groups", "json_lines", "options", "output", "logs", "failures", "progress"}
     assert {file.stem for file in FOLDER.glob("*.py")} - aside == set(NAMES)
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,6 +125,15 @@ class _Watch:
 def spread(values: Sequence[float], digits: int) -> str:
     """Median, and least to most in brackets."""
     return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
+
+
+def markdown(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    """The lines of a table in Markdown, headed by the keys that all rows have."""
+    return [
+        f"| {' | '.join(rows[0])} |",
+        f"|{'---|' * len(rows[0])}",
+        *(f"| {' | '.join(map(str, row.values()))} |" for row in rows),
+    ]
 
 
 def write_section(page: Path, name: str, text: str) -> None:

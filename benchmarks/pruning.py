@@ -31,6 +31,7 @@ import pyarrow.parquet as pq
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import synthetic
+from measuring import markdown
 from newsmill.config import LakeConfig
 from newsmill.lake import changes, files
 from newsmill.lake.tables import Tables
@@ -258,9 +259,7 @@ def page(arguments: Sequence[str], told: Sequence[dict[str, object]]) -> str:
         + ", ".join(f"{value:,} {name}" for name, value in what.items())
         + ".",
         "",
-        f"| {' | '.join(asked[0])} |",
-        f"|{'---|' * len(asked[0])}",
-        *(f"| {' | '.join(str(value) for value in line.values())} |" for line in asked),
+        *markdown(asked),
     ]
     return "\n".join(lines) + "\n"
 

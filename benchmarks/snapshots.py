@@ -25,6 +25,7 @@ from unittest import mock
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import synthetic
+from measuring import markdown
 from newsmill.config import LakeConfig
 from newsmill.lake import files
 from newsmill.lake.tables import Tables
@@ -139,9 +140,7 @@ def page(arguments: Sequence[str], told: Sequence[dict[str, object]]) -> str:
         f"{os.cpu_count()} cores that others shared; do not edit. The ledger's figures; `gc` once a day of "
         f"the commits' clock. An audit of it all at the end: {last['findings of the audit']} findings.",
         "",
-        f"| {' | '.join(rows[0])} |",
-        f"|{'---|' * len(rows[0])}",
-        *(f"| {' | '.join(str(value) for value in row.values())} |" for row in rows),
+        *markdown(rows),
     ]
     return "\n".join(lines) + "\n"
 

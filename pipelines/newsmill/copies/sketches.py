@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from enum import IntFlag
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -175,13 +175,7 @@ def sketch(draft: Draft) -> Sketch:
     lead = body.head(LEAD_TOKENS if body.width == WORD_SHINGLE else 2 * LEAD_TOKENS).telling()
     opening, marks = _opening(title, body, _capitals(draft.page.body))
     return Sketch(
-        position=draft.position,
-        article_id=draft.article_id,
-        content_hash=draft.content_hash,
-        domain=draft.domain,
-        claimed_at=claimed_time(draft.page, draft.recorded_at),
-        recorded_at=draft.recorded_at,
-        ingested_at=draft.ingested_at,
+        **_place(draft),
         text_hash=0 if short else xxhash.xxh3_64_intdigest(text.hashes.tobytes()) >> 1 | 1,
         shingles=len(order),
         hashes=(order[sample] >> np.uint64(32)).astype("<u4").tobytes(),
@@ -194,7 +188,6 @@ def sketch(draft: Draft) -> Sketch:
         opening=opening.astype("<u2").tobytes(),
         marks=marks.tobytes(),
         words=_words(title, body).tobytes(),
-        body_hash=_body_hash(draft.page),
     )
 
 
@@ -203,18 +196,22 @@ def placed(shape: Sketch, draft: Draft) -> Sketch:
 
     `placed(sketch(one), other) == sketch(other)` where both have one title and body.
     """
-    return msgspec.structs.replace(
-        shape,
-        version=VERSION,
-        position=draft.position,
-        article_id=draft.article_id,
-        content_hash=draft.content_hash,
-        domain=draft.domain,
-        claimed_at=claimed_time(draft.page, draft.recorded_at),
-        recorded_at=draft.recorded_at,
-        ingested_at=draft.ingested_at,
-        body_hash=_body_hash(draft.page),
-    )
+    return msgspec.structs.replace(shape, version=VERSION, **_place(draft))
+
+
+def _place(draft: Draft) -> dict[str, Any]:
+    """The fields of a sketch that don't follow from title and body alone."""
+    rights_reserved = draft.page.rights.reserved
+    return {
+        "position": draft.position,
+        "article_id": draft.article_id,
+        "content_hash": draft.content_hash,
+        "domain": draft.domain,
+        "claimed_at": claimed_time(draft.page, draft.recorded_at),
+        "recorded_at": draft.recorded_at,
+        "ingested_at": draft.ingested_at,
+        "body_hash": b"" if rights_reserved else bytes.fromhex(body_hash(draft.page.body)),
+    }
 
 
 def is_whole(shape: Sketch) -> bool:
@@ -232,10 +229,6 @@ def is_whole(shape: Sketch) -> bool:
         and 0 <= shape.text_hash < 1 << 63
         and 0 <= shape.shingles <= 2 * MAX_TOKENS
     )
-
-
-def _body_hash(page: Page) -> bytes:
-    return b"" if page.rights.reserved else bytes.fromhex(body_hash(page.body))
 
 
 def claimed_time(page: Page, recorded_at: Micros | None) -> Micros | None:

@@ -96,7 +96,7 @@ def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]
             found += [_from_match(text, matches[i], "LOC") for i in places]
             used.update(inside)
             continue
-        if language == "en" or not _is_plain_span(text, span, language, gazetteer):
+        if not _is_plain_span(text, span, language, gazetteer):
             found.append(_from_span(text, span, language, gazetteer))
         for index in inside:
             match = matches[index]
@@ -126,14 +126,18 @@ def _believable(text: str, matches: Sequence[Match], language: str) -> list[Matc
     the language or is named otherwise; never when the same word stands in small letters in the text.
     """
     plain = {fold(w) for w in _WORD.findall(text) if w.islower() and w.upper() != w}
-    within = {fold(text[m.start : m.end]) for m in matches if not begins_sentence(text, m.start)}
+    calendar = own_words.calendar(language)
+    surfaces = [text[m.start : m.end] for m in matches]
+    names = [fold(surface) for surface in surfaces]
+    within = {
+        name for match, name in zip(matches, names, strict=True) if not begins_sentence(text, match.start)
+    }
     kept = [
-        m
-        for m in matches
-        if (surface := text[m.start : m.end])
-        and fold(surface) not in plain
-        and surface.lower() not in own_words.calendar(language)
-        and not _is_plain_word(surface, m, language, fold(surface) in within)
+        match
+        for match, surface, name in zip(matches, surfaces, names, strict=True)
+        if name not in plain
+        and surface.lower() not in calendar
+        and not _is_plain_word(surface, match.candidates[0], language, name in within)
     ]
     near = home_countries(language) | {
         c.country for m in kept for c in m.candidates[:1] if c.coarse == "LOC" and c.weight >= _LARGE
@@ -155,22 +159,21 @@ def _believable(text: str, matches: Sequence[Match], language: str) -> list[Matc
     return believed
 
 
-def _is_plain_word(surface: str, match: Match, language: str, within: bool) -> bool:
+def _is_plain_word(surface: str, best: Candidate, language: str, within: bool) -> bool:
     """Whether a name is a frequent word of the language, and hardly more here.
 
     Args:
         surface: The name as it stands.
-        match: What it may name.
+        best: What it names most likely.
         language: Of the text.
         within: Whether it stands within a sentence somewhere, where only its capital makes it a name.
     """
     frequent = frequent_words(language)
     if surface.lower() not in frequent:
         return False
-    best = match.candidates[0]
     if language in _DOUBTED:
         noun = surface.startswith("ال") and surface[2:] in frequent
-        return _is_of_every_day(match) or (noun and best.type != "country")
+        return _is_of_every_day(best) or (noun and best.type != "country")
     if best.coarse != "LOC" or not surface.istitle():
         return False
     if len(frequent) <= _FEW and best.weight < _LARGE:
@@ -180,9 +183,9 @@ def _is_plain_word(surface: str, match: Match, language: str, within: bool) -> b
     return best.type == "country" and not within and own not in forms
 
 
-_TOWN: Final = (
-    50_000.0  # weight from which a town of the language's own countries is believed, though frequent
-)
+_TOWN: Final = 50_000.0
+"""Weight from which a town of the language's own countries is believed, though it is a frequent word."""
+
 _FEW: Final = 1_000
 """Frequent words of a language whose list has no more hold no names of towns; longer ones do."""
 
@@ -193,14 +196,12 @@ def _is_plain_span(text: str, span: Span, language: str, gazetteer: Gazetteer) -
     if span.coarse != "LOC" or surface.lower() not in frequent_words(language):
         return False
     candidates = gazetteer.spelled(surface, language)
-    match = Match(start=span.start, end=span.end, candidates=candidates, common=False)
     within = not begins_sentence(text, span.start)
-    return bool(candidates) and _is_plain_word(surface, match, language, within)
+    return bool(candidates) and _is_plain_word(surface, candidates[0], language, within)
 
 
-def _is_of_every_day(match: Match) -> bool:
+def _is_of_every_day(best: Candidate) -> bool:
     """Whether a frequent word of a script without capitals is hardly meant as a name: `الشمالية`."""
-    best = match.candidates[0]
     return best.type not in ("country", "continent", "region") and not (
         best.type == "city" and best.weight >= _MAJOR
     )

@@ -1,4 +1,4 @@
-"""A language's own names of days, months and countries, where they are frequent words of it.
+"""A language's own names of days and months, and of the countries whose names are frequent words of it.
 
 Made by `python -m newsmill.knowledge.locales`: a process that is confined can open none of CLDR's files, and
 all of them take 60 MB.
@@ -19,6 +19,7 @@ def preload() -> None:
     _rows()
 
 
+@cache
 def calendar(language: str) -> frozenset[str]:
     """Names of days and months in small letters; none of a language that has no row."""
     return frozenset(_rows().get((language, CALENDAR), "").split())

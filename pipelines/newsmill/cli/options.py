@@ -53,7 +53,7 @@ COMMAND_S: Final = 60.0
 
 
 def is_lake(place: str) -> bool:
-    """Whether a folder of this machine is a lake."""
+    """Whether a place is a lake's folder on this machine. A URL may be a page's, so none is asked."""
     from newsmill.lake.identity import NOTE
 
     return Path(place, NOTE).is_file()

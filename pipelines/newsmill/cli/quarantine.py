@@ -24,8 +24,6 @@ app = group("List, show, export and replay quarantined records.")
 HEAD_BYTES: Final = 400
 """Bytes of a payload that `show` prints."""
 MESSAGE_CHARS: Final = 120
-EMPTIED: Final = "taken down"
-"""In the place of a message that a takedown emptied."""
 
 Lake = Annotated[str | None, typer.Argument(help="Folder or URI; else lake.path of the settings.")]
 CodeOption = Annotated[Code | None, typer.Option("--code", help="Only records with this code.")]
@@ -52,6 +50,7 @@ def list_(
     sets: Sets = None,
 ) -> None:
     """List quarantined records, newest first: place, code, site, what is wrong. JSON has a line each."""
+    from newsmill.lake.content import EMPTIED
     from newsmill.observe import quarantine
 
     settings = loaded(config, sets, lake__path=lake).config

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from newsmill.errors import ConfigError, Rejected
 from newsmill.lake import reader
+from newsmill.lake.content import EMPTIED
 from newsmill.strings import counted
 from newsmill.urls import article_id, url_key
 
@@ -64,7 +65,7 @@ def tell(story: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[tuple[str, st
     yield "fate", _lines(fate, "fate", "reason", "stage", "article_id", "revision", "ingested_at")
     yield "stored", _lines(story["stored"], "file", "snapshot")
     if quarantine is not None:
-        told = {**quarantine, "message": quarantine["message"] or "taken down"}
+        told = {**quarantine, "message": quarantine["message"] or EMPTIED}
         yield "quarantine", _lines(told, "code", "message", "payload_bytes", "payload_sha256", "stack")
     if article is None:
         return

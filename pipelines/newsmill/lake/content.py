@@ -16,6 +16,9 @@ from newsmill.page.claims import claimed_urls
 from newsmill.records import Micros
 from newsmill.urls import registrable_domain, url_key
 
+EMPTIED: Final = "taken down"
+"""What people read in the place of a text that a takedown emptied."""
+
 
 @dataclass(frozen=True)
 class Tombstone:

@@ -36,7 +36,13 @@ _TO_BLANK: Final = re.compile(f"[\t\n\r{_BREAKS}]+")
 _TO_BREAK: Final = re.compile(f"\r\n?|[{_BREAKS}]")
 _BLANKS: Final = re.compile(" {2,}")
 _MARK: Final = r"[[^\p{ccc=0}]\u0f73\u0f75\u0f81\uff9e\uff9f]"
-_LONG_RUN: Final = regex.compile(f"{_MARK}{{30}}(?={_MARK})", regex.VERSION1)
+_LONGEST_RUN: Final = 30
+_LONG_RUN: Final = regex.compile(f"{_MARK}{{{_LONGEST_RUN}}}(?={_MARK})", regex.VERSION1)
+_SPARSE: Final = tuple(
+    (step, regex.compile(f"{_MARK}{{{(_LONGEST_RUN + 1) // step}}}", regex.VERSION1))
+    for step in (_LONGEST_RUN + 1, 6)
+)
+"""A run that is too long has so many neighbours among every 31st and every 6th character of a text."""
 _JOINER: Final = "\u034f"
 _PROSE_FIELDS: Final = frozenset(("body", "message", "stack"))
 _REFERENCE: Final = re.compile(r"&#[xX]?[0-9a-fA-F]{9,};?")
@@ -116,7 +122,9 @@ def stream_safe(text: str) -> str:
     After 30 characters that are no starters a combining grapheme joiner is put in. Nothing is lost, and what
     sorts the marks of a run, as normalisation does, has at most 30 to sort.
     """
-    return text if text.isascii() else _LONG_RUN.sub(_joined, text)
+    if text.isascii() or not all(marks.search(text[::step]) for step, marks in _SPARSE):
+        return text
+    return _LONG_RUN.sub(_joined, text)
 
 
 def _joined(match: regex.Match[str]) -> str:

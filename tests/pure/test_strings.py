@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import pytest
@@ -72,6 +73,15 @@ def test_record_is_cleaned_whatever_its_depth() -> None:
 def test_normal_form_is_that_of_unicode_when_marks_are_few() -> None:
     text = "e\u0316\u0301 ﬁ Å ①" + "\u0315\u0300" * 15
     assert strings.nfkc(text) == unicodedata.normalize("NFKC", text)
+
+
+@pytest.mark.parametrize("length", [29, 30, 31, 32, 61, 95])
+def test_run_of_marks_is_broken_wherever_it_stands(length: int) -> None:
+    for before in range(63):
+        for mark in ("\u0301", "\u064e", "\U0001e8d0"):
+            safe = strings.stream_safe("क" * before + mark * length + "क" * 40)
+            runs = [len(run) for run in re.split("[^\u0301\u064e\U0001e8d0]+", safe) if run]
+            assert max(runs) == min(length, 30) and sum(runs) == length
 
 
 def test_normal_form_costs_no_square_of_a_run_of_marks() -> None:

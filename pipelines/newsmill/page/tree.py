@@ -42,7 +42,9 @@ def parse(utf8: bytes, limits: PageConfig) -> Element:
     """
     if utf8.count(b"<") > 4 * limits.max_nodes:
         raise Rejected(Code.NODES, f"more than {4 * limits.max_nodes} tags")
-    if any(len(piece) > _LONG_TAG and _attributes(piece) > _MOST_ATTRIBUTES for piece in utf8.split(b">")):
+    if _may_have_long_tag(utf8) and any(
+        len(piece) > _LONG_TAG and _attributes(piece) > _MOST_ATTRIBUTES for piece in utf8.split(b">")
+    ):
         raise Rejected(Code.NODES, f"an element with more than {_MOST_ATTRIBUTES} attributes")
     parser = html.HTMLParser(
         encoding="utf-8",
@@ -69,6 +71,17 @@ def parse(utf8: bytes, limits: PageConfig) -> Element:
     if _deeper_than(limits.max_depth)(root):
         raise Rejected(Code.NESTING, f"elements nested more than page.max_depth ({limits.max_depth}) deep")
     return root
+
+
+def _may_have_long_tag(utf8: bytes) -> bool:
+    """Whether more than `_LONG_TAG` bytes stand without a `>`; few bytes of a page are looked at."""
+    at = 0
+    while at + _LONG_TAG < len(utf8):
+        end = utf8.rfind(b">", at, at + _LONG_TAG + 1)
+        if end < 0:
+            return True
+        at = end + 1
+    return False
 
 
 def _attributes(piece: bytes) -> int:

@@ -49,7 +49,7 @@ _OWNERS: Final = (
     "generator",
 )
 _SAYS_AUTHOR: Final = etree.XPath(
-    "boolean(//*[@rel='author' or contains(@itemprop, 'author') or self::byline])"
+    "boolean(//@rel[. = 'author'] or //@itemprop[contains(., 'author')] or //byline)"
 )
 _OWNER_NOTICE: Final = re.compile(r"copyright|\(c\)|©|all rights reserved|\d{4}|[-–,.]", re.IGNORECASE)
 

@@ -18,7 +18,7 @@ import numpy as np
 from newsmill.page.frames import Tree
 from newsmill.page.known import Known
 from newsmill.page.lines import is_opening_line, line_rule
-from newsmill.page.passages import HEADINGS, Passage, length
+from newsmill.page.passages import HEADINGS, Passage
 from newsmill.page.surroundings import (
     AROUND_NAMES,
     FEW_WORDS,
@@ -55,7 +55,7 @@ def prose_of(p: Passage) -> float:
     ascii_only = p.text.isascii()
     if p.words < 10 and ascii_only:
         return 0.0
-    words = p.words if ascii_only else length(p.text)
+    words = p.words if ascii_only else p.length
     if words < 10:
         return 0.0
     weight = float(min(words, 80))
@@ -154,7 +154,7 @@ def rows(passages: Sequence[Passage], known: Known) -> Rows:
 
     A few linked words outside the main frame are never the article's: nothing is counted for them.
     """
-    words = [p.words if p.text.isascii() else length(p.text) for p in passages]
+    words = [p.length for p in passages]
     prose = [prose_of(p) for p in passages]
     tree = Tree(passages, prose)
     main = tree.main()

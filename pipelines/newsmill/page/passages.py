@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+import msgspec
 from lxml import etree
 
 from newsmill.page.tree import Element
@@ -69,6 +69,9 @@ ROLES: Final[dict[str, str]] = {
 BIT: Final = {name: 1 << n for n, name in enumerate(ROLES)}
 _ROLE_PATTERNS: Final = tuple((BIT[name], re.compile(pattern)) for name, pattern in ROLES.items())
 _WORD: Final = re.compile(r"\w+")
+_ASCII_FOLDED: Final = bytes(
+    ord(chr(n).lower()) if n < 128 and _WORD.match(chr(n)) else 32 for n in range(256)
+)
 _UNSPACED: Final = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
 _INVISIBLE = re.compile(r"[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\xad]")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -94,8 +97,7 @@ _WORD_COUNT: Final = 6
 _FOLDED_LENGTH: Final = 80
 
 
-@dataclass(slots=True)
-class Frame:
+class Frame(msgspec.Struct, eq=False, gc=False):
     """A block element on the way from the root to a passage."""
 
     tag: str
@@ -106,11 +108,11 @@ class Frame:
     names: str = ""  # class, id and test id as written
     simple_row: bool = False  # a table's row whose cells are one line of text together
     is_folded: bool = False  # the page shows it only after a click, if ever; so is all in it
+    h1: Frame | None = None  # the innermost around it
     images: int = 0  # in it, not counting the frames below
 
 
-@dataclass(slots=True)
-class Passage:
+class Passage(msgspec.Struct, eq=False, gc=False):
     """One run of text."""
 
     text: str
@@ -118,6 +120,7 @@ class Passage:
     link_chars: int
     words: int
     _folded: str | None = None
+    _length: int = 0
 
     @property
     def folded(self) -> str:
@@ -127,6 +130,13 @@ class Passage:
         return self._folded
 
     @property
+    def length(self) -> int:
+        """The text's words as `length` counts them."""
+        if not self._length:
+            self._length = length(self.text)
+        return self._length
+
+    @property
     def link_share(self) -> float:
         """Share of the characters that are inside links, 0–1."""
         return self.link_chars / len(self.text) if self.link_chars else 0.0
@@ -134,6 +144,8 @@ class Passage:
 
 def fold(text: str) -> str:
     """Words of a text in lower case with one space between: for comparing."""
+    if text.isascii():
+        return " ".join(text.encode().translate(_ASCII_FOLDED).decode().split())
     return " ".join(_WORD.findall(text.lower()))
 
 
@@ -149,12 +161,11 @@ def length(text: str) -> int:
 
 def in_heading(p: Passage) -> Frame | None:
     """The h1 that a passage stands in, as its text or as a part of it."""
-    frame: Frame | None = p.frame
-    for _ in range(_DEEPEST_IN_HEADING):
-        if frame is None or frame.tag == "h1":
-            return frame
-        frame = frame.parent
-    return None
+    frame = p.frame
+    if frame.tag == "h1":
+        return frame
+    h1 = frame.h1
+    return h1 if h1 is not None and frame.depth - h1.depth < _DEEPEST_IN_HEADING else None
 
 
 def _holds_the_page(tag: str, element: Element) -> bool:
@@ -217,13 +228,15 @@ class _Walk:
     def run(self, root: Element) -> None:
         frame = top = Frame("html", None, 0, 0, 0)
         links = 0  # links that are open here
+        parts = self._parts
         walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
         passed = False  # whether the next end is that of an element passed over
         for event, element in walk:
             if event == "start":
                 tag = element.tag
                 if tag == "br":
-                    self._flush(frame)
+                    if parts:
+                        self._flush(frame)
                     continue
                 if tag == "img":
                     frame.images += 1
@@ -231,7 +244,10 @@ class _Walk:
                 named = dict(element.items())
                 is_block = tag in _BLOCK
                 is_hidden = bool(named) and _is_hidden(named)
-                may_pass = tag in _SKIPPED or tag in _STRUCK or (named and not is_block)
+                if is_block:
+                    may_pass = tag in _SKIPPED
+                else:
+                    may_pass = tag in _SKIPPED or tag in _STRUCK or "class" in named or "role" in named
                 if (may_pass and _is_passed(tag, named, element)) or (
                     is_hidden
                     and not frame.is_folded
@@ -241,48 +257,52 @@ class _Walk:
                     walk.skip_subtree()
                     passed = True
                     continue
-                if tag in _CELLS and frame.simple_row:
-                    if self._parts and self._parts[-1] != _CELL_END:
-                        self._parts.append(_CELL_END)
-                elif is_block:
-                    self._flush(frame)
-                    frame = _frame(element, tag, named, frame)
-                    frame.is_folded |= is_hidden and not _holds_the_page(tag, element)
+                if is_block:
+                    if frame.simple_row and tag in _CELLS:
+                        if parts and parts[-1] != _CELL_END:
+                            parts.append(_CELL_END)
+                    else:
+                        if parts:
+                            self._flush(frame)
+                        frame = _frame(element, tag, named, frame)
+                        frame.is_folded |= is_hidden and not _holds_the_page(tag, element)
                 elif tag == "a":
                     links += 1
-                if element.text:
-                    self._add(element.text, links)
-                continue
-            if event == "end" and not passed:
-                tag = element.tag
-                if tag in _BLOCK and not (tag in _CELLS and frame.simple_row):
-                    self._flush(frame)
-                    frame = frame.parent or top
-                elif tag == "a":
-                    links -= 1
-            passed = False
-            if element.tail:
-                self._add(element.tail, links)
-        self._flush(top)
+                text = element.text
+            else:
+                if event == "end" and not passed:
+                    tag = element.tag
+                    if tag == "a":
+                        links -= 1
+                    elif tag in _BLOCK and not (frame.simple_row and tag in _CELLS):
+                        if parts:
+                            self._flush(frame)
+                        frame = frame.parent or top
+                passed = False
+                text = element.tail
+            # blanks at a passage's beginning are nothing, but where they part a row's cells
+            if text and (parts or frame.simple_row or not text.isspace()):
+                self._add(text, links)
+        if parts:
+            self._flush(top)
 
     def _add(self, text: str, links: int) -> None:
-        if text.isspace() and self._parts and self._parts[-1] == _CELL_END:
+        if self._parts and self._parts[-1] == _CELL_END and text.isspace():
             return
         self._parts.append(text)
         if links:
             self._link_chars += len(text.strip())
 
     def _flush(self, frame: Frame) -> None:
-        if self._parts:
-            if self._parts[-1] == _CELL_END:
-                self._parts.pop()
-            text = "".join(self._parts)
-            if not text.isascii():
-                text = _INVISIBLE.sub("", text)
-            text = " ".join(text.split())
-            if text:
-                self.found.append(Passage(text, frame, self._link_chars, text.count(" ") + 1))
-            self._parts.clear()
+        if self._parts[-1] == _CELL_END:
+            self._parts.pop()
+        text = "".join(self._parts)
+        if not text.isascii():
+            text = _INVISIBLE.sub("", text)
+        text = " ".join(text.split())
+        if text:
+            self.found.append(Passage(text, frame, self._link_chars, text.count(" ") + 1))
+        self._parts.clear()
         self._link_chars = 0
 
 
@@ -313,12 +333,14 @@ def _is_passed(tag: str, named: Mapping[str, str], element: Element) -> bool:
     names = named.get("class")
     if names is None:
         return False
-    names = names[:_LONGEST_NAMES]
-    if _UNSEEN_SPAN.search(names):
-        return True
-    if not _TOUCHED_SPAN.search(names):
-        return False
-    return "aria-hidden" in named or not _is_a_word(element)
+    is_unseen, is_touched = _sight_of(names[:_LONGEST_NAMES])
+    return is_unseen or (is_touched and ("aria-hidden" in named or not _is_a_word(element)))
+
+
+@lru_cache(maxsize=20_000)
+def _sight_of(names: str) -> tuple[bool, bool]:
+    """Whether an inline element's class says that it is not seen, and that it may be shown at a touch."""
+    return _UNSEEN_SPAN.search(names) is not None, _TOUCHED_SPAN.search(names) is not None
 
 
 def _is_a_word(element: Element) -> bool:
@@ -345,4 +367,5 @@ def _frame(element: Element, tag: str, named: Mapping[str, str], parent: Frame) 
         names,
         tag == "tr" and _is_simple_row(element),
         parent.is_folded,
+        parent if parent.tag == "h1" else parent.h1,
     )

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from newsmill.page import conversations, evidence, folding, neighbours, weighing
 from newsmill.page.known import Known, SecondOpinion
 from newsmill.page.lines import furniture_rule, is_opening_line, is_sentence
-from newsmill.page.passages import BIT, HEADINGS, Frame, Passage, in_heading, length
+from newsmill.page.passages import BIT, HEADINGS, Frame, Passage, in_heading
 
 LEAST: Final = 0.5
 """A passage that is the article's with this likelihood is kept."""
@@ -111,7 +111,7 @@ def select(
         is_sure=is_sure,
         is_voted=is_voted,
         second=second,
-        hidden_words=sum(length(passages[n].text) for n in hidden),
+        hidden_words=sum(passages[n].length for n in hidden),
     )
 
 
@@ -139,8 +139,8 @@ def _first_choice(
     if not voted:
         return kept, why, False
     plain = {n: rule for n in voted if (rule := _plain_rule(passages[n], titles)) is not None}
-    others = sum(length(passages[n].text) for n in voted if n not in plain)
-    if sum(length(passages[n].text) for n in kept) >= LEAST_SHARE * others:
+    others = sum(passages[n].length for n in voted if n not in plain)
+    if sum(passages[n].length for n in kept) >= LEAST_SHARE * others:
         return kept, why, False
     return _once(passages, sorted(voted - plain.keys()), plain), plain, True
 
@@ -183,7 +183,7 @@ def _once(passages: Sequence[Passage], kept: Sequence[int], why: dict[int, str])
     for n in kept:
         p = passages[n]
         repeated = p.folded in seen
-        if repeated and (is_copy or length(p.text) >= _REPEATED_WORDS):
+        if repeated and (is_copy or p.length >= _REPEATED_WORDS):
             why[n] = "repeated"
             is_copy = True
             continue
@@ -212,7 +212,7 @@ def _with_linked_sentences(
         if n not in why
         and passages[n].link_share > _LINKED
         and passages[n].frame.tag not in ("li", *HEADINGS)
-        and length(passages[n].text) >= _LINKED_WORDS
+        and passages[n].length >= _LINKED_WORDS
         and is_sentence(passages[n].text)
         and not passages[n].frame.all_roles & _NOT_LINKED
     }
@@ -229,11 +229,11 @@ def _before_title(passages: Sequence[Passage], kept: Sequence[int], title: int, 
     """
     above = [n for n in kept if n < title]
     below = [n for n in kept if n > title]
-    words = sum(length(passages[n].text) for n in below)
+    words = sum(passages[n].length for n in below)
     if not above or words < _STORY_WORDS:
         return
     around = _frame_of_story(passages, title, below, words)
-    is_little = sum(length(passages[n].text) for n in above) * 4 < words
+    is_little = sum(passages[n].length for n in above) * 4 < words
     for n in above:
         is_outside = around is not None and not _is_in(passages[n].frame, around)
         if is_outside or (is_little and not is_sentence(passages[n].text)):
@@ -247,7 +247,7 @@ def _frame_of_story(
     held: dict[int, int] = {}
     for n in below:
         frame: Frame | None = passages[n].frame
-        own = length(passages[n].text)
+        own = passages[n].length
         while frame is not None:
             held[id(frame)] = held.get(id(frame), 0) + own
             frame = frame.parent
@@ -266,7 +266,7 @@ def _is_in(frame: Frame | None, around: Frame) -> bool:
 def _opening_lines(passages: Sequence[Passage], kept: Sequence[int], why: dict[int, str]) -> None:
     """Lines of date, time and byline above the first sentence."""
     for n in kept:
-        if is_sentence(passages[n].text) and length(passages[n].text) >= _REPEATED_WORDS:
+        if is_sentence(passages[n].text) and passages[n].length >= _REPEATED_WORDS:
             break
         if is_opening_line(passages[n].text):
             why[n] = "opening-line"

@@ -20,9 +20,11 @@ from newsmill.page.evidence import NAMES
 
 FILE: Final = Path(__file__).with_name("passage_weights.json")
 MOST_LEAVES: Final = 16
-_ALL: Final = np.uint16(0xFFFF)
 _AT_ONCE: Final = 512
-_LOWEST: Final = np.array([(n & -n).bit_length() - 1 if n else 0 for n in range(65_536)], dtype=np.intp)
+_FIRST_LEFT: Final = np.array(
+    [(~n & (n + 1)).bit_length() - 1 if n < 0xFFFF else 0 for n in range(65_536)], dtype=np.intp
+)
+"""By the leaves that are struck out, as bits: the first that is not."""
 
 Floats = NDArray[np.float32]
 
@@ -47,12 +49,14 @@ class Weights:
         count = len(trees)
         self._column = np.zeros((count, MOST_LEAVES - 1), dtype=np.intp)
         self._threshold = np.full((count, MOST_LEAVES - 1), np.inf, dtype=np.float32)
-        self._mask = np.full((count, MOST_LEAVES - 1), _ALL, dtype=np.uint16)
+        self._struck = np.zeros((count, MOST_LEAVES - 1), dtype=np.uint16)
         self._leaf = np.zeros((count, MOST_LEAVES), dtype=np.float32)
         self._share = np.zeros((count, MOST_LEAVES, len(names)), dtype=np.float32)
         for t, tree in enumerate(trees):
             self._add(t, tree, columns)
         self._base = np.arange(count) * MOST_LEAVES
+        # the first tests of all trees, then the second ones: numpy joins long rows faster than short columns
+        self._tests = self._column.T.ravel(), self._threshold.T.ravel(), self._struck.T.ravel()
 
     @classmethod
     def read(cls, path: Path, names: Sequence[str] = NAMES) -> Weights:
@@ -78,7 +82,7 @@ class Weights:
                 raise ValueError(f"a tree has more than {MOST_LEAVES} leaves")
             self._column[t, tests] = columns[name]
             self._threshold[t, tests] = threshold
-            self._mask[t, tests] = 0xFFFF & ~(((1 << size) - 1) << first)
+            self._struck[t, tests] = ((1 << size) - 1) << first
             tests += 1
             further = [*path, (columns[name], mean, 0.0)]
             waiting.append((below, first, further))
@@ -89,9 +93,10 @@ class Weights:
         return np.concatenate([self._some(part) for part in _parts(rows)])
 
     def _some(self, rows: Floats) -> NDArray[np.intp]:
-        failed = rows[:, self._column] > self._threshold
-        left = np.bitwise_and.reduce(np.where(failed, self._mask, _ALL), axis=2)
-        return _LOWEST[left] + self._base
+        columns, thresholds, leaves = self._tests
+        failed = rows.take(columns, axis=1) > thresholds
+        struck = np.bitwise_or.reduce((failed * leaves).reshape(len(rows), MOST_LEAVES - 1, -1), axis=1)
+        return _FIRST_LEFT[struck] + self._base
 
     def likelihood(self, leaves: NDArray[np.intp]) -> Floats:
         """How likely each row is one of the article's passages, 0–1."""

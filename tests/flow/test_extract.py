@@ -1,13 +1,15 @@
 import os
 import signal
+from concurrent.futures import Future
 
 import pytest
 
 from newsmill.config import EnrichConfig, InputConfig, OnReserved, PageConfig
-from newsmill.errors import Code
+from newsmill.errors import Code, Rejected, Transient
 from newsmill.flow.elements.chunks import Decoded, DecodedChunk
-from newsmill.flow.steps.extract import GROUP_BYTES, ExtractPages, _groups
+from newsmill.flow.steps.extract import WINDOW_BYTES, ExtractPages, _Window
 from newsmill.flow.steps.readers import readers
+from newsmill.page.sandbox_process import Reading
 from newsmill.records import Fate, Position, RawPage, SourceRecord
 from processes import children
 
@@ -81,20 +83,76 @@ def _children_of_sandbox() -> list[int]:
     return found
 
 
-def test_large_pages_are_read_some_at_a_time_and_all_of_them() -> None:
-    def decoded(number: int, size: int, encoding: str | None) -> Decoded:
-        position = Position(topic="t", partition=0, offset=number)
+def decoded(number: int, size: int = 100, encoding: str | None = None) -> Decoded:
+    position = Position(topic="t", partition=0, offset=number)
+    return Decoded(
+        record=SourceRecord(position=position, value=b""),
+        raw=RawPage(position=position, url="https://a.example/", body=b"x" * size, content_encoding=encoding),
+    )
+
+
+class Slots:
+    """Extraction processes that read a page when the test says so."""
+
+    def __init__(self) -> None:
+        self.begun: dict[int, Future[Reading]] = {}
+
+    def submit(self, page: RawPage) -> Future[Reading]:
+        return self.begun.setdefault(page.position.offset, Future())
+
+    def end(self, *numbers: int) -> None:
+        for number in numbers:
+            self.begun[number].set_result(Reading(Rejected(Code.CRASH, str(number))))
+
+
+def test_window_gives_what_has_been_read_when_one_page_takes_long() -> None:
+    window, slots = _Window(), Slots()
+    for number in range(4):
+        window.begin(slots, AT, decoded(number))
+    slots.end(3, 1, 2)
+    assert [page.number for page, _ in window.ended(most=1)] == [1, 2, 3]
+    window.begin(slots, AT, decoded(4))
+    slots.end(4)
+    assert [page.number for page, _ in window.ended(most=1)] == [4]
+    assert window.ended(most=1) == []
+    slots.end(0)
+    assert [reading.outcome.message for _, reading in window.ended(most=0)] == ["0"]
+
+
+def test_window_has_room_for_few_bytes_but_for_a_single_page() -> None:
+    window, slots = _Window(), Slots()
+    large = decoded(0, WINDOW_BYTES + 1)
+    assert window.has_room(large)
+    window.begin(slots, AT, large)
+    assert not window.has_room(decoded(1, 1))
+    slots.end(0)
+    window.ended(most=0)
+    window.begin(slots, AT, decoded(1, WINDOW_BYTES // 10 - 10, "gzip"))
+    assert window.has_room(decoded(2, 100))
+    assert not window.has_room(decoded(2, 100, "gzip"))
+
+
+def test_window_raises_what_a_reading_raised() -> None:
+    window, slots = _Window(), Slots()
+    window.begin(slots, AT, decoded(0))
+    slots.begun[0].set_exception(Transient("no process starts"))
+    with pytest.raises(Transient):
+        window.ended(most=0)
+
+
+def test_extract_tells_each_page_once_when_pages_of_several_chunks_are_under_way(run_eagerly, record) -> None:
+    def page(offset: int) -> Decoded:
+        made = record(offset, html() if offset % 3 else b"<html><body></body></html>")
         return Decoded(
-            record=SourceRecord(position=position, value=b""),
-            raw=RawPage(
-                position=position, url="https://a.example/", body=b"x" * size, content_encoding=encoding
-            ),
+            record=made, raw=RawPage(position=made.position, url="https://paper.example/a", body=made.value)
         )
 
-    pages = [
-        decoded(n, 1_000_000 if n % 3 else GROUP_BYTES + 1, "gzip" if n % 2 else None) for n in range(12)
+    chunks = [
+        DecodedChunk(ingested_at=AT + n, pages=tuple(page(4 * n + i) for i in range(4))) for n in range(3)
     ]
-    groups = list(_groups(pages))
-    assert [page for group in groups for page in group] == pages
-    assert max(len(group) for group in groups) < 4
-    assert [len(group) for group in _groups([decoded(n, 100, None) for n in range(200)])] == [200]
+    transform = ExtractPages(page=LIMITS, input=InputConfig(), on_reserved=OnReserved.KEEP, ahead=5)
+    out = run_eagerly(transform, chunks, DecodedChunk)
+    told = [(page.record.position.offset, chunk.ingested_at) for chunk in out["oks"] for page in chunk.pages]
+    ended = [(fate.position.offset, fate.ingested_at) for ends in out["ends"] for fate in ends.fates]
+    assert sorted(told + ended) == [(offset, AT + offset // 4) for offset in range(12)]
+    assert sorted(offset for offset, _ in ended) == [0, 3, 6, 9]

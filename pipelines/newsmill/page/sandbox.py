@@ -12,7 +12,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Final, Generic, Self, overload
 
@@ -153,7 +153,11 @@ class Sandbox(Generic[Found]):
 
     def readings(self, pages: Sequence[RawPage]) -> list[Reading[Found]]:
         """As `map`, with what follows from each page."""
-        return list(self._threads.map(self._reading, pages))
+        return [future.result() for future in [self.submit(page) for page in pages]]
+
+    def submit(self, page: RawPage) -> Future[Reading[Found]]:
+        """Read a page as soon as a slot is free; what comes of it, and what follows from it."""
+        return self._threads.submit(self._reading, page)
 
     def close(self) -> None:
         """End all children. Waits for pages that are being read."""

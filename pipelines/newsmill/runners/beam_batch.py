@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
@@ -36,6 +37,11 @@ from newsmill.sources.envelopes import header_url
 
 sdk_worker.print = lambda *_, **__: None
 """Beam's worker prints the trace of each error before it sends it back: who gets it back tells it once."""
+
+THREADS: Final = 3
+"""Threads on which Beam runs a batch. They read, number and write, all under one interpreter lock; pages are
+read in as many processes as are set, by threads of their own. Each more costs .1 s of CPU a batch: its
+own connections, its own copy of each stage."""
 
 
 def run(
@@ -66,7 +72,7 @@ def run(
         TooLarge: The batch does not fit into its memory.
         RuntimeError: A stage failed; Beam tells why by text, `BROKE` has the error.
     """
-    pipeline = threaded(config.page.processes + 1)
+    pipeline = threaded(THREADS)
     urls, domains = withheld
     written = batch_pipeline(
         source.read(pipeline, batch),

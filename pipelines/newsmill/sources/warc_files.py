@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import zlib
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 from fastwarc.warc import ArchiveIterator, WarcRecord
+from zlib_ng import zlib_ng
 
 from newsmill import strings
 from newsmill.errors import Rejected
@@ -29,6 +29,9 @@ _REST: Final = "the rest of the file was not read"
 
 Found = tuple[str, RawPage]
 """A page and its place in the file: number of the record, byte, and URL."""
+
+_DAMAGED: Final = cast(type[Exception], zlib_ng.error)
+"""Typed as an instance in the stubs of zlib-ng 1.1."""
 
 
 def pages(file: Path, report: Callable[[str], None]) -> Iterator[Found]:
@@ -61,7 +64,7 @@ class _Member(io.RawIOBase):
 
     def __init__(self, file: BinaryIO, start: int) -> None:
         self._file, self._at = file, start
-        self._gzip = zlib.decompressobj(31)
+        self._gzip = zlib_ng.decompressobj(31)
         self._given = 0
         self.damage: str | None = None
 
@@ -76,7 +79,7 @@ class _Member(io.RawIOBase):
             packed = self._gzip.unconsumed_tail or self._packed()
             try:
                 content = self._gzip.decompress(packed, len(buffer))
-            except zlib.error as error:
+            except _DAMAGED as error:
                 self.damage = str(error)
                 break
             if content:
@@ -236,7 +239,7 @@ def _next_member(stream: BinaryIO, at: int) -> int | None:
 def _begins_record(stream: BinaryIO, at: int) -> bool:
     stream.seek(at)
     try:
-        content = zlib.decompressobj(31).decompress(stream.read(_PROBED), len(_RECORD))
-    except zlib.error:
+        content = zlib_ng.decompressobj(31).decompress(stream.read(_PROBED), len(_RECORD))
+    except _DAMAGED:
         return False
     return content == _RECORD

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import apache_beam as beam
 
 from newsmill.config import Config
@@ -12,6 +14,9 @@ from newsmill.flow.steps.decode import Withheld
 from newsmill.flow.steps.middle import articles_of, drafts_of
 from newsmill.flow.steps.tabulate import TabulateRows
 from newsmill.lake.files import DataFile
+
+AHEAD: Final = 2
+"""Pages an extraction process that each thread of the runner has under way beside its chunk."""
 
 
 def batch_pipeline(
@@ -36,7 +41,8 @@ def batch_pipeline(
     Returns:
         The files that hold the batch's rows; every record has exactly one row of `fate` in them.
     """
-    drafted = drafts_of(records, config, withheld=withheld, boilerplate=boilerplate)
+    ahead = AHEAD * config.page.processes
+    drafted = drafts_of(records, config, withheld=withheld, boilerplate=boilerplate, ahead=ahead)
     marked = drafted.drafts | "MarkCopies" >> MarkCopies(batch_id=batch_id, index=index)
     articles = articles_of(marked.oks, config)
     ends = (*drafted.ends, marked.ends) | "AllEnds" >> beam.Flatten().with_output_types(TerminalFates)

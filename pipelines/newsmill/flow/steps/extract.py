@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Iterator
+from concurrent.futures import Future
+from itertools import count, groupby
+from queue import SimpleQueue
+from typing import Any, Final, NamedTuple
 
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
+from apache_beam.transforms.window import GlobalWindows
 
 from newsmill.config import EnrichConfig, InputConfig, OnReserved, PageConfig
 from newsmill.errors import Rejected, Stage
@@ -14,7 +18,9 @@ from newsmill.flow.elements.chunks import Decoded, DecodedChunk, Extracted, Extr
 from newsmill.flow.elements.derived import Derived
 from newsmill.flow.elements.stage_result import FateCollector, StageResult, busy
 from newsmill.flow.steps.readers import readers
-from newsmill.records import Fate, Micros, NotArticle, WithheldReason
+from newsmill.page.sandbox import Sandbox
+from newsmill.page.sandbox_process import Reading
+from newsmill.records import Fate, Micros, NotArticle, ParsedPage, WithheldReason
 
 _NOBODY: Final = EnrichConfig(enabled=False)
 
@@ -34,6 +40,9 @@ class ExtractPages(beam.PTransform):
         input: Limits of decompression.
         on_reserved: What to do where the publisher reserves rights.
         enrich: Whether, and with which knowledge base, entities are found there; not, where absent.
+        ahead: How many pages may be under way when the next chunk is taken, so that a page which takes long
+            holds up no other. What comes of them is told with a later chunk of the bundle, or at its end, in
+            the global window and without a time: for bounded pipelines.
     """
 
     def __init__(
@@ -43,10 +52,11 @@ class ExtractPages(beam.PTransform):
         input: InputConfig,
         on_reserved: OnReserved,
         enrich: EnrichConfig = _NOBODY,
+        ahead: int = 0,
     ) -> None:
         super().__init__()
         self._fn = _ExtractFn(
-            page.model_dump_json(), input.model_dump_json(), enrich.model_dump_json(), on_reserved
+            page.model_dump_json(), input.model_dump_json(), enrich.model_dump_json(), on_reserved, ahead
         )
 
     def expand(self, chunks: beam.PCollection[DecodedChunk]) -> StageResult[ExtractedChunk]:
@@ -55,40 +65,85 @@ class ExtractPages(beam.PTransform):
         return StageResult(oks, ends)
 
 
-GROUP_BYTES: Final = 16_000_000
-"""Most bytes of pages, unpacked, that are read and held at a time, but for a single larger one."""
+WINDOW_BYTES: Final = 16_000_000
+"""Most bytes of pages, unpacked, that one bundle has under way, but for a single larger one."""
 
 
-def _groups(pages: Sequence[Decoded]) -> Iterator[Sequence[Decoded]]:
-    """The pages in order, some at a time; packed ones count as if ten times as large."""
-    start = size = 0
-    for number, item in enumerate(pages):
-        packed = item.raw.content_encoding is not None or item.raw.body[:2] == b"\x1f\x8b"
-        bytes_ = len(item.raw.body) * (10 if packed else 1)
-        if number > start and size + bytes_ > GROUP_BYTES:
-            yield pages[start:number]
-            start, size = number, 0
-        size += bytes_
-    yield pages[start:]
+class _Page(NamedTuple):
+    number: int  # in its bundle
+    ingested_at: Micros
+    item: Decoded
+    bytes: int
+
+
+class _Window:
+    """The pages of a bundle that are being read."""
+
+    def __init__(self) -> None:
+        self._ended: SimpleQueue[tuple[_Page, Future[Reading[ParsedPage]]]] = SimpleQueue()
+        self._numbers = count()
+        self.under_way = self._bytes = 0
+
+    def has_room(self, item: Decoded) -> bool:
+        """Whether one more page may be begun."""
+        return not self.under_way or self._bytes + _bytes(item) <= WINDOW_BYTES
+
+    def begin(self, sandbox: Sandbox[ParsedPage], ingested_at: Micros, item: Decoded) -> None:
+        """Have a page read as soon as an extraction process is free."""
+        page = _Page(next(self._numbers), ingested_at, item, _bytes(item))
+        self.under_way, self._bytes = self.under_way + 1, self._bytes + page.bytes
+        sandbox.submit(item.raw).add_done_callback(lambda reading: self._ended.put((page, reading)))
+
+    def ended(self, most: int) -> list[tuple[_Page, Reading[ParsedPage]]]:
+        """Those that have been read, in their order; waits until at most so many are left."""
+        found = []
+        while self.under_way > most or (self.under_way and not self._ended.empty()):
+            page, reading = self._ended.get()
+            self.under_way, self._bytes = self.under_way - 1, self._bytes - page.bytes
+            found.append((page, reading.result()))
+        return sorted(found, key=lambda ended: ended[0].number)
+
+
+def _bytes(item: Decoded) -> int:
+    """What a page holds, unpacked: packed ones count as if ten times as large."""
+    packed = item.raw.content_encoding is not None or item.raw.body[:2] == b"\x1f\x8b"
+    return len(item.raw.body) * (10 if packed else 1)
 
 
 @beam.typehints.with_output_types(ExtractedChunk, ends=TerminalFates)
 class _ExtractFn(beam.DoFn):
-    def __init__(self, page: str, input: str, enrich: str, on_reserved: OnReserved) -> None:
+    def __init__(self, page: str, input: str, enrich: str, on_reserved: OnReserved, ahead: int) -> None:
         self._page = page
         self._input = input
         self._enrich = enrich
         self._on_reserved = on_reserved
+        self._ahead = ahead
+
+    def start_bundle(self) -> None:
+        self._window = _Window()
 
     def process(self, chunk: DecodedChunk) -> Iterator[Any]:
-        for pages in _groups(chunk.pages):
-            yield from self._extract(chunk.ingested_at, pages)
+        sandbox = readers(self._page, self._input, self._enrich)
+        for item in chunk.pages:
+            while not self._window.has_room(item):
+                yield from self._ended(self._window.under_way - 1)
+            self._window.begin(sandbox, chunk.ingested_at, item)
+        yield from self._ended(self._ahead, len(chunk.pages))
 
-    def _extract(self, ingested_at: Micros, group: Sequence[Decoded]) -> Iterator[Any]:
-        ends, pages = FateCollector(ingested_at), []
-        with busy("ExtractPages", len(group)):
-            readings = readers(self._page, self._input, self._enrich).readings([item.raw for item in group])
-            for item, (result, derived) in zip(group, readings, strict=True):
+    def finish_bundle(self) -> Iterator[Any]:
+        for told in self._ended(0):
+            if isinstance(told, TaggedOutput):
+                yield TaggedOutput(told.tag, GlobalWindows.windowed_value(told.value))
+            else:
+                yield GlobalWindows.windowed_value(told)
+
+    def _ended(self, most: int, begun: int = 0) -> Iterator[Any]:
+        """What came of pages that have been read, once at most so many are under way."""
+        with busy("ExtractPages", begun):
+            ended = self._window.ended(most)
+        for ingested_at, readings in groupby(ended, key=lambda found: found[0].ingested_at):
+            ends, pages = FateCollector(ingested_at), []
+            for (_, _, item, _), (result, derived) in readings:
                 url = item.raw.url
                 if isinstance(result, Rejected):
                     ends.reject(item.record, Stage.EXTRACT, result, url=url)
@@ -112,7 +167,7 @@ class _ExtractFn(beam.DoFn):
                             derived=derived if isinstance(derived, Derived) else None,
                         )
                     )
-        if pages:
-            yield ExtractedChunk(ingested_at=ingested_at, pages=tuple(pages))
-        if ends:
-            yield TaggedOutput("ends", ends.chunk())
+            if pages:
+                yield ExtractedChunk(ingested_at=ingested_at, pages=tuple(pages))
+            if ends:
+                yield TaggedOutput("ends", ends.chunk())

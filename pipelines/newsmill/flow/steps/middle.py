@@ -38,6 +38,7 @@ def drafts_of(
     *,
     withheld: Withheld,
     boilerplate: str | None = None,
+    ahead: int = 0,
 ) -> Drafted:
     """Decode, extract and identify.
 
@@ -46,6 +47,7 @@ def drafts_of(
         config: All settings.
         withheld: What was taken down when the pipeline was assembled.
         boilerplate: Name under which the sites' Boilerplate is registered; none is cut where absent.
+        ahead: As in `ExtractPages`.
     """
     pages = records | "DecodeEnvelopes" >> DecodeEnvelopes(config=config.input, withheld=withheld)
     extracted = pages.oks | "ExtractPages" >> ExtractPages(
@@ -53,6 +55,7 @@ def drafts_of(
         input=config.input,
         on_reserved=config.rights.on_reserved,
         enrich=config.enrich,
+        ahead=ahead,
     )
     drafts = extracted.oks | "IdentifyDrafts" >> IdentifyDrafts(
         cpu_limit_s=config.page.cpu_limit_s, boilerplate=boilerplate

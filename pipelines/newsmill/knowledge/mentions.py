@@ -8,7 +8,7 @@ place mention too.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import takewhile
 from typing import Final
@@ -20,7 +20,7 @@ from newsmill.knowledge import own_words
 from newsmill.knowledge.forms import first_cases, press_names
 from newsmill.knowledge.gazetteer import Candidate, Gazetteer, Match
 from newsmill.knowledge.names import fold
-from newsmill.knowledge.recognisers.cues import frequent_words
+from newsmill.knowledge.recognisers.cues import frequent_words, words_of
 from newsmill.knowledge.spans import Span
 from newsmill.records import Record
 
@@ -68,10 +68,15 @@ class Found(Record, frozen=True, kw_only=True):
     initial: bool = False  # and it begins a sentence, so its capital tells nothing
 
 
+_ADDRESSES_ARE_ONE = CUT_BY_RECOGNISER | {"ko"}
+"""Languages whose addresses are one name, with all that lies in one another."""
+
+
 def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]) -> list[Found]:
     """All mentions in the order of the text."""
-    matches: list[Match] = []
-    if language not in CUT_BY_RECOGNISER:
+    if language in CUT_BY_RECOGNISER:
+        matches = list(_within_addresses(text, language, gazetteer, spans))
+    else:
         matches = [m for m in gazetteer.scan(text, language) if not _is_other(text, m, language)]
     if language != "en":
         matches = _believable(text, matches, language)
@@ -89,7 +94,7 @@ def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]
             used.update(wider)
             continue
         places = [i for i in inside if _is_place(matches[i])]
-        joined = span.coarse == "LOC" or any(
+        joined = (span.coarse == "LOC" and language not in _ADDRESSES_ARE_ONE) or any(
             text[matches[i].end : matches[i].end + 1] in "-–" for i in places
         )
         if joined and places and not gazetteer.lookup(text[span.start : span.end]):
@@ -113,6 +118,19 @@ def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]
     return sorted({(f.start, f.end): f for f in found}.values(), key=lambda f: (f.start, -f.end))
 
 
+def _within_addresses(
+    text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]
+) -> Iterator[Match]:
+    """The places that places of a recogniser are made of: `東京都港区`."""
+    for span in spans:
+        surface = text[span.start : span.end]
+        if span.coarse == "LOC" and not gazetteer.lookup(surface):
+            for match in gazetteer.scan(surface, language):
+                yield msgspec.structs.replace(
+                    match, start=span.start + match.start, end=span.start + match.end
+                )
+
+
 def _believed(span: Span, match: Match) -> str | None:
     """The recogniser's type, but for a name that it saw only a part of and took for a person's."""
     cut = span.end < match.end and span.coarse == "PER" and all(c.coarse != "PER" for c in match.candidates)
@@ -126,7 +144,7 @@ def _believable(text: str, matches: Sequence[Match], language: str) -> list[Matc
     the language or is named otherwise; never when the same word stands in small letters in the text.
     """
     plain = {fold(w) for w in _WORD.findall(text) if w.islower() and w.upper() != w}
-    calendar = own_words.calendar(language)
+    calendar, stop = own_words.calendar(language), words_of("stop", language)
     surfaces = [text[m.start : m.end] for m in matches]
     names = [fold(surface) for surface in surfaces]
     within = {
@@ -137,6 +155,7 @@ def _believable(text: str, matches: Sequence[Match], language: str) -> list[Matc
         for match, surface, name in zip(matches, surfaces, names, strict=True)
         if name not in plain
         and surface.lower() not in calendar
+        and surface not in stop
         and not _is_plain_word(surface, match.candidates[0], language, name in within)
     ]
     near = home_countries(language) | {

@@ -13,6 +13,7 @@ from newsmill.knowledge.recognisers.hangul import recognise
 from newsmill.knowledge.recognisers.lexicon import lexicon, simplified
 
 CUTTER = Cutter("zh", [("北京", 2e7), ("东京", 3e7)])
+JAPANESE = Cutter("ja", [("東京", 3e7), ("東京都", 1e7), ("三重県", 1e6)])
 
 
 def entities(enricher: Enricher, text: str, language: str) -> set[tuple[str, str]]:
@@ -30,6 +31,18 @@ def entities(enricher: Enricher, text: str, language: str) -> set[tuple[str, str
         ("ja", "田中太郎さんは東京で話した。", {("田中太郎", "PER"), ("東京", "LOC")}),
         ("ja", "安倍首相は北海道大学を訪れた。", {("安倍", "PER"), ("北海道大学", "ORG")}),
         ("ja", "バラク・オバマは大阪市に着いた。", {("バラク・オバマ", "PER"), ("大阪市", "LOC")}),
+        ("ja", "会社は高知県室戸市にある。", {("高知県室戸市", "LOC")}),
+        ("ja", "青森県むつ市で火事があった。", {("青森県むつ市", "LOC")}),
+        ("ja", "アメリカ合衆国はスペイン人と会った。", {("アメリカ合衆国", "LOC"), ("スペイン", "LOC")}),
+        ("ja", "サンライズ航空の便は成田空港に着いた。", {("サンライズ航空", "ORG"), ("成田空港", "LOC")}),
+        ("ja", "富士山と新川駅へ。", {("富士山", "LOC"), ("新川駅", "LOC")}),
+        ("ja", "黒田真四郎は帯広市内に住む。", {("黒田真四郎", "PER"), ("帯広市", "LOC")}),
+        ("ja", "ゲーベル氏は来た。", {("ゲーベル", "PER")}),
+        ("ja", "スペイン・ドイツへ行く。", {("スペイン", "LOC"), ("ドイツ", "LOC")}),
+        ("ko", "대전시 유성구 봉명동에", {("대전시 유성구 봉명동", "LOC")}),
+        ("ko", "일본시각 9일 강릉시는", {("일본", "LOC"), ("강릉시", "LOC")}),
+        ("ko", "그는 인천국제공항에 있다.", {("인천국제공항", "LOC")}),
+        ("ko", "최모(33)씨와 박씨는 정 회장을 만났다.", {("최", "PER"), ("박", "PER"), ("정", "PER")}),
         ("ko", "문재인 대통령은 서울에서 말했다.", {("문재인", "PER"), ("서울", "LOC")}),
         ("ko", "삼성전자와 서울대학교가 합의했다.", {("삼성전자", "ORG"), ("서울대학교", "ORG")}),
         ("ar", "وصل الرئيس السوداني عمر البشير إلى القاهرة", {("عمر البشير", "PER"), ("القاهرة", "LOC")}),
@@ -52,6 +65,10 @@ def test_names_are_found_without_capitals(
         ("zh", "我们要讲文明，树新风，表示热烈的祝贺。"),
         ("ko", "여성이 말했고 감동은 컸다."),
         ("ar", "في المناطق الشمالية كانت الأمطار غزيرة"),
+        ("ja", "最寄駅は新空港の近くで、ショッピングモールがある。"),
+        ("ja", "慶長5年の関ヶ原の戦いと日本選手権の話をした。"),
+        ("ja", "ジャズ・バンドのライブ・アルバムを買った。"),
+        ("ko", "전 대통령을 위해 일했다."),
         ("ja", "新しい事業を始めたが、計画は失敗した。"),
     ],
 )
@@ -83,6 +100,31 @@ def test_spans_are_ordered_and_apart_whatever_the_text(text: str) -> None:
 @pytest.mark.parametrize("unit", ["王北京大学", "王", "·", "王·", "有限公司", "在北京，"])
 def test_chinese_costs_no_more_than_its_length(unit: str) -> None:
     assert cpu_ratio(CUTTER.recognise, lambda n: unit * (n // len(unit)), small=10_000) < 1.5
+
+
+@pytest.mark.parametrize(
+    "unit", ["東京都港区", "カ", "カ・", "・", "三重県", "駅", "東京駅", "田中太", "1日"]
+)
+def test_japanese_costs_no_more_than_its_length(unit: str) -> None:
+    assert cpu_ratio(JAPANESE.recognise, lambda n: unit * (n // len(unit)), small=10_000) < 1.5
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(alphabet="東京都港区駅カナ・田中郎市1日いわき氏、", max_size=60))
+def test_japanese_spans_are_ordered_and_apart_whatever_the_text(text: str) -> None:
+    spans = JAPANESE.recognise(text)
+    assert all(0 <= span.start < span.end <= len(text) for span in spans)
+    assert all(a.end <= b.start for a, b in pairwise(spans))
+
+
+def test_places_of_an_address_keep_their_points(enricher: Enricher) -> None:
+    for language, text in (
+        ("ja", "本社は東京都にあり、工場は大阪府堺市にある。"),
+        ("ko", "프랑스 파리를 떠났다."),
+    ):
+        found = enricher.enrich_text(text, language=language).places
+        assert len(found) >= 2
+        assert all(place.lat is not None for place in found)
 
 
 def test_korean_and_cued_languages_cost_no_more_than_their_length() -> None:

@@ -21,6 +21,7 @@ import importlib
 import math
 import re
 import runpy
+import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -40,6 +41,11 @@ _FAMOUS = 100  # occurrences from which a name of three signs is a person of the
 _LONGEST, _LONGEST_NAME = 6, 9
 
 _KOREAN = re.compile(rb"(NNP|NNG),([^,\x00]*),[TF*],([^,\x00]+),[^\x00]*\x00")
+_KOREAN_RARE = ("리", "맥", "곶", "협")
+_KOREAN_SHORT = (
+    4000  # cost up to which a place of two syllables is believed; without a count of its own it is 4912
+)
+_MECAB_HEAD = 72  # bytes
 _FAKER = {
     "ar": ("ar_AA", "ar_PS", "ar_SA", "ar_DZ"), "fa": ("fa_IR",), "he": ("he_IL",), "hi": ("hi_IN", "ne_NP"),
     "bn": ("bn_BD",), "ta": ("ta_IN",), "th": ("th_TH",),
@@ -109,7 +115,7 @@ def _japanese_class(classes: list[str]) -> str:
 
 
 def korean(dictionary: Path) -> Iterator[str]:
-    """Persons of abroad, nouns that look like names, and how often a syllable is in a given name."""
+    """Places, persons of abroad, nouns that look like names, and how often a syllable is in a given name."""
     given: Counter[str] = Counter()
     persons: set[str] = set()
     nouns: set[str] = set()
@@ -127,12 +133,41 @@ def korean(dictionary: Path) -> Iterator[str]:
                 given.update((f"1{word[1]}", f"2{word[2]}"))
             elif len(word) > 2:
                 persons.add(word)
-    yield from (f"{word}\t{NOUN}\t0" for word in sorted(nouns))
-    yield from (f"{word}\t{PERSON}\t0" for word in sorted(persons - nouns) if len(word) <= 5)
+    places = _korean_places(dictionary)
+    yield from (f"{word}\t{PLACE}\t0" for word in sorted(places))
+    yield from (f"{word}\t{NOUN}\t0" for word in sorted(nouns - places))
+    yield from (f"{word}\t{PERSON}\t0" for word in sorted(persons - nouns - places) if len(word) <= 5)
     total = sum(given.values()) / 2
     for syllable, count in sorted(given.items()):
         if count > 20:
             yield f"~{syllable}\t{GIVEN}\t{round(10 * math.log(total / count))}"
+
+
+def _korean_places(dictionary: Path) -> set[str]:
+    """Places for which no other reading of the word is likelier, without villages, ranges and capes."""
+    places: dict[str, int] = {}
+    others: dict[str, int] = {}
+    for cost, feature in _readings(dictionary.read_bytes()):
+        tag, kind, _, word = feature.split(",")[:4]
+        if re.fullmatch("[가-힣]{2,7}", word):
+            kept = places if (tag, kind) == ("NNP", "지명") else others
+            kept[word] = min(cost, kept.get(word, cost))
+    return {
+        word
+        for word, cost in places.items()
+        if cost <= others.get(word, cost)
+        and not word.endswith(_KOREAN_RARE)
+        and (len(word) > 2 or (cost <= _KOREAN_SHORT and word[0] != "내"))
+    }
+
+
+def _readings(content: bytes) -> Iterator[tuple[int, str]]:
+    """Cost and features of each reading in a dictionary that MeCab compiled."""
+    _, _, _, _, _, _, letters, tokens, features, _ = struct.unpack("<10I", content[:40])
+    first = _MECAB_HEAD + letters
+    words = content[first + tokens : first + tokens + features]
+    for _, _, _, cost, at, _ in struct.iter_unpack("<HHHhII", content[first : first + tokens]):
+        yield cost, words[at : words.index(b"\0", at)].decode("utf-8", "replace")
 
 
 def given_names() -> Iterator[str]:

@@ -2,8 +2,8 @@
 
 Runs of Han signs (and katakana) are cut by the cheapest way through the words of the language's list, the
 gazetteer's places, and, in Chinese, what may be a family name with a given name. Titles beside a name make
-it cheaper. Then bodies are words before a word such as `公司`, and Japanese persons a family name before a
-given name or a title. Work and memory are linear in the text.
+it cheaper. Then bodies are words before a word such as `公司`; what Japanese makes of its words is told in
+`japanese`. Work and memory are linear in the text.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from newsmill.knowledge.forms import press_names
+from newsmill.knowledge.recognisers import japanese
 from newsmill.knowledge.recognisers.cues import words_of
 from newsmill.knowledge.recognisers.lexicon import (
     SURNAMES_ZH,
@@ -21,14 +21,12 @@ from newsmill.knowledge.recognisers.lexicon import (
     lexicon,
     simplified,
 )
+from newsmill.knowledge.recognisers.tokens import Token
 from newsmill.knowledge.spans import Span
 
 LANGUAGES = frozenset(("zh", "ja"))
 
-_RUN = {
-    "zh": re.compile(r"[\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff]+"),
-    "ja": re.compile(r"[\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff]+|[\u30a1-\u30fa\u30fc]+"),
-}
+_RUN = re.compile(r"[\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff]+")
 _SOUNDS = (
     "阿埃艾爱安昂奥巴白拜班邦包贝本比彼毕宾波伯勃博布查茨慈达大代丹当道德登邓迪蒂丁杜顿多恩尔法凡方菲费芬丰冯弗夫福盖"
     "甘冈高戈哥格葛根贡古瓜哈海汉豪赫黑亨洪胡华怀惠霍基吉加贾简江杰金京喀卡开凯坎康考柯科克肯孔库夸昆拉莱赖兰朗劳勒雷"
@@ -38,13 +36,7 @@ _SOUNDS = (
 )
 """Signs with which Chinese writes the sounds of foreign names (the tables of the Xinhua agency)."""
 
-_FOREIGN = {
-    "zh": re.compile(rf"[{_SOUNDS}]{{1,6}}(?:[·•‧][{_SOUNDS}]{{1,6}}){{1,4}}"),
-    "ja": re.compile(
-        r"(?<![\u30a1-\u30fc・])[\u30a1-\u30fa\u30fc]{2,10}(?:[・=＝][\u30a1-\u30fa\u30fc]{1,10}){1,3}"
-        r"(?![\u30a1-\u30fc・\u4e00-\u9fff])"
-    ),
-}
+_FOREIGN = re.compile(rf"[{_SOUNDS}]{{1,6}}(?:[·•‧][{_SOUNDS}]{{1,6}}){{1,4}}")
 _UNKNOWN = 13.0
 """Cost of a sign that is no word."""
 
@@ -57,8 +49,6 @@ _FAMILY = 5.5
 _BESIDE = 3.0
 """What a title or a word of speech beside a name takes from its cost."""
 
-_FIRST_HAN = "\u3100"
-
 _PLACE_SIGNS = frozenset("市省县区镇乡村州岛山河江湖海湾路街港国洲旗盟峡角原")
 """Last signs of names of places: what else a list calls a place is none that nobody else knows."""
 
@@ -70,15 +60,6 @@ _LEAST_PLACE = 15_000.0  # weight from which the gazetteer's places are looked f
 _SURE_PLACE = 1_000_000.0  # weight from which a place's name that is a word too is the place's
 _MOST_PARTS = 6  # words before a body's last one
 _LONGEST_BODY = 16  # signs
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A word `text[start:end]` with its class (`lexicon`), or `?` for a sign that is no word."""
-
-    start: int
-    end: int
-    class_: str
 
 
 class Cutter:
@@ -115,6 +96,8 @@ class Cutter:
         self._given, self.family, self.names = known.given, known.family, known.names
         self.ends, self.titles = words_of("end", language), words_of("title", language)
         self.company, self.place_ends = words_of("company", language), words_of("place_end", language)
+        self.sites, self.events = words_of("site", language), words_of("event", language)
+        self.stations, self.site_kinds = words_of("station", language), words_of("site_kind", language)
         self._roles, self._follow = words_of("role", language), self.titles | words_of("speaks", language)
 
     def _add_place(self, name: str, weight: float) -> None:
@@ -128,19 +111,21 @@ class Cutter:
         if word is None or word[0] != "L" or cost < word[1]:
             self._words[name] = "L", cost
 
+    def class_of(self, word: str) -> str:
+        """The class of a word (`lexicon`), or nothing."""
+        return self._words.get(word, ("", 0.0))[0]
+
     def recognise(self, text: str) -> list[Span]:
         """Names in `text`, by start, without overlap."""
-        plain = text.translate(simplified()) if self._language == "zh" else text
-        spans = [
-            Span(start=m.start(), end=m.end(), coarse="PER") for m in _FOREIGN[self._language].finditer(plain)
-        ]
+        if self._language == "ja":
+            runs = japanese.RUN.finditer(text)
+            return [span for run in runs for span in japanese.spans(text, self._cut(text, *run.span()), self)]
+        plain = text.translate(simplified())
+        spans = [Span(start=m.start(), end=m.end(), coarse="PER") for m in _FOREIGN.finditer(plain)]
         taken = {at for span in spans for at in range(span.start, span.end)}
-        for run in _RUN[self._language].finditer(text):
+        for run in _RUN.finditer(text):
             if run.start() not in taken:
-                tokens = self._cut(plain, run.start(), run.end())
-                if plain[run.start()] < _FIRST_HAN and any(token.class_ == "?" for token in tokens):
-                    continue  # a word in katakana that is not known as a whole
-                spans += _spans(plain, tokens, self)
+                spans += _spans(plain, self._cut(plain, run.start(), run.end()), self)
         return _apart(spans)
 
     def _cut(self, plain: str, start: int, end: int) -> list[Token]:
@@ -149,12 +134,19 @@ class Cutter:
         size = end - start
         cost = [0.0] + [math.inf] * size
         back: list[tuple[int, str]] = [(0, "?")] * (size + 1)
+        loans = {} if chinese else japanese.loans(plain, start, end, self.class_of)
         for at in range(size):
             here, position = cost[at], start + at
-            single = words.get(plain[position])
-            total = here + (min(_UNKNOWN, single[1]) if single else _UNKNOWN)
-            if total < cost[at + 1]:
-                cost[at + 1], back[at + 1] = total, (at, single[0] if single else "?")
+            if here == math.inf:
+                continue  # within a word in katakana
+            if plain[position] not in japanese.LOAN_SIGNS:
+                single = words.get(plain[position])
+                total = here + (min(_UNKNOWN, single[1]) if single else _UNKNOWN)
+                if total < cost[at + 1]:
+                    cost[at + 1], back[at + 1] = total, (at, single[0] if single else "?")
+            for stop, price, class_ in loans.get(position, ()):
+                if plain[position:stop] not in words and here + price < cost[stop - start]:
+                    cost[stop - start], back[stop - start] = here + price, (at, class_)
             for length in range(2, min(reach.get(plain[position : position + 2], 0), size - at) + 1):
                 found = words.get(plain[position : position + length])
                 if found is not None and here + found[1] < cost[at + length]:
@@ -190,39 +182,24 @@ class Cutter:
 
 
 def _spans(plain: str, tokens: Sequence[Token], cutter: Cutter) -> Iterator[Span]:
-    """Names among the words of a run."""
+    """Names among the words of a Chinese run."""
     at = 0
     while at < len(tokens):
         token = tokens[at]
         body = _body(plain, tokens, at, cutter)
-        person = _japanese_person(plain, tokens, at, cutter) if body is None else None
         if body is not None:
             yield Span(start=token.start, end=tokens[body - 1].end, coarse="ORG")
             at = body
-        elif person is not None:
-            yield Span(start=token.start, end=tokens[person - 1].end, coarse="PER")
-            at = person
         elif token.class_ == "L":
             at += 1
             end = token.end
             if at < len(tokens) and plain[tokens[at].start : tokens[at].end] in cutter.place_ends:
                 end, at = tokens[at].end, at + 1
-            if not cutter.family or not _goes_on(plain, tokens, at, end):
-                yield Span(start=token.start, end=end, coarse="LOC")
+            yield Span(start=token.start, end=end, coarse="LOC")
         else:
             if token.class_ in "PO" and token.end - token.start > 1:
                 yield Span(start=token.start, end=token.end, coarse="PER" if token.class_ == "P" else "ORG")
             at += 1
-
-
-def _goes_on(plain: str, tokens: Sequence[Token], at: int, end: int) -> bool:
-    """Whether a Japanese place is only the beginning of a longer name: signs of another script follow."""
-    if at < len(tokens):
-        return tokens[at].class_ in "?G"
-    following = plain[end : end + 1]
-    return bool(following) and (
-        following in "・ー" or (following.isalpha() and not "\u3040" <= following < "\u30a0")
-    )
 
 
 def _body(plain: str, tokens: Sequence[Token], at: int, cutter: Cutter) -> int | None:
@@ -243,27 +220,6 @@ def _body(plain: str, tokens: Sequence[Token], at: int, cutter: Cutter) -> int |
     named = any(token.class_ in "LOP" for token in tokens[at : last - 1])
     word = plain[tokens[last - 1].start : tokens[last - 1].end]
     return last if named or (word in cutter.company and first.class_ in "N?") else None
-
-
-def _japanese_person(plain: str, tokens: Sequence[Token], at: int, cutter: Cutter) -> int | None:
-    """Where the person's name ends that begins with the word at `at`."""
-    if not cutter.family:
-        return None
-    word = plain[tokens[at].start : tokens[at].end]
-    if at + 1 < len(tokens) and word in cutter.family:
-        after = tokens[at + 1]
-        given = plain[after.start : after.end]
-        if given not in cutter.titles and (
-            given in cutter.names or (after.class_ in "G?" and _titled(plain, after.end, cutter))
-        ):
-            return at + 2
-    is_name = word in cutter.family or tokens[at].class_ in "FGP"
-    return at + 1 if len(word) > 1 and is_name and _titled(plain, tokens[at].end, cutter) else None
-
-
-def _titled(plain: str, at: int, cutter: Cutter) -> bool:
-    """Whether a title stands at `plain[at]`."""
-    return any(plain[at : at + size] in cutter.titles for size in (1, 2, 3, 4))
 
 
 def _apart(spans: list[Span]) -> list[Span]:

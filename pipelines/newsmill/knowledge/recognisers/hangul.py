@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from newsmill.knowledge.forms import first_cases
 from newsmill.knowledge.recognisers.cues import words_of
@@ -20,16 +21,25 @@ _ALONE = 10.0
 _PARTICLES = frozenset("은는이가을를의와과로도만에나들용형적인상구시군")
 """Syllables that a noun of two may have behind it: particles, and what else makes another word of it."""
 
+_NO_FAMILY = frozenset("이전현각양본부고어구")
+"""Family names that are words too before a title: `전 대통령` was president."""
+
 _LONGEST = 15
+
+_DISTRICTS = ("구", "군", "읍", "면", "동", "리")
+"""Syllables with which the parts of an address end."""
+
+_MOST_ADDRESS = 5  # words
+_REMEMBERED = 10_000  # words whose forms are kept
 
 
 def recognise(text: str) -> list[Span]:
     """Names in `text`, by start, without overlap."""
-    spans = []
+    spans: list[Span] = []
     words = list(_WORD.finditer(text))
     for index, match in enumerate(words):
         word = match[0]
-        if not 2 <= len(word) <= _LONGEST:
+        if len(word) > _LONGEST or (spans and match.start() < spans[-1].end):
             continue
         after = words[index + 1] if index + 1 < len(words) else None
         before = words[index - 1] if index else None
@@ -39,12 +49,60 @@ def recognise(text: str) -> list[Span]:
         if found is not None:
             length, coarse = found
             spans.append(Span(start=match.start(), end=match.start() + length, coarse=coarse))
+            continue
+        end = _place(text, words, index)
+        if end is not None:
+            spans.append(Span(start=match.start(), end=end, coarse="LOC"))
     return spans
+
+
+def _place(text: str, words: Sequence[re.Match[str]], index: int) -> int | None:
+    """Where the place ends that begins with a word: with all that lies in it, `대전시 유성구 궁동`."""
+    end: int | None = None
+    for count, match in enumerate(words[index : index + _MOST_ADDRESS]):
+        if count and text[words[index + count - 1].end() : match.start()] != " ":
+            break
+        word = match[0]
+        length = _length(word, inner=count > 0)
+        if length is None:
+            break
+        end = match.start() + length
+        if length < len(word):
+            break
+    return end
+
+
+def _length(word: str, *, inner: bool) -> int | None:
+    """Length of the place that a word begins with; `inner` where it stands behind another place."""
+    if len(word) > _LONGEST:
+        return None
+    sites, beside = words_of("site", "ko"), words_of("of_place", "ko")
+    for form in _forms(word):
+        if _is_place(form) or (inner and (form in sites or (len(form) > 2 and form.endswith(_DISTRICTS)))):
+            return len(form)
+        for size in range(2, min(len(form) - 1, 6)):
+            if form[-size:] in sites and len(form) - size > 1:
+                return len(form)
+            if form[-size:] in beside and _is_place(form[:-size]):
+                return len(form) - size
+    return None
+
+
+@lru_cache(_REMEMBERED)
+def _forms(word: str) -> tuple[str, ...]:
+    """A word, and what it may be with particles behind it."""
+    return (word, *(form for form in first_cases(word, "ko") if word.startswith(form)))
+
+
+def _is_place(word: str) -> bool:
+    return lexicon("ko").words.get(word, ("",))[0] == "L" and word not in words_of("stop", "ko")
 
 
 def _name(word: str, leading: str, following: str) -> tuple[int, str] | None:
     """Length and type of the name that a word begins with."""
-    forms = (word, *(form for form in first_cases(word, "ko") if word.startswith(form)))
+    if _is_family(word, following):
+        return 1, "PER"
+    forms = _forms(word)
     body = _body(forms)
     if body is not None:
         return body, "ORG"
@@ -59,6 +117,17 @@ def _name(word: str, leading: str, following: str) -> tuple[int, str] | None:
         if len(form) > 2 and known.get(form, ("",))[0] == "P" and (beside or len(form) > 3):
             return len(form), "PER"
     return None
+
+
+def _is_family(word: str, following: str) -> bool:
+    """Whether a word is a family name with what people are called by: `김씨는`, `박모(33)`, `신 회장`."""
+    if word[0] not in SURNAMES_KO or word[0] in _NO_FAMILY:
+        return False
+    if len(word) > 1:
+        stem = next((f for f in _forms(word) if f[1:] in ("씨", "모", "모씨")), word)
+        return stem[1:] in ("씨", "모씨") or (stem[1:] == "모" and following[:1] in ("씨", ""))
+    titles = words_of("title", "ko")
+    return any(following[:size] in titles for size in range(1, 5))
 
 
 def _body(forms: Sequence[str]) -> int | None:

@@ -51,6 +51,7 @@ _LEAST, _LEAST_NOUN = 5_000.0, 20_000.0
 _CAPITAL_NOUNS = frozenset(("de", "lb"))
 _LEAST_INSIDE = 10_000.0  # weight from which a place that a body is named after is one of the text's
 _SHORT = 100_000.0  # weight from which a place of up to three letters is believed
+_LONGEST_BEFORE = 20  # letters of the word before a doubtful place
 _MAJOR = 1_000_000.0  # weight from which a place that is also a common word is believed on sight
 
 
@@ -68,8 +69,8 @@ class Found(Record, frozen=True, kw_only=True):
     initial: bool = False  # and it begins a sentence, so its capital tells nothing
 
 
-_ADDRESSES_ARE_ONE = CUT_BY_RECOGNISER | {"ko"}
-"""Languages whose addresses are one name, with all that lies in one another."""
+_ADDRESSES_ARE_ONE = CUT_BY_RECOGNISER | {"ko", "fa"}
+"""Languages where what places lie in, and what they are, belongs to their name."""
 
 
 def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]) -> list[Found]:
@@ -145,6 +146,7 @@ def _believable(text: str, matches: Sequence[Match], language: str) -> list[Matc
     """
     plain = {fold(w) for w in _WORD.findall(text) if w.islower() and w.upper() != w}
     calendar, stop = own_words.calendar(language), words_of("stop", language)
+    doubtful, locative = words_of("doubtful", language), words_of("locative", language)
     surfaces = [text[m.start : m.end] for m in matches]
     names = [fold(surface) for surface in surfaces]
     within = {
@@ -156,6 +158,7 @@ def _believable(text: str, matches: Sequence[Match], language: str) -> list[Matc
         if name not in plain
         and surface.lower() not in calendar
         and surface not in stop
+        and not (surface in doubtful and _word_before(text, match.start) not in locative)
         and not _is_plain_word(surface, match.candidates[0], language, name in within)
     ]
     near = home_countries(language) | {
@@ -176,6 +179,10 @@ def _believable(text: str, matches: Sequence[Match], language: str) -> list[Matc
         if candidates:
             believed.append(msgspec.structs.replace(match, candidates=candidates))
     return believed
+
+
+def _word_before(text: str, start: int) -> str:
+    return text[max(0, start - _LONGEST_BEFORE) : start].rpartition("\n")[2].split(" ")[-2:][0]
 
 
 def _is_plain_word(surface: str, best: Candidate, language: str, within: bool) -> bool:

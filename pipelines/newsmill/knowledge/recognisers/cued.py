@@ -7,7 +7,7 @@ belong to it, or the words before one such as `विश्वविद्या
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -24,7 +24,10 @@ _JOINING = {
     "he": frozenset(("בן", "בר", "בת", "אבו", "אל")),
 }
 _MOST_PERSON, _MOST_BODY = 4, 4
-_ARTICLE = "ال"
+_MOST_HEADED = 4  # words of a place or an event with the word that begins its name
+_LEAST_FAMILY = 3  # letters that a family name that stands alone has more than
+_ARTICLE, _AND = "ال", "و"
+_VERB = "ي"  # with which most verbs of the present begin
 
 
 @cache
@@ -45,9 +48,15 @@ def family_names(language: str) -> frozenset[str]:
 
 
 class Cued:
-    """Reads texts of one language (one of `LANGUAGES`)."""
+    """Reads texts of one language.
 
-    def __init__(self, language: str) -> None:
+    Args:
+        language: One of `LANGUAGES`.
+        is_place: Whether a word is the name of a place that the gazetteer knows.
+    """
+
+    def __init__(self, language: str, is_place: Callable[[str], bool] = lambda _: False) -> None:
+        self._is_place = is_place
         self._language = language
         self._roles, self._heads = words_of("role", language), words_of("head", language)
         self._ends, self._bodies = words_of("end", language), words_of("body", language)
@@ -58,7 +67,15 @@ class Cued:
         self._given, self._family = (listed - frequent) | own, family_names(language) - self._stop
         self._doubtful = listed & frequent  # given names that are words of every day too
         self._frequent = frequent - listed - self._family
+        self._ordinary = frequent | self._stop
         self._alone = words_of("family", language) - frequent - self._given
+        self._surname_ends = tuple(words_of("surname_end", language))
+        self._nationalities = words_of("nationality", language)
+        self._place_heads, self._place_parts = (
+            words_of("place_head", language),
+            words_of("place_part", language),
+        )
+        self._events, self._titles = words_of("event_head", language), words_of("title", language)
         self._joining = _JOINING.get(language, frozenset())
         self._prefixes = _PREFIXES.get(language, ())
 
@@ -68,7 +85,12 @@ class Cued:
         spans: list[Span] = []
         at = 0
         while at < len(words):
-            found = self._body(text, words, at) or self._person(text, words, at)
+            found = (
+                self._body(text, words, at)
+                or self._headed(text, words, at)
+                or self._person(text, words, at)
+                or self._foreigner(text, words, at)
+            )
             if found is None:
                 at += 1
                 continue
@@ -79,7 +101,80 @@ class Cued:
                 continue
             spans.append(Span(start=start, end=words[last - 1].end(), coarse=coarse))
             at = last
-        return spans
+        return self._again(text, words, spans)
+
+    def _again(self, text: str, words: Sequence[re.Match[str]], spans: list[Span]) -> list[Span]:
+        """The spans with later mentions of the persons by their family name alone."""
+        called = {text[s.start : s.end].split()[-1] for s in spans if s.coarse == "PER"}
+        called = {
+            w for w in called if len(w) > _LEAST_FAMILY and w not in self._ordinary and w not in self._given
+        }
+        if not called:
+            return spans
+        taken = iter([*spans, Span(start=len(text) + 1, end=len(text) + 1, coarse="")])
+        found, after = list(spans), next(taken)
+        for word in words:
+            while after.end <= word.start():
+                after = next(taken)
+            if word.end() <= after.start:
+                bare = word[0][1:] if word[0] not in called and word[0][:1] in self._prefixes else word[0]
+                if bare in called:
+                    found.append(Span(start=word.start(), end=word.end(), coarse="PER"))
+        return sorted(found, key=lambda s: s.start)
+
+    def _headed(self, text: str, words: Sequence[re.Match[str]], at: int) -> tuple[int, int, str] | None:
+        """A place or an event by the word that begins its name: `شهر تهران`, `جام جهانی`."""
+        word = words[at][0]
+        coarse = "LOC" if word in self._place_heads else "MISC" if word in self._events else ""
+        if not coarse:
+            return None
+        last = at + 1
+        while last < len(words) and self._joined(text, words, last) and last - at < _MOST_HEADED:
+            here = words[last][0]
+            if coarse == "LOC" and here in self._place_parts:
+                last += 1
+                continue
+            if coarse == "MISC" and here in self._events:
+                last += 1
+                continue
+            if coarse == "LOC" and self._is_place(here):
+                within = self._joined(text, words, last + 1) and self._is_place(words[last + 1][0])
+                return at, last + 1 + within, coarse
+            named = self._may_be_name(here) and here not in self._place_heads
+            return (at, last + 1, coarse) if named and self._ends_there(text, words, last) else None
+        return None
+
+    def _ends_there(self, text: str, words: Sequence[re.Match[str]], last: int) -> bool:
+        """Whether a name may end with the word at `last`: a sign or a word that joins sentences follows."""
+        return not self._joined(text, words, last + 1) or words[last + 1][0] in self._stop
+
+    def _foreigner(self, text: str, words: Sequence[re.Match[str]], at: int) -> tuple[int, int, str] | None:
+        """A person of another country behind the nationality: `والروسي بوريس كارلوف`."""
+        if not self._is_nationality(words[at][0]) or at + 1 == len(words) or words[at + 1][0][0] == _VERB:
+            return None
+        last = at + 1
+        while last < len(words) and self._joined(text, words, last) and last - at <= _MOST_PERSON:
+            here = words[last][0]
+            if not self._is_foreign(here) or (last > at + 1 and self._is_joined_name(here)):
+                break
+            last += 1
+        known = any(self._is_known(words[i][0]) for i in range(at + 1, last))
+        if last - at > 2 or (last - at == 2 and known):
+            return at + 1, last, "PER"
+        return None
+
+    def _is_nationality(self, word: str) -> bool:
+        bare = word[1:] if word[:1] in self._prefixes and word[1:3] == _ARTICLE else word
+        if not bare.startswith(_ARTICLE) or not self._nationalities:
+            return False
+        stem = bare[2:]
+        return stem in self._nationalities or (stem[-1:] == "ة" and stem[:-1] in self._nationalities)
+
+    def _is_foreign(self, word: str) -> bool:
+        """Whether a word may be part of a name that is not Arabic."""
+        if word.startswith((_ARTICLE, "وال", "بال", "لل")) or word[-1:] in "ةى" or self._is_nationality(word):
+            return False
+        return self._is_known(word) or (self._may_be_name(word) and word not in self._ordinary)
 
     def _lead(self, word: str) -> int:
         """Letters of a joined preposition before a body's first word."""
@@ -117,6 +212,8 @@ class Cued:
             if here in self._joining:
                 last += 1
                 continue
+            if last > first and self._is_joined_name(here):
+                break
             known = self._is_known(here) or (last == first and is_given)
             if named >= _MOST_PERSON or not (known or self._may_be_name(here)):
                 break
@@ -129,13 +226,27 @@ class Cued:
         words_in = [words[i][0] for i in range(first, last)]
         count = sum(self._is_known(w) for w in words_in)
         sure = count > 0
-        if last - first < 2 and not (is_role and sure):
+        if last - first < 2 and not (is_role and (sure or self._is_called(word, words_in))):
             return None
         if not is_role and count < 2 and not (words_in[0] in self._given and self._goes_on(words_in[-1])):
             return None
-        if is_role and not sure and not (last - first == 2 and self._language in ("hi", "ur", "bn", "ta")):
+        if (
+            is_role
+            and not sure
+            and not self._is_called(word, words_in)
+            and not (last - first == 2 and self._language in ("hi", "ur", "bn", "ta"))
+        ):
             return None
         return first, last, "PER"
+
+    def _is_joined_name(self, word: str) -> bool:
+        """Whether a word is `and` and another name: `وجون`."""
+        return self._language == "ar" and word[0] == _AND and len(word) > 3 and word not in self._given
+
+    def _is_called(self, title: str, name: Sequence[str]) -> bool:
+        """Whether a title of persons alone stands before a name that is in no list: `دکتر لطفی`."""
+        ended = bool(name) and name[-1].endswith(self._surname_ends)
+        return title in self._titles and ended and len(name) < 3 and self._ordinary.isdisjoint(name)
 
     def _is_known(self, word: str) -> bool:
         """Whether a word is in the lists of names."""

@@ -94,8 +94,11 @@ class Rules:
     def _reader(self, language: str) -> cued.Cued:
         """The reader of a language with spaces and without capitals."""
         if language not in self._readers:
-            self._readers[language] = cued.Cued(language)
+            self._readers[language] = cued.Cued(language, self._names_place)
         return self._readers[language]
+
+    def _names_place(self, word: str) -> bool:
+        return any(found.coarse == "LOC" for found in self._names.lookup(word)[:1])
 
     def guesses(self, text: str, language: str) -> list[Guess]:
         """Names with the evidence for each type, before the document pass."""

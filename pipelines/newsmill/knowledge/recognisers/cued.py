@@ -228,7 +228,8 @@ class Cued:
         sure = count > 0
         if last - first < 2 and not (is_role and (sure or self._is_called(word, words_in))):
             return None
-        if not is_role and count < 2 and not (words_in[0] in self._given and self._goes_on(words_in[-1])):
+        bare = words_in[0][self._cut(words_in[0]) :]
+        if not is_role and count < 2 and not (bare in self._given and self._goes_on(words_in[-1])):
             return None
         if (
             is_role

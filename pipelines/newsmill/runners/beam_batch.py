@@ -1,4 +1,8 @@
-"""One batch of the direct runner as a bounded Beam pipeline on threads of this process.
+"""One batch of the direct runner as a bounded Beam pipeline on one thread of this process.
+
+What takes long of a page is done in extraction processes beside it, of which it keeps as many busy as are set
+(`flow.steps.extract`). More threads would wait for one interpreter lock, and Beam's ways between threads are
+gRPC: with them a batch took a fifth more CPU time and a hundred megabytes more.
 
 Imported where there is a batch: Beam's imports take longer than all else that a run needs to find that
 nothing waits.
@@ -8,13 +12,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from apache_beam.runners.worker import sdk_worker
-from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment, python_sdk_capabilities
 
 from newsmill.config import Config
 from newsmill.errors import Rejected, Stage, Transient
@@ -34,14 +35,6 @@ from newsmill.runners.watchdog import watched
 from newsmill.runtime import registry
 from newsmill.runtime.batch_memory import Room
 from newsmill.sources.envelopes import header_url
-
-sdk_worker.print = lambda *_, **__: None
-"""Beam's worker prints the trace of each error before it sends it back: who gets it back tells it once."""
-
-THREADS: Final = 3
-"""Threads on which Beam runs a batch. They read, number and write, all under one interpreter lock; pages are
-read in as many processes as are set, by threads of their own. Each more costs .1 s of CPU a batch: its
-own connections, its own copy of each stage."""
 
 
 def run(
@@ -72,7 +65,7 @@ def run(
         TooLarge: The batch does not fit into its memory.
         RuntimeError: A stage failed; Beam tells why by text, `BROKE` has the error.
     """
-    pipeline = threaded(THREADS)
+    pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
     urls, domains = withheld
     written = batch_pipeline(
         source.read(pipeline, batch),
@@ -96,26 +89,6 @@ def run(
     counters = result.metrics().query()["counters"]
     busy = {c.key.metric.namespace: c.result for c in counters if c.key.metric.name == "busy_us"}
     return Counter(busy)
-
-
-def threaded(threads: int) -> beam.Pipeline:
-    """An empty pipeline that runs on threads of this process.
-
-    Its streams between threads are flushed by size only. Beam 2.77's own `multi_threading` also flushes
-    them once a second, from a thread that takes no lock: an element that is being written is cut in two,
-    and the reader of the halves loses elements, or loops for ever and takes all memory
-    (`TimeBasedBufferingClosableOutputStream` in its runners/worker/data_plane.py). -1 turns that off,
-    since 0 means the default there; and the mode is left open, since it would bring its own environment.
-
-    Args:
-        threads: How many run at once.
-    """
-    environment = EmbeddedPythonGrpcEnvironment(
-        data_buffer_time_limit_ms=-1, capabilities=python_sdk_capabilities()
-    )
-    options = PipelineOptions(direct_num_workers=threads)
-    options.view_as(DirectOptions).direct_running_mode = None
-    return beam.Pipeline(runner=FnApiRunner(default_environment=environment), options=options)
 
 
 def quarantined(

@@ -1,6 +1,6 @@
 """The direct runner: micro-batches from the lake's committed offsets to the end of the source.
 
-Each batch is one bounded Beam pipeline on a few threads of this process, beside as many extraction processes
+Each batch is one bounded Beam pipeline on a thread of this process, beside as many extraction processes
 as are set. The lake is the only truth of progress: a batch that was not committed, for
 whatever reason, is done again with the same offsets and the same time, and gives the same files. To find
 that nothing waits takes the lake and the source only: what runs a batch (`beam_batch`) is imported for it.

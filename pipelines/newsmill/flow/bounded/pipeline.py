@@ -16,7 +16,7 @@ from newsmill.flow.steps.tabulate import TabulateRows
 from newsmill.lake.files import DataFile
 
 AHEAD: Final = 2
-"""Pages an extraction process that each thread of the runner has under way beside its chunk."""
+"""Pages an extraction process that are under way while the runner reads the next chunk."""
 
 
 def batch_pipeline(

@@ -30,6 +30,7 @@ from newsmill.records import (
     Mention,
     OffsetRange,
     Page,
+    Place,
     Position,
     RawPage,
     SourceRecord,
@@ -164,7 +165,7 @@ def extracted(offset: int, sent: Sent) -> Extracted:
 
 
 def _named(item: Finished) -> Finished:
-    """The article with its first and last words as entities, so that offsets can be held against texts."""
+    """The article with a place, and its first and last words as entities: offsets are held against texts."""
     import msgspec
 
     body = item.article.draft.page.body
@@ -179,7 +180,9 @@ def _named(item: Finished) -> Finished:
         )
         for n, (start, end) in enumerate(words)
     )
-    article = msgspec.structs.replace(item.article, enrichment=Enrichment(entities=entities))
+    places = (Place(name="Riverton", lat=1.0, lon=2.0, country=None, mentions=(), kind="city", score=0.5),)
+    found = Enrichment(entities=entities, places=places)
+    article = msgspec.structs.replace(item.article, enrichment=found)
     return msgspec.structs.replace(item, article=article)
 
 

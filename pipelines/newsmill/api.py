@@ -60,9 +60,11 @@ class Lake:
         """The committed rows of a table as an Arrow dataset, with the columns of this version.
 
         Args:
-            table: `articles`, `cluster_events`, `fate`, `quarantine` or `takedowns`.
+            table: `articles`, `article_entities`, `article_places`, `cluster_events`, `fate`, `quarantine` or
+                `takedowns`.
 
         Raises:
-            LakeError: A data file is missing, or is no Parquet file.
+            LakeError: A data file is missing, or is no Parquet file; or an earlier version wrote the lake last,
+                and did not have the table.
         """
         return reader.rows(self._path, table)

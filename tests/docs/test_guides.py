@@ -55,7 +55,7 @@ def test_query_of_the_readme_gives_rows(duck: duckdb.DuckDBPyConnection, demo_la
 def test_views_through_iceberg_say_what_newsmill_sql_says(
     duck: duckdb.DuckDBPyConnection, demo_lake: Path
 ) -> None:
-    asked = "SELECT (SELECT count(*) FROM copies), (SELECT count(*) FROM article_entities)"
+    asked = "SELECT (SELECT count(*) FROM copies), (SELECT count(*) FROM article_entities_latest)"
     assert duck.sql(asked).fetchall() == questions.connect(str(demo_lake)).sql(asked).fetchall()
 
 

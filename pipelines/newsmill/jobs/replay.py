@@ -8,7 +8,7 @@ goes through the copies index like any other. Redeliveries are left alone: their
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ from newsmill.flow.steps.decode import Withheld
 from newsmill.flow.steps.remember import Memory
 from newsmill.jobs import source_records
 from newsmill.knowledge.enricher import Enricher
-from newsmill.lake import reader, rewriting, values
+from newsmill.lake import flattening, reader, rewriting, values
 from newsmill.lake.change_order import changing
 from newsmill.lake.files import DataFile, hour
 from newsmill.lake.ledger import Batch
@@ -265,13 +265,14 @@ def enrich_again(config: Config, name: str, selection: Selection, *, dry_run: bo
 
 def _filled_again(tables: Tables, selection: Selection, fresh: Any, at: Micros | None) -> int:
     """How many rows are selected; they are filled where there is a time of the change."""
-    schema, count = TABLES["articles"], 0
+    schema = TABLES["articles"]
+    stale: dict[str, set[str]] = defaultdict(set)
     since, until = (
         None if t is None else hour(round(t.timestamp() * 1e6)) for t in (selection.since, selection.until)
     )
     again = True
     while again:
-        again = False
+        again, count = False, 0
         for live in tables.files(tables.load("articles")):
             if (since is not None and live.hours.stop <= since) or (
                 until is not None and live.hours.start > until
@@ -284,7 +285,14 @@ def _filled_again(tables: Tables, selection: Selection, fresh: Any, at: Micros |
                 if written.path != live.uri and not _swapped(tables, live, written):
                     again = True
                     continue
+                hours = set(live.hours)
+                made = flattening.follow(tables, new, new.select(rewriting.PLACE), hours, "enrich")
+                if written.path not in {file.uri for file in tables.files(tables.load("articles"))}:
+                    again = True
+                    stale = {name: stale[name] | made[name] for name in made}
+                    continue
             count += changed
+    flattening.forget(tables, stale)
     return count
 
 

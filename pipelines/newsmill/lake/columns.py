@@ -20,6 +20,7 @@ INT: Final = pa.int32()
 LONG: Final = pa.int64()
 DOUBLE: Final = pa.float64()
 TIME: Final = pa.timestamp("us", tz="UTC")
+DATE: Final = pa.date32()
 
 Source = TypeVar("Source")
 
@@ -116,6 +117,11 @@ class TableSchema(Generic[Source]):
     def content(self) -> frozenset[str]:
         """The columns that a takedown empties."""
         return frozenset(column.name for column in self.columns if not column.kept)
+
+    @property
+    def since(self) -> int:
+        """Schema version that brought the table."""
+        return min(column.since for column in self.columns)
 
     @property
     def measured(self) -> tuple[str, ...]:

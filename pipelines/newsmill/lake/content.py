@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from newsmill.errors import Rejected, Stage
+from newsmill.lake.flat import FLAT
 from newsmill.lake.schemas import TABLES
 from newsmill.page.claims import claimed_urls
 from newsmill.records import Micros
-from newsmill.urls import registrable_domain, url_key
+from newsmill.urls import article_id, registrable_domain, url_key
 
 EMPTIED: Final = "taken down"
 """What people read in the place of a text that a takedown emptied."""
@@ -36,11 +37,18 @@ class Content:
 
     told_by: tuple[str, ...]
     hits: Callable[[pa.Table, str, str], pa.ChunkedArray]
+    goes: bool = False  # a row is content as a whole
 
 
 def _articles_of(rows: pa.Table, kind: str, value: str) -> pa.ChunkedArray:
     column = "url_key" if kind == "url" else "domain"
     return pc.and_(pc.equal(rows[column], value), pc.is_null(rows["withheld"]))
+
+
+def _flat_of(rows: pa.Table, kind: str, value: str) -> pa.ChunkedArray:
+    if kind == "url":
+        return pc.equal(rows["article_id"], article_id(value))
+    return pc.equal(rows["domain"], value)
 
 
 def _quarantined_of(rows: pa.Table, kind: str, value: str) -> pa.ChunkedArray:
@@ -70,6 +78,7 @@ def _is_of(url: str, kind: str, value: str) -> bool:
 CONTENT: Final = {
     "articles": Content(("url_key", "domain", "withheld"), _articles_of),
     "quarantine": Content(("url", "stage", "payload", "key", "headers"), _quarantined_of),
+    **{name: Content(("article_id", "domain"), _flat_of, goes=True) for name in FLAT},
 }
 """The tables that hold content."""
 
@@ -92,7 +101,7 @@ def empty_before(table: str, rows: pa.Table, tombstone: Tombstone) -> int:
 def emptied(
     table: str, rows: pa.Table, tombstones: Sequence[Tombstone], *, at: Micros | None = None
 ) -> pa.Table:
-    """The rows without the content of what was taken down; those that lost it come last.
+    """The rows without the content of what was taken down; those that lost it come last, or go.
 
     Args:
         table: Name of the table.
@@ -100,6 +109,8 @@ def emptied(
         tombstones: What was taken down.
         at: Time of the change, where readers see the rows already; see `change_order`.
     """
+    if CONTENT[table].goes:
+        return rows.filter(pc.invert(of_any(table, rows, tombstones)))
     for tombstone in tombstones:
         hits = CONTENT[table].hits(rows, tombstone.kind, tombstone.value)
         if pc.any(hits).as_py():

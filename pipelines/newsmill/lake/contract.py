@@ -157,6 +157,8 @@ def _logical(type: pa.DataType) -> str:
         return "map"
     if pa.types.is_timestamp(type):
         return "timestamp"
+    if pa.types.is_date(type):
+        return "date"
     if pa.types.is_list(type):
         return "array"
     if pa.types.is_struct(type):
@@ -179,7 +181,7 @@ def _physical(type: pa.DataType) -> str:
     if pa.types.is_struct(type):
         return "struct"
     name = str(type)
-    return {"int32": "int", "int64": "long", "bool": "boolean"}.get(name, name)
+    return {"int32": "int", "int64": "long", "bool": "boolean", "date32[day]": "date"}.get(name, name)
 
 
 def _doc(field: pa.Field) -> str:

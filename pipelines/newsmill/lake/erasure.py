@@ -31,6 +31,8 @@ NOTE: Final = ".emptied"
 _TOLD_AT_LEAST: Final = {
     "articles": frozenset({"url_key", "domain", "body"}),
     "quarantine": frozenset({"url", "payload"}),
+    "article_entities": frozenset({"article_id", "domain", "entity_id"}),
+    "article_places": frozenset({"article_id", "domain", "geonameid"}),
 }
 """Columns that show that somebody else's file has rows of a table, as an export has."""
 
@@ -48,7 +50,7 @@ def tombstones(tables: Tables) -> list[Tombstone]:
 
 def unseen_with_content(tables: Tables, taken_down: Sequence[Tombstone]) -> Iterator[tuple[str, Listed]]:
     """(table, file) of each file of the lake that no reader sees and that holds such content, or is torn."""
-    for name in CONTENT:
+    for name in (name for name in CONTENT if name in tables.names):
         there = [found for found in tables.store.walk(name) if found.path.endswith(".parquet")]
         visible = {tables.store.path(live.uri) for live in tables.files(tables.load(name))}
         unseen = [found for found in there if found.path not in visible]
@@ -90,7 +92,8 @@ def erase(tables: Tables, taken_down: Sequence[Tombstone], *, committed_at: Micr
     removed = 0
     for name, found in unseen_with_content(tables, taken_down):
         rows = _rows(tables, name, found.path)
-        if rows is not None and rewriting.latest(rows) > committed_at:
+        waited_for = rows is not None and not CONTENT[name].goes
+        if waited_for and rewriting.latest(rows) > committed_at:
             _stand_in(tables, name, found.path, rows, taken_down)
         tables.store.delete(found.path)
         removed += 1

@@ -13,7 +13,6 @@ from pyiceberg.table.snapshots import Snapshot
 
 from newsmill.errors import LakeError
 from newsmill.lake import hints, locations
-from newsmill.lake.schemas import TABLES
 from newsmill.lake.tables import Tables
 
 
@@ -85,7 +84,7 @@ def what_is_left(tables: Tables, snapshot: Snapshot, io: FileIO) -> set[str]:
 def ever(tables: Tables) -> set[str]:
     """Paths of the files that metadata or a snapshot named, as far back as metadata is kept."""
     found: set[str] = set()
-    for name in TABLES:
+    for name in tables.names:
         table = tables.load(name)
         seen: set[int] = set()
         log = [tables.store.path(entry.metadata_file) for entry in table.metadata.metadata_log]

@@ -46,6 +46,21 @@ def snapshot_of(lake: str, file: str) -> int | None:
     return None
 
 
+def names(lake: str) -> tuple[str, ...]:
+    """The tables that a lake has: one that an earlier version wrote lacks the newer ones until it is written.
+
+    Raises:
+        ConfigError: There is no lake.
+        LakeError: As `check`.
+    """
+    note, store = check(lake), storage.at(lake)
+    return tuple(
+        name
+        for name, schema in TABLES.items()
+        if (schema.since == 1 or hints.metadata(store, name) if note is None else name in note.tables)
+    )
+
+
 def rows(lake: str, name: str) -> pyarrow.dataset.FileSystemDataset:
     """The committed rows of one table, with this version's columns (null where a file is older).
 

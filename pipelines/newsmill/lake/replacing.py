@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyiceberg.table import Table, Transaction
 
-from newsmill.lake import edition, files as data_files, rewriting, texts
+from newsmill.lake import edition, files as data_files, flattening, rewriting, texts
 from newsmill.lake.files import DataFile
 from newsmill.lake.schemas import LEDGER, TABLES
 from newsmill.lake.staging import append, replace, set_properties
@@ -150,6 +150,9 @@ def publish(
     places, hours = _replaced(tables, replacement)
     for name in _REPLACED:
         tables.change(name, partial(_swap, tables, name, replacement, places, hours))
+    coming = [_rows(tables, file) for file in replacement.files if file.table == "articles"]
+    articles = pa.concat_tables([TABLES["articles"].arrow.empty_table(), *coming])
+    flattening.follow(tables, articles, places, hours, "replay")
     tables.change(_APPENDED, partial(_append, tables, replacement))
 
     def last(table: Table, transaction: Transaction) -> bool:
@@ -189,7 +192,7 @@ def _swap(
         if hours.isdisjoint(file.hours):
             continue
         rows = rewriting.read(tables, TABLES[name], [file])
-        rest = _without(rows, places)
+        rest, _ = rewriting.apart(rows, places)
         if rest.num_rows < rows.num_rows:
             old.append(file)
             if rest.num_rows:
@@ -206,13 +209,6 @@ def _append(tables: Tables, replacement: Replacement, table: Table, transaction:
     if new:
         append(table, transaction, new, OPERATION)
     return bool(new)
-
-
-def _without(rows: pa.Table, places: pa.Table) -> pa.Table:
-    """The rows of other records."""
-    numbered = rows.select(rewriting.PLACE).append_column("row", pa.array(range(rows.num_rows), pa.int64()))
-    rest = numbered.join(places, keys=list(rewriting.PLACE), join_type="left anti")["row"]
-    return rows.take(rest.take(pc.sort_indices(rest)))
 
 
 def _rows(tables: Tables, file: DataFile) -> pa.Table:

@@ -84,6 +84,15 @@ def write(tables: Tables, schema: TableSchema[Any], rows: pa.Table) -> tuple[Dat
     return written, pa.concat_tables(found)
 
 
+def apart(rows: pa.Table, places: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """The rows of other records than those of some places, and the rows of these, in their order."""
+    numbered = rows.select(PLACE).append_column("row", pa.array(range(rows.num_rows), pa.int64()))
+    others, mine = (
+        numbered.join(places, keys=list(PLACE), join_type=f"left {kind}")["row"] for kind in ("anti", "semi")
+    )
+    return rows.take(others.take(pc.sort_indices(others))), rows.take(mine.take(pc.sort_indices(mine)))
+
+
 def swap(
     tables: Tables,
     name: str,
@@ -126,7 +135,8 @@ def swap(
         return swapped[-1]
 
     swapped: list[bool] = []
-    seen = {file.uri for file in tables.files(tables.change(name, stage))} if new else set()
+    changed = tables.change(name, stage)
+    seen = {file.uri for file in tables.files(changed)} if new else set()
     for file in new:
         if not swapped[-1] and file.path not in seen:
             tables.store.delete(tables.store.path(file.path))

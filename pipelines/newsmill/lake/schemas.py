@@ -27,6 +27,7 @@ from newsmill.lake.columns import (
     part,
     struct,
 )
+from newsmill.lake.flat import FLAT
 from newsmill.records import Article, FateRow
 
 
@@ -420,9 +421,16 @@ _TAKEDOWNS: Final = TableSchema(
 LEDGER = "fate"
 """The table whose properties hold the lake's state, and which is committed last."""
 
-TABLES: dict[str, TableSchema[Any]] = {
-    table.name: table for table in (_ARTICLES, _CLUSTER_EVENTS, _FATE, _QUARANTINE, _TAKEDOWNS)
-}
+_ALL: Final[tuple[TableSchema[Any], ...]] = (
+    _ARTICLES,
+    *(flat.schema for flat in FLAT.values()),
+    _CLUSTER_EVENTS,
+    _FATE,
+    _QUARANTINE,
+    _TAKEDOWNS,
+)
+
+TABLES: dict[str, TableSchema[Any]] = {table.name: table for table in _ALL}
 """All tables by name. `fate` is the ledger: it is committed last."""
 
 SCHEMA_VERSION: Final[int] = max(

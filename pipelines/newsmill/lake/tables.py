@@ -78,6 +78,8 @@ class Tables:
         retention: Retention | None = None,
     ) -> None:
         self.store = store
+        self.names: tuple[str, ...] = tuple(TABLES)
+        """Those that are there: a lake of before lacks the newer ones until it is written."""
         self.retention = retention or Retention()
         self._catalog = catalog
         self._namespace = tuple(namespace.split("."))
@@ -121,10 +123,13 @@ class Tables:
         _waiting(config, store, identity.check_exists)
         note = _waiting(config, store, identity.read)
         tables = cls._connected(config, store, note, make=False)
-        for name, table in tables._known(note).items():
-            if table is None:
+        known = tables._known(note)
+        for name, table in known.items():
+            if table is not None:
+                _check_columns(table, TABLES[name])
+            elif TABLES[name].since == 1:
                 raise identity.lost(store, f"its catalog does not know the table {name}")
-            _check_columns(table, TABLES[name])
+        tables.names = tuple(name for name, table in known.items() if table is not None)
         return tables
 
     @classmethod
@@ -170,7 +175,8 @@ class Tables:
             try:
                 table = self._load_known(name)
             except NoSuchTableError:
-                noted = name in note.tables if note is not None else whole and name != LEDGER
+                first = TABLES[name].since == 1 and name != LEDGER
+                noted = name in note.tables if note is not None else whole and first
                 if hints.number(hint) > 0 or noted:
                     raise identity.lost(self.store, f"its catalog does not know the table {name}") from None
                 found[name] = None

@@ -35,6 +35,7 @@ from newsmill.lake import (
     edition,
     erasure,
     files as data_files,
+    flattening,
     lease,
     opening,
     replacing,
@@ -44,6 +45,7 @@ from newsmill.lake.content import CONTENT
 from newsmill.lake.coverage import check_coverage
 from newsmill.lake.edition import Source
 from newsmill.lake.files import DataFile
+from newsmill.lake.flat import FLAT
 from newsmill.lake.ledger import (
     BATCH,
     COMMITTED,
@@ -137,7 +139,8 @@ class Lake(OwnedLedger):
             replacement = replacing.noted(lake._ledger())
             if replacement is not None:
                 lake._publish_replacement(replacement)
-            for name in ORDER:
+            flattening.fill(tables)
+            for name in tables.names:
                 tables.point(tables.load(name))
         except BaseException:
             lake._lease.release()
@@ -379,6 +382,8 @@ class Lake(OwnedLedger):
             if name != LEDGER and mine:
                 changed.append(self.tables.change(name, partial(_append_once, batch, mine)))
                 failpoints.reach(f"commit.appended.{name}")
+            if name == "articles" and mine:
+                changed += self._flatten(batch, mine)
 
         written = {file.table: batch.sequence for file in batch.files if file.table != LEDGER}
 
@@ -410,6 +415,16 @@ class Lake(OwnedLedger):
             snapshot_id=ledger.metadata.current_snapshot_id or 0,
             rows=rows,
         )
+
+    def _flatten(self, batch: Batch, articles: Sequence[DataFile]) -> Iterator[Table]:
+        """Append what follows from a batch's articles to the flat tables."""
+        for name, flat in FLAT.items():
+            try:
+                made = flattening.made(self.tables, flat, [file.path for file in articles])
+            except FileNotFoundError as error:
+                raise LakeError(f"batch {batch.batch_id}: a file of it is gone: {error}") from error
+            yield self.tables.change(name, partial(_append_once, batch, made))
+            failpoints.reach(f"commit.appended.{name}")
 
     def columns(self, file: DataFile, columns: Sequence[str]) -> pa.Table:
         """Some columns of a file that was written here, checked against its page checksums."""

@@ -8,8 +8,12 @@ from typing import Final
 
 import duckdb
 
-from newsmill.lake import reader
+from newsmill.lake import flattening, reader
+from newsmill.lake.flat import FLAT
 from newsmill.lake.schemas import TABLES
+
+UNNESTED: Final = "unnested.sql"
+"""Stands for the flat tables in a lake where they are not there, or lack rows of an earlier version."""
 
 VIEWS: Final = ("articles.sql", "clusters.sql", "stories.sql")
 """Files of `lake/views`, each over the tables and earlier views."""
@@ -24,9 +28,11 @@ def connect(lake: str) -> duckdb.DuckDBPyConnection:
     """
     duck = duckdb.connect(":memory:")
     duck.execute("SET TimeZone = 'UTC'")
+    whole = flattening.is_whole(lake)
     for name in TABLES:
-        duck.register(name, reader.rows(lake, name))
-    for file in VIEWS:
+        if whole or name not in FLAT:
+            duck.register(name, reader.rows(lake, name))
+    for file in VIEWS if whole else (UNNESTED, *VIEWS):
         duck.execute(importlib.resources.files("newsmill.lake").joinpath("views", file).read_text("utf-8"))
     return duck
 

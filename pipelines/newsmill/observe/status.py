@@ -22,7 +22,6 @@ import pyarrow.compute as pc
 from newsmill.config import Config
 from newsmill.errors import ConfigError, Transient
 from newsmill.lake import lease, locations, reader
-from newsmill.lake.schemas import TABLES
 from newsmill.lake.writer import Lake
 from newsmill.observe import flink
 from newsmill.observe.drift import DriftEvent
@@ -146,7 +145,7 @@ def status(config: Config, *, broker: bool, file: Path | None = None, now: float
         fates_hour=hour,
         quarantine_day=_quarantine(config.lake.path, at - DAY),
         drift_day=_drift(config.lake.path, at),
-        tables=[_size(config.lake.path, name) for name in TABLES],
+        tables=[_size(config.lake.path, name) for name in reader.names(config.lake.path)],
         disk_free=free,
         disk_total=total,
         flink=None if config.portable.flink_rest is None else flink.look(config.portable),

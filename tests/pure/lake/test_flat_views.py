@@ -63,7 +63,7 @@ def test_article_is_a_copy_once_one_that_was_published_before_it_has_come(press:
 
 def test_entities_of_an_article_are_a_row_each_and_copies_can_be_left_out(press: Press) -> None:
     articles = latest(asked(press, "FROM articles"))
-    rows = asked(press, "FROM article_entities")
+    rows = asked(press, "FROM article_entities_latest")
     assert Counter((row["article_id"], row["name"]) for row in rows) == Counter(
         (id, entity["name"]) for id, row in articles.items() for entity in row["entities"]
     )

@@ -65,7 +65,7 @@ def compact(tables: Tables, *, target_bytes: int = TARGET_BYTES, dry_run: bool =
     Raises:
         LakeError: A file is torn, or the merged file does not hold what the small ones held.
     """
-    for name in TABLES:
+    for name in tables.names:
         table = tables.load(name)
         live = list(tables.files(table))
         for group in groups(tables, live, target_bytes):

@@ -23,7 +23,7 @@ from newsmill.errors import ConfigError, LakeError
 from newsmill.lake import files, hints, named, provenance, replacing
 from newsmill.lake.ledger import pending_batch
 from newsmill.lake.retention import Retention
-from newsmill.lake.schemas import LEDGER, TABLES
+from newsmill.lake.schemas import LEDGER
 from newsmill.lake.storage import TEMPORARY, Listed
 from newsmill.lake.tables import Tables
 
@@ -109,7 +109,7 @@ def collect(
     if dry_run:
         yield from planned.garbage
         return
-    for name in TABLES:
+    for name in tables.names:
         tables.expire(name, keep)
     still = {found.path for found in unseen(tables, keep=keep)}
     for garbage in planned.garbage:
@@ -151,7 +151,7 @@ def unseen(tables: Tables, plan: _Plan | None = None, *, keep: Retention | None 
     """All files that nothing which counts names, and that no batch under way may need."""
     kept = keep or tables.retention
     yield from (found for found in tables.store.walk(TEMPORARY) if found.path.endswith(_OURS))
-    for name in TABLES:
+    for name in tables.names:
         # Listed before the snapshots are read: what is written after that is not on the list.
         there = [found for found in tables.store.walk(name) if found.path.endswith(_OURS)]
         if plan is not None:

@@ -24,6 +24,7 @@ from newsmill.lake import content, erasure, files, named, provenance, replacing,
 from newsmill.lake.change_order import changing
 from newsmill.lake.content import CONTENT, Tombstone
 from newsmill.lake.files import DataFile
+from newsmill.lake.flat import FLAT
 from newsmill.lake.ledger import INGESTED_AT, TAKEDOWNS, pending_batch, tombstones
 from newsmill.lake.retention import Retention
 from newsmill.lake.rows import takedowns as takedown_rows
@@ -104,7 +105,8 @@ def _taken_down(tables: Tables, mine: Tombstone, at: Micros, *, dry_run: bool = 
     )
     articles = _replace(tables, "articles", mine, at, dry_run)
     quarantined = _replace(tables, "quarantine", mine, at, dry_run)
-    replaced = len(articles.old) + len(quarantined.old)
+    flat = [_replace(tables, name, mine, at, dry_run) for name in FLAT if name in tables.names]
+    replaced = sum(len(emptied.old) for emptied in (articles, quarantined, *flat))
     taken_down = [*erasure.tombstones(tables), mine]
     if dry_run:
         twice = handed_on.files & {live.uri for live in articles.old}  # replaced by the handing on, and again
@@ -259,8 +261,8 @@ def _replace(tables: Tables, name: str, mine: Tombstone, at: Micros, dry_run: bo
             done = dry_run
             if not dry_run:
                 empty = content.emptied(name, held, [mine], at=at)
-                without, _ = rewriting.write(tables, TABLES[name], empty)
-                done = rewriting.swap(tables, name, [live], [without], "takedown")
+                without = [rewriting.write(tables, TABLES[name], empty)[0]] if len(empty) else []
+                done = rewriting.swap(tables, name, [live], without, "takedown")
             if done:
                 rows += pc.sum(hits).as_py()
                 old.append(live)

@@ -16,6 +16,7 @@ break it.
 | C8 | quarantined payloads have the hash that was noted, and that the broker's record has |
 | C9 | no record waits for its fate longer than allowed |
 | C10 | each row that relies on another row's text finds one that has it |
+| C11 | the flat tables name just what the rows of articles name, in that order |
 | C12 | another lake made from the same records says the same of each of them |
 | W1 | nothing that was taken down is readable |
 | W2 | no file of the folder, visible or not, holds what was taken down; no manifest tells bounds of it |
@@ -44,6 +45,7 @@ from newsmill.errors import Code, LakeError
 from newsmill.lake.verification import against_broker
 from newsmill.lake.verification.erased import check as check_erased
 from newsmill.lake.verification.evidence import (
+    LATER,
     LakeEvidence,
     TableEvidence,
     VisibleFile,
@@ -62,6 +64,9 @@ LASTING = 2
 """Schema from which a URL is known for `copies.identity_days`; before, it was for the horizon."""
 
 _EVER = 365_000
+
+_FLAT = "C11"
+"""The rule about tables that lakes of before lack, and that are changed after the table they follow."""
 
 _HASH = re.compile("[0-9a-f]{64}")
 """Name of a data file that newsmill wrote."""
@@ -124,6 +129,8 @@ def audit(
         known = {"days": days, "horizon": horizon_days, "lasting": LASTING}
         connection.register("known", pa.table({name: pa.array([n], pa.int32()) for name, n in known.items()}))
         for rule, what, query in _rules():
+            if rule == _FLAT and (evidence.changing or not evidence.flat):
+                continue
             report.find(rule, what, connection.execute(query).fetchall())
         _check_payloads(tables["quarantine"], report, since_ms)
         fallen = "new_takedowns" if since_ms else "takedowns"
@@ -342,7 +349,10 @@ _NAMED_BY_NEW_ROWS = """
 
 def _choose(connection: duckdb.DuckDBPyConnection, evidence: LakeEvidence, since_ms: int) -> None:
     """Name the rows that the rules check, and those that they check them against (see rules.sql)."""
+    flat = [name for name in LATER if name in evidence.tables]
     if not since_ms:
+        for name in flat:
+            connection.execute(f"CREATE VIEW near_{name} AS FROM {name}")
         connection.execute(_EVERY_ROW)
         return
     around: dict[tuple[str, int], list[int]] = {}
@@ -361,7 +371,7 @@ def _choose(connection: duckdb.DuckDBPyConnection, evidence: LakeEvidence, since
     for (topic, partition), (lowest, highest) in around.items():
         here = (ds.field("topic") == topic) & (ds.field("partition") == partition)
         near |= here & (ds.field("offset") >= lowest) & (ds.field("offset") <= highest)
-    for name in ("fate", "articles", "quarantine"):
+    for name in ("fate", "articles", "quarantine", *flat):
         _view(connection, name, f"near_{name}", _rows(evidence.tables[name]).filter(near))
     connection.execute(_NAMED_BY_NEW_ROWS)
     (fallen,) = connection.execute("SELECT count(*) FROM new_takedowns").fetchone() or (0,)

@@ -7,6 +7,7 @@ writer; which columns hold content is promised by `lake.schemas`.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import time
 from collections.abc import Collection, Iterator
@@ -92,6 +93,10 @@ def _held(data: bytes, urls: set[str], domains: set[str]) -> int:
     names = parquet.schema_arrow.names
     if {"url_key", "domain", "body"}.issubset(names):
         return sum(_articles(batch, urls, domains) for batch in parquet.iter_batches())
+    if {"article_id", "domain", "nth"}.issubset(names):
+        batches = parquet.iter_batches(columns=["article_id", "domain"])
+        ids = {hashlib.blake2b(url.encode(), digest_size=16).hexdigest() for url in urls}
+        return sum(_flat(batch, ids, domains) for batch in batches)
     if "payload" in names and "url" in names:
         batches = parquet.iter_batches(columns=["url", "payload"])
         return sum(_payloads(batch, urls, domains) for batch in batches)
@@ -108,6 +113,15 @@ def _articles(rows: pa.RecordBatch, urls: set[str], domains: set[str]) -> int:
     for name in TABLES["articles"].content.intersection(rows.column_names):
         full = pc.or_(full, _is_filled(rows[name]))
     return pc.sum(full).as_py() or 0
+
+
+def _flat(rows: pa.RecordBatch, ids: set[str], domains: set[str]) -> int:
+    """Rows of a flat table: they are content as a whole."""
+    mine = pc.or_(
+        pc.is_in(rows["article_id"], pa.array(sorted(ids), pa.string())),
+        pc.is_in(rows["domain"], pa.array(sorted(domains), pa.string())),
+    )
+    return pc.sum(mine).as_py() or 0
 
 
 def _is_filled(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -32,6 +32,9 @@ from newsmill.lake.schemas import TABLES as PROMISED
 TABLES = ("fate", "articles", "cluster_events", "quarantine", "takedowns")
 """The ledger first: what other tables hold beyond it belongs to a commit under way."""
 
+LATER = ("article_entities", "article_places")
+"""Tables that lakes of before schema 6 lack."""
+
 NOTE = "lake.json"
 """What the lake notes of itself."""
 
@@ -49,6 +52,7 @@ _TYPES = {
     "double": pa.float64(),
     "boolean": pa.bool_(),
     "binary": pa.binary(),
+    "date": pa.date32(),
     "timestamptz": pa.timestamp("us", tz="UTC"),
 }
 
@@ -127,6 +131,16 @@ class LakeEvidence:
 
     root: str
     tables: dict[str, TableEvidence]
+    changing: bool = False  # rows may have been changed between the reading of one table and the next
+
+    @property
+    def flat(self) -> bool:
+        """Whether the flat tables are there, and tell of all articles."""
+        newest = [
+            int(self.tables[name].properties.get("newsmill.sequence", 0)) if name in self.tables else -1
+            for name in ("articles", *LATER)
+        ]
+        return min(newest) == newest[0]
 
     @property
     def committed(self) -> dict[tuple[str, int], int]:
@@ -146,12 +160,22 @@ def gather(lake: str) -> LakeEvidence:
     local = found is not None or "://" not in lake
     root = os.path.realpath(lake[found.end() :] if found else lake) if local else lake.rstrip("/")
     note = _note(root)
-    tables = {name: _table(root, name, note) for name in TABLES}
+    there = (*TABLES, *(name for name in LATER if name in note.get("tables", ())))
+    tables = {name: _table(root, name, note) for name in there}
     for name, table in tables.items():
         _check_place(root, str(table.metadata["location"]).removesuffix(f"/{name}"))
         if note and note["tables"].get(name) != table.metadata["table-uuid"]:
             raise LakeError(f"{root}: the table {name} is another one than {NOTE} tells of")
-    return LakeEvidence(root, tables)
+    ledgers = tables["fate"].properties, _table(root, "fate", note).properties
+    changing = _changes(ledgers[0]) != _changes(ledgers[1]) or any(
+        name.startswith("newsmill.changing.") for name in ledgers[1]
+    )
+    return LakeEvidence(root, tables, changing)
+
+
+def _changes(ledger: dict[str, str]) -> dict[str, str]:
+    """What the ledger notes of changes of rows, other than by batches."""
+    return {name: value for name, value in ledger.items() if name.startswith("newsmill.chang")}
 
 
 def place(uri: str) -> tuple[Any, str]:

@@ -100,3 +100,21 @@ SELECT DISTINCT a.topic, a.partition, a."offset" FROM articles_to_be_empty a
 JOIN takedowns t ON (t.kind = 'url' AND t.value = a.url_key) OR (t.kind = 'domain' AND t.value = a.domain)
 WHERE a.body IS NOT NULL OR a.title IS NOT NULL OR a.copy_sketch IS NOT NULL
    OR len(a.entities) > 0 OR len(a.places) > 0;
+
+-- C11: rows of articles whose rows of article_entities are missing or others
+SELECT topic, partition, "offset", named[1:3], told[1:3] FROM (
+  SELECT topic, partition, "offset", list_transform(entities, lambda e: e.entity_id) AS named FROM near_articles
+  WHERE len(entities) > 0) a
+FULL JOIN (
+  SELECT topic, partition, "offset", list(entity_id ORDER BY nth) AS told FROM near_article_entities GROUP BY ALL) e
+USING (topic, partition, "offset")
+WHERE named IS DISTINCT FROM told;
+
+-- C11: rows of articles whose rows of article_places are missing or others
+SELECT topic, partition, "offset", named[1:3], told[1:3] FROM (
+  SELECT topic, partition, "offset", list_transform(places, lambda p: p.name) AS named FROM near_articles
+  WHERE len(places) > 0) a
+FULL JOIN (
+  SELECT topic, partition, "offset", list(name ORDER BY nth) AS told FROM near_article_places GROUP BY ALL) p
+USING (topic, partition, "offset")
+WHERE named IS DISTINCT FROM told;

@@ -1,6 +1,6 @@
 -- What each article says now, and what people ask of it, flat. For DuckDB; the same for Spark and Trino is in
--- spark.sql and trino.sql. Days are those of the session's time zone: set it to UTC. Expects `articles` and
--- `fate`, e.g.
+-- spark.sql and trino.sql. Days are those of the session's time zone: set it to UTC. Expects `articles`,
+-- `article_entities`, `article_places` and `fate`, e.g.
 --   CREATE VIEW articles AS SELECT * FROM iceberg_scan('lake/articles');
 
 -- The newest revision of each article: one row an article.
@@ -16,45 +16,19 @@ JOIN (
 ) newest
   ON newest.article_id = a.article_id AND newest.ingested_at = a.ingested_at AND newest.revision = a.revision;
 
--- One row for each article and entity that it names. `day` is the day of publication, where that is unknown
--- of ingest; `cluster_id` is that of the row (see `stories`).
-CREATE OR REPLACE VIEW article_entities AS
-SELECT
-    CAST(coalesce(a.published_at, a.ingested_at) AS DATE) AS day,
-    a.article_id,
-    a.domain,
-    a.lang,
-    a.duplicate.cluster_id AS cluster_id,
-    a.duplicate.is_duplicate AS is_copy,
-    e.entity_id,
-    e.name,
-    e.type,
-    e.coarse,
-    e.wikidata_id,
-    e.country,
-    e.salience,
-    e.in_title,
-    e.mention_count
-FROM articles_latest a, unnest(a.entities) AS u(e);
+-- What each article's newest revision names.
+CREATE OR REPLACE VIEW article_entities_latest AS
+SELECT e.*
+FROM article_entities e
+JOIN articles_latest a
+  ON a.article_id = e.article_id AND a.ingested_at = e.ingested_at AND a.revision = e.revision;
 
--- One row for each article and place in its text.
-CREATE OR REPLACE VIEW article_places AS
-SELECT
-    CAST(coalesce(a.published_at, a.ingested_at) AS DATE) AS day,
-    a.article_id,
-    a.domain,
-    a.lang,
-    a.duplicate.cluster_id AS cluster_id,
-    a.duplicate.is_duplicate AS is_copy,
-    e.name,
-    e.kind,
-    e.country,
-    e.admin1,
-    e.geonameid,
-    e.lat,
-    e.lon,
-    e.score
-FROM articles_latest a, unnest(a.places) AS u(e);
+-- The places in the text of each article's newest revision.
+CREATE OR REPLACE VIEW article_places_latest AS
+SELECT p.*
+FROM article_places p
+JOIN articles_latest a
+  ON a.article_id = p.article_id AND a.ingested_at = p.ingested_at AND a.revision = p.revision;
 
 -- How often an entity is in the news of a day: with copies, and each story once.
 CREATE OR REPLACE VIEW entity_daily AS
@@ -67,7 +41,7 @@ SELECT
     count(DISTINCT cluster_id) AS stories,
     count(DISTINCT domain) AS domains,
     sum(mention_count) AS mentions
-FROM article_entities
+FROM article_entities_latest
 GROUP BY day, entity_id;
 
 -- Who copied whom: one row for each article that is a copy. `original` is the representative of its story as its

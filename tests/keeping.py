@@ -274,6 +274,10 @@ class House:
             twice = [row for row, times in new.items() if times > 1 and name != "cluster_events"]
             if twice or (new - old and not grown):
                 self.problems.append(f"{step}: {name} has rows that nobody wrote, e.g. {twice[:1]}")
+        if (told := _named(self.lake)) != (flat := _flat(self.lake)):
+            self.problems.append(
+                f"{step}: flat tables have {flat.total()} rows for {told.total()}, e.g. {flat - told}"
+            )
         self.figures["rows lost"] += sum("lost" in problem for problem in self.problems)
         if self.gone and (left := _left(self.lake, self.gone - _texts(self.lake, None))):
             text, where = next(iter(left.items()))
@@ -348,6 +352,25 @@ def _duckdb() -> duckdb.DuckDBPyConnection:
     connection.sql("SET TimeZone = 'UTC'")
     connection.sql("SET threads = 1")
     return connection
+
+
+def _named(lake: Path) -> Counter[tuple[Any, ...]]:
+    """What the rows of articles name."""
+    return Counter(
+        (column, row["topic"], row["partition"], row["offset"], row["domain"], item["name"])
+        for row in _scan(lake / "articles")
+        for column in ("entities", "places")
+        for item in row[column] or ()
+    )
+
+
+def _flat(lake: Path) -> Counter[tuple[Any, ...]]:
+    """What the flat tables tell."""
+    return Counter(
+        (column, row["topic"], row["partition"], row["offset"], row["domain"], row["name"])
+        for column in ("entities", "places")
+        for row in _scan(lake / f"article_{column}")
+    )
 
 
 def _told(row: dict[str, Any]) -> str:

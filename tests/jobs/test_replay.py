@@ -164,3 +164,6 @@ def test_replay_of_an_enricher_fills_what_was_not_there(pages: Path, tmp_path: P
         assert {place["name"] for place in places} >= {"Kabul", "Lisbon"}
         assert entities == []
         assert "places" in dict(versions)
+    flat = reader.rows(str(tmp_path / "bare"), "article_places").to_table()
+    assert len(flat) == sum(map(len, with_body["places"].to_pylist()))
+    newsmill("audit", str(tmp_path / "bare"))

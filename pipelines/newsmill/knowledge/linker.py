@@ -281,8 +281,9 @@ def _choose(
 def _without_suffix(folded: str, gazetteer: Gazetteer) -> tuple[Candidate, ...]:
     """The bodies that bear a name less its company's suffixes: "Best Buy Co Inc"."""
     while (bare := _COMPANY_SUFFIX.sub("", folded)) != folded:
-        if found := tuple(c for c in gazetteer.lookup(bare) if c.coarse == "ORG"):
-            return found
+        for form in (bare, bare.replace("united states ", "u.s. ", 1)):
+            if found := tuple(c for c in gazetteer.lookup(form) if c.coarse == "ORG"):
+                return found
         folded = bare
     return ()
 
@@ -315,7 +316,8 @@ def _vouched(candidate: Candidate, name: _Name, first: Found) -> bool:
     """Whether there is enough to believe that the words are the candidate's name at all."""
     if candidate.coarse == "LOC":
         return name.coarse != "PER"
-    if first.common and (candidate.weight < _RENOWNED or all(m.initial for m in name.mentions)):
+    initial = all(m.initial for m in name.mentions) and candidate.type != "party"
+    if first.common and (candidate.weight < _RENOWNED or initial):
         return False
     if candidate.weight < _RENOWNED and " " not in first.folded:
         return name.coarse == candidate.coarse
@@ -340,7 +342,8 @@ def _document_pass(names: dict[str, _Name], introduced: Mapping[str, Found]) -> 
                 by_word[word].append(name)
     bodies: dict[str, list[tuple[str, _Name]]] = defaultdict(list)  # by first word, and by initials
     for folded, name in names.items():
-        if name.coarse == "ORG" and " " in folded:
+        is_index = name.entity is not None and name.entity.type == "index"
+        if (name.coarse == "ORG" or is_index) and " " in folded:
             bodies[folded.split(" ", 1)[0]].append((folded, name))
             bodies[_initials(folded)].append((folded, name))
     for folded, name in names.items():
@@ -353,8 +356,9 @@ def _document_pass(names: dict[str, _Name], introduced: Mapping[str, Found]) -> 
         elif _may_be_short(name):
             alike = bodies.get(folded.split(" ", 1)[0], ())[:_MOST_ALIKE]
             longer = [n for f, n in alike if f.startswith(folded + " ")]
-            if not longer and len(folded) >= 3 and name.mentions[0].text.isupper():
+            if not longer and len(folded) >= 2 and name.mentions[0].text.isupper():
                 longer = [n for f, n in alike if _initials(f) == folded]
+                longer = longer if len(folded) > 2 else [n for n in longer if n.entity is not None]
             if longer:
                 _take(name, _nearest(longer, name))
 

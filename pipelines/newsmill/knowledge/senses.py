@@ -16,11 +16,17 @@ import msgspec
 from newsmill.knowledge.gazetteer import Candidate
 from newsmill.knowledge.mentions import Found, begins_sentence
 from newsmill.knowledge.recognisers.cues import cues, first_names
+from newsmill.knowledge.wider import widened
 
 _NEXT = re.compile(r"['’]s\s{1,3}([^\W\d_]+)")
 _SCORE = re.compile(
     r"\s{1,3}(?:beat|beats|defeated|defeats|edged|routed|topped|downed|stunned|thrashed|outlasted|upset|blanked|crushed|"
     r"lost to|fell to|drew with|tied)\s[^.\n]{0,40}?\b\d{1,3}\s?[-–]\s?\d{1,3}\b"
+)
+_PLAYERS = re.compile(
+    r"(?:['’]s)?\s(?:(?:head|assistant|interim|former|star|senior|football|basketball|baseball|hockey)\s){0,2}"
+    r"(?:coach|quarterback|linebacker|cornerback|lineman|point guard|forward|pitcher|shortstop|striker|"
+    r"goalkeeper|midfielder|fullback|tailback|kicker)(?![^\W\d_])"
 )
 _BOUND = re.compile(r"\s?,\s?")
 _LOWER = re.compile(r"(?<![^\W\d_])[a-zß-öø-ÿ]{3,}(?![^\W\d_])")
@@ -43,7 +49,7 @@ def settled(text: str, language: str, found: Sequence[Found]) -> list[Found]:
     kept = [_with_apostrophe(f) for f in _things(text, kept)]
     kept = _bound(text, kept)
     kept = _firms(text, kept)
-    kept = _teams(text, kept)
+    kept = widened(text, _teams(text, kept))
     return _persons(text, kept, language)
 
 
@@ -127,15 +133,15 @@ def _as_firm(text: str, found: Found) -> Found:
 
 
 def _teams(text: str, found: Sequence[Found]) -> list[Found]:
-    """`Georgetown beat Villanova 71-64`: towns that win and lose are teams."""
-    teams: set[str] = set()
+    """`Georgetown beat Villanova 71-64`, `Georgetown's coach`: towns and states that play are teams."""
+    teams = {f.folded for f in found if _may_play(f) and _PLAYERS.match(text, f.end)}
     for index, mention in enumerate(found):
         score = _SCORE.match(text, mention.end)
         if score is not None:
             beaten = [f.folded for f in found[index + 1 : index + 3] if f.start < score.end() and _is_town(f)]
             teams |= {mention.folded, *beaten[:1]}
     return (
-        _retyped(found, teams, "ORG", lambda f: _is_town(f) and _previous(text, f) != "in")
+        _retyped(found, teams, "ORG", lambda f: _may_play(f) and _previous(text, f) != "in")
         if teams
         else list(found)
     )
@@ -190,6 +196,11 @@ def _is_place(found: Found) -> bool:
 
 def _is_town(found: Found) -> bool:
     return bool(found.candidates) and found.candidates[0].type in ("city", "admin2")
+
+
+def _may_play(found: Found) -> bool:
+    best = found.candidates[:1]
+    return _is_town(found) or (bool(best) and best[0].type == "admin1" and best[0].country == "US")
 
 
 def _is_located(text: str, found: Found) -> bool:

@@ -45,6 +45,9 @@ _NO_PERSON = 0.55
 _BODY = 3.0
 """Evidence that a well-known body's full name has, whatever its last word is: Islamic State."""
 
+_OF_A_PLACE_BODY = 0.5
+"""Evidence that a place's name before a body's word makes a body of it, though it is a given name too."""
+
 _REMEMBERED = 10_000
 """Names whose evidence is kept: a story names the same people again and again, and the next story too."""
 
@@ -204,8 +207,12 @@ class Rules:
         """Whether a word is in capitals only because it opens a sentence, or is no name at all."""
         if "'" in word.low and word.low.partition("'")[0] in cues("function_words"):
             return True  # I'd, we're
+        if word.text == "US" and not alone:
+            return False  # US Steel
         if word.low in cues("function_words") and (alone or word.low not in cues("month_names")):
             return word.starts or word.low != "the" or alone
+        if word.starts and not alone and word.low in cues("place_adjectives"):
+            return True
         if not word.starts or (word.text.isupper() and len(word.text) > 3) or word.low in cues("peoples"):
             return False
         if (
@@ -270,6 +277,9 @@ class Rules:
         if not known and language != "en" and high - low > 1:
             known = any(self._is_place(word.low, language) for word in words[low:high])
         evidence.own(guess, words[low:high], language, known=known)
+        if language == "en" and high - low == 2 and words[low + 1].low in _BODIES:
+            place = self._importance(words[low].text) > WELL_KNOWN and self._names_place(words[low].text)
+            guess.add("ORG", _OF_A_PLACE_BODY if place else 0.0)  # Kenya Airways
         before = words[low - 1] if low and "\n" not in text[words[low - 1].end : guess.start] else None
         after = words[high] if high < len(words) and "\n" not in text[guess.end : words[high].start] else None
         evidence.beside(guess, before, after, text, language, known=known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -38,6 +39,8 @@ def _inside(data: bytes) -> Iterator[bytes]:
                 if told is not None and told.has_min_max:
                     yield _text(told.min)
                     yield _text(told.max)
+    elif data[:2] == b"\x1f\x8b":
+        yield gzip.decompress(data)
     elif data[:3] == b"Obj":
         for entry in fastavro.reader(io.BytesIO(data)):
             yield _text(entry)

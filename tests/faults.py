@@ -151,7 +151,8 @@ def mill(work: Work) -> None:
                 break
             done = sum(committed.values()) // (work.batch * len(work.partitions))
             batch = lake.begin(parts, now=_START + done * _HOUR if work.hourly else time.time_ns() // 1000)
-        lake.commit(batch, synthetic.write(work.root, batch, words=work.words, flaky=work.flaky))
+        written = synthetic.write(work.root, batch, words=work.words, flaky=work.flaky, raw=True)
+        lake.commit(batch, written)
     lake.release()
 
 

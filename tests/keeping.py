@@ -7,6 +7,7 @@ that was taken down must be in no byte of the lake's folder.
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import random
@@ -228,7 +229,9 @@ class House:
         urls, domains = lake.withheld()
         written = [
             files.write(self.config.path, table, rows, ingested_at=batch.ingested_at)
-            for table, rows in _without(synthetic.rows(batch, words=_WORDS), urls | domains).items()
+            for table, rows in synthetic.with_raw(
+                self.lake, batch, _without(synthetic.rows(batch, words=_WORDS), urls | domains)
+            ).items()
         ]
         if publish:
             lake.commit(batch, written)
@@ -278,6 +281,12 @@ class House:
             self.problems.append(
                 f"{step}: flat tables have {flat.total()} rows for {told.total()}, e.g. {flat - told}"
             )
+        raw = [json.loads(row) for row in after["fate"]]
+        lost_raw = [row for row in raw if row["raw_file"] is not None and not _kept(self.lake, row)]
+        if lost_raw:
+            self.problems.append(f"{step}: {len(lost_raw)} raw records lost, e.g. {lost_raw[0]}")
+        self.figures["raw records"] += sum(row["raw_file"] is not None for row in raw)
+        self.figures["raw records lost"] += len(lost_raw)
         self.figures["rows lost"] += sum("lost" in problem for problem in self.problems)
         if self.gone and (left := _left(self.lake, self.gone - _texts(self.lake, None))):
             text, where = next(iter(left.items()))
@@ -373,6 +382,17 @@ def _flat(lake: Path) -> Counter[tuple[Any, ...]]:
     )
 
 
+def _kept(lake: Path, row: dict[str, Any]) -> bool:
+    """Whether the raw record of a row is where the row says."""
+    try:
+        with (lake / row["raw_file"]).open("rb") as file:
+            file.seek(row["raw_offset"])
+            record = gzip.decompress(file.read(row["raw_length"]))
+    except (OSError, EOFError):
+        return False
+    return f"WARC-Target-URI: {row['url']}\r\n".encode() in record
+
+
 def _told(row: dict[str, Any]) -> str:
     return json.dumps(row, sort_keys=True, default=str)
 
@@ -399,6 +419,8 @@ def _left(lake: Path, gone: set[str]) -> dict[str, str]:
             if path.suffix == ".parquet":
                 columns = pq.ParquetFile(path).read().to_pydict()
                 held += json.dumps(columns, default=str).encode()
+            elif path.suffix == ".gz":
+                held += gzip.decompress(held)
             found |= {text: str(path) for text in gone if text.encode() in held}
     return found
 

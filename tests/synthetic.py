@@ -21,6 +21,7 @@ from newsmill.config import LakeConfig
 from newsmill.lake import files, rows as table_rows
 from newsmill.lake.files import DataFile
 from newsmill.lake.ledger import Batch
+from newsmill.lake.raw_files import RawRecords
 from newsmill.lake.tables import Tables
 from newsmill.lake.writer import Lake
 from newsmill.records import (
@@ -39,6 +40,7 @@ from newsmill.records import (
     OffsetRange,
     Page,
     Position,
+    RawPage,
     SourceRecord,
 )
 from newsmill.urls import url_key
@@ -185,12 +187,33 @@ def moved(made: dict[str, pa.Table], batch: Batch, number: int) -> dict[str, pa.
     return found
 
 
-def write(root: Path | str, batch: Batch, *, words: int = 40, flaky: bool = False) -> list[DataFile]:
-    """Write the batch's files."""
+def write(
+    root: Path | str, batch: Batch, *, words: int = 40, flaky: bool = False, raw: bool = False
+) -> list[DataFile]:
+    """Write the batch's files, and with `raw` its raw records."""
+    made = rows(batch, words=words, flaky=flaky)
     return [
-        files.write(str(root), table, made, ingested_at=batch.ingested_at)
-        for table, made in rows(batch, words=words, flaky=flaky).items()
+        files.write(str(root), table, found, ingested_at=batch.ingested_at)
+        for table, found in (with_raw(root, batch, made) if raw else made).items()
     ]
+
+
+def with_raw(root: Path | str, batch: Batch, made: dict[str, pa.Table]) -> dict[str, pa.Table]:
+    """The batch's rows when its raw records are kept: pages with the text of their articles."""
+    bodies = {
+        (row["partition"], row["offset"]): row["body"]
+        for row in (made["articles"].to_pylist() if "articles" in made else ())
+    }
+    raw = RawRecords(str(root))
+    for row in made["fate"].to_pylist():
+        position = Position(topic=row["topic"], partition=row["partition"], offset=row["offset"])
+        text = bodies.get((position.partition, position.offset))
+        value = payload(position.partition, position.offset) if text is None else text.encode()
+        record = SourceRecord(position=position, value=value, headers=(("url", row["url"].encode()),))
+        raw.bring(record, RawPage(position=position, url=row["url"], body=value), batch.ingested_at)
+    pointing = raw.filed(made["fate"], batch.ingested_at)
+    raw.close()
+    return {**made, "fate": pointing}
 
 
 def fill(

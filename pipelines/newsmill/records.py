@@ -97,6 +97,16 @@ class Position(Record, frozen=True, kw_only=True, order=True):
     offset: int
 
 
+class FilePlace(Record, frozen=True, kw_only=True):
+    """Where a page stands in files. Offset and length are those of its WARC record, as CDX has them."""
+
+    file: str  # as its folder, or itself, was named
+    offset: int | None = (
+        None  # bytes; of the gzip member, which holds this record alone; None: the whole file
+    )
+    length: int | None = None
+
+
 class SourceRecord(Record, frozen=True, kw_only=True):
     """One Kafka record, or what stands in for it from a WARC file or a folder."""
 
@@ -105,6 +115,7 @@ class SourceRecord(Record, frozen=True, kw_only=True):
     key: bytes | None = None
     headers: tuple[tuple[str, bytes | None], ...] = ()
     timestamp: Micros | None = None  # the broker's; None where it gave none
+    source: FilePlace | None = None  # None for a record of a topic
 
 
 class OffsetRange(Record, frozen=True, kw_only=True):
@@ -260,6 +271,7 @@ class Draft(Record, frozen=True, kw_only=True):
     fetched_at: Micros | None
     ingested_at: Micros
     recorded_at: Micros | None = None  # the broker's time of the record
+    source: FilePlace | None = None
     page: Page
     language: Language
 
@@ -390,3 +402,4 @@ class FateRow(Record, frozen=True, kw_only=True):
     domain: str | None = None
     recorded_at: Micros | None = None
     bytes: int | None = None  # of the record's value
+    source: FilePlace | None = None

@@ -101,7 +101,14 @@ def test_replay_quarantines_again_what_still_can_not_be_read(lake: Path) -> None
     newsmill("audit", str(lake))
 
 
-def test_replay_says_what_is_lost_when_neither_lake_nor_topic_has_it(lake: Path) -> None:
+def test_replay_reads_pages_of_files_again_and_says_what_is_lost_when_they_are_gone(
+    lake: Path, pages: Path
+) -> None:
+    planned = newsmill("replay", str(lake), "--domain", "site1.example", "--dry-run")
+    assert (planned["records"], planned["selected"], planned["moved"]) == (1, {"article": 1}, {})
+    done = newsmill("replay", str(lake), "--domain", "site1.example")
+    assert (done["moved"], done["lost"]) == ({"article → article": 1}, [])
+    (pages / "1.html").write_text(page(9), encoding="utf-8")
     done = newsmill("replay", str(lake), "--domain", "site1.example", code=1)
     assert done["records"] == 0
     assert [place[2] for place in done["lost"]] == [1]

@@ -23,8 +23,9 @@ def raw(
 ) -> None:
     """Print the page that a row was made of, while quarantine, its file or the topic has it.
 
-    The row names topic, partition and offset; a page of a WARC file or a folder is the offset-th of it.
-    What was taken down is not printed. Exit code 1 if it is not there.
+    The row names topic, partition and offset; of a page from files also its file, and of a WARC record the
+    offset and length there, which it is read from. What was taken down is not printed. Exit code 1 if it is
+    not there.
     """
     from newsmill.jobs import raw_page
 

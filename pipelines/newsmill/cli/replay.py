@@ -30,6 +30,14 @@ def replay(
         datetime | None, typer.Option("--to", help="Records first seen before this time (UTC).")
     ] = None,
     domain: Annotated[str | None, typer.Option(help="Records of this registrable domain.")] = None,
+    from_raw: Annotated[
+        bool,
+        typer.Option(
+            "--from-raw",
+            help="Records that the lake keeps as they came (lake.keep_raw): all, or by the other options; "
+            "no topic is read.",
+        ),
+    ] = False,
     enricher: Annotated[
         str | None,
         typer.Option(help="Only fill this enricher's columns anew, e.g. entities; reads no topic."),
@@ -41,21 +49,28 @@ def replay(
 ) -> None:
     """Do records again through the current code. Each keeps its first time, and has one fate after it.
 
-    Quarantined records come from the lake, others from the topic. Stop the run first. Exit code 1 if a
-    record is neither in the lake nor in the topic any more.
+    Records come from the lake, where it has them, else from the files that they were read from, else from the
+    topic. Stop the run first. Exit code 1 if a record is nowhere any more.
     """
     from newsmill.jobs import replay as replaying
 
     settings = loaded(config, sets, lake__path=lake).config
-    if not (quarantine or code or since or until or domain or enricher):
-        missing = "say which records: --quarantine, --code, --from, --to, --domain or --enricher"
-        raise ConfigError([missing, *no_lake(settings)])
+    problems = [] if not (from_raw and enricher) else ["--enricher reads no records: leave --from-raw out"]
+    if from_raw and (quarantine or code):
+        problems.append("--from-raw: quarantined records are kept in the table quarantine, not in raw files")
+    if not (quarantine or code or since or until or domain or from_raw or enricher):
+        problems.append(
+            "say which records: --quarantine, --code, --from, --to, --domain, --from-raw or --enricher"
+        )
+    if problems:
+        raise ConfigError([*problems, *no_lake(settings)])
     selection = replaying.Selection(
         quarantine=quarantine,
         code=code.value if code else None,
         since=since and since.replace(tzinfo=UTC),
         until=until and until.replace(tzinfo=UTC),
         domain=domain,
+        from_raw=from_raw,
     )
     if enricher is not None:
         rows = replaying.enrich_again(settings, enricher, selection, dry_run=dry_run)
@@ -76,11 +91,11 @@ def do(settings: Config, selection: Selection, *, dry_run: bool, as_json: bool) 
     else:
         verb = "would be" if dry_run else "was" if report.records == 1 else "were"
         say(f"{counted(report.records, 'record')} {verb} done again")
+        for old, count in sorted(report.selected.items()) if dry_run else ():
+            say(f"  {old}: {count:,}")
         for (old, new), count in sorted(report.moved.items()):
-            say(f"  {old} → {new}: {count}")
+            say(f"  {old} → {new}: {count:,}")
         for place in report.lost[:10]:
-            say(
-                f"lost: {place.topic}/{place.partition}/{place.offset} is in neither lake nor topic", err=True
-            )
+            say(f"lost: {place.topic}/{place.partition}/{place.offset} is nowhere any more", err=True)
     if report.lost:
         raise typer.Exit(1)

@@ -52,6 +52,7 @@ def takedown(
             f"{done.kind} {done.value}: {counted(done.articles, 'article')} and "
             f"{counted(done.quarantined, 'quarantined record')} "
             f"{'would be ' if dry_run else ''}emptied, {done.already} were before; "
+            f"{counted(done.raw, 'raw record')} {'to let go' if dry_run else 'let go'}; "
             f"{counted(done.texts_handed_on, 'text')} {'to hand' if dry_run else 'handed'} on to copies "
             f"elsewhere, "
             f"{counted(done.files_rewritten, 'file')} {'to rewrite' if dry_run else 'rewritten'}, "

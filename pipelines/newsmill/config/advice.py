@@ -51,6 +51,8 @@ WHEN: Final = {
     "lake.catalog_secrets_file": "where files hold secrets",
     "lake.namespace": "where lakes share a catalog",
     "lake.sinks": "where rows are wanted in another place as soon as in the lake",
+    "lake.keep_raw": "where pages shall be read again by a better extraction after the topic has lost them",
+    "lake.raw_days": "where the disk is small, or texts may be kept for a time only",
     "lake.file_rows": "smaller where readers have little memory",
     "lake.snapshot_days": "shorter where the disk is small, longer for readers that come once a month",
     "lake.lease_s": "longer where the machine stops processes for long",

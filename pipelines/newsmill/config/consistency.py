@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
-from newsmill.config import Config, EnvelopeFormat, KafkaConfig, SecurityProtocol
+from newsmill.config import Config, EnvelopeFormat, KafkaConfig, KeepBody, SecurityProtocol
 from newsmill.errors import ConfigError
 
 Problem = tuple[str, str]
@@ -196,8 +196,10 @@ def _sinks(config: Config) -> None:
 
 
 def _lake(config: Config) -> Iterator[Problem]:
-    """The lake's place and its catalog."""
+    """The lake's place, its catalog, and whether what it shall keep goes together."""
     lake = config.lake
+    if lake.keep_raw and config.copies.keep_body is KeepBody.NONE:
+        yield "lake.keep_raw", "keeps each page whole, and copies.keep_body is none: choose one"
     from newsmill.lake import locations
 
     if why := locations.problem(lake.path):

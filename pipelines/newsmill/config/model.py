@@ -317,6 +317,16 @@ class LakeConfig(Section):
         description="for how long readers can ask for a state of the tables that is past: each of the newest "
         "500, and the last of each hour before; files that `compact` replaced stay as long",
     )
+    keep_raw: bool = Field(
+        False,
+        description="keep the record of each page as it came, in WARC files beside the tables, so that "
+        "`raw` and `replay --from-raw` need no topic (direct runner)",
+    )
+    raw_days: Days | None = Field(
+        None,
+        description="for how many days of ingest raw records are kept: `gc` lets go of older ones; for ever "
+        "where empty",
+    )
     lease_s: Seconds = Field(30.0, description="a writer silent for longer may be taken over")
     patience_s: Seconds | None = Field(
         None,

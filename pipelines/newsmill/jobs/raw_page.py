@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow.compute as pc
 
 from newsmill.config import Config
-from newsmill.errors import LakeError, Rejected, Transient
+from newsmill.errors import ConfigError, LakeError, Rejected, Transient
 from newsmill.jobs import source_records
 from newsmill.jobs.explain import Row, fates_of
 from newsmill.lake import reader
@@ -40,6 +40,11 @@ def record_of(config: Config, what: str) -> SourceRecord | None:
     try:
         for _, record in source_records.as_they_came(config, [place], lost):
             return record
+    except ConfigError as error:
+        raise LakeError(
+            f"{where} is in the topic only, and no broker is set: name it with -c FILE, or with "
+            f"--set kafka.bootstrap=…; none answers at {config.kafka.bootstrap}"
+        ) from error
     except Transient as error:
         raise LakeError(
             f"{where} is in the topic only, and that can't be asked: {error}; name its broker with -c FILE, "

@@ -30,14 +30,16 @@ from newsmill.errors import ConfigError
 from newsmill.flow.bounded.collect_files import CollectFiles
 from newsmill.flow.bounded.pipeline import batch_pipeline
 from newsmill.flow.elements.chunks import CHUNK_RECORDS, RecordChunk
+from newsmill.flow.elements.working import RAW
 from newsmill.flow.steps.decode import Withheld
 from newsmill.flow.steps.remember import Memory
 from newsmill.jobs import source_records
 from newsmill.knowledge.enricher import Enricher
-from newsmill.lake import flattening, reader, rewriting, values
+from newsmill.lake import flattening, raw_rows, reader, rewriting, values
 from newsmill.lake.change_order import changing
 from newsmill.lake.files import DataFile, hour
 from newsmill.lake.ledger import Batch
+from newsmill.lake.raw_files import RawRecords
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.tables import LiveFile, Tables
 from newsmill.lake.writer import Lake
@@ -56,6 +58,7 @@ class Selection:
     since: datetime | None = None  # first seen at or after
     until: datetime | None = None  # first seen before
     domain: str | None = None
+    from_raw: bool = False  # only those that the lake keeps as they came; no topic is asked
     only: frozenset[Position] | None = None  # these, where they hold the other conditions
 
     def holds(self) -> pc.Expression:
@@ -66,6 +69,8 @@ class Selection:
             condition &= pc.field("reason") == self.code
         if self.domain is not None:
             condition &= pc.field("domain") == self.domain
+        if self.from_raw:
+            condition &= pc.field("raw_file").is_valid()
         return condition & self.seen()
 
     def seen(self) -> pc.Expression:
@@ -81,11 +86,13 @@ class Report:
     records: int = 0
     moved: Counter[tuple[str, str]] = field(default_factory=Counter)  # (old fate, new fate)
     lost: list[Position] = field(default_factory=list)  # neither in the lake nor in the broker
+    selected: Counter[str] = field(default_factory=Counter)  # by the fate that they have
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
             "records": self.records,
+            "selected": dict(sorted(self.selected.items())),
             "moved": {f"{old} → {new}": n for (old, new), n in sorted(self.moved.items())},
             "lost": [[p.topic, p.partition, p.offset] for p in self.lost],
         }
@@ -115,30 +122,38 @@ def replay(config: Config, selection: Selection, *, now: Micros, dry_run: bool =
         if selection.only is None or source_records.place_of(row) in selection.only
     ]
     selected = sorted(found, key=lambda row: (row["ingested_at"], source_records.place_of(row)))
-    report = Report()
+    report = Report(selected=Counter(row["fate"] for row in selected))
     if dry_run or not selected:
         report.records = len(selected)
-        report.moved = Counter((row["fate"], "?") for row in selected)
         return report
     lake = Lake.open(config.lake, make=False)
     try:
         with closing(_Index(config, lake, now=max(now, lake.last_change + 1))) as index:
             for at, group in groupby(selected, key=lambda row: row["ingested_at"]):
                 old = {source_records.place_of(row): row["fate"] for row in group}
-                _replay_batch(config, lake, index, at, old, report)
+                _replay_batch(config, lake, index, at, old, report, from_raw=selection.from_raw)
+        raw_rows.let_go(lake.tables, raw_rows.kept_no_more(None), "replay")
     finally:
         lake.release()
     return report
 
 
 def _replay_batch(
-    config: Config, lake: Lake, index: _Index, at: Micros, old: Mapping[Position, str], report: Report
+    config: Config,
+    lake: Lake,
+    index: _Index,
+    at: Micros,
+    old: Mapping[Position, str],
+    report: Report,
+    *,
+    from_raw: bool,
 ) -> None:
     """Do the records of one first batch again."""
-    found = dict(source_records.kept_payloads(config.lake.path, old))
-    found |= dict(
-        source_records.from_topic(config, [place for place in old if place not in found], report.lost)
-    )
+    if from_raw:
+        found = dict(source_records.from_raw_files(config.lake.path, old))
+        report.lost += [place for place in sorted(old) if place not in found]
+    else:
+        found = dict(source_records.as_they_came(config, sorted(old), report.lost))
     if not found:
         return
     records = [found[place] for place in sorted(found)]
@@ -154,6 +169,13 @@ def _replay_batch(
     index.resolve(batch.batch_id, [])  # a batch without any draft is staged too
     registry.register("replay:files", files)
     registry.register("replay:index", index)
+    raw = RawRecords(
+        config.lake.path,
+        keeps=config.lake.keep_raw,
+        already=source_records.pointers(config.lake.path, found),
+        patience_s=config.lake.patience_s,
+    )
+    registry.register(RAW, raw)
     try:
         urls, domains = lake.withheld()
         with beam.Pipeline(runner=FnApiRunner()) as pipeline:
@@ -172,6 +194,8 @@ def _replay_batch(
     finally:
         registry.unregister("replay:files")
         registry.unregister("replay:index")
+        registry.unregister(RAW)
+        raw.close()
     lake.replace(batch, files)
     index.keep(batch.batch_id)
     report.records += len(records)

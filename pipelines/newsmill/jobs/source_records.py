@@ -1,26 +1,37 @@
-"""Records as they came, found again while they are there: in quarantine, in files, in the topic."""
+"""Records as they came, found again while they are there: in the lake, in files, in the topic."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from newsmill.config import Config
-from newsmill.errors import DataLoss
-from newsmill.lake import reader
-from newsmill.records import OffsetRange, Position, SourceRecord
-from newsmill.sources import files, kafka
+from newsmill.errors import ConfigError, DataLoss, Transient
+from newsmill.lake import raw_files, reader, storage
+from newsmill.lake.rows import GAP
+from newsmill.records import FilePlace, OffsetRange, Position, SourceRecord
+from newsmill.sources import envelopes, files, kafka
+from newsmill.urls import without_login
+
+_PLACE: Final = ("topic", "partition", "offset")
+_SOURCE: Final = ("source_file", "source_offset", "source_length")
 
 
 def place_of(row: Mapping[str, Any]) -> Position:
     """Where the record of a row stands."""
     return Position(topic=row["topic"], partition=row["partition"], offset=row["offset"])
+
+
+def source_of(row: Mapping[str, Any]) -> FilePlace | None:
+    """Where the record of a row stands in files; None for one of a topic, and of a row of before schema 6."""
+    if row["source_file"] is None:
+        return None
+    return FilePlace(file=row["source_file"], offset=row["source_offset"], length=row["source_length"])
 
 
 def among(places: Iterable[Position]) -> pc.Expression:
@@ -32,10 +43,10 @@ def among(places: Iterable[Position]) -> pc.Expression:
 def kept_payloads(lake: str, places: Collection[Position]) -> Iterator[tuple[Position, SourceRecord]]:
     """Quarantined records whose payload the lake has whole."""
     rows = reader.rows(lake, "quarantine").to_table(
-        columns=["topic", "partition", "offset", "payload", "payload_bytes", "key", "headers", "recorded_at"],
+        columns=["recorded_at", *_PLACE, "payload", "payload_bytes", "key", "headers", *_SOURCE],
         filter=among(places),
     )
-    rows = rows.set_column(7, "recorded_at", rows["recorded_at"].cast(pa.int64()))
+    rows = rows.set_column(0, "recorded_at", rows["recorded_at"].cast(pa.int64()))
     for row in rows.to_pylist():
         place = place_of(row)
         if place in places and row["payload"] is not None and len(row["payload"]) == row["payload_bytes"]:
@@ -47,14 +58,40 @@ def kept_payloads(lake: str, places: Collection[Position]) -> Iterator[tuple[Pos
                     key=row["key"],
                     headers=tuple((header["name"], header["value"]) for header in row["headers"] or ()),
                     timestamp=row["recorded_at"],
+                    source=source_of(row),
                 ),
             )
+
+
+def from_raw_files(lake: str, places: Collection[Position]) -> Iterator[tuple[Position, SourceRecord]]:
+    """Records that the lake keeps as they came, but for those of files that were removed meanwhile."""
+    store = storage.at(lake)
+    for place, pointer in sorted(pointers(lake, places).items()):
+        try:
+            yield place, raw_files.record_in(raw_files.stored_at(store, pointer))
+        except FileNotFoundError:
+            continue  # let go while this was read
+
+
+def pointers(lake: str, places: Collection[Position]) -> dict[Position, FilePlace]:
+    """Where the lake keeps records as they came."""
+    wanted = among(places) & pc.field("raw_file").is_valid()
+    rows = reader.rows(lake, "fate").to_table(columns=[*_PLACE, *raw_files.POINTER], filter=wanted)
+    found = ((place_of(row), raw_files.place_of(row)) for row in rows.to_pylist())
+    return {place: pointer for place, pointer in found if pointer is not None and place in places}
 
 
 def from_topic(
     config: Config, places: Sequence[Position], lost: list[Position]
 ) -> Iterator[tuple[Position, SourceRecord]]:
-    """Records that the broker still has; the others are noted as lost."""
+    """Records that the broker still has; the others are noted as lost.
+
+    Raises:
+        ConfigError: No broker is set, and none answers where one of this machine would be.
+        Transient: The broker that is set is away for longer than is waited for.
+    """
+    is_set = "bootstrap" in config.kafka.model_fields_set
+    broker = config.kafka if is_set else config.kafka.hasty()
     for part in slices(sorted(places)):
         wanted = [
             Position(topic=part.topic, partition=part.partition, offset=o)
@@ -64,32 +101,66 @@ def from_topic(
             lost.extend(wanted)
             continue
         try:
-            found = {record.position: record for record in kafka.read(config.kafka, part)}
+            found = {record.position: record for record in kafka.read(broker, part)}
         except DataLoss:
             lost.extend(wanted)
             continue
+        except Transient as error:
+            if is_set:
+                raise
+            raise ConfigError(
+                f"records are in the topic {part.topic} only, and no broker is set: name it with -c FILE, or "
+                f"with --set kafka.bootstrap=…; none answers at {broker.bootstrap}"
+            ) from error
         yield from ((place, found[place]) for place in wanted if place in found)
         lost.extend(place for place in wanted if place not in found)
 
 
-def from_files(places: Collection[Position]) -> Iterator[tuple[Position, SourceRecord]]:
-    """Records of files that are still where they were read from."""
-    for topic in sorted({place.topic for place in places if place.topic.startswith(files.TOPIC)}):
+def from_files(lake: str, places: Collection[Position]) -> Iterator[tuple[Position, SourceRecord]]:
+    """Records of files that are still where they were read from.
+
+    Each is read from its place; one of a lake of before schema 6, which noted none, is looked for from the
+    beginning of its files. What has another address or size than the ledger tells is another page.
+    """
+    named = [place for place in places if place.topic.startswith(files.TOPIC)]
+    if not named:
+        return
+    told = reader.rows(lake, "fate").to_table(
+        columns=[*_PLACE, "url", "bytes", *_SOURCE], filter=among(named) & (pc.field("fate") != GAP)
+    )
+    rows = {place: row for row in told.to_pylist() if (place := place_of(row)) in places}
+    unplaced = set[Position]()
+    for place, row in sorted(rows.items()):
+        source = source_of(row)
+        if source is None or (record := files.read_at(source, place)) is None:
+            unplaced.add(place)
+        elif _is_of(row, record):
+            yield place, record
+    for topic in sorted({place.topic for place in unplaced}):
         path = Path(topic.removeprefix(files.TOPIC))
         if path.exists():
-            yield from ((r.position, r) for r in files.read([path]) if r.position in places)
+            for record in files.read([path], on_problem=lambda file, problem: None):
+                if record.position in unplaced and _is_of(rows[record.position], record):
+                    yield record.position, record
+
+
+def _is_of(row: Mapping[str, Any], record: SourceRecord) -> bool:
+    """Whether a record that was found is the one that a row of the ledger tells of."""
+    url = envelopes.header_url(record)
+    same_url = row["url"] is None or (url is not None and row["url"] == without_login(url))
+    return same_url and row["bytes"] in (None, len(record.value or b""))
 
 
 def as_they_came(
     config: Config, places: Sequence[Position], lost: list[Position]
 ) -> Iterator[tuple[Position, SourceRecord]]:
-    """Records wherever they are: in quarantine, in files, in the topic; the others are noted as lost.
+    """Records wherever they are: quarantine, raw files, files, the topic; the others are noted as lost.
 
     Files are read no further than the caller asks for records.
     """
     left = set(places)
-    for find in (partial(kept_payloads, config.lake.path), from_files):
-        for place, record in find(left):
+    for find in (kept_payloads, from_raw_files, from_files):
+        for place, record in find(config.lake.path, frozenset(left)):
             left.discard(place)
             yield place, record
     yield from from_topic(config, list(left), lost)

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from newsmill.errors import LakeError
-from newsmill.lake import content, provenance, rewriting, texts
+from newsmill.lake import content, provenance, raw_rows, rewriting, texts
 from newsmill.lake.content import CONTENT, Tombstone
 from newsmill.lake.files import DataFile
 from newsmill.lake.schemas import TABLES
@@ -59,6 +59,16 @@ def unseen_with_content(tables: Tables, taken_down: Sequence[Tombstone]) -> Iter
                 yield name, found
 
 
+def unseen_raw_with_content(tables: Tables, taken_down: Sequence[Tombstone]) -> list[Listed]:
+    """Raw files that no visible row points into, and that hold such content, or are torn."""
+    seen = raw_rows.visible(tables)
+    return [
+        found
+        for found in raw_rows.unseen(tables, seen)
+        if provenance.made(found) and raw_rows.holds(tables.store, found.path, taken_down)
+    ]
+
+
 def foreign_with_content(tables: Tables, taken_down: Sequence[Tombstone]) -> list[str]:
     """Paths of files that are not of the lake's making and hold such content, or may: they can't be read.
 
@@ -89,7 +99,10 @@ def erase(tables: Tables, taken_down: Sequence[Tombstone], *, committed_at: Micr
         taken_down: All tombstones.
         committed_at: Time of the last committed batch: rows of later ones may still be waited for.
     """
-    removed = 0
+    raw = unseen_raw_with_content(tables, taken_down)
+    for found in raw:
+        tables.store.delete(found.path)
+    removed = len(raw)
     for name, found in unseen_with_content(tables, taken_down):
         rows = _rows(tables, name, found.path)
         waited_for = rows is not None and not CONTENT[name].goes

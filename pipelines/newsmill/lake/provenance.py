@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from newsmill.lake import named
+from newsmill.lake.raw_files import FOLDER
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.storage import TEMPORARY, Listed
 from newsmill.lake.tables import Tables
@@ -28,6 +29,7 @@ _MADE: Final = tuple(
         rf"{_TABLE}/data/dt=\d{{4}}-\d\d-\d\d/hour=\d\d/[0-9a-f]{{64}}\.parquet(?:\.emptied)?",
         # Iceberg's OutputFileFactory: partition, task, operation, count; pyiceberg leaves the count out
         rf"{_TABLE}/data/(?:[^/=]+=[^/]*/)+\d{{5}}-\d+-{_UUID}(?:-\d+)?\.parquet",
+        rf"{FOLDER}/dt=\d{{4}}-\d\d-\d\d/hour=\d\d/[0-9a-f]{{64}}\.warc\.gz",
         rf"{_TABLE}/metadata/(?:\d+-{_UUID}|v\d+)(?:\.gz)?\.metadata\.json",
         rf"{_TABLE}/metadata/(?:snap-\d+-(?:\d+-)?{_UUID}|{_UUID}-m\d+|optimized-m-{_UUID})\.avro",
     )
@@ -53,7 +55,7 @@ def foreign(tables: Tables) -> list[Listed]:
     """What lies in the tables' folders, or among unfinished files, and is not of the lake's making."""
     there = [
         file
-        for folder in (*TABLES, TEMPORARY)
+        for folder in (*TABLES, FOLDER, TEMPORARY)
         for file in tables.store.walk(folder)
         if not made(file) and not _NEVER_TOLD.fullmatch(file.path)
     ]

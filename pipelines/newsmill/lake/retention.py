@@ -36,11 +36,13 @@ class Retention:
         days: For how long; older snapshots go, but for the newest.
         least: The newest that stay however old they are.
         followed: The newest that stay one by one while they are young enough.
+        raw_days: For how many days of ingest raw records stay; for ever where absent.
     """
 
     days: float = DAYS
     least: int = LEAST
     followed: int = FOLLOWED
+    raw_days: float | None = None
 
     @classmethod
     def newest(cls, count: int) -> Retention:

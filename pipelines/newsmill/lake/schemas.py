@@ -144,6 +144,20 @@ _HEADERS: Final = list_of(
     struct(part(20, "name", STRING, "header name", required=True), part(21, "value", BINARY, "header value")),
 )
 
+_SOURCE_FILE: Final = (
+    "file that the record was read from; null for one of a topic, and in rows of before schema 6"
+)
+_SOURCE_OFFSET: Final = (
+    "first byte of its WARC record, that of the gzip member where gzipped, as CDX has it; null where the "
+    "file is the page, and where a member holds more than one record"
+)
+_SOURCE_LENGTH: Final = "bytes of the WARC record from there, as they stand in the file; null as its offset"
+
+_RAW_FILE: Final = (
+    "WARC file with the record as it came, as a path inside the lake; null where it is not kept (see "
+    "`lake.keep_raw`). Where it is is no change of the row: `updated_at` stays"
+)
+
 _UPDATED: Final = (
     "last change of the row in the lake's order: `ingested_at`, or the time of the replay, takedown or "
     "enricher that changed it since; null in rows of before schema 5 that nothing changed since"
@@ -255,6 +269,12 @@ _ARTICLES_COLUMNS: Final[tuple[Column[Article], ...]] = (
            lambda a: a.draft.language.script, kept=True, since=4),
     Column(152, "updated_at", TIME, _UPDATED, lambda a: a.draft.ingested_at,
            kept=True, measured=True, since=5),
+    Column(153, "source_file", STRING, _SOURCE_FILE,
+           lambda a: values.source(a.draft.source, "file"), kept=True, since=6),
+    Column(154, "source_offset", LONG, _SOURCE_OFFSET,
+           lambda a: values.source(a.draft.source, "offset"), kept=True, since=6),
+    Column(155, "source_length", LONG, _SOURCE_LENGTH,
+           lambda a: values.source(a.draft.source, "length"), kept=True, since=6),
 )
 # fmt: on
 
@@ -339,6 +359,16 @@ _FATE_COLUMNS: Final[tuple[Column[FateRow], ...]] = (
     Column(14, "ingested_at", TIME, "start of the batch that wrote the row",
            lambda f: f.ingested_at, required=True, kept=True, measured=True),
     Column(15, "updated_at", TIME, _UPDATED, lambda f: f.ingested_at, kept=True, measured=True, since=5),
+    Column(16, "source_file", STRING, _SOURCE_FILE,
+           lambda f: values.source(f.source, "file"), kept=True, since=6),
+    Column(17, "source_offset", LONG, _SOURCE_OFFSET,
+           lambda f: values.source(f.source, "offset"), kept=True, since=6),
+    Column(18, "source_length", LONG, _SOURCE_LENGTH,
+           lambda f: values.source(f.source, "length"), kept=True, since=6),
+    Column(19, "raw_file", STRING, _RAW_FILE, lambda f: None, kept=True, since=6),
+    Column(20, "raw_offset", LONG, "first byte of its WARC record (gzip member) in raw_file, as CDX has it",
+           lambda f: None, kept=True, since=6),
+    Column(21, "raw_length", LONG, "bytes of the WARC record from there", lambda f: None, kept=True, since=6),
 )
 # fmt: on
 
@@ -387,6 +417,12 @@ _QUARANTINE_COLUMNS: Final[tuple[Column[values.Quarantined], ...]] = (
     Column(18, "ingested_at", TIME, "start of the batch that wrote the row",
            lambda q: q.ingested_at, required=True, kept=True, measured=True),
     Column(22, "updated_at", TIME, _UPDATED, lambda q: q.ingested_at, kept=True, measured=True, since=5),
+    Column(23, "source_file", STRING, _SOURCE_FILE,
+           lambda q: values.source(q.record.source, "file"), kept=True, since=6),
+    Column(24, "source_offset", LONG, _SOURCE_OFFSET,
+           lambda q: values.source(q.record.source, "offset"), kept=True, since=6),
+    Column(25, "source_length", LONG, _SOURCE_LENGTH,
+           lambda q: values.source(q.record.source, "length"), kept=True, since=6),
 )
 # fmt: on
 

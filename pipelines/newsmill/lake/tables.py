@@ -158,7 +158,8 @@ class Tables:
         catalog = trouble.retry(
             lambda: catalogs.connect(config, store, note, make=make), store.uri(""), config.patience_s
         )
-        return cls(catalog, store, namespace, config.patience_s, Retention(days=config.snapshot_days))
+        kept = Retention(days=config.snapshot_days, raw_days=config.raw_days)
+        return cls(catalog, store, namespace, config.patience_s, kept)
 
     def _known(self, note: Identity | None) -> dict[str, Table | None]:
         """The tables that the catalog knows, if they are what the lake says of itself.

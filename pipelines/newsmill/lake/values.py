@@ -16,6 +16,7 @@ from newsmill.records import (
     Entity,
     Extraction,
     Failure,
+    FilePlace,
     Mention,
     Micros,
     Place,
@@ -122,6 +123,11 @@ def enrichment_columns(enrichment: Enrichment) -> dict[str, Any]:
 def _is_placed(article: Article) -> bool:
     """Whether offsets point into a text that is in the lake."""
     return article.body_hash is not None
+
+
+def source(place: FilePlace | None, part: str) -> Any:
+    """A part of a record's place in files; None for a record of a topic."""
+    return None if place is None else getattr(place, part)
 
 
 def head(record: SourceRecord) -> bytes | None:

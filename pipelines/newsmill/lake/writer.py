@@ -38,6 +38,7 @@ from newsmill.lake import (
     flattening,
     lease,
     opening,
+    raw_rows,
     replacing,
     rows as table_rows,
 )
@@ -213,8 +214,7 @@ class Lake(OwnedLedger):
         """
         files = [*files, *self._gap_files(batch)]
         self._check_withheld(files)
-        for file in files:
-            _check_whole(self.tables, file)
+        self._check_there(files)
         check_coverage(batch, files, self.columns)
         failpoints.reach("commit.checked")
         decided = msgspec.structs.replace(batch, files=tuple(files))
@@ -250,8 +250,7 @@ class Lake(OwnedLedger):
             Fenced: Another process has taken over.
         """
         self._check_withheld(files)
-        for file in files:
-            _check_whole(self.tables, file)
+        self._check_there(files)
         check_coverage(batch, files, self.columns)
         asked = replacing.Replacement(at=batch.ingested_at, files=tuple(files))
         replacement = replacing.changed(self.tables, asked)
@@ -358,11 +357,18 @@ class Lake(OwnedLedger):
                 has = pc.is_valid(rows["body"])
                 held |= set(rows.filter(has)["body_hash"].to_pylist())
                 relied |= set(rows.filter(pc.invert(has))["body_hash"].drop_null().to_pylist())
+        raw = raw_rows.erase_undecided(self.tables, files, taken_down)
         erasure.empty(self.tables, doomed, taken_down)
-        if doomed or relied - held:
+        if raw or doomed or relied - held:
             raise TakenDownMeanwhile(
                 "a page of the batch, or a text that it relies on, was taken down meanwhile: do it again"
             )
+
+    def _check_there(self, files: Sequence[DataFile]) -> None:
+        """Refuse files that are torn or gone, or point to raw records that are."""
+        for file in files:
+            _check_whole(self.tables, file)
+        self.tables.retry(lambda: raw_rows.check_there(self.tables, files))
 
     def _gap_files(self, batch: Batch) -> list[DataFile]:
         if not batch.gaps:

@@ -52,6 +52,7 @@ def draft(
         fetched_at=raw.fetched_at,
         ingested_at=ingested_at,
         recorded_at=record.timestamp,
+        source=record.source,
         page=page,
         language=language,
     )

@@ -30,12 +30,13 @@ from newsmill.errors import (
     TooLarge,
     Transient,
 )
-from newsmill.flow.elements.working import BROKE, ROOM
+from newsmill.flow.elements.working import BROKE, RAW, ROOM
 from newsmill.flow.steps.remember import Memory
 from newsmill.lake import sinks
 from newsmill.lake.attempts import MOST_ATTEMPTS
 from newsmill.lake.files import DataFile
 from newsmill.lake.ledger import Batch
+from newsmill.lake.raw_files import RawRecords
 from newsmill.lake.writer import Lake
 from newsmill.page.boilerplate import RULE as BOILERPLATE, BoilerplateLearner
 from newsmill.records import Extraction, Micros, Page
@@ -218,6 +219,7 @@ class MicroBatchRunner:
         registry.register(into, files)
         room = Room(self._config.batch.memory_mb)
         registry.register(ROOM, room)
+        raw = self._raw_records()
         try:
             if poison:
                 files += self._poison(batch)
@@ -243,6 +245,9 @@ class MicroBatchRunner:
         finally:
             registry.unregister(into)
             registry.unregister(ROOM)
+            if raw is not None:
+                registry.unregister(RAW)
+                raw.close()
         self._most = room.fits()
         written = time.monotonic()
         try:
@@ -272,6 +277,15 @@ class MicroBatchRunner:
         )
         for watch in self._watches:
             watch.batch_committed(summary, files)
+
+    def _raw_records(self) -> RawRecords | None:
+        """Where the records of a batch wait for their files, where they are kept."""
+        lake = self._config.lake
+        if not lake.keep_raw:
+            return None
+        raw = RawRecords(lake.path, patience_s=lake.patience_s)
+        registry.register(RAW, raw)
+        return raw
 
     def _pipeline(self, batch: Batch, into: str) -> Counter[str]:
         from newsmill.runners import beam_batch

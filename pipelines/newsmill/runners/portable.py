@@ -147,6 +147,8 @@ def problems(config: Config, *, flink: bool, attach: bool = False) -> list[str]:
         found.append("kafka.dead_letter_topic: only the direct runner sends to one: leave it out here")
     if config.lake.sinks:
         found.append("lake.sinks: only the direct runner gives rows to sinks: leave them out here")
+    if config.lake.keep_raw:
+        found.append("lake.keep_raw: only the direct runner keeps raw records: leave it out here")
     return found
 
 

@@ -20,7 +20,7 @@ from typing import Any, Final
 from resiliparse.parse.html import HTMLTree
 
 from newsmill.errors import Code, ConfigError, Rejected
-from newsmill.records import Position, RawPage, Record, SourceRecord
+from newsmill.records import FilePlace, Position, RawPage, Record, SourceRecord
 from newsmill.sources import envelopes, warc_files
 from newsmill.sources.fields import NAMES
 from newsmill.urls import article_id, url_key
@@ -72,18 +72,44 @@ def scan(paths: Iterable[Path], *, on_problem: Problem | None = None) -> Iterato
     for path in paths:
         topic = f"{TOPIC}{path.as_posix()}"
         offsets: Counter[int] = Counter()
-        for file, place, page, wanted in _pages(path, report):
-            try:
-                key = article_id(url_key(page.url))
-            except Rejected as error:
-                report(file, f"{place}: {error.message}" if place else error.message)
-                continue
+        for file, found, wanted in _pages(path, report):
             partition = wanted or 0
-            headers, value = envelopes.encode(page)
             position = Position(topic=topic, partition=partition, offset=offsets[partition])
-            record = SourceRecord(position=position, key=key.encode(), value=value, headers=headers)
-            yield FileRecord(record=record, origin=file, place=place, partition=wanted)
+            source = FilePlace(file=file.as_posix(), offset=found.offset, length=found.length)
+            try:
+                record = _record(found.page, position, source)
+            except Rejected as error:
+                report(file, f"{found.place}: {error.message}" if found.place else error.message)
+                continue
+            yield FileRecord(record=record, origin=file, place=found.place, partition=wanted)
             offsets[partition] += 1
+
+
+def read_at(source: FilePlace, position: Position) -> SourceRecord | None:
+    """The record of a page that stands at a place, as `read` gave it; None where it is not there any more.
+
+    A WARC record is read from its place, a page's own file whole. None too where the place is that of a WARC
+    record which can't be read alone.
+    """
+    file = Path(source.file)
+    try:
+        if source.offset is not None and source.length is not None:
+            page = warc_files.page_at(file, source.offset, source.length)
+        elif _WARC.search(file.name):
+            return None
+        else:
+            sidecar = _sidecar(file, lambda path, problem: None)
+            page = None if sidecar is None else _html_page(file, sidecar)
+        return None if page is None else _record(page, position, source)
+    except (OSError, Rejected):
+        return None
+
+
+def _record(page: RawPage, position: Position, source: FilePlace) -> SourceRecord:
+    """A page as a record. Raises Rejected where its URL is none."""
+    key = article_id(url_key(page.url))
+    headers, value = envelopes.encode(page)
+    return SourceRecord(position=position, key=key.encode(), value=value, headers=headers, source=source)
 
 
 def count(paths: Iterable[Path]) -> int | None:
@@ -101,14 +127,14 @@ def _refuse(path: Path, problem: str) -> None:
     raise ConfigError(f"{path}: {problem}")
 
 
-def _pages(path: Path, report: Problem) -> Iterator[tuple[Path, str, RawPage, int | None]]:
+def _pages(path: Path, report: Problem) -> Iterator[tuple[Path, warc_files.Found, int | None]]:
     if not path.exists():
         raise ConfigError(f"{path}: no such file or folder")
     files = _listed(path) if path.is_dir() else [path]
     for file, sidecar in sorted(((file, _sidecar(file, report)) for file in files), key=_order):
         if sidecar is not None:
-            for place, page in _file_pages(file, sidecar, report):
-                yield file, place, page, sidecar.get("partition")
+            for found in _file_pages(file, sidecar, report):
+                yield file, found, sidecar.get("partition")
 
 
 def _order(item: tuple[Path, Mapping[str, Any] | None]) -> tuple[int, str]:
@@ -156,7 +182,7 @@ def _file_pages(file: Path, sidecar: Mapping[str, Any], report: Problem) -> Iter
         if _WARC.search(file.name):
             yield from warc_files.pages(file, partial(report, file))
         else:
-            yield "", _html_page(file, sidecar)
+            yield warc_files.Found("", _html_page(file, sidecar))
     except Rejected as error:
         report(file, error.message)
     except OSError as error:

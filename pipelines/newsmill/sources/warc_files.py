@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, NamedTuple, cast
 
 from fastwarc.warc import ArchiveIterator, WarcRecord
 from zlib_ng import zlib_ng
@@ -27,8 +27,15 @@ _SHOWN: Final = 200
 _POSITION: Final = Position(topic="file", partition=0, offset=0)
 _REST: Final = "the rest of the file was not read"
 
-Found = tuple[str, RawPage]
-"""A page and its place in the file: number of the record, byte, and URL."""
+
+class Found(NamedTuple):
+    """A page and its place in its file."""
+
+    place: str  # for people: number of the record, byte, and URL
+    page: RawPage
+    offset: int | None = None  # of its WARC record, as `FilePlace` has it
+    length: int | None = None
+
 
 _DAMAGED: Final = cast(type[Exception], zlib_ng.error)
 """Typed as an instance in the stubs of zlib-ng 1.1."""
@@ -57,6 +64,25 @@ def pages(file: Path, report: Callable[[str], None]) -> Iterator[Found]:
             yield from reader.members(stream)
         else:
             yield from reader.records(stream)
+
+
+def page_at(file: Path, offset: int, length: int) -> RawPage | None:
+    """The page of one WARC record, read from its place; None where no such record is there any more.
+
+    Raises:
+        OSError: The file can't be read.
+    """
+    with file.open("rb") as stream:
+        stream.seek(offset)
+        stored = stream.read(length)
+    if len(stored) != length:
+        return None
+    records = io.BytesIO(stored)
+    reader = _Reader(lambda problem: None)
+    found = reader.members(records) if stored.startswith(_GZIP) else reader.records(records)
+    first = next(found, None)
+    whole = first is not None and (first.offset, first.length) == (0, length)
+    return first.page if first is not None and whole else None
 
 
 class _Member(io.RawIOBase):
@@ -118,7 +144,7 @@ class _Reader:
             record, error = _next(records)
             if error is not None:
                 if found is not None and before is not None and not _ends_in_place(stream, before):
-                    problem = f"{found[0]}: its Content-Length is wrong"
+                    problem = f"{found.place}: its Content-Length is wrong"
                     found = None
                 problem = f"{problem or f'record {self._number + 1}'}: {error}; {_REST}"
             if found is not None:
@@ -129,6 +155,8 @@ class _Reader:
                 return
             before = record
             _, found, problem = self._read(record, record.stream_pos)
+            if found is not None:
+                found = found._replace(offset=record.stream_pos, length=_plain_length(stream, record))
 
     def members(self, stream: BinaryIO) -> Iterator[Found]:
         """The pages of a file of gzip members, most often one for each record."""
@@ -163,7 +191,7 @@ class _Reader:
                 yield found
             place, found, problem = self._read(record, start)
             count += 1
-        member.end()
+        end = member.end()
         if place is None and (member.damage or error):
             self._number += 1
             place = f"record {self._number} (byte {start})"
@@ -172,7 +200,8 @@ class _Reader:
         if error is not None and problem is None and count == 1:
             return f"{place}: {error} follows it in its gzip member: its Content-Length is wrong"
         if found is not None:
-            yield found
+            alone = count == 1 and error is None
+            yield found._replace(offset=start, length=end - start) if alone else found
         if error is not None:
             return f"{problem or place}: {error}; the rest of its gzip member was not read"
         return problem
@@ -186,7 +215,7 @@ class _Reader:
             page = envelopes.warc_page(record, _POSITION)
         except Rejected as error:
             return place, None, f"{place}: {error.message}"
-        return place, (place, page) if page is not None else None, None
+        return place, Found(place, page) if page is not None else None, None
 
     def _start(self, stream: BinaryIO, at: int) -> int | None:
         """Where the member at a byte begins: there, or behind bytes that are none; None at the end."""
@@ -212,13 +241,26 @@ def _next(records: Iterator[WarcRecord]) -> tuple[WarcRecord | None, str | None]
 
 def _ends_in_place(stream: BinaryIO, record: WarcRecord) -> bool:
     """Whether blank lines follow a record of a plain file where its Content-Length says that it ends."""
+    length = _plain_length(stream, record)
+    if length is None:
+        return True
+    stream.seek(record.stream_pos + length - 4)
+    return stream.read(4) == b"\r\n\r\n"
+
+
+def _plain_length(stream: BinaryIO, record: WarcRecord) -> int | None:
+    """Bytes of a record of a plain file, the blank lines behind it included; None without a whole header.
+
+    Where the stream is read on from is not changed.
+    """
+    here = stream.tell()
     stream.seek(record.stream_pos)
     head = stream.read(_CHUNK)
+    stream.seek(here)
     header = head.find(b"\r\n\r\n")
     if header < 0 or not head.startswith(_RECORD):
-        return True
-    stream.seek(record.stream_pos + header + 4 + record.content_length)
-    return stream.read(4) == b"\r\n\r\n"
+        return None
+    return header + 4 + int(record.content_length) + 4
 
 
 def _next_member(stream: BinaryIO, at: int) -> int | None:

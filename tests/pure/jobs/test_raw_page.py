@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,12 @@ import synthetic
 from newsmill.cli import app
 from newsmill.config import Config, KafkaConfig, LakeConfig
 from newsmill.demo import PAGES
-from newsmill.errors import LakeError
-from newsmill.jobs import raw_page
+from newsmill.errors import ConfigError, LakeError
+from newsmill.jobs import raw_page, source_records
 from newsmill.lake.upkeep import mending
 from newsmill.lake.upkeep.takedown import take_down
+from newsmill.records import OffsetRange, Position, SourceRecord
+from newsmill.sources import kafka
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +54,27 @@ def test_settings_that_lack_the_broker_are_told_when_only_the_topic_has_the_reco
     config = Config(lake=LakeConfig(path=str(lake)), kafka=kafka)
     with pytest.raises(LakeError, match=r"is in the topic only.*127\.0\.0\.1:9.*--set kafka\.bootstrap=…$"):
         raw_page.record_of(config, f"{synthetic.TOPIC}/0/0")
+
+
+def test_broker_that_is_not_set_is_asked_once_and_told(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who named no broker waited a minute for one of this machine, which had none."""
+    waited: list[float | None] = []
+    read = kafka.read
+
+    def nobody_there(config: KafkaConfig, part: OffsetRange) -> Iterator[SourceRecord]:
+        waited.append(config.patience_s)
+        return read(config.model_copy(update={"bootstrap": "127.0.0.1:9"}), part)
+
+    monkeypatch.setattr(kafka, "read", nobody_there)
+    named = ["--set", f"kafka.topic={synthetic.TOPIC}"]
+    ended = CliRunner().invoke(app, ["raw", str(lake), f"{synthetic.TOPIC}/0/0", *named])
+    assert isinstance(ended.exception, LakeError)
+    assert "topic only, and no broker is set: name it with -c FILE, or" in str(ended.exception)
+    config = Config(lake=LakeConfig(path=str(lake)), kafka=KafkaConfig(topic=synthetic.TOPIC))
+    place = Position(topic=synthetic.TOPIC, partition=0, offset=0)
+    with pytest.raises(ConfigError, match="records are in the topic made-up only, and no broker is set"):
+        list(source_records.from_topic(config, [place], []))
+    assert waited == [0.0, 0.0]
 
 
 def test_page_of_a_file_is_found_until_it_is_taken_down(demo_lake: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 from newsmill.cli import ingest
-from newsmill.records import SourceRecord
+from newsmill.records import FilePlace, SourceRecord
 from newsmill.sources import files, warc_files
 
 
@@ -201,3 +201,60 @@ def test_ingest_names_the_record_and_counts_the_others(tmp_path: Path) -> None:
     assert one.startswith("record 2 (byte ")
     assert two.startswith("record 3 (byte ")
     assert "http://a.org/2): 2000 bytes, more than input.max_value_bytes" in two
+
+
+def places(path: Path) -> list[FilePlace | None]:
+    return [record.source for record in files.read([path], on_problem=lambda file, problem: None)]
+
+
+@pytest.mark.parametrize("packed", [True, False], ids=["gzip", "plain"])
+def test_place_is_that_of_the_stored_record(tmp_path: Path, packed: bool) -> None:
+    records = [response(0), response(1, kind="request"), response(2, body=b"short"), response(3)]
+    stored = [gzip.compress(record) if packed else record for record in records]
+    path = tmp_path / ("crawl.warc.gz" if packed else "crawl.warc")
+    path.write_bytes(b"".join(stored))
+    starts = [sum(map(len, stored[:n])) for n in range(4)]
+    assert places(path) == [
+        FilePlace(file=path.as_posix(), offset=starts[n], length=len(stored[n])) for n in (0, 2, 3)
+    ]
+
+
+def test_record_is_read_from_its_place_when_all_else_of_the_file_is_lost(tmp_path: Path) -> None:
+    stored = [gzip.compress(response(n)) for n in range(3)]
+    path = tmp_path / "crawl.warc.gz"
+    path.write_bytes(b"".join(stored))
+    wanted = list(files.read([path]))[1]
+    path.write_bytes(bytes(len(stored[0])) + stored[1] + bytes(len(stored[2])))
+    assert wanted.source is not None
+    assert files.read_at(wanted.source, wanted.position) == wanted
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 900, gzip.compress(response(7)) * 3])
+def test_record_that_is_no_more_at_its_place_is_not_given(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "crawl.warc.gz"
+    path.write_bytes(gzip.compress(response(0)) + gzip.compress(response(1, body=b"short")))
+    wanted = list(files.read([path]))[1]
+    assert wanted.source is not None
+    path.write_bytes(content)
+    assert files.read_at(wanted.source, wanted.position) is None
+    path.unlink()
+    assert files.read_at(wanted.source, wanted.position) is None
+
+
+def test_member_of_several_records_is_the_place_of_none(tmp_path: Path) -> None:
+    path = tmp_path / "whole.warc.gz"
+    path.write_bytes(gzip.compress(response(0) + response(1)) + gzip.compress(response(2)))
+    first, second, third = places(path)
+    assert first == second == FilePlace(file=path.as_posix())
+    assert third is not None
+    assert third.offset is not None
+
+
+def test_page_of_its_own_file_is_read_whole(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_bytes(b'<link rel="canonical" href="http://a.org/1"><p>one')
+    (tmp_path / "b.html").write_bytes(b"<p>two")
+    (tmp_path / "b.json").write_text('{"url": "http://a.org/2", "status": 200}')
+    for record in files.read([tmp_path]):
+        assert record.source is not None
+        assert (record.source.offset, record.source.length) == (None, None)
+        assert files.read_at(record.source, record.position) == record

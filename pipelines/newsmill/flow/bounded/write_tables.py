@@ -9,12 +9,17 @@ import pyarrow as pa
 
 from newsmill.flow.elements.chunks import RowChunk
 from newsmill.flow.elements.stage_result import busy
+from newsmill.flow.elements.working import RAW
 from newsmill.lake import files
 from newsmill.lake.files import DataFile
+from newsmill.lake.schemas import LEDGER
+from newsmill.runtime import registry
 
 
 class WriteTables(beam.PTransform):
     """Write the rows of each table into as few files as the row limit allows.
+
+    Where raw records are kept, those of the rows of the ledger go to their files first.
 
     Files are invisible to readers until the lake commits them. The same rows give the same file, so
     a second try changes nothing.
@@ -54,6 +59,8 @@ class _WriteFn(beam.DoFn):
         with busy("WriteTables"):
             (table, at), chunks = keyed
             rows = pa.concat_tables(pa.ipc.open_stream(chunk.arrow).read_all() for chunk in chunks)
+            if table == LEDGER and (raw := registry.find(RAW)) is not None:
+                rows = raw.filed(rows, at)
             written = files.write_all(
                 self._root,
                 table,

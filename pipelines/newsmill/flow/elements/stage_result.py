@@ -60,6 +60,7 @@ class FateCollector:
                 ingested_at=self._ingested_at,
                 recorded_at=record.timestamp,
                 bytes=len(record.value or b""),
+                source=record.source,
                 url=None if url is None else without_login(url),
                 domain=domain or site(url),
                 **columns,

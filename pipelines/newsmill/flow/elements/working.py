@@ -13,6 +13,8 @@ from newsmill.runtime import registry
 
 ROOM = "room"
 """Resident: the Room of the batch under way; none where batches are not bounded by it (the endless job)."""
+RAW = "raw records"
+"""Resident: the RawRecords of the batch under way; none where none are kept (the endless job)."""
 BROKE = "broke"
 """Resident: the first error that ended a stage in this process; runners tell of it by its text only."""
 

@@ -17,10 +17,12 @@ from newsmill.errors import Rejected, Stage
 from newsmill.flow.elements.chunks import Decoded, DecodedChunk, Extracted, ExtractedChunk, TerminalFates
 from newsmill.flow.elements.derived import Derived
 from newsmill.flow.elements.stage_result import FateCollector, StageResult, busy
+from newsmill.flow.elements.working import RAW
 from newsmill.flow.steps.readers import readers
 from newsmill.page.sandbox import Sandbox
 from newsmill.page.sandbox_process import Reading
 from newsmill.records import Fate, Micros, NotArticle, ParsedPage, WithheldReason
+from newsmill.runtime import registry
 
 _NOBODY: Final = EnrichConfig(enabled=False)
 
@@ -139,12 +141,15 @@ class _ExtractFn(beam.DoFn):
 
     def _ended(self, most: int, begun: int = 0) -> Iterator[Any]:
         """What came of pages that have been read, once at most so many are under way."""
+        raw = registry.find(RAW)
         with busy("ExtractPages", begun):
             ended = self._window.ended(most)
         for ingested_at, readings in groupby(ended, key=lambda found: found[0].ingested_at):
             ends, pages = FateCollector(ingested_at), []
             for (_, _, item, _), (result, derived) in readings:
                 url = item.raw.url
+                if raw is not None and self._may_stay(result):
+                    raw.bring(item.record, item.raw, ingested_at)
                 if isinstance(result, Rejected):
                     ends.reject(item.record, Stage.EXTRACT, result, url=url)
                 elif isinstance(result, NotArticle):
@@ -171,3 +176,11 @@ class _ExtractFn(beam.DoFn):
                 yield ExtractedChunk(ingested_at=ingested_at, pages=tuple(pages))
             if ends:
                 yield TaggedOutput("ends", ends.chunk())
+
+    def _may_stay(self, result: object) -> bool:
+        """Whether the text of a page may be in the lake: not where rights are, or may be, reserved."""
+        if isinstance(result, Rejected):
+            return False
+        if self._on_reserved is OnReserved.KEEP:
+            return True
+        return not isinstance(result, NotArticle) and not result.page.rights.reserved  # type: ignore[attr-defined]

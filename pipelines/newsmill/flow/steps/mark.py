@@ -38,6 +38,7 @@ def mark(
                     domain=item.draft.domain,
                     recorded_at=item.draft.recorded_at,
                     bytes=item.value_bytes,
+                    source=item.draft.source,
                 )
             )
         else:

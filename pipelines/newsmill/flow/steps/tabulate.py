@@ -56,6 +56,7 @@ def _fate(item: Finished) -> FateRow:
         domain=draft.domain,
         recorded_at=draft.recorded_at,
         bytes=item.value_bytes,
+        source=draft.source,
     )
 
 

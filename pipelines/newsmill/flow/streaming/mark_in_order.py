@@ -195,6 +195,7 @@ class _MarkFn(beam.DoFn):
                             domain=draft.domain,
                             recorded_at=draft.recorded_at,
                             bytes=item.value_bytes,
+                            source=draft.source,
                         )
                     )
                 else:

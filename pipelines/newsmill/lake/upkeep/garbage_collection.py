@@ -20,8 +20,9 @@ from enum import StrEnum
 from pyiceberg.table import Table
 
 from newsmill.errors import ConfigError, LakeError
-from newsmill.lake import files, hints, named, provenance, replacing
+from newsmill.lake import files, hints, named, provenance, raw_files, raw_rows, replacing
 from newsmill.lake.ledger import pending_batch
+from newsmill.lake.raw_files import SUFFIX
 from newsmill.lake.retention import Retention
 from newsmill.lake.schemas import LEDGER
 from newsmill.lake.storage import TEMPORARY, Listed
@@ -45,6 +46,7 @@ class Reason(StrEnum):
     UNFINISHED = "unfinished"  # a writer ended while it wrote it
     NEVER_COMMITTED = "never committed"  # whole, but of a batch or a merge that did not come to its end
     REPLACED = "replaced"  # of snapshots that are forgotten: merged, replayed or emptied since
+    RAW = "raw records that no row points to"  # let go, or of a batch that did not come to its end
     OLD_METADATA = "old metadata"  # describes such snapshots only
 
 
@@ -111,6 +113,7 @@ def collect(
         return
     for name in tables.names:
         tables.expire(name, keep)
+    raw_rows.let_go(tables, _kept_no_more(tables), "gc")
     still = {found.path for found in unseen(tables, keep=keep)}
     for garbage in planned.garbage:
         if garbage.path in still:
@@ -142,6 +145,8 @@ def _reason(path: str, once_visible: Collection[str]) -> Reason:
     if path.startswith(f"{TEMPORARY}/") or path.endswith(_UNFINISHED):
         return Reason.UNFINISHED
     path = path.removesuffix(".emptied")
+    if path.endswith(SUFFIX):
+        return Reason.RAW
     if not path.endswith(".parquet"):
         return Reason.OLD_METADATA
     return Reason.REPLACED if path in once_visible else Reason.NEVER_COMMITTED
@@ -150,6 +155,7 @@ def _reason(path: str, once_visible: Collection[str]) -> Reason:
 def unseen(tables: Tables, plan: _Plan | None = None, *, keep: Retention | None = None) -> Iterator[Listed]:
     """All files that nothing which counts names, and that no batch under way may need."""
     kept = keep or tables.retention
+    yield from _unseen_raw(tables)
     yield from (found for found in tables.store.walk(TEMPORARY) if found.path.endswith(_OURS))
     for name in tables.names:
         # Listed before the snapshots are read: what is written after that is not on the list.
@@ -166,6 +172,27 @@ def unseen(tables: Tables, plan: _Plan | None = None, *, keep: Retention | None 
             waits = growing is not None and found.path.startswith(growing)
             if not waits and found.path not in needed:
                 yield found
+
+
+def _unseen_raw(tables: Tables) -> Iterator[Listed]:
+    """Raw files that no row that may be seen points into, or none that keeps its record."""
+    there = list(tables.store.walk(raw_files.FOLDER))
+    ledger = tables.load(LEDGER)
+    batch, replacement = pending_batch(ledger), replacing.noted(ledger)
+    needed = raw_rows.visible(tables, without=_kept_no_more(tables))
+    noted = [*(batch.files if batch else ()), *(replacement.files if replacement else ())]
+    needed |= raw_rows.decided(tables, noted)
+    if lost := raw_files.missing(tables.store, needed):
+        raise LakeError(f"{lost[0]}: is pointed to and not there; run `newsmill audit`. Nothing was removed")
+    growing = None if batch is None else raw_files.folder(batch.ingested_at) + "/"
+    for found in there:
+        waits = growing is not None and found.path.startswith(growing)
+        if found.path.endswith(SUFFIX) and not waits and found.path not in needed:
+            yield found
+
+
+def _kept_no_more(tables: Tables) -> raw_rows.Gone:
+    return raw_rows.kept_no_more(raw_rows.first_kept(tables.retention.raw_days, time.time()))
 
 
 def _check_visible(tables: Tables, table: Table, listed: set[str]) -> None:

@@ -20,7 +20,7 @@ from pyiceberg.table.refs import MAIN_BRANCH
 
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError, Rejected
-from newsmill.lake import content, erasure, files, named, provenance, replacing, rewriting, texts
+from newsmill.lake import content, erasure, files, named, provenance, raw_rows, replacing, rewriting, texts
 from newsmill.lake.change_order import changing
 from newsmill.lake.content import CONTENT, Tombstone
 from newsmill.lake.files import DataFile
@@ -50,6 +50,7 @@ class TakenDown:
     value: str
     articles: int  # emptied now
     quarantined: int
+    raw: int  # records as they came, let go now
     already: int  # rows of articles that were empty before, by this or another takedown
     texts_handed_on: int  # to copies at other addresses
     files_rewritten: int
@@ -60,7 +61,7 @@ class TakenDown:
     @property
     def matched(self) -> bool:
         """Whether the lake has, or had, anything of it."""
-        return bool(self.articles or self.quarantined or self.already)
+        return bool(self.articles or self.quarantined or self.raw or self.already)
 
 
 def take_down(
@@ -108,22 +109,26 @@ def _taken_down(tables: Tables, mine: Tombstone, at: Micros, *, dry_run: bool = 
     flat = [_replace(tables, name, mine, at, dry_run) for name in FLAT if name in tables.names]
     replaced = sum(len(emptied.old) for emptied in (articles, quarantined, *flat))
     taken_down = [*erasure.tombstones(tables), mine]
+    raw = raw_rows.let_go(tables, raw_rows.taken_down([mine]), "takedown", dry_run=dry_run, at_once=True)
     if dry_run:
         twice = handed_on.files & {live.uri for live in articles.old}  # replaced by the handing on, and again
         unseen = sum(1 for _ in erasure.unseen_with_content(tables, taken_down))
+        unseen += len(erasure.unseen_raw_with_content(tables, taken_down))
         removed = replaced + len(twice) + unseen + len(erasure.dead_unfinished(tables))
     else:
         _forget_snapshots(tables, taken_down)
         committed_at = int(tables.load(LEDGER).properties.get(INGESTED_AT, 0))
         removed = erasure.erase(tables, taken_down, committed_at=committed_at)
+    removed += len(raw.files)
     return TakenDown(
         kind=mine.kind,
         value=mine.value,
         articles=articles.rows,
         quarantined=quarantined.rows,
+        raw=raw.records,
         already=articles.already,
         texts_handed_on=handed_on.texts,
-        files_rewritten=replaced,
+        files_rewritten=replaced + raw.rewritten,
         files_removed=removed,
         foreign=tuple(found.path for found in provenance.foreign(tables)),
         foreign_with_content=tuple(erasure.foreign_with_content(tables, taken_down)),

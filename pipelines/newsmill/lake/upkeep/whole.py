@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from newsmill.errors import LakeError
-from newsmill.lake import hints, identity, locations, replacing
+from newsmill.lake import hints, identity, locations, raw_files, replacing
 from newsmill.lake.identity import Identity
 from newsmill.lake.ledger import PENDING, SEQUENCE, TAKEDOWNS, WRITTEN, Batch
 from newsmill.lake.replacing import Replacement
@@ -120,6 +120,8 @@ def check(store: Storage, found: Mapping[str, Found]) -> int:
         if store.size(inside(found[LEDGER], file.path)) != file.bytes:
             raise _odd(store, f"{file.path} was decided and is not there")
     records = _check_rows(store, found, whole=replacement is None)
+    if lost := raw_files.missing(store, _raw(store, found[LEDGER])):
+        raise _odd(store, f"{lost[0]} is not there, and {LEDGER} points to raw records in it")
     _check_behind(store, found)
     return records
 
@@ -349,6 +351,17 @@ def _rows(store: Storage, name: str, found: Found | None) -> ds.Dataset:
     filesystem, _ = store.arrow("")
     schema = TABLES[name].arrow
     return ds.dataset(list(map(full, paths)), schema=schema, format="parquet", filesystem=filesystem)
+
+
+def _raw(store: Storage, ledger: Found) -> set[str]:
+    """The raw files that rows of the ledger point into."""
+    return set(
+        _rows(store, LEDGER, ledger)
+        .to_table(columns=["raw_file"])["raw_file"]
+        .unique()
+        .drop_null()
+        .to_pylist()
+    )
 
 
 def _odd(store: Storage, what: str) -> LakeError:

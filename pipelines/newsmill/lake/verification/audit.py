@@ -18,6 +18,7 @@ break it.
 | C10 | each row that relies on another row's text finds one that has it |
 | C11 | the flat tables name just what the rows of articles name, in that order |
 | C12 | another lake made from the same records says the same of each of them |
+| C13 | each raw record that a row points to is there, whole, and that record's |
 | W1 | nothing that was taken down is readable |
 | W2 | no file of the folder, visible or not, holds what was taken down; no manifest tells bounds of it |
 """
@@ -42,7 +43,7 @@ import pyarrow.parquet as pq
 
 from newsmill.config import KafkaConfig
 from newsmill.errors import Code, LakeError
-from newsmill.lake.verification import against_broker
+from newsmill.lake.verification import against_broker, raw_records
 from newsmill.lake.verification.erased import check as check_erased
 from newsmill.lake.verification.evidence import (
     LATER,
@@ -135,6 +136,7 @@ def audit(
         _check_payloads(tables["quarantine"], report, since_ms)
         fallen = "new_takedowns" if since_ms else "takedowns"
         taken_down = connection.execute(f"SELECT kind, value FROM {fallen}").fetchall()
+        raw_records.check(evidence, report, since_ms)
         check_erased(evidence, taken_down, report)
         if broker is not None:
             against_broker.check(connection, evidence, report, broker, max_waiting_s)

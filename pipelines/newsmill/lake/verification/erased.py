@@ -1,8 +1,8 @@
 """The checker's rule W2: no file of a lake's folder holds what was taken down, seen by readers or not.
 
-All files are looked at: each Parquet file anywhere in the folder by its rows, each manifest by the bounds
-that it tells; what is unfinished or torn is told, since it can't be proved empty. No code is shared with the
-writer; which columns hold content is promised by `lake.schemas`.
+All files are looked at: each Parquet file anywhere in the folder by its rows, each WARC file by the addresses
+of its records, each manifest by the bounds that it tells; what is unfinished or torn is told, since it can't
+be proved empty. No code is shared with the writer; which columns hold content is promised by `lake.schemas`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import fastavro
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from fastwarc.warc import ArchiveIterator
 
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.verification.evidence import LakeEvidence, content, listed, of_a_lake, place
@@ -39,6 +40,9 @@ def check(evidence: LakeEvidence, taken_down: Collection[tuple[str, str]], repor
         try:
             if uri.endswith(".parquet"):
                 if count := _held(content(uri), urls, domains):
+                    held.append((uri, count))
+            elif uri.endswith(".warc.gz"):
+                if count := _recorded(content(uri), urls, domains):
                     held.append((uri, count))
             elif uri.endswith(".avro"):
                 ids = _content_ids(evidence, uri)
@@ -137,11 +141,22 @@ def _payloads(rows: pa.RecordBatch, urls: set[str], domains: set[str]) -> int:
     count = 0
     for url, payload in zip(rows["url"].to_pylist(), rows["payload"].is_valid().to_pylist(), strict=True):
         if payload and url is not None:
-            host = urlsplit(url).hostname or ""
-            count += any(host == name or host.endswith(f".{name}") for name in domains) or any(
-                url.split("://", 1)[-1].removeprefix("www.") == name for name in bare
-            )
+            count += _is_of(url, bare, domains)
     return count
+
+
+def _recorded(data: bytes, urls: set[str], domains: set[str]) -> int:
+    """Records of a WARC file that are of what was taken down."""
+    bare = {url.split("://", 1)[-1] for url in urls}
+    named = (r.headers.get("WARC-Target-URI") for r in ArchiveIterator(io.BytesIO(data), parse_http=False))
+    return sum(_is_of(url, bare, domains) for url in named if url)
+
+
+def _is_of(url: str, bare: set[str], domains: set[str]) -> bool:
+    host = urlsplit(url).hostname or ""
+    return any(host == name or host.endswith(f".{name}") for name in domains) or any(
+        url.split("://", 1)[-1].removeprefix("www.") == name for name in bare
+    )
 
 
 def _content_ids(evidence: LakeEvidence, manifest: str) -> set[int]:

@@ -213,11 +213,15 @@ def test_audit_finds_raw_records_of_what_was_taken_down(config: Config) -> None:
     (file,) = (lake / "raw").rglob("*.gz")
     left = file.read_bytes()
     take_down(config.lake, "b.example", now=AT + DAY)
+    torn = file.with_name(f"{'0' * 64}.warc.gz")
     file.write_bytes(left)
-    (finding,) = audit(str(lake)).findings
-    assert (finding.rule, finding.examples) == ("W2", (f"{file}/2",))
+    torn.write_bytes(left[:400])
+    held, unknown = audit(str(lake)).findings
+    assert (held.rule, held.examples) == ("W2", (f"{file}/2",))
+    assert (unknown.rule, unknown.examples) == ("W2", (str(torn),))
     take_down(config.lake, "b.example", now=AT + 2 * DAY)
     assert not file.exists()
+    assert not torn.exists()
     assert audit(str(lake)).right
 
 

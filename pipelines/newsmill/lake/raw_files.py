@@ -129,6 +129,15 @@ def stored_at(store: Storage, place: FilePlace) -> bytes:
     return stored
 
 
+def whole(store: Storage, file: str) -> bool:
+    """Whether a file has the content that its name tells. Raises FileNotFoundError."""
+    hashed = hashlib.sha256()
+    with store.open(file) as opened:
+        while block := opened.read(8 << 20):
+            hashed.update(block)
+    return file.rsplit("/", 1)[1] == hashed.hexdigest() + SUFFIX
+
+
 def targets(store: Storage, file: str) -> Iterator[str]:
     """The address of each record of a file. Raises FileNotFoundError, and LakeError where it is damaged."""
     with store.open(file) as opened:

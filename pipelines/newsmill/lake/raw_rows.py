@@ -143,10 +143,12 @@ def unseen(tables: Tables, needed: Collection[str]) -> list[Listed]:
 
 
 def holds(store: Storage, file: str, tombstones: Sequence[Tombstone]) -> bool:
-    """Whether a raw file has a record of what was taken down, or is damaged, so that it may have one."""
+    """Whether a raw file has a record of what was taken down, or is torn, so that it may have one."""
     urls = {t.value for t in tombstones if t.kind == "url"}
     domains = {t.value for t in tombstones if t.kind == "domain"}
     try:
+        if not raw_files.whole(store, file):
+            return True
         return any(_key(url) in urls or _site(url) in domains for url in raw_files.targets(store, file))
     except FileNotFoundError:
         return False

@@ -42,7 +42,10 @@ def check(evidence: LakeEvidence, taken_down: Collection[tuple[str, str]], repor
                 if count := _held(content(uri), urls, domains):
                     held.append((uri, count))
             elif uri.endswith(".warc.gz"):
-                if count := _recorded(content(uri), urls, domains):
+                data = content(uri)
+                if of_a_lake(uri) and hashlib.sha256(data).hexdigest() not in uri:
+                    unknown.append(uri)
+                elif count := _recorded(data, urls, domains):
                     held.append((uri, count))
             elif uri.endswith(".avro"):
                 ids = _content_ids(evidence, uri)

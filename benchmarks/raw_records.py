@@ -61,7 +61,7 @@ def main() -> None:
     ):
         print(f"  {size:10,.0f}  {name}")
     for seconds, name in (
-        (brought, "ms of CPU to pack it, in the threads of the batch"),
+        (brought, "ms of CPU to pack it"),
         (spent - brought, "ms of CPU to write it to its file"),
         (got, "ms of CPU to read it again from its place"),
     ):

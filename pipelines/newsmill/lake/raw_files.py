@@ -30,6 +30,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 from fastwarc.warc import ArchiveIterator
+from zlib_ng import zlib_ng
 
 from newsmill.errors import LakeError
 from newsmill.lake import storage, trouble
@@ -52,7 +53,8 @@ record's; what is withheld must not stay."""
 FILE_BYTES: Final = 1_000_000_000
 """A file that has as many is full: the largest that the WARC standard recommends (ISO 28500, annex C)."""
 
-_LEVEL: Final = 6
+_LEVEL: Final = 4  # 2 % larger than level 6, in three quarters of its time
+_GZIP: Final = 31  # a gzip header, without a time
 _PIECE: Final = 4_000  # fastwarc reads header lines of up to 8,192 characters
 _OWN: Final = "Newsmill-Record"
 _END: Final = b"\r\n\r\n"
@@ -91,7 +93,7 @@ def member(record: SourceRecord, page: RawPage, ingested_at: Micros) -> bytes:
     ]
     head = "WARC/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields)
     plain = head.encode("utf-8", "backslashreplace") + b"\r\n" + value + _END
-    return gzip.compress(plain, compresslevel=_LEVEL, mtime=0)
+    return zlib_ng.compress(plain, _LEVEL, _GZIP)
 
 
 def record_in(stored: bytes) -> SourceRecord:

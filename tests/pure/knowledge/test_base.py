@@ -8,6 +8,7 @@ from types import ModuleType
 import pytest
 
 from newsmill.errors import ConfigError
+from newsmill.knowledge import opentraveldata
 from newsmill.knowledge.build import build
 from newsmill.knowledge.default import knowledge_base
 from newsmill.knowledge.entries import Entry, user_entries
@@ -52,6 +53,19 @@ def own(tmp_path: Path) -> list[Entry]:
 def bearers(kb: Gazetteer) -> Iterator[tuple[str, list[tuple[object, ...]]]]:
     for name in sorted(kb.names()):
         yield name, [(c.entity_id, c.name, c.type, c.role, c.weight, c.prior) for c in kb.lookup(name)]
+
+
+def test_ids_of_towns_agree_with_those_of_the_author(packages: ModuleType) -> None:
+    folder = Path(packages.neobase.__file__).parent
+    known = {
+        p.geonameid: f"Q{p.qid}"
+        for p in opentraveldata.read(folder / opentraveldata.FILE)
+        if p.qid and not p.is_airport and p.qid < packages._DOUBLES
+    }
+    own = {(e.geonameid, f"Q{e.qid}") for e in packages._city_entries(packages._cities(), ()) if e.qid}
+    agree = [known[number] == qid for number, qid in own if number in known]
+    assert len(agree) > 150
+    assert sum(agree) > 0.98 * len(agree)
 
 
 def test_shipped_knowledge_base_is_what_the_packages_and_tables_give(

@@ -41,6 +41,12 @@ LONGEST_LINE = 600
 MARKER_WEIGHT = 3.0
 """What one word that a language has and its relative lacks does to the odds between the two."""
 
+STEM = "~"
+"""What ends the beginning of a word in `relatives.tsv`."""
+
+LENGTHS_OF_STEMS = range(3, 16)
+"""Letters that such a beginning has."""
+
 MOST_MARKERS = 6
 """Words that count so at most, so that no word list outweighs everything else."""
 
@@ -282,7 +288,7 @@ def _told_apart(prose: str, best: str, posterior: Mapping[str, float]) -> dict[s
     if group is None:
         return dict(posterior)
     words = {word.lower() for word in _WORDS.findall(prose)} | {f"-{letter}" for letter in set(prose)}
-    hits = {code: len(words & known) for code, known in group.items()}
+    hits = {code: sum(_is_marker(word, known) for word in words) for code, known in group.items()}
     most = max(hits.values())
     told = {
         code: max(posterior.get(code, 0.0), RELATIVE_PRIOR) * MARKER_WEIGHT ** -min(most - n, MOST_MARKERS)
@@ -290,6 +296,11 @@ def _told_apart(prose: str, best: str, posterior: Mapping[str, float]) -> dict[s
     }
     share = sum(posterior.get(code, 0.0) for code in group) / sum(told.values())
     return {**posterior, **{code: p * share for code, p in told.items()}}
+
+
+def _is_marker(word: str, known: frozenset[str]) -> bool:
+    """Whether a word, or how it begins, is one that a language has."""
+    return word in known or any(f"{word[:length]}{STEM}" in known for length in LENGTHS_OF_STEMS)
 
 
 def _weighed(p: float, factor: float) -> float:

@@ -258,3 +258,21 @@ def test_languages_of_short_sentences_are_mostly_right_and_seldom_wrong(shared: 
     wrong = sum(code not in (gold[key], "und") for key, code in found.items())
     assert right / len(found) >= 0.91
     assert wrong / len(found) <= 0.05
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (
+            "hr",
+            "Veleposlanici su promatrali natjecanje glazbenika u središtu grada, a prosvjednike su uhitili.",
+        ),
+        (
+            "bs",
+            "Ambasadori su posmatrali takmičenje muzičara u centru, a lijepo vrijeme je trajalo sedmicama.",
+        ),
+        ("sr", "Ambasadori su posmatrali takmičenje muzičara u centru, a lepo vreme je trajalo nedeljama."),
+    ],
+)
+def test_relatives_are_told_by_how_their_words_begin(code: str, text: str) -> None:
+    assert detect(text, html_lang=None).code == code

@@ -56,7 +56,7 @@ class Namers:
     def __init__(self) -> None:
         self._random = np.random.default_rng(2)
         share = 1 / np.arange(1, KNOWN + 1)
-        self._share = share / share.sum()
+        self._below = np.cumsum(share / share.sum())
 
     def put(self, rows: pa.Table) -> pa.Table:
         """The rows with new entities and places."""
@@ -68,8 +68,8 @@ class Namers:
         return rows
 
     def _list(self, column: str, each: int) -> list[dict[str, Any]]:
-        chosen = dict.fromkeys(self._random.choice(KNOWN, each, p=self._share).tolist())
-        return [self._item(column, number) for number in chosen]
+        chosen = np.searchsorted(self._below, self._random.random(each)).tolist()
+        return [self._item(column, number) for number in dict.fromkeys(chosen)]
 
     def _item(self, column: str, number: int) -> dict[str, Any]:
         name = f"Name of {number:05d}"

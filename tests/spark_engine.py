@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,14 @@ class Spark:
         """URL and offset of all rows that the stream of a name has seen, the new ones included."""
         out = self._folder / name
         self._ask("stream", str(table), str(out), str(skip_overwrites).lower())
+        return _lines(out)
+
+    def changelog(
+        self, lake: Path | str, table: str, after: int | None, key: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """Offset and kind of each change of a table after a snapshot, as Iceberg's changelog view has it."""
+        out = self._folder / "rows"
+        self._ask("changelog", str(lake), str(out), table, str(after), ",".join(key))
         return _lines(out)
 
     def rewrite(self, catalog: Path | str, namespace: str, table: str) -> int:

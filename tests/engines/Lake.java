@@ -21,6 +21,7 @@ public class Lake {
             .master("local[1]")
             .config("spark.ui.enabled", "false")
             .config("spark.sql.session.timeZone", "UTC")
+            .config("spark.sql.extensions", "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions")
             .config("spark.driver.bindAddress", "127.0.0.1")
             .config("spark.driver.host", "127.0.0.1")
             .config("spark.sql.warehouse.dir", System.getProperty("java.io.tmpdir"))
@@ -51,6 +52,8 @@ public class Lake {
         return ask(spark, words);
       case "appended":
         return appended(spark, words);
+      case "changelog":
+        return changelog(spark, words);
       case "stream":
         return stream(spark, words);
       default:
@@ -60,7 +63,7 @@ public class Lake {
 
   /** ask LAKE OUT STATEMENT... QUERY: the query's answer over the lake's tables by name, as JSON lines. */
   private static long ask(SparkSession spark, String[] words) {
-    for (String table : new String[] {"articles", "fate"}) {
+    for (String table : new String[] {"articles", "article_entities", "article_places", "fate"}) {
       spark.read().format("iceberg").load(words[1] + "/" + table).createOrReplaceTempView(table);
     }
     for (int at = 3; at < words.length - 1; at++) {
@@ -75,6 +78,23 @@ public class Lake {
   private static long appended(SparkSession spark, String[] words) {
     Dataset<Row> rows = spark.read().format("iceberg").option("start-snapshot-id", words[3]).load(words[1]);
     rows.selectExpr("url", "`offset`").coalesce(1).write().mode("overwrite").json(words[2]);
+    return rows.count();
+  }
+
+  /** changelog LAKE OUT TABLE AFTER KEY: Iceberg's changelog view of a table after a snapshot, rows told by a key. */
+  private static long changelog(SparkSession spark, String[] words) {
+    var lake = java.nio.file.Path.of(words[1]);
+    String catalog = "lakes" + System.nanoTime();
+    spark.conf().set("spark.sql.catalog." + catalog, "org.apache.iceberg.spark.SparkCatalog");
+    spark.conf().set("spark.sql.catalog." + catalog + ".type", "hadoop");
+    spark.conf().set("spark.sql.catalog." + catalog + ".warehouse", lake.getParent().toString());
+    spark.sql(
+        String.format(
+            "CALL %s.system.create_changelog_view(table => '%s.%s', changelog_view => 'changed', "
+                + "options => map('start-snapshot-id', '%s'), identifier_columns => array('%s'))",
+            catalog, lake.getFileName(), words[3], words[4], words[5].replace(",", "', '")));
+    Dataset<Row> rows = spark.sql("SELECT `offset`, _change_type FROM changed");
+    rows.coalesce(1).write().mode("overwrite").json(words[2]);
     return rows.count();
   }
 

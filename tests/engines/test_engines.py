@@ -52,6 +52,7 @@ ASKED = {
         "cluster": "duplicate.cluster_id",
         "links": "duplicate.links",
         "starts": "transform(entities, e -> e.mentions[0].start)",
+        "ends": "transform(entities, e -> e.mentions[0].end)",
         "schema": "versions['schema']",
         "sketch": "lower(hex(copy_sketch))",
     },
@@ -92,6 +93,9 @@ def told(table: str, rows: pa.Table) -> Rows:
                 "starts": None
                 if row["entities"] is None
                 else [entity["mentions"][0]["start"] for entity in row["entities"]],
+                "ends": None
+                if row["entities"] is None
+                else [entity["mentions"][0]["end"] for entity in row["entities"]],
                 "schema": None if row["versions"] is None else dict(row["versions"]).get("schema"),
                 "sketch": None if row["copy_sketch"] is None else row["copy_sketch"].hex(),
             }

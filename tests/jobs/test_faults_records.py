@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,7 +29,8 @@ from newsmill.lake.ledger import Batch
 from newsmill.lake.verification.audit import audit
 from newsmill.lake.writer import Lake
 from newsmill.page.sandbox import Sandbox
-from newsmill.records import Draft, OffsetRange, Position, SourceRecord
+from newsmill.page.sandbox_process import Reading
+from newsmill.records import Draft, OffsetRange, Position, RawPage, SourceRecord
 from newsmill.runners.batch_sources import Committed, KafkaSource, Source
 from newsmill.runners.direct import MicroBatchRunner
 from newsmill.runtime.batch_memory import BASE_MB, LEAST_MB
@@ -257,11 +259,10 @@ def test_bug_that_a_page_finds_in_an_extraction_process_is_quarantined_with_its_
     whole = extract.readers(limits.model_dump_json(), InputConfig().model_dump_json(), enrich)
     with Sandbox(page=limits, input=InputConfig(), read="sandbox_readers:misbehave") as broken_parser:
 
-        def read(pages: Sequence[Any]) -> list[Any]:
-            poisoned = any("poison.example" in raw.url for raw in pages)
-            return (broken_parser if poisoned else whole).readings(pages)
+        def read(raw: RawPage) -> Future[Reading[Any]]:
+            return (broken_parser if "poison.example" in raw.url else whole).submit(raw)
 
-        monkeypatch.setattr(extract, "readers", lambda *_: SimpleNamespace(readings=read))
+        monkeypatch.setattr(extract, "readers", lambda *_: SimpleNamespace(submit=read))
         run(tmp_path, three)
     assert [fate for (fate,) in rows(tmp_path, "fate", "fate")] == ["article", "article", "quarantined"]
     ((stage, code, message),) = rows(tmp_path, "quarantine", "stage", "code", "message")

@@ -18,6 +18,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Final
+
+IN_STEP: Final = "in the step "
+"""Begins a note on an error that ended a stage of a pipeline: the stage's name in metrics follows."""
 
 
 class Stage(StrEnum):

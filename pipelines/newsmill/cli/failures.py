@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from newsmill import errors
 from newsmill.cli.output import say
 from newsmill.config import mistakes
-from newsmill.errors import ConfigError, NewsmillError
+from newsmill.errors import IN_STEP, ConfigError, NewsmillError
 
 FAILED: Final = 1
 MISTAKEN: Final = 2
@@ -79,14 +79,15 @@ def told(error: BaseException) -> int:
         for problem in error.problems:
             say(f"error: {problem}", err=True)
         return MISTAKEN
+    step = _step(error)
     if isinstance(error, NewsmillError):
-        return _own(str(error))
+        return _own(f"{error}{step}")
     if isinstance(error, OSError):
-        say(f"error: {_of_system(error)}", err=True)
+        say(f"error: {_of_system(error, step)}", err=True)
         return FAILED
     if _TRACE in str(error):
         return _of_beam(str(error))
-    say(f"error: {_kind_and_text(type(error).__name__, str(error))}", err=True)
+    say(f"error: {_kind_and_text(type(error).__name__, str(error))}{step}", err=True)
     if advice := _advice(type(error).__module__):
         answer = "the broker's answer; " if _is_answer_of_broker(error) else ""
         say(f"  {answer}{advice}", err=True)
@@ -180,12 +181,18 @@ def _is_of_system(name: str) -> bool:
     return isinstance(kind, type) and issubclass(kind, OSError)
 
 
-def _of_system(error: OSError) -> str:
-    """What the system refused, of which file, and how to mend it."""
+def _of_system(error: OSError, step: str) -> str:
+    """What the system refused, of which file, in which step, and how to mend it."""
     where = ": ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
     what = error.strerror or str(error) or type(error).__name__
     mend = _MENDS.get(error.errno or 0)
-    return (f"{where}: " if where else "") + what + (f"; {mend}" if mend else "")
+    return (f"{where}: " if where else "") + what + step + (f"; {mend}" if mend else "")
+
+
+def _step(error: BaseException) -> str:
+    """The stage in which it was raised, where a note says so."""
+    said = next((note for note in getattr(error, "__notes__", ()) if note.startswith(IN_STEP)), None)
+    return f" ({said})" if said else ""
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -18,7 +18,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from newsmill.config import Config
-from newsmill.errors import Rejected, Stage, Transient
+from newsmill.errors import Rejected, Stage
 from newsmill.flow.bounded.collect_files import CollectFiles
 from newsmill.flow.bounded.pipeline import batch_pipeline
 from newsmill.flow.elements.stage_result import FateCollector
@@ -63,7 +63,7 @@ def run(
     Raises:
         Transient: The broker or the store was away for too long.
         TooLarge: The batch does not fit into its memory.
-        RuntimeError: A stage failed; Beam tells why by text, `BROKE` has the error.
+        BaseException: What else a stage failed of, with a note that says the stage.
     """
     pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
     urls, domains = withheld
@@ -76,16 +76,18 @@ def run(
         boilerplate=boilerplate,
     )
     written | "CollectFiles" >> CollectFiles(into=into)
+    broke: BaseException | None = None
     try:
         with watched(config.batch.stall_s), told(watches, records=batch.records):
             result = pipeline.run()
             result.wait_until_finish()
-    except RuntimeError as error:  # Beam tells of an error in a transform by its text
+    except BaseException:  # of another, which Beam makes of the kind and the text of the first
         room: Room = registry.find(ROOM)
         broke = room.refused or registry.find(BROKE)
-        if isinstance(broke, Transient):
-            raise broke from error
-        raise
+        if broke is None:
+            raise
+    if broke is not None:
+        raise broke
     counters = result.metrics().query()["counters"]
     busy = {c.key.metric.namespace: c.result for c in counters if c.key.metric.name == "busy_us"}
     return Counter(busy)

@@ -9,6 +9,7 @@ from threading import Lock, get_ident
 from time import monotonic, perf_counter
 from typing import NamedTuple
 
+from newsmill.errors import IN_STEP
 from newsmill.runtime import registry
 
 ROOM = "room"
@@ -16,7 +17,7 @@ ROOM = "room"
 RAW = "raw records"
 """Resident: the RawRecords of the batch under way; none where none are kept (the endless job)."""
 BROKE = "broke"
-"""Resident: the first error that ended a stage in this process; runners tell of it by its text only."""
+"""Resident: the first error that ended a stage in this process; what runners raise is another."""
 
 _beat = monotonic()
 
@@ -65,6 +66,7 @@ def at_work(stage: str, pages: int = 0) -> Iterator[None]:
     except BaseException as error:
         if registry.find(BROKE) is None:
             registry.register(BROKE, error)
+            error.add_note(IN_STEP + stage)
         raise
     finally:
         _beat = monotonic()

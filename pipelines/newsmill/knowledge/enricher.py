@@ -12,6 +12,7 @@ from newsmill.knowledge.bounds import STEPS_CUT
 from newsmill.knowledge.default import knowledge_base
 from newsmill.knowledge.document import Document
 from newsmill.knowledge.gazetteer import Gazetteer
+from newsmill.knowledge.misread import restored
 from newsmill.knowledge.recognisers import Recogniser, Rules
 from newsmill.knowledge.recognisers.statistical import Statistical
 from newsmill.knowledge.steps import Step, checked_extras, steps
@@ -90,7 +91,7 @@ class Enricher:
         only: Collection[str] | None = None,
         cpu_limit_s: float = math.inf,
     ) -> Enrichment:
-        """The same for a bare text. Offsets count characters of `text`.
+        """The same for a bare text. Offsets count characters of `text`, also where it is misread (`misread`).
 
         Args:
             text: What is read.
@@ -108,6 +109,11 @@ class Enricher:
         if unknown:
             raise ConfigError(f"there is no enricher {unknown[0]}; there are: {', '.join(self.names)}")
         recogniser = self._statistical if statistical and self._statistical is not None else self._rules
+        misread = restored(text)
+        if misread is not None:
+            text = misread.text
+        if title is not None and (headline := restored(title)) is not None:
+            title = headline.text
         document = Document(
             text, language=language, title=title, url=url, gazetteer=self._gazetteer, recogniser=recogniser
         )
@@ -119,9 +125,10 @@ class Enricher:
             if only is None or step.name in only:
                 if cut := budget.is_spent:
                     break
-                found = dict(step.enrich(document))
-                extras |= checked_extras(step.name, found.pop("extras", {}))
-                values |= found
+                columns = dict(step.enrich(document))
+                extras |= checked_extras(step.name, columns.pop("extras", {}))
+                values |= columns
                 versions[step.name] = step.version
         marks = (*document.marks, STEPS_CUT) if cut else document.marks
-        return Enrichment(**values, extras=extras, versions=versions, marks=marks)
+        found = Enrichment(**values, extras=extras, versions=versions, marks=marks)
+        return found if misread is None else misread.enrichment(found)

@@ -193,4 +193,4 @@ def _write_entities(rows: list[Entry], draft: Path, about: files.About, packed: 
 
 def importance(weight: float) -> float:
     """An entity's weight on a scale from 0 to 1 (a billion people)."""
-    return min(1.0, max(0.0, math.log10(max(weight, 1.0)) / 9))
+    return 0.0 if weight <= 1.0 else 1.0 if weight >= 1e9 else math.log10(weight) / 9

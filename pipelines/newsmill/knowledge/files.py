@@ -1,9 +1,10 @@
 """The files of a knowledge base, written whole or not at all.
 
 - `names.marisa`: a marisa-trie of name keys (`names.key`), each with a number
-- `names.arrow`: by that number, where the name's edges begin, and its flags
+- `names.arrow`: by that number, where the name's edges begin, and its flags, a bit each
 - `edges.arrow`: from a name to the entities that bear it: entity, role, weight
-- `entities.arrow`: one row an entity
+- `entities.arrow`: one row an entity; columns that are nearly empty are written as runs, and numbers of
+  tables as small as they fit
 - `about.json`: format, version, counts, sources
 
 What comes with newsmill is compressed with zstd, for the wheel. What users build is not: its columns are
@@ -24,6 +25,7 @@ import marisa_trie
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from newsmill.errors import ConfigError
 from newsmill.knowledge.entries import COARSE, english_words
@@ -33,7 +35,7 @@ FORMAT = 1  # raise it with each change of the files' layout
 FILES = ("about.json", "edges.arrow", "entities.arrow", "names.arrow", "names.marisa")
 """What a knowledge base is made of."""
 
-COMMON_WORD = 1  # flag of a name: a common English word in lower case
+_MOST_IN_A_BYTE: Final = 256
 
 _PACKED: Final = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", compression_level=19))
 _MAPPED: Final = pa.ipc.IpcWriteOptions()
@@ -116,10 +118,10 @@ def write_names(
         packed: Compress the columns.
     """
     trie.save(str(draft / "names.marisa"))
-    flags = np.zeros(len(starts), dtype=np.uint8)
+    flags = np.zeros(len(starts), dtype=np.bool_)
     for word in english_words():
         if (number := trie.get(word)) is not None:
-            flags[number] = COMMON_WORD
+            flags[number] = True
     names = pa.record_batch({"start": pa.array(starts), "flags": pa.array(flags)})
     _write(draft / "names.arrow", names, about, packed)
     _write(draft / "edges.arrow", pa.record_batch({n: pa.array(c) for n, c in edges.items()}), about, packed)
@@ -143,7 +145,10 @@ def write_entities(
         packed: Compress the columns.
     """
     coarse = {t: COARSE.get(t, "ORG") for t in tables["types"]}
-    batch = pa.record_batch(columns)
+    batch = pa.record_batch(columns | {"key": pc.run_end_encode(columns["key"], run_end_type=pa.int32())})
+    for name in ("type", "country"):
+        if len(tables["types" if name == "type" else "countries"]) <= _MOST_IN_A_BYTE:
+            batch = batch.set_column(batch.schema.get_field_index(name), name, columns[name].cast(pa.uint8()))
     _write(draft / "entities.arrow", batch, {**about, **tables, "coarse": coarse}, packed)
     (draft / "about.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 

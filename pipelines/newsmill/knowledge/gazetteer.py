@@ -7,15 +7,16 @@ milliseconds. Nothing is written.
 from __future__ import annotations
 
 import json
-import math
 import mmap
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import marisa_trie
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from newsmill.errors import ConfigError
 from newsmill.knowledge import forms
@@ -23,7 +24,7 @@ from newsmill.knowledge.bounds import LONGEST_NAME
 from newsmill.knowledge.build import ROLES, importance
 from newsmill.knowledge.context import WORDS
 from newsmill.knowledge.entries import Entry
-from newsmill.knowledge.files import COMMON_WORD, FORMAT
+from newsmill.knowledge.files import FORMAT
 from newsmill.knowledge.names import fold, is_spaceless, key
 from newsmill.knowledge.recognisers.words import ELIDING
 from newsmill.records import Record
@@ -89,12 +90,16 @@ class Gazetteer:
         self._trie = trie
         self._tables = tables  # keeps what the views look at alive
         self._start = _view(tables["names.arrow"], "start")
-        self._flags = _view(tables["names.arrow"], "flags")
+        self._common = _bits(tables["names.arrow"].column("flags"))
         self._edge = [_view(tables["edges.arrow"], c) for c in ("entity", "role", "weight")]
         columns = ("type", "country", "admin1", "qid", "geonameid", "population", "lat", "lon", "weight")
         self._entity = {c: _view(tables["entities.arrow"], c) for c in columns}
+        self._columns = tuple(self._entity.values())
+        self._types = [(type_, about["coarse"][type_]) for type_ in about["types"]]
+        self._countries = [country or None for country in about["countries"]]
+        self._divisions = [division or None for division in about["admin1"]]
         self._names = _Strings(tables["entities.arrow"].column("name"))
-        self._keys = _Strings(tables["entities.arrow"].column("key"))
+        self._keys = _Runs(tables["entities.arrow"].column("key"))
         names = tables["entities.arrow"].schema.names
         self._founded = _view(tables["entities.arrow"], "founded") if "founded" in names else None
         self._context = _view(tables["entities.arrow"], "context") if "context" in names else None
@@ -155,14 +160,14 @@ class Gazetteer:
         names = [n for n in self._trie.prefixes(fold(letters)) if len(n) >= 5]
         for name in reversed(names):
             number = self._trie.get(name)
-            if not self._flags[number] & COMMON_WORD:
+            if not self._is_common(number):
                 return self._candidates(number)
         return ()
 
     def places_without_case(self) -> Iterator[tuple[str, float]]:
         """The places whose names are in a script without spaces, and the weights of the names."""
         entity, _, weight = self._edge
-        types = [self.about["coarse"][type_] == "LOC" for type_ in self.about["types"]]
+        types = [coarse == "LOC" for _, coarse in self._types]
         for first in filter(is_spaceless, map(chr, range(0x0E00, 0xFB00))):
             for name, number in self._trie.items(first):
                 edge = self._start[number]
@@ -172,7 +177,10 @@ class Gazetteer:
     def is_common(self, surface: str) -> bool:
         """Whether a known name is a common English word too."""
         number = self._number(surface)
-        return number is not None and bool(self._flags[number] & COMMON_WORD)
+        return number is not None and self._is_common(number)
+
+    def _is_common(self, number: int) -> bool:
+        return bool(self._common[number >> 3] >> (number & 7) & 1)
 
     @property
     def has_context(self) -> bool:
@@ -247,7 +255,7 @@ class Gazetteer:
                 number = get(name)
                 candidates = _spelled(self._candidates(number), text[start:end], language)
                 if candidates:
-                    common = bool(self._flags[number] & COMMON_WORD)
+                    common = self._is_common(number)
                     begin = self._bare_start(text, start, end, candidates[0])
                     found.append(Match(start=begin, end=end, candidates=candidates, common=common))
                     position = end
@@ -343,32 +351,37 @@ class Gazetteer:
 
     def _read(self, number: int) -> tuple[Candidate, ...]:
         entity, role, weight = self._edge
-        edges = range(self._start[number], self._start[number + 1])
-        total = sum(weight[e] for e in edges)
-        return tuple(self._candidate(entity[e], ROLES[role[e]], weight[e], weight[e] / total) for e in edges)
+        first, last = self._start[number], self._start[number + 1]
+        if last == first + 1:  # nearly all names
+            return (self._candidate(entity[first], ROLES[role[first]], weight[first], 1.0),)
+        total = sum(weight[first:last])
+        return tuple(
+            self._candidate(entity[e], ROLES[role[e]], weight[e], weight[e] / total)
+            for e in range(first, last)
+        )
 
     def _candidate(self, index: int, role: str, weight: float, prior: float) -> Candidate:
-        column, about = self._entity, self.about
-        qid, geonameid = column["qid"][index], column["geonameid"][index]
-        type_ = about["types"][column["type"][index]]
-        lat, lon = column["lat"][index], column["lon"][index]
-        own = self._keys[index] if not qid else ""
+        types, countries, divisions, qids, geonameids, populations, lats, lons, weights = self._columns
+        qid, geonameid, lat = qids[index], geonameids[index], lats[index]
+        type_, coarse = self._types[types[index]]
+        wikidata_id = f"Q{qid}" if qid else None
+        placed = lat == lat  # a number
         return Candidate(
-            entity_id=f"Q{qid}" if qid else own or f"geonames:{geonameid}",
+            entity_id=wikidata_id or self._keys[index] or f"geonames:{geonameid}",
             type=type_,
-            coarse=about["coarse"][type_],
+            coarse=coarse,
             name=self._names[index],
             prior=prior,
             role=role,
             weight=weight,
-            importance=importance(column["weight"][index]),
-            wikidata_id=f"Q{qid}" if qid else None,
+            importance=importance(weights[index]),
+            wikidata_id=wikidata_id,
             geonameid=geonameid or None,
-            country=about["countries"][column["country"][index]] or None,
-            admin1=about["admin1"][column["admin1"][index]] or None,
-            lat=None if math.isnan(lat) else round(lat, 5),
-            lon=None if math.isnan(lon) else round(lon, 5),
-            population=column["population"][index],
+            country=self._countries[countries[index]],
+            admin1=self._divisions[divisions[index]],
+            lat=round(lat, 5) if placed else None,
+            lon=round(lons[index], 5) if placed else None,
+            population=populations[index],
             founded=(self._founded[index] or None) if self._founded is not None else None,
             row=index,
         )
@@ -393,6 +406,25 @@ class _Strings:
 
     def __getitem__(self, index: int) -> str:
         return str(self._letters[self._starts[index] : self._starts[index + 1]], "utf-8")
+
+
+class _Runs:
+    """A column of strings that is nearly empty: where its runs end, and what stands in each."""
+
+    def __init__(self, column: pa.Array) -> None:
+        if not isinstance(column, pa.RunEndEncodedArray):  # of a knowledge base from before
+            column = pc.run_end_encode(column, run_end_type=pa.int32())
+        self._ends: list[int] = column.run_ends.to_pylist()
+        self._texts: list[str] = column.values.to_pylist()
+
+    def __getitem__(self, index: int) -> str:
+        return self._texts[bisect_right(self._ends, index)]
+
+
+def _bits(column: pa.Array) -> memoryview:
+    """A column of flags, a bit each, the lowest one first."""
+    flags = column.cast(pa.bool_()) if column.type == pa.uint8() else column  # of a base from before
+    return memoryview(flags.buffers()[1]).cast("B")
 
 
 def _view(batch: pa.RecordBatch, column: str) -> Any:

@@ -52,6 +52,22 @@ def test_sdist_holds_every_file_of_the_package_and_what_builds_it(built: Path) -
     assert {"setup.py", "pyproject.toml", "README.md", "LICENSE"} <= names
 
 
+def test_wheel_tells_the_licences_of_its_models_and_carries_their_text(built: Path) -> None:
+    [wheel] = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        [metadata] = [name for name in names if name.endswith(".dist-info/METADATA")]
+        told = archive.read(metadata).decode()
+        texts = {name: archive.read(name).decode() for name in names if "/licenses/" in name}
+    assert "License-Expression: Apache-2.0 AND CC-BY-SA-4.0" in told
+    [notice] = [text for name, text in texts.items() if name.endswith("taggers/NOTICE.md")]
+    [text] = [text for name, text in texts.items() if name.endswith("LICENSE-CC-BY-SA-4.0.txt")]
+    assert "Attribution-ShareAlike 4.0 International" in text
+    models = {name.rpartition("/")[2] for name in names if name.endswith(".crf.zst")}
+    assert models
+    assert set(re.findall(r"^\| (\w+\.crf\.zst) \|", notice, re.MULTILINE)) == models
+
+
 def imports(file: Path) -> Iterator[str]:
     """Dotted names of all modules that a file imports, wherever in it."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

@@ -7,6 +7,7 @@ each repository, named `OWNER+NAME`, at the commit that the table says.
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -63,7 +64,7 @@ class Corpus(Record, frozen=True, kw_only=True):
             if not files:
                 raise ConfigError([f"{folder / pattern}: no such file; {self.name} is in {self.repository}"])
             for file in files:
-                for sentence in FORMS[self.form if file.suffix != ".zip" else "ronec-zip"](file):
+                for sentence in FORMS[self.form](file):
                     yield [(word, self._tag(tag), space) for word, tag, space in sentence]
 
     def _tag(self, tag: str) -> str:
@@ -140,6 +141,9 @@ def _spaced(text: str, sentence: Sentence) -> Sentence:
 
 
 def _ronec(file: Path) -> Iterator[Sentence]:
+    if file.suffix == ".zip":
+        yield from _ronec_zip(file)
+        return
     for row in json.loads(file.read_text(encoding="utf-8")):
         yield list(zip(row["tokens"], row["ner_tags"], row["space_after"], strict=True))
 
@@ -164,15 +168,61 @@ def _norne(file: Path) -> Iterator[Sentence]:
         yield [(word, tag.removeprefix("name="), True) for word, tag, _ in sentence if word != "|"]
 
 
+_LEAF = re.compile(r"\(([\w.-]+) (\S+) [^()\s]+\)")
+_SHOWN = {"-Fpa-": "(", "-Fpt-": ")", "-Fca-": "[", "-Fct-": "]", "-Fla-": "{", "-Flt-": "}"}
+_CESS_MAY = re.compile(r"_200005\d\d")
+"""Files of May 2000, the month whose stories from EFE the Spanish set of CoNLL 2002 has."""
+
+
+def _cess(file: Path) -> Iterator[Sentence]:
+    """CESS-ESP's trees: a leaf is `(np0000l Hong_Kong Hong_Kong)`.
+
+    Sentences with a name whose class is not told are left out.
+    """
+    with zipfile.ZipFile(file) as archive:
+        for name in sorted(archive.namelist()):
+            if not name.endswith(".tbf") or _CESS_MAY.search(name):
+                continue
+            for tree in archive.read(name).decode("latin-1").split("\n(\n"):
+                leaves = [(tag, text) for tag, text in _LEAF.findall(tree) if text[0] != "*"]
+                if leaves and not any(tag == "np00000" for tag, _ in leaves):
+                    yield [token for tag, text in leaves for token in _leaf(tag, text)]
+
+
+def _leaf(tag: str, text: str) -> Iterator[Token]:
+    kind = tag[-1] if tag.startswith("np0000") else ""
+    for at, word in enumerate(filter(None, _SHOWN.get(text, text).split("_"))):
+        yield word, f"{'I' if at else 'B'}-{kind}" if kind else "O", True
+
+
+def _masc(file: Path) -> Iterator[Sentence]:
+    """MASC's written texts: `word_NN` a word, a sentence a line."""
+    with zipfile.ZipFile(file) as archive:
+        for name in sorted(n for n in archive.namelist() if "/written/" in n and not n.endswith("/")):
+            for line in archive.read(name).decode("utf-8", "replace").splitlines():
+                words = [token.rpartition("_")[0] for token in line.split()]
+                if any(words):
+                    yield [(word, "O", True) for word in words if word]
+
+
+def _text(file: Path) -> Iterator[Sentence]:
+    """The texts of the sentences of a treebank of Universal Dependencies."""
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if line.startswith("# text = "):
+            yield [(word, "O", True) for word in line[9:].split()]
+
+
 FORMS: dict[str, Callable[[Path], Iterator[Sentence]]] = {
     "iob2": _iob2,
     "ronec": _ronec,
-    "ronec-zip": _ronec_zip,
     "by-type": _tagged_by_type,
     "tab-0-1": lambda file: _columns(file, 0, 1, "\t"),
     "columns-0-1": lambda file: _columns(file, 0, 1),
     "columns-0-3": lambda file: _columns(file, 0, 3),
     "columns-1-2": lambda file: _columns(file, 1, 2),
+    "cess": _cess,
     "conllup": lambda file: _columns(file, 0, 5),
+    "masc": _masc,
     "norne": _norne,
+    "text": _text,
 }

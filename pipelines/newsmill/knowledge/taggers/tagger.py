@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 import zstandard
@@ -16,8 +17,16 @@ from newsmill.knowledge.taggers import features
 VERSION = "1"
 """Changes with the features, and with the models."""
 
+DATA = files(__package__).joinpath("data")
+"""Where the taggers that come with newsmill are."""
+
 Name = tuple[int, int, str]
 """Start, end and coarse type."""
+
+
+def file_of(language: str) -> Traversable:
+    """The file of a tagger that comes with newsmill; who passes newsmill on may have taken it out."""
+    return DATA.joinpath(f"{language}.crf.zst")
 
 
 class Tagger:
@@ -46,7 +55,7 @@ class Tagger:
         Raises:
             ModuleNotFoundError: CRFsuite is not installed.
         """
-        packed = files(__package__).joinpath("data", f"{language}.crf.zst").read_bytes()
+        packed = file_of(language).read_bytes()
         return cls(zstandard.decompress(packed), language)
 
     def names(self, text: str, words: Sequence[Word], guesses: Sequence[Guess]) -> Iterator[Name]:

@@ -80,6 +80,7 @@ def main(warc: Path, output: Path) -> dict[str, dict[str, float]]:
     first = {drafted.language.code: drafted for drafted, _ in made}
     for drafted in first.values():
         once.on(f"patterns of origin, {len(first)} languages", attribute, drafted)
+        once.on(f"words of entities, {len(first)} languages", enricher.enrich, drafted, statistical=False)
     articles = []
     for drafted, shape in made:
         decision = decisions[drafted.position]

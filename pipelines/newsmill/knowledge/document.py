@@ -140,10 +140,11 @@ class Document:
             return False
         if toponym.chosen.type == "city" and toponym.chosen.weight < 1_000_000:
             return False
-        return bool(
-            _METONYM_AFTER.match(self.text, toponym.end)
-            or _METONYM_BETWEEN.search(self.text, max(0, toponym.start - 60), toponym.start)
-        )
+        text, first = self.text, max(0, toponym.start - 60)
+        if _METONYM_AFTER.match(text, toponym.end):
+            return True
+        may_be_between = any(text.find(word, first, toponym.start) >= 0 for word in ("between", "with"))
+        return may_be_between and _METONYM_BETWEEN.search(text, first, toponym.start) is not None
 
 
 def _places_first(found: Found) -> tuple[Candidate, ...]:

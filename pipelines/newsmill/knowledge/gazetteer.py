@@ -25,7 +25,8 @@ from newsmill.knowledge.build import ROLES, importance
 from newsmill.knowledge.context import WORDS
 from newsmill.knowledge.entries import Entry
 from newsmill.knowledge.files import FORMAT
-from newsmill.knowledge.names import fold, is_spaceless, key
+from newsmill.knowledge.names import fold, fold_whole, is_spaceless, key
+from newsmill.knowledge.recent import Recent
 from newsmill.knowledge.recognisers.words import ELIDING
 from newsmill.records import Record
 
@@ -33,7 +34,7 @@ _FILES = ("names.marisa", "names.arrow", "edges.arrow", "entities.arrow")
 _ALONE = pa.ipc.IpcReadOptions(use_threads=False)
 _LONGEST = 64  # characters of a name looked for in text
 _SPELT = ("capitals", "postal", "demonym")  # roles with rules of spelling
-_REMEMBERED = 10_000  # names kept as objects, twice: each extraction process has its own
+_REMEMBERED = 10_000  # names and spellings kept, twice: each extraction process has its own
 _LEADING = re.compile(
     r"(?:the|president|king|queen|senator|chairman|ambassador|general|secretary|ayatollah|mullah|pope|dr)\.?\s+",
     re.I,
@@ -104,8 +105,8 @@ class Gazetteer:
         self._founded = _view(tables["entities.arrow"], "founded") if "founded" in names else None
         self._context = _view(tables["entities.arrow"], "context") if "context" in names else None
         self.about = about
-        self._recent: dict[int, tuple[Candidate, ...]] = {}
-        self._before: dict[int, tuple[Candidate, ...]] = {}  # as many, asked for longer ago
+        self._by_number: Recent[int, tuple[Candidate, ...]] = Recent(_REMEMBERED)
+        self._by_surface: Recent[str, tuple[Candidate, ...]] = Recent(_REMEMBERED)
 
     @property
     def version(self) -> str:
@@ -145,8 +146,11 @@ class Gazetteer:
 
         Case and diacritics are ignored here; `scan` applies the rules for capitals.
         """
-        number = self._number(surface)
-        return () if number is None else self._candidates(number)
+        found = self._by_surface.get(surface)
+        if found is None:
+            number = self._number(surface)
+            found = self._by_surface.put(surface, () if number is None else self._candidates(number))
+        return found
 
     def _number(self, surface: str) -> int | None:
         return self._trie.get(key(surface)) if len(surface) <= LONGEST_NAME else None
@@ -230,7 +234,7 @@ class Gazetteer:
         A name must begin with a capital (in scripts that have them) and end at a word's end; one that
         counts in capitals only must be written so. `language` is ISO 639-1.
         """
-        folded = fold(text)
+        folded = fold_whole(text)
         prefixes, get = self._trie.prefixes, self._trie.get
         found: list[Match] = []
         position = 0
@@ -341,13 +345,8 @@ class Gazetteer:
         return start
 
     def _candidates(self, number: int) -> tuple[Candidate, ...]:
-        known = self._recent.get(number)
-        if known is None:
-            known = self._before.get(number) or self._read(number)
-            if len(self._recent) >= _REMEMBERED:
-                self._before, self._recent = self._recent, {}
-            self._recent[number] = known
-        return known
+        known = self._by_number.get(number)
+        return self._by_number.put(number, self._read(number)) if known is None else known
 
     def _read(self, number: int) -> tuple[Candidate, ...]:
         entity, role, weight = self._edge

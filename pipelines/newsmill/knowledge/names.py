@@ -47,7 +47,12 @@ def fold(text: str) -> str:
     return folded
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=4)
+def fold_whole(text: str) -> str:
+    """`fold` of a whole text, for which several steps ask."""
+    return fold(text)
+
+
 def key(name: str) -> str:
     """The key of a name: folded, with single spaces."""
     folded = fold(name)

@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 
 from newsmill.knowledge.document import Document
 from newsmill.knowledge.entries import data
-from newsmill.knowledge.names import fold
+from newsmill.knowledge.names import fold, fold_whole
 
 LEAST = 3.0
 """The least score of a topic. Higher is surer and rarer; docs/quality/enrichment.md has both."""
@@ -54,7 +54,7 @@ class Topics:
         """By topic: the cues that were found, with what each adds to its score."""
         if document.language != "en":
             return {}
-        words = Counter(_WORD.findall(fold(document.text)))
+        words = Counter(_WORD.findall(fold_whole(document.text)))
         length = max(1.0, sum(words.values()) / 100)
         for word in _WORD.findall(fold(document.title or "")):
             words[word] += 3

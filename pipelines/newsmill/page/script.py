@@ -7,6 +7,7 @@ as Python's codecs have them: some two thousand signs each.
 from __future__ import annotations
 
 import re
+import string
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
@@ -45,8 +46,10 @@ BLOCKS: tuple[tuple[int, str], ...] = (
 )  # fmt: skip
 """Where each script begins (blocks of Unicode 16), hiragana and katakana as one."""
 
+_ASCII_LETTERS = string.ascii_letters.encode()
 _STARTS = [start for start, _ in BLOCKS]
-_LETTERS = re.compile(r"[^\W\d_]")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+_LETTER = re.compile(r"[^\W\d_]")
 
 
 def script_of_letter(letter: str) -> str:
@@ -60,13 +63,16 @@ def script_of(text: str) -> str | None:
     Japanese is `Jpan`, Korean `Kore`; Chinese is `Hans`, `Hant`, or `Hani` where its signs are of both.
     `LOOKED_AT` characters are read.
     """
-    letters = Counter(_LETTERS.findall(text[:LOOKED_AT]))
-    counts: Counter[str] = Counter()
+    text = text[:LOOKED_AT]
+    plain = text.encode("ascii", "ignore")
+    counts = Counter(Latn=len(plain) - len(plain.translate(None, _ASCII_LETTERS)))
+    signs = Counter("".join(_BEYOND_ASCII.findall(text)))
+    letters = Counter({sign: number for sign, number in signs.items() if _LETTER.match(sign)})
     for letter, number in letters.items():
         counts[script_of_letter(letter)] += number
     del counts[COMMON]
     kana, han = counts["Kana"], counts["Hani"]
-    written = {code: n for code, n in counts.items() if code not in ("Kana", "Hani", "Hang")}
+    written = {code: n for code, n in counts.items() if n and code not in ("Kana", "Hani", "Hang")}
     if counts["Hang"] > kana:
         written["Kore"] = counts["Hang"] + han
     elif kana and kana >= KANA_SHARE * (kana + han):

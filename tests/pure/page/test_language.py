@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from langdetect.lang_detect_exception import LangDetectException
 
 from newsmill.page import language
 from newsmill.page.language import detect
@@ -219,6 +220,24 @@ def test_language_is_the_same_in_a_hundred_runs_and_in_threads() -> None:
     with ThreadPoolExecutor(8) as pool:
         runs = list(pool.map(lambda _: [detect(text, html_lang=None) for text in texts], range(100)))
     assert all(run == expected for run in runs)
+
+
+@pytest.mark.parametrize(
+    "text", [*SENTENCES.values(), "HANOI và Đà Nẵng, NATO 2026", ENGLISH.upper(), "한국 ﬁ Ș"]
+)
+def test_probabilities_are_those_of_langdetect_itself(text: str) -> None:
+    own = language.default_detector()
+    assert isinstance(own, language.Langdetect)
+    plain = own._factory.create()
+    plain.n_trial = language.TRIALS
+    plain.append(text)
+    try:
+        said = {
+            language._FOLDED.get(found.lang, found.lang): found.prob for found in plain.get_probabilities()
+        }
+    except LangDetectException:
+        said = {}
+    assert own.probabilities(text) == said
 
 
 def test_module_wide_state_of_langdetect_is_left_alone() -> None:

@@ -9,13 +9,13 @@ nouns (German) nothing else could be. Scripts without capitals are left to the g
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, NamedTuple
 
 from newsmill.knowledge.bounds import MOST_CHARACTERS
 from newsmill.knowledge.forms import first_cases, press_names
 from newsmill.knowledge.names import fold
+from newsmill.knowledge.recent import Recent
 from newsmill.knowledge.recognisers import cued, evidence, han, hangul
 from newsmill.knowledge.recognisers.cues import (
     common_words,
@@ -59,6 +59,18 @@ _BODIES = cues("organisations") | cues("companies")
 _ENDS = _BODIES | cues("places") | cues("events")
 
 
+class _Told(NamedTuple):
+    """What a name's own words tell.
+
+    Attributes:
+        evidence: For each type.
+        known: It is a well-known place, body or people.
+    """
+
+    evidence: Mapping[str, float]
+    known: bool
+
+
 class Rules:
     """The rules-based recogniser.
 
@@ -73,7 +85,7 @@ class Rules:
         self._names = names
         self._cutters: dict[str, han.Cutter] = {}
         self._readers: dict[str, cued.Cued] = {}
-        self._weights = lru_cache(_REMEMBERED)(self._weighed)
+        self._told: Recent[tuple[tuple[str, ...], str, bool], _Told] = Recent(_REMEMBERED)
 
     def recognise(self, text: str, language: str) -> list[Span]:
         """Names in the first `bounds.MOST_CHARACTERS` of `text`, by start, without overlap."""
@@ -272,25 +284,28 @@ class Rules:
 
     def _guess(self, words: Sequence[Word], low: int, high: int, text: str, language: str) -> Guess:
         """A name with all the evidence for its type."""
-        guess = Guess(words[low].start, words[high - 1].end, tuple(word.text for word in words[low:high]))
-        known = self._add_gazetteer(guess, language)
-        if not known and language != "en" and high - low > 1:
-            known = any(self._is_place(word.low, language) for word in words[low:high])
-        evidence.own(guess, words[low:high], language, known=known)
-        if language == "en" and high - low == 2 and words[low + 1].low in _BODIES:
-            place = self._importance(words[low].text) > WELL_KNOWN and self._names_place(words[low].text)
-            guess.add("ORG", _OF_A_PLACE_BODY if place else 0.0)  # Kenya Airways
+        written = tuple([word.text for word in words[low:high]])
+        of = (written, language, words[low].starts)
+        told = self._told.get(of) or self._told.put(of, self._tell(written, words[low:high], language))
+        guess = Guess(words[low].start, words[high - 1].end, written, dict(told.evidence))
         before = words[low - 1] if low and "\n" not in text[words[low - 1].end : guess.start] else None
         after = words[high] if high < len(words) and "\n" not in text[guess.end : words[high].start] else None
-        evidence.beside(guess, before, after, text, language, known=known)
+        evidence.beside(guess, before, after, text, language, known=told.known)
         return guess
 
-    def _add_gazetteer(self, guess: Guess, language: str) -> bool:
-        """Add what the gazetteer says; returns whether the name is a well-known place, body or people."""
-        weights, known = self._weights(guess.words, language)
+    def _tell(self, written: tuple[str, ...], words: Sequence[Word], language: str) -> _Told:
+        """What a name says wherever it stands: by the gazetteer, and by its own words."""
+        guess = Guess(words[0].start, words[-1].end, written)
+        weights, known = self._weighed(written, language)
         for coarse, weight in weights:
             guess.add(coarse, weight)
-        return known
+        if not known and language != "en" and len(words) > 1:
+            known = any(self._is_place(word.low, language) for word in words)
+        evidence.own(guess, words, language, known=known)
+        if language == "en" and len(words) == 2 and words[1].low in _BODIES:
+            place = self._importance(written[0]) > WELL_KNOWN and self._names_place(written[0])
+            guess.add("ORG", _OF_A_PLACE_BODY if place else 0.0)  # Kenya Airways
+        return _Told(guess.evidence, known)
 
     def _weighed(self, words: tuple[str, ...], language: str) -> tuple[tuple[tuple[str, float], ...], bool]:
         """What the gazetteer says for each type; whether it is a well-known place, body or people."""

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import msgspec
 
-from newsmill.knowledge.names import fold
+from newsmill.knowledge.names import fold_whole
 from newsmill.knowledge.recognisers.cues import common_words, cues, first_names, is_common, is_of
 
 _TOKEN = re.compile(
@@ -69,7 +69,7 @@ def split(text: str, language: str) -> list[Word]:
     """The words of a text. In headlines and lines in capitals, common English words count as lower case."""
     words: list[Word] = []
     position = 0
-    folded = fold(text)
+    folded = fold_whole(text)
     for line in text.split("\n"):
         found = list(_TOKEN.finditer(line))
         common = common_words() if language == "en" and _is_headline(line, found) else None
@@ -77,7 +77,11 @@ def split(text: str, language: str) -> list[Word]:
         quoted = "'" in line or "’" in line
         for match in found:
             first, last = match.span()
-            word, start, end = line[first:last], position + first, position + last
+            word, start, end = match[0], position + first, position + last
+            if word.islower() and word.isalpha():  # most words, and no names
+                before = Word(word, folded[start:end], start, end, False, False)
+                words.append(before)
+                continue
             capital = starts = False
             if quoted and ("'" in word or "’" in word):
                 cut = _apostrophe(word, language)

@@ -25,6 +25,9 @@ MAX_PARTITION, MAX_OFFSET = 2**31 - 1, 2**63 - 1
 _ARTICLE_ID = re.compile(r"[0-9a-f]{32}")
 
 
+_WHERE = ("source_file", "source_offset", "source_length", "raw_file", "raw_offset", "raw_length")
+
+
 def explain(lake: str, what: str) -> list[Row]:
     """All that the lake knows of a page or a record, a story for each of its records in order.
 
@@ -61,7 +64,7 @@ def explain(lake: str, what: str) -> list[Row]:
 def tell(story: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[tuple[str, str]]]]:
     """A story as headed sections of (what, value) lines, for people."""
     fate, article, quarantine = story["fate"], story["article"], story["quarantine"]
-    yield "record", _lines(fate, "topic", "partition", "offset", "recorded_at", "bytes", "url")
+    yield "record", _lines(fate, "topic", "partition", "offset", "recorded_at", "bytes", "url", *_WHERE)
     yield "fate", _lines(fate, "fate", "reason", "stage", "article_id", "revision", "ingested_at")
     yield "stored", _lines(story["stored"], "file", "snapshot")
     if quarantine is not None:

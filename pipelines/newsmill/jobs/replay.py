@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 import apache_beam as beam
 import msgspec
@@ -37,6 +37,7 @@ from newsmill.jobs import source_records
 from newsmill.knowledge.enricher import Enricher
 from newsmill.lake import flattening, raw_rows, reader, rewriting, values
 from newsmill.lake.change_order import changing
+from newsmill.lake.columns import TIME
 from newsmill.lake.files import DataFile, hour
 from newsmill.lake.ledger import Batch
 from newsmill.lake.raw_files import RawRecords
@@ -111,9 +112,49 @@ def replay(config: Config, selection: Selection, *, now: Micros, dry_run: bool =
         ConfigError: There is no lake.
         LakeError: Another process is writing it, or a batch is pending.
     """
-    ledger = reader.rows(config.lake.path, "fate")
-    rows = ledger.to_table(
-        columns=["topic", "partition", "offset", "fate", "ingested_at"], filter=selection.holds()
+    fates, days = _planned(config.lake.path, selection)
+    report = Report(selected=fates)
+    if dry_run or not fates:
+        report.records = fates.total()
+        return report
+    lake = Lake.open(config.lake, make=False)
+    try:
+        with closing(_Index(config, lake, now=max(now, lake.last_change + 1))) as index:
+            for day in days:
+                selected = _selected(config.lake.path, selection, day)
+                for at, group in groupby(selected, key=lambda row: row["ingested_at"]):
+                    old = {source_records.place_of(row): row["fate"] for row in group}
+                    _replay_batch(config, lake, index, at, old, report, from_raw=selection.from_raw)
+        raw_rows.let_go(lake.tables, raw_rows.kept_no_more(None), "replay")
+    finally:
+        lake.release()
+    return report
+
+
+_DAY_US: Final = 86_400_000_000
+
+
+def _planned(lake: str, selection: Selection) -> tuple[Counter[str], list[int]]:
+    """How many records are selected, by their fate, and the days since 1970 of their first time."""
+    columns = ["topic", "partition", "offset", "fate", "ingested_at"]
+    fates, days = Counter[str](), set[int]()
+    few = columns if selection.only is not None else columns[3:]
+    for rows in reader.rows(lake, "fate").to_batches(columns=few, filter=selection.holds()):
+        if selection.only is not None:
+            mine = [source_records.place_of(row) in selection.only for row in rows.to_pylist()]
+            rows = rows.filter(pa.array(mine, pa.bool_()))
+        for counted in pc.value_counts(rows["fate"]).to_pylist():
+            fates[counted["values"]] += counted["counts"]
+        days.update(pc.unique(pc.divide(rows["ingested_at"].cast(pa.int64()), _DAY_US)).to_pylist())
+    return fates, sorted(days)
+
+
+def _selected(lake: str, selection: Selection, day: int) -> list[dict[str, Any]]:
+    """The selected records of a day, by their first time: all of them may be too many at once."""
+    begin, end = (pa.scalar(at * _DAY_US, pa.int64()).cast(TIME) for at in (day, day + 1))
+    of_day = (pc.field("ingested_at") >= begin) & (pc.field("ingested_at") < end)
+    rows = reader.rows(lake, "fate").to_table(
+        columns=["topic", "partition", "offset", "fate", "ingested_at"], filter=selection.holds() & of_day
     )
     rows = rows.set_column(4, "ingested_at", rows["ingested_at"].cast(pa.int64()))
     found = [
@@ -121,21 +162,7 @@ def replay(config: Config, selection: Selection, *, now: Micros, dry_run: bool =
         for row in rows.to_pylist()
         if selection.only is None or source_records.place_of(row) in selection.only
     ]
-    selected = sorted(found, key=lambda row: (row["ingested_at"], source_records.place_of(row)))
-    report = Report(selected=Counter(row["fate"] for row in selected))
-    if dry_run or not selected:
-        report.records = len(selected)
-        return report
-    lake = Lake.open(config.lake, make=False)
-    try:
-        with closing(_Index(config, lake, now=max(now, lake.last_change + 1))) as index:
-            for at, group in groupby(selected, key=lambda row: row["ingested_at"]):
-                old = {source_records.place_of(row): row["fate"] for row in group}
-                _replay_batch(config, lake, index, at, old, report, from_raw=selection.from_raw)
-        raw_rows.let_go(lake.tables, raw_rows.kept_no_more(None), "replay")
-    finally:
-        lake.release()
-    return report
+    return sorted(found, key=lambda row: (row["ingested_at"], source_records.place_of(row)))
 
 
 def _replay_batch(

@@ -258,7 +258,7 @@ class ObjectStorage:
             write(hashed)
             path = f"{folder}/{hashed.sha256}{suffix}"
             file.seek(0)
-            with self._fs.open_output_stream(f"{self._prefix}/{path}") as stream:
+            with self._fs.open_output_stream(f"{self._prefix}/{path}", compression=None) as stream:
                 while block := file.read(8 << 20):
                     stream.write(block)
         return Published(path, hashed.count, hashed.sha256)
@@ -278,7 +278,7 @@ class ObjectStorage:
 
     def replace(self, path: str, content: bytes) -> None:
         """See `Storage`."""
-        with self._fs.open_output_stream(f"{self._prefix}/{path}") as stream:
+        with self._fs.open_output_stream(f"{self._prefix}/{path}", compression=None) as stream:
             stream.write(content)
 
     def copy(self, path: str, other: str) -> None:

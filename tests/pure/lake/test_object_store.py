@@ -17,7 +17,7 @@ from moto.server import ThreadedMotoServer
 import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, Fenced, LakeError
-from newsmill.lake import storage
+from newsmill.lake import raw_files, reader, storage
 from newsmill.lake.storage import ObjectStorage
 from newsmill.lake.upkeep import compaction, garbage_collection, mending
 from newsmill.lake.upkeep.takedown import take_down
@@ -64,6 +64,30 @@ def config(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> La
 def fill(lake: Lake, config: LakeConfig, start: int, end: int, now: int) -> None:
     batch = lake.begin(list(synthetic.slices(0, start, end)), now=now)
     lake.commit(batch, synthetic.write(config.path, batch))
+
+
+def test_raw_records_in_an_object_store_are_read_by_place_and_taken_down(config: LakeConfig) -> None:
+    lake = Lake.open(config)
+    batch = lake.begin(list(synthetic.slices(0, 0, 40)), now=NOW)
+    lake.commit(batch, synthetic.write(config.path, batch, raw=True))
+    before = kept(config)
+    assert audit(config.path).findings == []
+    done = take_down(config, "site1.example", now=NOW + HOUR)
+    left = kept(config)
+    assert done.raw == len(before) - len(left) > 0
+    assert left.items() <= before.items()
+    assert audit(config.path).findings == []
+    lake.release()
+
+
+def kept(config: LakeConfig) -> dict[str, bytes | None]:
+    """The value of each raw record, by the address of its row."""
+    store, found = storage.at(config.path), {}
+    for row in reader.rows(config.path, "fate").to_table().to_pylist():
+        if (place := raw_files.place_of(row)) is not None:
+            record = raw_files.record_in(raw_files.stored_at(store, place))
+            found[f"{row['url']} {row['offset']}"] = record.value
+    return found
 
 
 def test_lake_in_an_object_store_is_written_kept_and_audited_as_a_local_one(config: LakeConfig) -> None:

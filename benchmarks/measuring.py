@@ -18,6 +18,9 @@ PAGE = HERE.parent / "docs" / "performance.md"
 WORKERS = os.cpu_count() or 1
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+LOOK_S = 0.05
+SHARED_LOOKS = 10
+"""Memory of other processes is asked for at every such look only: the kernel walks over all of it."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Run:
     cpu_seconds: float
     first_cpu_seconds: float  # of the first process alone
     peak_mb: float  # of the first process, resident
-    peak_children_mb: float  # of all others together, resident
+    peak_children_mb: float  # of all others together: what forks share counts once
     broker_cpu_seconds: float = 0.0
     output: str = ""
 
@@ -88,7 +91,7 @@ class _Watch:
 
     def __init__(self, session: int) -> None:
         self._session = session
-        self._peaks = (0, 0)
+        self._peaks = (0.0, 0.0)
         self._ticks: dict[int, int] = {}
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch)
@@ -98,28 +101,36 @@ class _Watch:
         """(CPU seconds, those of the first process, its peak MB, peak MB of the others together)."""
         self._end.set()
         self._thread.join()
-        first, others = (pages * PAGE_BYTES / 1e6 for pages in self._peaks)
+        first, others = self._peaks
         first_ticks = self._ticks.get(self._session, 0)  # none where it ended before it was looked at
         return sum(self._ticks.values()) / TICK, first_ticks / TICK, first, others
 
     def _watch(self) -> None:
-        while not self._end.wait(0.05):
-            first = others = 0
+        looks = 0
+        while not self._end.wait(LOOK_S):
+            looks += 1
+            first, others = self._peaks[0], 0.0
             for entry in Path("/proc").iterdir():
                 if not entry.name.isdigit():
                     continue
                 try:
                     fields = _stat(int(entry.name))
+                    if int(fields[3]) != self._session:
+                        continue
+                    if looks % SHARED_LOOKS == 0 and int(entry.name) != self._session:
+                        others += _proportional_mb(entry)
                 except (FileNotFoundError, ProcessLookupError):
-                    continue
-                if int(fields[3]) != self._session:
                     continue
                 self._ticks[int(entry.name)] = int(fields[11]) + int(fields[12])
                 if int(entry.name) == self._session:
-                    first = int(fields[21])
-                else:
-                    others += int(fields[21])
+                    first = int(fields[21]) * PAGE_BYTES / 1e6
             self._peaks = max(self._peaks[0], first), max(self._peaks[1], others)
+
+
+def _proportional_mb(process: Path) -> float:
+    """Resident memory of a process, where what it shares with others counts as its part of them."""
+    found = re.search(r"^Pss: +(\d+) kB$", (process / "smaps_rollup").read_text(), re.MULTILINE)
+    return int(found[1]) * 1024 / 1e6 if found else 0.0
 
 
 def spread(values: Sequence[float], digits: int) -> str:

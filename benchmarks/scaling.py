@@ -21,7 +21,7 @@ from newsmill.sources.warc import write_warc
 from shared_data import shared_folder
 from throughput import pages, send
 
-PROCESSES = (1, 2)
+PROCESSES = (1, 2, 16)
 PARTITIONS = (1, 4, 16)
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 DIRECT = [sys.executable, "-m", "peers.newsmill_direct"]

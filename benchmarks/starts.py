@@ -48,7 +48,7 @@ def table(runs: dict[str, list[Run]], rounds: int) -> str:
     """The figures, a row a command."""
     lines = [
         f"`python benchmarks/starts.py --rounds {rounds}`: CPU seconds, the least of the rounds; the most "
-        "resident MB. *Others* are the extraction processes.",
+        "resident MB. *Others* are the extraction processes, of which what they share counts once.",
         "",
         "| | CPU s of the command | of others | MB of the command | of others together |",
         "| --- | ---: | ---: | ---: | ---: |",

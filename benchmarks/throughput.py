@@ -275,7 +275,7 @@ def compared(runs: list[Run], starts: list[Run], total: int) -> str:
         f"{WORKERS} worker processes on {WORKERS} cores; medians of interleaved rounds, least to most in "
         "brackets. *Ratio*: pages a second, against the peer's in the same round. *Without the start*: both "
         f"without what a run over {WORKERS} pages takes. Memory is resident, of the first process and of the "
-        "others together.",
+        "others together, of which what they share counts once.",
         "",
         "| | pages a second a core | CPU ms a page | without the start | of it the broker "
         "| newsmill WARC is faster by | the same, without the start | start, s | peak memory, MB |",

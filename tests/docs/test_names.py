@@ -22,7 +22,7 @@ MODULE = re.compile(r"\bnewsmill((?:\.[a-z][a-z_]*)+)\b(?!-)")
 SOURCE = re.compile(r"(?<![\w/.{*-])((?:[a-z_]+/)+[a-z_0-9]+\.py)\b")
 NO_MODULES = frozenset(
     "batch changing committed edition enrichers envelopes epoch extractors input late odcs operation owner "
-    "pending ranges replacing schema_version sequence sinks steps suspects table test articles "
+    "chang pending ranges replacing schema_version sequence sinks steps suspects table test articles "
     "cluster_events fate quarantine takedowns until written".split()
 )
 """What follows `newsmill.` in properties of tables, entry points, files, tables and names of hosts."""

@@ -177,6 +177,7 @@ def test_selection_by_time_holds_for_raw_records(config: Config) -> None:
         app, ["replay", config.lake.path, "--from-raw", "--to", "2001-01-01", "--dry-run", "--json"]
     )
     assert json.loads(ended.stdout)["records"] == 0
+    assert "the lake keeps no raw record of these" in ended.stderr
     ended = CliRunner().invoke(
         app, ["replay", config.lake.path, "--from-raw", "--from", "2001-01-01", "--dry-run", "--json"]
     )

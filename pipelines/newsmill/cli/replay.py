@@ -86,6 +86,8 @@ def do(settings: Config, selection: Selection, *, dry_run: bool, as_json: bool) 
     from newsmill.jobs import replay as replaying
 
     report = replaying.replay(settings, selection, now=time.time_ns() // 1000, dry_run=dry_run)
+    if selection.from_raw and not report.selected:
+        say("the lake keeps no raw record of these: lake.keep_raw keeps those of later batches", err=True)
     if as_json:
         say(json.dumps(report.as_dict() | {"dry_run": dry_run}))
     else:

@@ -17,6 +17,7 @@ import binascii
 import io
 import json
 import math
+import re
 import struct
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
@@ -382,6 +383,11 @@ _HTTP_RECORD: Final = (
 """Begins a copy of a response to be parsed: where that fails, the stream of the record can be read on."""
 
 
+_HEADER: Final = re.compile(rb"(?:[^\r\n]+\r\n)+\r\n")
+_HEADER_BYTES: Final = 65_536
+"""Longest header of a response whose end is looked for; any other is read by the parser alone."""
+
+
 def _warc_page(record: WarcRecord, position: Position) -> RawPage:
     said = record.content_length
     block = record.reader.read()
@@ -397,11 +403,7 @@ def _warc_page(record: WarcRecord, position: Position) -> RawPage:
     if record.record_type == WarcRecordType.response:
         if not record.is_http:
             broken("WARC: a response record that is no HTTP response")
-        response = WarcRecord.from_bytes(_HTTP_RECORD % len(block) + block)
-        response.parse_http(auto_decode="transfer")
-        if not response.http_headers.status_code:
-            broken("WARC: a response record that is no HTTP response")
-        block = response.reader.read()
+        response, block = _http_response(block)
         values: dict[str, list[str]] = {}
         for name, value in islice(response.http_headers.astuples(), fields.MAX_HEADER_VALUES):
             if HEADER_NAME.match(name):
@@ -415,6 +417,32 @@ def _warc_page(record: WarcRecord, position: Position) -> RawPage:
         kept = http | kept
     found["headers"] = kept
     return page_of(found, block, position, "warc")
+
+
+def _http_response(block: bytes) -> tuple[WarcRecord, bytes]:
+    """The response that a record holds, and its body without transfer coding.
+
+    Where the header is as it must be and names no transfer coding, the body is not copied through the parser.
+
+    Raises:
+        Rejected: `E_SCHEMA` when it is no HTTP response.
+    """
+    header = _HEADER.match(block, 0, _HEADER_BYTES)
+    if header is not None:
+        response = _parsed(header[0])
+        names = {name.lower() for name, _ in response.http_headers.astuples()}
+        if response.http_headers.status_code and "transfer-encoding" not in names:
+            return response, block[header.end() :]
+    response = _parsed(block)
+    if not response.http_headers.status_code:
+        broken("WARC: a response record that is no HTTP response")
+    return response, response.reader.read()
+
+
+def _parsed(block: bytes) -> WarcRecord:
+    response = WarcRecord.from_bytes(_HTTP_RECORD % len(block) + block)
+    response.parse_http(auto_decode="transfer")
+    return response
 
 
 _Decoder = Callable[[bytes, RecordHeaders, Position, InputConfig], RawPage | NotArticle]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 from base64 import b64encode
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from fastwarc.warc import WarcRecord
 from hypothesis import given, settings, strategies as st
 
 from enveloped import HTML, NINE_AM, POSITION, as_json, avro, code, page, record, warc
@@ -18,7 +20,7 @@ from newsmill import strings
 from newsmill.config import InputConfig
 from newsmill.errors import Code, ConfigError, Rejected
 from newsmill.records import NotArticle, RawPage, SourceRecord
-from newsmill.sources import fields
+from newsmill.sources import envelopes, fields
 from newsmill.sources.envelopes import decode, encode
 from newsmill.sources.page_fields import micros
 
@@ -208,6 +210,50 @@ def test_warc_chunked_body_is_joined_and_its_content_encoding_kept() -> None:
     http = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n"
     found = page(warc(body, http=http))
     assert (found.body, found.content_encoding) == (packed, "gzip")
+
+
+_LINES = st.sampled_from(
+    [
+        b"HTTP/1.1 200 OK",
+        b"Content-Type: text/html",
+        b"X-A: 1",
+        b" folded",
+        b"Content-Length: 3",
+        b"no colon",
+        b"",
+        b"<p>a</p>",
+        b"5",
+        b"hello",
+        b"0",
+    ]
+)
+_ENDS = st.sampled_from([b"\r\n", b"\r\n", b"\n", b"\r"])
+
+
+@given(st.lists(st.tuples(_LINES, _ENDS), max_size=12), st.booleans(), st.booleans())
+@settings(max_examples=500)
+def test_warc_response_has_the_header_and_body_of_its_parser_when_the_body_is_not_parsed(
+    lines: list[tuple[bytes, bytes]], begins: bool, chunked: bool
+) -> None:
+    begin = b"HTTP/1.1 200 OK\r\n" if begins else b""
+    block = (
+        begin + (b"transfer-encoding: chunked\r\n" if chunked else b"") + b"".join(a + b for a, b in lines)
+    )
+
+    def said(read: Callable[[bytes], tuple[WarcRecord, bytes]]) -> object:
+        try:
+            response, body = read(block)
+        except (OSError, Rejected):
+            return "refused"
+        return response.http_headers.status_code, list(response.http_headers.astuples()), body
+
+    def whole(block: bytes) -> tuple[WarcRecord, bytes]:
+        response = envelopes._parsed(block)
+        if not response.http_headers.status_code:
+            raise OSError("no response")
+        return response, response.reader.read()
+
+    assert said(envelopes._http_response) == said(whole)
 
 
 def test_warc_resource_is_its_block() -> None:

@@ -118,6 +118,7 @@ MODELS: Mapping[str, Model] = {
         same=3.0, across=2.0, alone=3.0, missed=0.5, least=2.0, leads=True,
     ),
     **{language: small(language) for language in TAGGED},
+    "en-small": small("en"),
     "fr-small": small("fr"),
     "ru": Model(
         module=_SLOVNET, extra="ner-ru", labels=_CONLL, language="ru",

@@ -2,7 +2,10 @@
 
 The site that is asked for has about a thousandth of all articles.
 
-    python benchmarks/pruning.py --rows 200000 --days 10 --write docs/quality/pruning.md
+    python benchmarks/pruning.py --rows 200000 --days 10 --target-mb 0.2 256 --write docs/quality/pruning.md
+
+Each size of joined files is measured of the same lake, from the smallest on. A day's files are cut from its
+rows in order of site: the more of them, the fewer a site is in, and the more there are to open for all sites.
 
 A made-up press: sites of very different size, a language each, one commit an hour. A file is opened where
 Iceberg's bounds don't rule it out (pyiceberg's plan); a row group is read where its statistics and its
@@ -230,37 +233,43 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000, help="articles of the lake")
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--words", type=int, default=30, help="words of a body")
-    parser.add_argument("--target-mb", type=int, default=compaction.TARGET_BYTES // 1_000_000)
+    parser.add_argument(
+        "--target-mb", type=float, nargs="+", default=[compaction.TARGET_BYTES / 1e6], help="smallest first"
+    )
     parser.add_argument("--write", type=Path, help="also write a page, e.g. docs/quality/pruning.md")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="lake-bench-"))
     try:
         config = LakeConfig(path=str(folder / "lake"))
         fill(config, rows=arguments.rows, days=arguments.days, words=arguments.words)
-        list(compaction.compact(Tables.open(config), target_bytes=arguments.target_mb * 1_000_000))
-        told = list(measure(config))
+        told = []
+        for target in arguments.target_mb:
+            list(compaction.compact(Tables.open(config), target_bytes=round(target * 1e6)))
+            what, *asked = measure(config)
+            told.append(({"MB": target, **what}, asked))
+            for line in (told[-1][0], *asked):
+                print(json.dumps(line), flush=True)
     finally:
         shutil.rmtree(folder)
-    for line in told:
-        print(json.dumps(line), flush=True)
     if arguments.write is not None:
         arguments.write.write_text(page(sys.argv[1:], told), encoding="utf-8")
 
 
-def page(arguments: Sequence[str], told: Sequence[dict[str, object]]) -> str:
+def page(
+    arguments: Sequence[str], told: Sequence[tuple[dict[str, object], Sequence[dict[str, object]]]]
+) -> str:
     """All that was told, as Markdown."""
-    what, *asked = told
     lines = [
         "# What a question opens",
         "",
         f"Made by `python benchmarks/pruning.py {' '.join(arguments)}`, {datetime.now(UTC):%Y-%m-%d}, on "
         f"{os.cpu_count()} cores that others shared; do not edit. A made-up press of {SITES:,} sites, one "
-        "commit an hour, after `compact`: "
-        + ", ".join(f"{value:,} {name}" for name, value in what.items())
-        + ".",
-        "",
-        *markdown(asked),
+        "commit an hour, after `compact`.",
     ]
+    for what, asked in told:
+        size = what.pop("MB")
+        held = ", ".join(f"{value:,} {name}" for name, value in what.items())
+        lines += ["", f"## Files of {size:g} MB", "", f"The lake has {held}.", "", *markdown(asked)]
     return "\n".join(lines) + "\n"
 
 

@@ -60,7 +60,7 @@ def main(warc: Path, output: Path) -> dict[str, dict[str, float]]:
     """Run all stages; figures by name."""
     once, spent, total, made = Spent(), Spent(), 0, []
     once.seconds["imports"] = process_time()
-    once.on("language models", prepare)
+    once.on("extraction and language models", prepare, page=CONFIG.page, input=CONFIG.input)
     enricher = once.on("knowledge base", Enricher.open, EnrichConfig())
     for record in spent.each("read WARC", page_files.read([warc])):
         total += 1

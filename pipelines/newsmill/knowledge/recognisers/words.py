@@ -77,11 +77,7 @@ def split(text: str, language: str) -> list[Word]:
         quoted = "'" in line or "’" in line
         for match in found:
             first, last = match.span()
-            word, start, end = match[0], position + first, position + last
-            if word.islower() and word.isalpha():  # most words, and no names
-                before = Word(word, folded[start:end], start, end, False, False)
-                words.append(before)
-                continue
+            word, start, end = line[first:last], position + first, position + last
             capital = starts = False
             if quoted and ("'" in word or "’" in word):
                 cut = _apostrophe(word, language)

@@ -1,7 +1,8 @@
 """Makes the taggers that come with newsmill (`newsmill kb train-taggers CORPORA`, for its maintainers).
 
 CORPORA holds a folder `OWNER+NAME` for each repository in `sources`, at its commit. Next to each model stands
-its card. The same corpora, newsmill and CRFsuite give the same bytes.
+its card. The same corpora, newsmill and CRFsuite give the same bytes; for English the same spaCy, too, which
+teaches it (`newsmill[ner]`).
 """
 
 from __future__ import annotations

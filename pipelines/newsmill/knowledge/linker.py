@@ -281,7 +281,8 @@ def _choose(
 def _without_suffix(folded: str, gazetteer: Gazetteer) -> tuple[Candidate, ...]:
     """The bodies that bear a name less its company's suffixes: "Best Buy Co Inc"."""
     while (bare := _COMPANY_SUFFIX.sub("", folded)) != folded:
-        for form in (bare, bare.replace("united states ", "u.s. ", 1)):
+        in_full = f"{bare} company" if folded.endswith((" co", " co.")) else bare
+        for form in (in_full, bare, bare.replace("united states ", "u.s. ", 1)):
             if found := tuple(c for c in gazetteer.lookup(form) if c.coarse == "ORG"):
                 return found
         folded = bare

@@ -44,7 +44,7 @@ CUT_BY_RECOGNISER = frozenset(("zh", "ja"))
 """Languages without spaces, whose words the recogniser cuts: the gazetteer would see names across them."""
 
 _SUFFIX = re.compile(r"\b(?:Inc|Corp|Co|Ltd|Bros)$")
-_TICKER = re.compile(r"\b(Inc|Corp|Co|Ltd|Plc)\b\.?\s+[A-Z]{1,5}\b")
+_TICKER = re.compile(r"\b(Inc|Corp|Co|Ltd|Plc|Company)\b\.?\s+[A-Z]{1,5}\b")
 _WORD = re.compile(r"[^\W\d_]+")
 _LARGE = 500_000.0  # weight from which a place is believed in any language
 _LEAST, _LEAST_NOUN = 5_000.0, 20_000.0
@@ -256,8 +256,8 @@ def _is_place(match: Match) -> bool:
 
 def _without_ticker(text: str, span: Span) -> Span:
     """The span without a stock symbol after a company's suffix: "Monsanto Co MTC"."""
-    ticker = _TICKER.search(text, span.start, span.end) if span.coarse == "ORG" else None
-    return span if ticker is None else Span(start=span.start, end=ticker.end(1), coarse=span.coarse)
+    ticker = _TICKER.search(text, span.start, span.end)
+    return span if ticker is None else Span(start=span.start, end=ticker.end(1), coarse="ORG")
 
 
 def _whole(text: str, span: Span) -> Span:

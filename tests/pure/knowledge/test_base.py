@@ -68,6 +68,12 @@ def test_ids_of_towns_agree_with_those_of_the_author(packages: ModuleType) -> No
     assert sum(agree) > 0.98 * len(agree)
 
 
+def test_division_weighs_less_than_the_large_city_that_it_is_named_for(entries: list[Entry]) -> None:
+    weights = {(e.type, e.country, e.name): e.weight for e in entries if e.type in ("admin1", "city")}
+    for country, name in (("JP", "Osaka"), ("JP", "Hiroshima"), ("AT", "Salzburg")):
+        assert weights["admin1", country, name] < weights["city", country, name]
+
+
 def test_shipped_knowledge_base_is_what_the_packages_and_tables_give(
     tmp_path: Path, packages: ModuleType, entries: list[Entry]
 ) -> None:

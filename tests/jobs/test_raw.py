@@ -78,9 +78,9 @@ def test_page_of_a_lake_of_before_is_found_from_the_beginning_of_its_file(
     """Its rows have no place in a file; what is written next has, and what was written reads as null."""
     config = Config(lake=LakeConfig(path=str(tmp_path / "lake")))
     with monkeypatch.context() as before:
-        for name, schema in TABLES.items():
-            columns = tuple(column for column in schema.columns if column.since < 6)
-            before.setitem(TABLES, name, replace(schema, columns=columns))
+        for name in ("articles", "fate", "quarantine"):
+            columns = tuple(column for column in TABLES[name].columns if column.since < 6)
+            before.setitem(TABLES, name, replace(TABLES[name], columns=columns))
         milled(config, FileSource(config, [warc]))
     assert place(tmp_path / "lake") == dict.fromkeys(SOURCE) | {"url": URL}
     assert asked(config.lake.path, URL)[:2] == (0, sample(URL))

@@ -43,7 +43,7 @@ from newsmill.records import (
     RawPage,
     SourceRecord,
 )
-from newsmill.urls import url_key
+from newsmill.urls import article_id, url_key
 
 TOPIC = "made-up"
 GROUP = 20
@@ -356,4 +356,4 @@ def _events(article: Article) -> list[ClusterEvent]:
 
 
 def _id(partition: int, offset: int) -> str:
-    return hashlib.blake2b(f"{partition}/{offset}".encode(), digest_size=16).hexdigest()
+    return article_id(url_key(_url(Position(topic="", partition=partition, offset=offset))))

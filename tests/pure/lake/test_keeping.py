@@ -44,6 +44,10 @@ def listed(lake: Lake, table: str) -> list:
     return list(lake.tables.files(lake.tables.load(table)))
 
 
+COMPACTED = ("articles", "article_entities", "cluster_events", "fate", "quarantine")
+"""Tables of which the made-up hour has two files."""
+
+
 def text(config: LakeConfig, words: str) -> list[str]:
     """Data files of the lake that hold the words, visible or not."""
     found = []
@@ -59,9 +63,7 @@ def test_compact_puts_one_file_in_the_place_of_many_and_keeps_every_row(
 ) -> None:
     before = {table: rows(closed_hour, table) for table in schemas.TABLES}
     done = list(compaction.compact(closed_hour.tables))
-    assert [(m.table, m.files) for m in done] == [
-        (t, 2) for t in ("articles", "cluster_events", "fate", "quarantine")
-    ]
+    assert [(m.table, m.files) for m in done] == [(t, 2) for t in COMPACTED]
     assert all(m.into for m in done)
     for table, held in before.items():
         order = [
@@ -124,7 +126,7 @@ def test_compact_joins_the_takedowns_of_an_hour_that_is_over(closed_hour: Lake, 
 def test_compact_dry_run_changes_nothing(closed_hour: Lake) -> None:
     before = [closed_hour.tables.load(t).metadata_location for t in schemas.TABLES]
     planned = list(compaction.compact(closed_hour.tables, dry_run=True))
-    assert [m.into for m in planned] == [()] * 4
+    assert [m.into for m in planned] == [()] * len(COMPACTED)
     assert [closed_hour.tables.load(t).metadata_location for t in schemas.TABLES] == before
 
 
@@ -190,7 +192,7 @@ def test_gc_removes_what_no_snapshot_names_and_nothing_else(closed_hour: Lake, c
     )
     gone = list(garbage_collection.collect(closed_hour.tables, grace_s=86_400, keep=Retention.newest(1)))
     assert [g.path for g in dry] == [g.path for g in gone]
-    assert len([g for g in gone if g.path.endswith(".parquet")]) == 1 + 2 * 4
+    assert len([g for g in gone if g.path.endswith(".parquet")]) == 1 + 2 * len(COMPACTED)
     assert mine.exists() and not stray.exists()
     report = audit(config.path)
     assert (report.findings, report.orphans) == ([], 0)
@@ -210,7 +212,7 @@ def test_gc_leaves_what_compact_replaced_while_a_readable_snapshot_needs_it(
     assert len(table.scan(snapshot_id=past.snapshot_id).to_arrow()) == count
     closed_hour.tables.retention = Retention(days=0, least=1)  # as when the days are over
     gone = [g.path for g in garbage_collection.collect(closed_hour.tables, grace_s=3600)]
-    assert len([path for path in gone if path.endswith(".parquet")]) == 2 * 4
+    assert len([path for path in gone if path.endswith(".parquet")]) == 2 * len(COMPACTED)
     assert closed_hour.tables.load("articles").snapshot_by_id(past.snapshot_id) is None
 
 

@@ -92,12 +92,8 @@ def weights_of(folds: str) -> tuple[Weights, ...]:
 
 def read_one(folds: str, file: Path, row: dict[str, Any]) -> dict[str, Any]:
     """All readings of one page, with their CPU seconds."""
-    body = gzip.decompress(file.read_bytes())
-    raw = RawPage(
-        position=Position(topic="benchmark", partition=0, offset=0),
-        url=f"https://unknown.invalid/{row['id']}",
-        body=body,
-    )
+    raw = _raw(file, row["id"])
+    body = raw.body
     times = []
     start = time.process_time()
     document = bare_extraction(body, fast=True, include_comments=False, with_metadata=True)
@@ -123,6 +119,19 @@ def read_one(folds: str, file: Path, row: dict[str, Any]) -> dict[str, Any]:
         "times": times,
         "not_article": reason,
     }
+
+
+def read_ours(file: Path, id_: str) -> dict[str, Any]:
+    """The reading of one page by newsmill, with the package's own weights."""
+    return {"id": id_, **_ours(_raw(file, id_), None)[0]}
+
+
+def _raw(file: Path, id_: str) -> RawPage:
+    return RawPage(
+        position=Position(topic="benchmark", partition=0, offset=0),
+        url=f"https://unknown.invalid/{id_}",
+        body=gzip.decompress(file.read_bytes()),
+    )
 
 
 def _ours(raw: RawPage, weights: Weights | None) -> tuple[dict[str, Any], str | None]:

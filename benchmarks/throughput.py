@@ -31,7 +31,7 @@ from xml.etree import ElementTree
 
 from fastwarc.warc import ArchiveIterator
 
-from extraction import read_one, score
+from extraction import read_ours, score
 from measuring import PAGE, WORKERS, Run, measure, spread, write_section
 from newsmill.dev.local_kafka import DevKafka
 from newsmill.records import Position, RawPage
@@ -218,7 +218,8 @@ def quality(folder: Path) -> str:
     """Whether speed is bought with worse text: both on the same annotated pages, by their own scorer."""
     texts = [str(datatrove_python()), "peers/datatrove_texts.py", str(folder / "pages" / QUALITY_SET)]
     theirs = [json.loads(line) for line in measure("datatrove's texts", texts).output.splitlines()]
-    ours = [read_one(folder, QUALITY_SET, row["id"])["ours"] for row in theirs]
+    files = folder / "pages" / QUALITY_SET
+    ours = [read_ours(files / f"{row['id']}.html.gz", row["id"]) for row in theirs]
     scores = {
         name: score(folder, QUALITY_SET, rows)["shingle.f1"]
         for name, rows in (("newsmill", ours), ("datatrove", theirs))

@@ -239,6 +239,15 @@ def test_page_of_reserved_rights_is_not_kept_where_its_text_is_not(
     assert [f for f in audit(config.lake.path).findings if f.rule in ("C13", "W2")] == []
 
 
+def test_replay_leaves_articles_as_a_takedown_left_them(config: Config) -> None:
+    take_down(config.lake, "a.example", now=AT + DAY)
+    before = reader.rows(config.lake.path, "articles").to_table().sort_by("offset")
+    report = replay(config, Selection(domain="a.example"), now=AT + 2 * DAY)
+    assert (report.taken_down, report.records) == (1, 0)
+    assert reader.rows(config.lake.path, "articles").to_table().sort_by("offset").equals(before)
+    assert audit(config.lake.path).findings == []
+
+
 def test_record_that_leaves_quarantine_is_kept(config: Config) -> None:
     keeping = config.model_copy(
         update={"lake": config.lake.model_copy(update={"keep_raw": True}), "input": InputConfig()}

@@ -69,7 +69,25 @@ def test_page_of_a_warc_file_is_read_by_seek_until_it_is_gone(warc: Path, tmp_pa
     warc.write_bytes(bytes(len(content)))
     code, body, told = asked(config.lake.path, URL)
     assert (code, body) == (1, b"")
-    assert "is not there any more" in told
+    assert f"is not there any more: {warc} was changed since, and has another page in its place" in told
+    warc.unlink()
+    code, body, told = asked(config.lake.path, URL)
+    assert (code, body) == (1, b"")
+    assert f"is not there any more: there is no {warc}" in told
+
+
+def test_page_of_a_file_that_was_named_from_another_folder_says_so(
+    warc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Config(lake=LakeConfig(path=str(tmp_path / "lake")))
+    monkeypatch.chdir(tmp_path)
+    milled(config, FileSource(config, [Path("pages.warc.gz")]))
+    assert asked(config.lake.path, URL)[:2] == (0, sample(URL))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    code, _, told = asked(config.lake.path, URL)
+    assert code == 1
+    assert f"there is no {tmp_path / 'elsewhere' / 'pages.warc.gz'}; the run named it pages.warc.gz" in told
 
 
 def test_page_of_a_lake_of_before_is_found_from_the_beginning_of_its_file(

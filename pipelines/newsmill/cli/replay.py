@@ -97,6 +97,9 @@ def do(settings: Config, selection: Selection, *, dry_run: bool, as_json: bool) 
             say(f"  {old}: {count:,}")
         for (old, new), count in sorted(report.moved.items()):
             say(f"  {old} → {new}: {count:,}")
+        if report.taken_down:
+            were = "article was" if report.taken_down == 1 else "articles were"
+            say(f"  {report.taken_down:,} {were} taken down, and stay as they are")
         for place in report.lost[:10]:
             say(f"lost: {place.topic}/{place.partition}/{place.offset} is nowhere any more", err=True)
     if report.lost:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow.compute as pc
 
 from newsmill.config import Config
@@ -50,12 +52,26 @@ def record_of(config: Config, what: str) -> SourceRecord | None:
             f"{where} is in the topic only, and that can't be asked: {error}; name its broker with -c FILE, "
             "or with --set kafka.bootstrap=…"
         ) from error
-    if place.topic.startswith(files.TOPIC) or place.topic == config.kafka.topic:
+    if place.topic.startswith(files.TOPIC):
+        raise LakeError(f"{where} is not there any more: {_of_file(place)}")
+    if place.topic == config.kafka.topic:
         raise LakeError(f"{where} is not there any more")
     raise LakeError(
         f"{where} is not in the lake, and the settings name another topic ({config.kafka.topic}): name its "
         f"broker and topic with -c FILE, or with --set kafka.bootstrap=… --set kafka.topic={place.topic}"
     )
+
+
+def _of_file(place: Position) -> str:
+    """Why the file of a record does not give it, and how to mend it."""
+    named = Path(place.topic.removeprefix(files.TOPIC))
+    path = named.absolute()
+    if path.exists():
+        return f"{path} was changed since, and has another page in its place"
+    seen_from = (
+        "" if named.is_absolute() else f"; the run named it {named}, seen from the folder it was started in"
+    )
+    return f"there is no {path}{seen_from}"
 
 
 def page_of(config: Config, record: SourceRecord) -> RawPage:

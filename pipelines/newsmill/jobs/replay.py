@@ -87,6 +87,7 @@ class Report:
     records: int = 0
     moved: Counter[tuple[str, str]] = field(default_factory=Counter)  # (old fate, new fate)
     lost: list[Position] = field(default_factory=list)  # neither in the lake nor in the broker
+    taken_down: int = 0  # articles that stay as the takedown left them
     selected: Counter[str] = field(default_factory=Counter)  # by the fate that they have
 
     def as_dict(self) -> dict[str, Any]:
@@ -96,6 +97,7 @@ class Report:
             "selected": dict(sorted(self.selected.items())),
             "moved": {f"{old} → {new}": n for (old, new), n in sorted(self.moved.items())},
             "lost": [[p.topic, p.partition, p.offset] for p in self.lost],
+            "taken_down": self.taken_down,
         }
 
 
@@ -124,6 +126,9 @@ def replay(config: Config, selection: Selection, *, now: Micros, dry_run: bool =
                 selected = _selected(config.lake.path, selection, day)
                 for at, group in groupby(selected, key=lambda row: row["ingested_at"]):
                     old = {source_records.place_of(row): row["fate"] for row in group}
+                    emptied = _taken_down(lake, config.lake.path, old)
+                    report.taken_down += len(emptied)
+                    old = {place: fate for place, fate in old.items() if place not in emptied}
                     _replay_batch(config, lake, index, at, old, report, from_raw=selection.from_raw)
         raw_rows.let_go(lake.tables, raw_rows.kept_no_more(None), "replay")
     finally:
@@ -163,6 +168,26 @@ def _selected(lake: str, selection: Selection, day: int) -> list[dict[str, Any]]
         if selection.only is None or source_records.place_of(row) in selection.only
     ]
     return sorted(found, key=lambda row: (row["ingested_at"], source_records.place_of(row)))
+
+
+def _taken_down(lake: Lake, path: str, places: Mapping[Position, str]) -> set[Position]:
+    """Those whose row of `articles` a takedown emptied that still holds.
+
+    Their row stays: copies and clusters of others point to it.
+    """
+    urls, domains = lake.withheld()
+    if not urls and not domains:
+        return set()
+    rows = reader.rows(path, "articles").to_table(
+        columns=["topic", "partition", "offset", "url_key", "domain"],
+        filter=source_records.among(places) & pc.field("withheld").is_valid(),
+    )
+    return {
+        place
+        for row in rows.to_pylist()
+        if (place := source_records.place_of(row)) in places
+        and (row["url_key"] in urls or row["domain"] in domains)
+    }
 
 
 def _replay_batch(

@@ -31,7 +31,7 @@ _MADE: Final = tuple(
         rf"{_TABLE}/data/(?:[^/=]+=[^/]*/)+\d{{5}}-\d+-{_UUID}(?:-\d+)?\.parquet",
         rf"{FOLDER}/dt=\d{{4}}-\d\d-\d\d/hour=\d\d/[0-9a-f]{{64}}\.warc\.gz",
         rf"{_TABLE}/metadata/(?:\d+-{_UUID}|v\d+)(?:\.gz)?\.metadata\.json",
-        rf"{_TABLE}/metadata/(?:snap-\d+-(?:\d+-)?{_UUID}|{_UUID}-m\d+|optimized-m-{_UUID})\.avro",
+        rf"{_TABLE}/metadata/(?:snap-\d+-(?:\d+-)?{_UUID}|{_UUID}-m\d+|optimized-m-{_UUID}|adopted-{_UUID})\.avro",
     )
 )
 _NEVER_TOLD: Final = re.compile(r"(?:.*/)?(?:\..*|version-hint\.text|[^/]*\.(?:stats|puffin))")

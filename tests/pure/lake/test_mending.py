@@ -15,7 +15,7 @@ import pytest
 import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError
-from newsmill.lake import identity, reader, schemas, storage
+from newsmill.lake import identity, provenance, reader, schemas, storage
 from newsmill.lake.retention import Retention
 from newsmill.lake.tables import Tables
 from newsmill.lake.upkeep import compaction, garbage_collection, mending, whole
@@ -81,6 +81,17 @@ def test_copy_is_a_lake_of_its_own_when_it_was_adopted(original: Path, tmp_path:
     notes = [identity.read(storage.at(str(path))) for path in (original, copy)]
     assert all(notes) and notes[0].id != notes[1].id  # type: ignore[union-attr]
     assert not set(notes[0].tables.values()) & set(notes[1].tables.values())  # type: ignore[union-attr]
+
+
+def test_copy_of_an_adopted_copy_has_no_foreign_file_when_it_was_adopted(
+    original: Path, tmp_path: Path
+) -> None:
+    before = original
+    for name in ("copy", "copy of the copy"):
+        shutil.copytree(before, tmp_path / name)
+        before = tmp_path / name
+        mending.adopt(LakeConfig(path=str(before)))
+    assert provenance.foreign(Tables.open(LakeConfig(path=str(before)))) == []
 
 
 def test_adopting_a_copy_opens_no_file_of_the_original(original: Path, tmp_path: Path) -> None:

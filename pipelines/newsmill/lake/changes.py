@@ -152,7 +152,7 @@ def _shaped(rows: pa.RecordBatch, schema: pa.Schema, kinds: pa.Array) -> pa.Reco
     columns = [
         rows[field.name].cast(field.type)
         if field.name in rows.schema.names
-        else pa.nulls(len(rows), field.type)
+        else pa.array([None] * len(rows), field.type)  # `pa.nulls` has null parts, where a struct wants them
         for field in schema
         if field.name != _CHANGE.name
     ]

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from pyiceberg.table import Table
@@ -118,6 +120,20 @@ def test_replay_touches_the_records_that_changed_among_those_that_were_done_agai
     assert told["quarantine"] == {"removed": [14]}
     assert told["cluster_events"] == {}
     assert all(follower.is_right(filled) for follower in followers)
+
+
+@pytest.mark.parametrize("table", changes.FOLLOWED)
+def test_changes_can_be_written_as_parquet_when_rows_are_removed(
+    filled: Lake, config: LakeConfig, table: changes.Followed
+) -> None:
+    since = changes.read(config.path, table, 0).until
+    first = changes.micros(fates(filled)[14]["ingested_at"])
+    again(filled, config, {0: Fate.NOT_ARTICLE, 14: Fate.NOT_ARTICLE}, first)
+    found = changes.read(config.path, table, since)
+    rows, file = pa.Table.from_batches(found.rows, found.schema), pa.BufferOutputStream()
+    pq.write_table(rows, file)
+    assert pq.read_table(pa.BufferReader(file.getvalue())).to_pylist() == rows.to_pylist()
+    assert ("removed" in rows["change"].to_pylist()) == (table in ("articles", "quarantine"))
 
 
 def fates(lake: Lake) -> dict[int, Row]:

@@ -39,6 +39,7 @@ from newsmill.sources import transactions
 LINES, COLUMNS = 12, 150
 """Most lines of one command that are recorded, and their length."""
 MATTERS = ("a bridge", "a ferry", "a school")
+NAMING = ("NewsmillDiskFills", "NewsmillSlowCommits")  # nights in whose lakes entities and places are, too
 NAMED = "The mayor of London, Sadiq Khan, spoke about it in Berlin."
 
 
@@ -75,7 +76,7 @@ class Night:
             "kafka": {"bootstrap": self.kafka.bootstrap, "topic": topic},
             "lake": {"path": str(self.lake)},
             "batch": {"max_wait_s": 1},
-            "enrich": {"enabled": False},
+            "enrich": {"enabled": name in NAMING},
             "metrics": {"port": _free_port()},
         }
         self.save()
@@ -84,11 +85,6 @@ class Night:
     def save(self) -> None:
         """Write the settings."""
         self.file.write_text(json.dumps(self.settings), encoding="utf-8")
-
-    def enrich(self) -> None:
-        """Let entities and places be named from now on: the lake has the flat tables' files too."""
-        self.settings["enrich"] = {"enabled": True}
-        self.save()
 
     @property
     def port(self) -> int:
@@ -375,7 +371,6 @@ def lost(night: Night) -> None:
 
 def full(night: Night) -> None:
     """Many small files."""
-    night.enrich()
     for n in range(4):
         night.send(*(page(n * 10 + k, word=NAMED) for k in range(3)))
         night.quietly("run", "-c", str(night.file), "--once")
@@ -436,7 +431,6 @@ def drift(night: Night) -> None:
 
 def slow(night: Night) -> None:
     """Small files of an earlier hour."""
-    night.enrich()
     clock = time.time_ns
     with mock.patch.object(time, "time_ns", lambda: clock() - 2 * 3_600 * 1_000_000_000):
         for n in range(3):

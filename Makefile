@@ -44,11 +44,13 @@ system: ## install what some tests use of the system: Chromium, promtool, deboot
 test: dev system ## run all tests and doctests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-engines: dev ## read a lake with Spark and other engines, and test it by its data contract; the first time fetches Spark from Maven (270 MB)
+engines: dev ## read a lake with Spark, dbt and other engines, and test it by its data contract; the first time fetches Spark from Maven (270 MB)
 	@ls .engines/spark-sql_*.jar >/dev/null 2>&1 || mvn -q -B -f tests/engines/pom.xml \
 	  org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/.engines
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .engines/contract
 	$(BIN)/uv pip install --quiet --python .engines/contract/bin/python 'datacontract-cli[duckdb,iceberg]==1.2.8' sqlalchemy
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .engines/dbt
+	$(BIN)/uv pip install --quiet --python .engines/dbt/bin/python dbt-duckdb==1.10.1 'dbt-core<1.12' 'duckdb==1.5.*'
 	$(BIN)/python -m pytest tests/engines
 
 alerts: dev system ## let the alerts fire for real, and ask all queries of the dashboards of a real run; minutes

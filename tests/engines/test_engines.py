@@ -23,15 +23,17 @@ from pyiceberg.table import StaticTable
 
 import spark_engine as engine
 from newsmill.config import LakeConfig
-from newsmill.lake import dialects, schemas
+from newsmill.lake import changes, dialects, files, rows as table_rows, schemas
+from newsmill.lake.ledger import Batch
 from newsmill.lake.retention import Retention
 from newsmill.lake.upkeep import compaction, garbage_collection, mending
 from newsmill.lake.upkeep.takedown import take_down
 from newsmill.lake.verification.audit import audit
 from newsmill.lake.writer import Lake
 from newsmill.observe import questions
+from newsmill.records import Fate, FateRow, OffsetRange, Position
 from newsroom import story
-from wirelake import AT, Press, Sent, press_day, retitled
+from wirelake import AT, TOPIC, Press, Sent, press_day, retitled
 
 LATER = AT + 10 * 3_600_000_000
 Rows = list[dict[str, Any]]
@@ -175,7 +177,7 @@ def taken_down(press: Press) -> None:
 
 
 def replayed(press: Press) -> None:
-    retitled(press, 0, "Another title", LATER + 1)
+    retitled(press, 0, "Another title", press.lake.last_change + 1)
 
 
 def collected(press: Press) -> None:
@@ -271,6 +273,55 @@ def test_a_takedown_ends_streams_of_spark_with_an_error(press: Press, spark: eng
     take_down(press.config, "old.example", reason="case", now=LATER)
     with pytest.raises(AssertionError, match="the snapshot was expired or removed"):
         spark.stream(place, "ended", skip_overwrites=True)
+
+
+def made_no_article(press: Press) -> None:
+    """A replay gives the fourth record another end."""
+    (old,) = press.lake.tables.load("fate").scan(row_filter="offset == 3").to_arrow().to_pylist()
+    first = changes.micros(old["ingested_at"])
+    position = Position(topic=TOPIC, partition=0, offset=3)
+    fate = FateRow(
+        position=position,
+        fate=Fate.NOT_ARTICLE,
+        reason="section",
+        ingested_at=first,
+        url=old["url"],
+        domain=old["domain"],
+    )
+    written = files.write(press.config.path, "fate", table_rows.fates([fate]), ingested_at=first)
+    part = OffsetRange(topic=TOPIC, partition=0, start=3, end=4, records=1, bytes=0)
+    at = press.lake.last_change + 1
+    press.lake.replace(Batch(batch_id="again", sequence=0, ingested_at=at, slices=(part,)), [written])
+
+
+def run_on(press: Press) -> None:
+    press.send(Sent("https://next.example/1", story(53), "Next"))
+
+
+def emptied(press: Press) -> None:
+    take_down(press.config, "wire.example", reason="case", now=LATER)
+
+
+def test_scans_of_pyiceberg_follow_a_lake_through_run_compact_replay_and_takedown(press: Press) -> None:
+    """By `updated_at` and the key, as the guide says it."""
+    copy: dict[int, dict[str, Any]] = {}
+    since = 0
+    for step in (as_it_was, compacted, run_on, replayed, made_no_article, emptied, run_on):
+        step(press)
+        until = changes.read(press.config.path, "articles", since).until
+        at = changes.instant(since).isoformat()
+        new = f"updated_at > '{at}' or (updated_at is null and ingested_at > '{at}')"
+        found = {}
+        for table in ("fate", "articles"):
+            scan = StaticTable.from_metadata(f"{press.config.path}/{table}").scan(row_filter=new)
+            found[table] = scan.to_arrow().to_pylist()
+        ended = {row["offset"]: row["fate"] for row in found["fate"]}
+        copy |= {row["offset"]: row for row in found["articles"]}
+        copy = {o: r for o, r in copy.items() if ended.get(o, "article") in ("article", "copy", "revision")}
+        now = press.lake.tables.load("articles").scan().to_arrow().to_pylist()
+        assert copy == {row["offset"]: row for row in now}, step.__name__
+        assert step is not compacted or found["articles"] == []
+        since = until
 
 
 VIEWS = {

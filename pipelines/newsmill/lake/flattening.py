@@ -171,24 +171,27 @@ class _Asked:
 
 def _follow(tables: Tables, flat: Flat, asked: _Asked, table: Table, transaction: Transaction) -> bool:
     old: list[LiveFile] = []
-    kept: list[str] = []
     held = [flat.schema.arrow.empty_table()]
     for file in tables.files(table):
         if asked.hours.isdisjoint(file.hours):
             continue
-        rows = rewriting.read(tables, flat.schema, [file])
-        rest, mine = rewriting.apart(rows, asked.places)
+        _, mine = _apart(tables, flat, file, asked)
         if mine.num_rows:
             old.append(file)
             held.append(mine)
-            if rest.num_rows:
-                kept.append(rewriting.write(tables, flat.schema, rest)[0].path)
     if _same(flat, pa.concat_tables(held), asked.rows):
         return False
-    new = [*kept, *(file.path for file in _by_day(tables, flat, asked.rows))]
+    rests = (_apart(tables, flat, file, asked)[0] for file in old)
+    new = [rewriting.write(tables, flat.schema, rest)[0].path for rest in rests if rest.num_rows]
+    new += [file.path for file in _by_day(tables, flat, asked.rows)]
     asked.written.update(new)
     replace(table, transaction, old, new, {"newsmill.operation": asked.why})
     return True
+
+
+def _apart(tables: Tables, flat: Flat, file: LiveFile, asked: _Asked) -> tuple[pa.Table, pa.Table]:
+    """The rows of a file that stay, and those of the records asked for."""
+    return rewriting.apart(rewriting.read(tables, flat.schema, [file]), asked.places)
 
 
 def _same(flat: Flat, one: pa.Table, other: pa.Table) -> bool:

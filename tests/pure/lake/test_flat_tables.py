@@ -154,8 +154,11 @@ def test_flat_tables_are_not_written_anew_where_nothing_of_them_changed(press: P
     articles = reader.rows(press.config.path, "articles").to_table()
     hours = {files.hour(at) for at in articles["ingested_at"].cast("int64").to_pylist()}
     before = {name: tables.load(name).metadata_location for name in FLAT}
-    flattening.follow(tables, articles, articles.select(["topic", "partition", "offset"]), hours, "test")
+    there = set(Path(press.config.path).rglob("*"))
+    for some in (articles, articles.slice(1, 2)):
+        flattening.follow(tables, some, some.select(["topic", "partition", "offset"]), hours, "test")
     assert {name: tables.load(name).metadata_location for name in FLAT} == before
+    assert set(Path(press.config.path).rglob("*")) == there
 
 
 def test_flat_tables_follow_a_replay_that_leaves_no_article(filled: Lake, config: LakeConfig) -> None:

@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 from concurrent.futures import Future
@@ -5,12 +6,14 @@ from concurrent.futures import Future
 import pytest
 
 from newsmill.config import EnrichConfig, InputConfig, OnReserved, PageConfig
-from newsmill.errors import Code, Rejected, Transient
+from newsmill.errors import IN_STEP, Code, Rejected, Transient
 from newsmill.flow.elements.chunks import Decoded, DecodedChunk
+from newsmill.flow.elements.working import BROKE, RAW, as_raised
 from newsmill.flow.steps.extract import WINDOW_BYTES, ExtractPages, _Window
 from newsmill.flow.steps.readers import readers
 from newsmill.page.sandbox_process import Reading
 from newsmill.records import Fate, Position, RawPage, SourceRecord
+from newsmill.runtime import registry
 from processes import children
 
 AT = 1_700_000_000_000_000
@@ -81,6 +84,24 @@ def _children_of_sandbox() -> list[int]:
     found = [int(fork) for zygote in zygotes for fork in children(int(zygote), "sandbox_child")]
     assert found
     return found
+
+
+def test_extract_notes_its_stage_when_a_raw_record_can_not_be_kept(run_eagerly, record) -> None:
+    class Full:
+        def bring(self, *_: object) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    registry.unregister(BROKE)
+    registry.register(RAW, Full())
+    try:
+        with pytest.raises(Exception, match="No space left"):  # Beam gives it another type
+            extracted(run_eagerly, record, [html()])
+        with pytest.raises(OSError, match="No space left") as told, as_raised():
+            extracted(run_eagerly, record, [html()])
+    finally:
+        registry.unregister(RAW)
+        registry.unregister(BROKE)
+    assert told.value.__notes__ == [f"{IN_STEP}ExtractPages"]
 
 
 def decoded(number: int, size: int = 100, encoding: str | None = None) -> Decoded:

@@ -1,9 +1,5 @@
 """One batch of the direct runner as a bounded Beam pipeline on one thread of this process.
 
-What takes long of a page is done in extraction processes beside it, of which it keeps as many busy as are set
-(`flow.steps.extract`). More threads would wait for one interpreter lock, and Beam's ways between threads are
-gRPC: with them a batch took a fifth more CPU time and a hundred megabytes more.
-
 Imported where there is a batch: Beam's imports take longer than all else that a run needs to find that
 nothing waits.
 """
@@ -13,16 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-
 from newsmill.config import Config
 from newsmill.errors import Rejected, Stage
 from newsmill.flow.bounded.collect_files import CollectFiles
-from newsmill.flow.bounded.pipeline import batch_pipeline
+from newsmill.flow.bounded.pipeline import batch_pipeline, in_process
 from newsmill.flow.elements.stage_result import FateCollector
-from newsmill.flow.elements.working import BROKE, ROOM
+from newsmill.flow.elements.working import ROOM, as_raised
 from newsmill.flow.steps.decode import Withheld
 from newsmill.flow.steps.tabulate import tabulate
 from newsmill.lake import files as data_files
@@ -65,7 +57,7 @@ def run(
         TooLarge: The batch does not fit into its memory.
         BaseException: What else a stage failed of, with a note that says the stage.
     """
-    pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
+    pipeline = in_process()
     urls, domains = withheld
     written = batch_pipeline(
         source.read(pipeline, batch),
@@ -76,18 +68,15 @@ def run(
         boilerplate=boilerplate,
     )
     written | "CollectFiles" >> CollectFiles(into=into)
-    broke: BaseException | None = None
     try:
-        with watched(config.batch.stall_s), told(watches, records=batch.records):
+        with as_raised(), watched(config.batch.stall_s), told(watches, records=batch.records):
             result = pipeline.run()
             result.wait_until_finish()
-    except BaseException:  # of another, which Beam makes of the kind and the text of the first
+    except BaseException:
         room: Room = registry.find(ROOM)
-        broke = room.refused or registry.find(BROKE)
-        if broke is None:
-            raise
-    if broke is not None:
-        raise broke
+        if room.refused is not None:
+            raise room.refused from None
+        raise
     counters = result.metrics().query()["counters"]
     busy = {c.key.metric.namespace: c.result for c in counters if c.key.metric.name == "busy_us"}
     return Counter(busy)

@@ -30,7 +30,7 @@ from newsmill.errors import (
     TooLarge,
     Transient,
 )
-from newsmill.flow.elements.working import BROKE, RAW, ROOM
+from newsmill.flow.elements.working import BROKE, RAW, ROOM, Broke
 from newsmill.flow.steps.remember import Memory
 from newsmill.lake import sinks
 from newsmill.lake.attempts import MOST_ATTEMPTS
@@ -147,12 +147,13 @@ class MicroBatchRunner:
         try:
             self._run(batch)
         except BaseException:
-            broke = registry.find(BROKE)
-            if broke is None or isinstance(broke, NewsmillError | OSError):
+            broke: Broke | None = registry.find(BROKE)
+            error = broke.error if broke is not None else None
+            if error is None or isinstance(error, NewsmillError | OSError):
                 self.forgive()
             else:
                 with suppress(NewsmillError):
-                    self._lake.blame(batch, f"{type(broke).__name__}: {broke}"[:WHY_CHARS])
+                    self._lake.blame(batch, f"{type(error).__name__}: {error}"[:WHY_CHARS])
             raise
         finally:
             self._under_way = None

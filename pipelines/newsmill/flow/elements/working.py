@@ -17,7 +17,31 @@ ROOM = "room"
 RAW = "raw records"
 """Resident: the RawRecords of the batch under way; none where none are kept (the endless job)."""
 BROKE = "broke"
-"""Resident: the first error that ended a stage in this process; what runners raise is another."""
+"""Resident: the Broke of the first error that ended a stage in this process; runners raise another."""
+
+
+class Broke(NamedTuple):
+    """An error that ended a stage. The stage is no part of it: Beam tells of an error by its last line."""
+
+    error: BaseException
+    stage: str
+
+
+@contextmanager
+def as_raised() -> Iterator[None]:
+    """Raise what a stage raised, with a note of the stage, where Beam raises what it makes of its text."""
+    broke: Broke | None = None
+    registry.unregister(BROKE)
+    try:
+        yield
+    except BaseException:
+        broke = registry.find(BROKE)
+        if broke is None:
+            raise
+    if broke is not None:
+        broke.error.add_note(IN_STEP + broke.stage)
+        raise broke.error
+
 
 _beat = monotonic()
 
@@ -65,8 +89,7 @@ def at_work(stage: str, pages: int = 0) -> Iterator[None]:
         yield
     except BaseException as error:
         if registry.find(BROKE) is None:
-            registry.register(BROKE, error)
-            error.add_note(IN_STEP + stage)
+            registry.register(BROKE, Broke(error, stage))
         raise
     finally:
         _beat = monotonic()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from itertools import count, groupby
 from queue import SimpleQueue
@@ -141,9 +141,12 @@ class _ExtractFn(beam.DoFn):
 
     def _ended(self, most: int, begun: int = 0) -> Iterator[Any]:
         """What came of pages that have been read, once at most so many are under way."""
-        raw = registry.find(RAW)
         with busy("ExtractPages", begun):
-            ended = self._window.ended(most)
+            told = list(self._told(self._window.ended(most)))
+        yield from told
+
+    def _told(self, ended: Sequence[tuple[_Page, Reading[ParsedPage]]]) -> Iterator[Any]:
+        raw = registry.find(RAW)
         for ingested_at, readings in groupby(ended, key=lambda found: found[0].ingested_at):
             ends, pages = FateCollector(ingested_at), []
             for (_, _, item, _), (result, derived) in readings:
@@ -177,10 +180,10 @@ class _ExtractFn(beam.DoFn):
             if ends:
                 yield TaggedOutput("ends", ends.chunk())
 
-    def _may_stay(self, result: object) -> bool:
+    def _may_stay(self, result: ParsedPage | NotArticle | Rejected) -> bool:
         """Whether the text of a page may be in the lake: not where rights are, or may be, reserved."""
         if isinstance(result, Rejected):
             return False
         if self._on_reserved is OnReserved.KEEP:
             return True
-        return not isinstance(result, NotArticle) and not result.page.rights.reserved  # type: ignore[attr-defined]
+        return not isinstance(result, NotArticle) and not result.page.rights.reserved

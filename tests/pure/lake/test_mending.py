@@ -92,6 +92,8 @@ def test_copy_of_an_adopted_copy_has_no_foreign_file_when_it_was_adopted(
         before = tmp_path / name
         mending.adopt(LakeConfig(path=str(before)))
     assert provenance.foreign(Tables.open(LakeConfig(path=str(before)))) == []
+    report = audit(str(before))
+    assert report.right and report.foreign == []
 
 
 def test_adopting_a_copy_opens_no_file_of_the_original(original: Path, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ _MADE = [
         r"/raw/dt=[\d-]{10}/hour=\d\d/[0-9a-f]{64}\.warc\.gz$",
         rf"/data/([^/=]+=[^/]*/)+\d{{5}}-\d+-{_UUID}(-\d+)?\.parquet$",
         rf"/metadata/(\d+-{_UUID}|v\d+)(\.gz)?\.metadata\.json$",
-        rf"/metadata/(snap-\d+-(\d+-)?{_UUID}|{_UUID}-m\d+|optimized-m-{_UUID})\.avro$",
+        rf"/metadata/(snap-\d+-(\d+-)?{_UUID}|{_UUID}-m\d+|optimized-m-{_UUID}|adopted-{_UUID})\.avro$",
     )
 ]
 

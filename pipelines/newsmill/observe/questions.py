@@ -9,11 +9,8 @@ from typing import Final
 import duckdb
 
 from newsmill.lake import flattening, reader
-from newsmill.lake.flat import FLAT
+from newsmill.lake.flat import FLAT, Flat
 from newsmill.lake.schemas import TABLES
-
-UNNESTED: Final = "unnested.sql"
-"""Stands for the flat tables in a lake where they are not there, or lack rows of an earlier version."""
 
 VIEWS: Final = ("articles.sql", "clusters.sql", "stories.sql")
 """Files of `lake/views`, each over the tables and earlier views."""
@@ -32,9 +29,21 @@ def connect(lake: str) -> duckdb.DuckDBPyConnection:
     for name in TABLES:
         if whole or name not in FLAT:
             duck.register(name, reader.rows(lake, name))
-    for file in VIEWS if whole else (UNNESTED, *VIEWS):
-        duck.execute(importlib.resources.files("newsmill.lake").joinpath("views", file).read_text("utf-8"))
+        else:
+            duck.execute(_unnested(FLAT[name]))
+    for file in VIEWS:
+        duck.execute(_view(file))
     return duck
+
+
+def _unnested(flat: Flat) -> str:
+    """What stands for a flat table in a lake where it is not there, or lacks rows of an earlier version."""
+    parts = ", ".join(f"e.{part}" for part in flat.parts)
+    return _view("unnested.sql").format(name=flat.schema.name, column=flat.column, parts=parts)
+
+
+def _view(file: str) -> str:
+    return importlib.resources.files("newsmill.lake").joinpath("views", file).read_text("utf-8")
 
 
 def is_query(text: str) -> bool:

@@ -17,7 +17,7 @@ from newsmill.flow.steps.identify import identify
 from newsmill.flow.steps.mark import mark
 from newsmill.flow.steps.remember import Memory, fill
 from newsmill.flow.steps.tabulate import tabulate
-from newsmill.lake import files
+from newsmill.lake import changes, files, rows as table_rows
 from newsmill.lake.ledger import Batch
 from newsmill.lake.writer import Lake
 from newsmill.records import (
@@ -228,3 +228,22 @@ def retitled(press: Press, offset: int, title: str, at: int) -> None:
     ]
     part = OffsetRange(topic=TOPIC, partition=0, start=offset, end=offset + 1, records=1, bytes=0)
     press.lake.replace(Batch(batch_id="replay", sequence=0, ingested_at=at, slices=(part,)), written)
+
+
+def made_no_article(press: Press, offset: int) -> None:
+    """Take a record's row out of `articles`, as a replay does which finds that it is none."""
+    (old,) = press.lake.tables.load("fate").scan(row_filter=f"offset == {offset}").to_arrow().to_pylist()
+    first = changes.micros(old["ingested_at"])
+    fate = FateRow(
+        position=Position(topic=TOPIC, partition=0, offset=offset),
+        fate=Fate.NOT_ARTICLE,
+        reason="section",
+        ingested_at=first,
+        url=old["url"],
+        domain=old["domain"],
+        bytes=old["bytes"],
+    )
+    written = files.write(press.config.path, "fate", table_rows.fates([fate]), ingested_at=first)
+    part = OffsetRange(topic=TOPIC, partition=0, start=offset, end=offset + 1, records=1, bytes=0)
+    at = press.lake.last_change + 1
+    press.lake.replace(Batch(batch_id="again", sequence=0, ingested_at=at, slices=(part,)), [written])

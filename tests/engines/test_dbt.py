@@ -17,13 +17,10 @@ import duckdb
 import pytest
 
 from newsmill.config import LakeConfig
-from newsmill.lake import files, rows as table_rows
-from newsmill.lake.ledger import Batch
 from newsmill.lake.upkeep import compaction
 from newsmill.lake.upkeep.takedown import take_down
-from newsmill.records import Fate, FateRow, OffsetRange, Position
 from newsroom import story
-from wirelake import AT, TOPIC, Press, Sent, press_day, retitled
+from wirelake import AT, Press, Sent, made_no_article, press_day, retitled
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "dbt"
@@ -107,23 +104,8 @@ def replayed(press: Press) -> None:
     retitled(press, 2, "Another title", press.lake.last_change + 1)
 
 
-def made_no_article(press: Press) -> None:
-    """A replay that gives a record another end."""
-    (old,) = press.lake.tables.load("fate").scan(row_filter="offset == 5").to_arrow().to_pylist()
-    first = round(old["ingested_at"].timestamp() * 1e6)
-    fate = FateRow(
-        position=Position(topic=TOPIC, partition=0, offset=5),
-        fate=Fate.NOT_ARTICLE,
-        reason="section",
-        ingested_at=first,
-        url=old["url"],
-        domain=old["domain"],
-        bytes=old["bytes"],
-    )
-    written = files.write(press.config.path, "fate", table_rows.fates([fate]), ingested_at=first)
-    part = OffsetRange(topic=TOPIC, partition=0, start=5, end=6, records=1, bytes=0)
-    at = press.lake.last_change + 1
-    press.lake.replace(Batch(batch_id="again", sequence=0, ingested_at=at, slices=(part,)), [written])
+def unmade(press: Press) -> None:
+    made_no_article(press, 5)
 
 
 def taken_down(press: Press) -> None:
@@ -140,7 +122,7 @@ def planned_ahead(press: Press) -> None:
 
 NIGHTS: tuple[tuple[Callable[[Press], None], ...], ...] = (
     (compacted,),
-    (run_on, replayed, made_no_article),
+    (run_on, replayed, unmade),
     (taken_down, planned_ahead),
 )
 """What is done between two builds."""

@@ -23,17 +23,15 @@ from pyiceberg.table import StaticTable
 
 import spark_engine as engine
 from newsmill.config import LakeConfig
-from newsmill.lake import changes, dialects, files, rows as table_rows, schemas
-from newsmill.lake.ledger import Batch
+from newsmill.lake import changes, dialects, schemas
 from newsmill.lake.retention import Retention
 from newsmill.lake.upkeep import compaction, garbage_collection, mending
 from newsmill.lake.upkeep.takedown import take_down
 from newsmill.lake.verification.audit import audit
 from newsmill.lake.writer import Lake
 from newsmill.observe import questions
-from newsmill.records import Fate, FateRow, OffsetRange, Position
 from newsroom import story
-from wirelake import AT, TOPIC, Press, Sent, press_day, retitled
+from wirelake import AT, Press, Sent, made_no_article, press_day, retitled
 
 LATER = AT + 10 * 3_600_000_000
 Rows = list[dict[str, Any]]
@@ -275,23 +273,8 @@ def test_a_takedown_ends_streams_of_spark_with_an_error(press: Press, spark: eng
         spark.stream(place, "ended", skip_overwrites=True)
 
 
-def made_no_article(press: Press) -> None:
-    """A replay gives the fourth record another end."""
-    (old,) = press.lake.tables.load("fate").scan(row_filter="offset == 3").to_arrow().to_pylist()
-    first = changes.micros(old["ingested_at"])
-    position = Position(topic=TOPIC, partition=0, offset=3)
-    fate = FateRow(
-        position=position,
-        fate=Fate.NOT_ARTICLE,
-        reason="section",
-        ingested_at=first,
-        url=old["url"],
-        domain=old["domain"],
-    )
-    written = files.write(press.config.path, "fate", table_rows.fates([fate]), ingested_at=first)
-    part = OffsetRange(topic=TOPIC, partition=0, start=3, end=4, records=1, bytes=0)
-    at = press.lake.last_change + 1
-    press.lake.replace(Batch(batch_id="again", sequence=0, ingested_at=at, slices=(part,)), [written])
+def unmade(press: Press) -> None:
+    made_no_article(press, 3)
 
 
 def run_on(press: Press) -> None:
@@ -306,7 +289,7 @@ def test_scans_of_pyiceberg_follow_a_lake_through_run_compact_replay_and_takedow
     """By `updated_at` and the key, as the guide says it."""
     copy: dict[int, dict[str, Any]] = {}
     since = 0
-    for step in (as_it_was, compacted, run_on, replayed, made_no_article, emptied, run_on):
+    for step in (as_it_was, compacted, run_on, replayed, unmade, emptied, run_on):
         step(press)
         until = changes.read(press.config.path, "articles", since).until
         at = changes.instant(since).isoformat()

@@ -6,6 +6,7 @@ A new column is one line here, with an id that was never used and `since` the ne
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import pyarrow as pa
@@ -28,7 +29,7 @@ from newsmill.lake.columns import (
     struct,
 )
 from newsmill.lake.flat import FLAT
-from newsmill.records import Article, FateRow
+from newsmill.records import Article, FateRow, FilePlace
 
 
 def _versions(article: Article) -> list[tuple[str, str]]:
@@ -153,6 +154,20 @@ _SOURCE_OFFSET: Final = (
 )
 _SOURCE_LENGTH: Final = "bytes of the WARC record from there, as they stand in the file; null as its offset"
 
+
+def _source(first: int, of: Callable[[Any], FilePlace | None]) -> tuple[Column[Any], ...]:
+    """The columns that say where a row's record was read from, numbered from `first` on."""
+    parts = (
+        ("file", STRING, _SOURCE_FILE),
+        ("offset", LONG, _SOURCE_OFFSET),
+        ("length", LONG, _SOURCE_LENGTH),
+    )
+    return tuple(
+        Column(first + n, f"source_{part}", kind, doc, values.part_of(of, part), kept=True, since=6)
+        for n, (part, kind, doc) in enumerate(parts)
+    )
+
+
 _RAW_FILE: Final = (
     "WARC file with the record as it came, as a path inside the lake; null where it is not kept (see "
     "`lake.keep_raw`). Where it is is no change of the row: `updated_at` stays"
@@ -269,12 +284,7 @@ _ARTICLES_COLUMNS: Final[tuple[Column[Article], ...]] = (
            lambda a: a.draft.language.script, kept=True, since=4),
     Column(152, "updated_at", TIME, _UPDATED, lambda a: a.draft.ingested_at,
            kept=True, measured=True, since=5),
-    Column(153, "source_file", STRING, _SOURCE_FILE,
-           lambda a: values.source(a.draft.source, "file"), kept=True, since=6),
-    Column(154, "source_offset", LONG, _SOURCE_OFFSET,
-           lambda a: values.source(a.draft.source, "offset"), kept=True, since=6),
-    Column(155, "source_length", LONG, _SOURCE_LENGTH,
-           lambda a: values.source(a.draft.source, "length"), kept=True, since=6),
+    *_source(153, lambda a: a.draft.source),
 )
 # fmt: on
 
@@ -359,12 +369,7 @@ _FATE_COLUMNS: Final[tuple[Column[FateRow], ...]] = (
     Column(14, "ingested_at", TIME, "start of the batch that wrote the row",
            lambda f: f.ingested_at, required=True, kept=True, measured=True),
     Column(15, "updated_at", TIME, _UPDATED, lambda f: f.ingested_at, kept=True, measured=True, since=5),
-    Column(16, "source_file", STRING, _SOURCE_FILE,
-           lambda f: values.source(f.source, "file"), kept=True, since=6),
-    Column(17, "source_offset", LONG, _SOURCE_OFFSET,
-           lambda f: values.source(f.source, "offset"), kept=True, since=6),
-    Column(18, "source_length", LONG, _SOURCE_LENGTH,
-           lambda f: values.source(f.source, "length"), kept=True, since=6),
+    *_source(16, lambda f: f.source),
     Column(19, "raw_file", STRING, _RAW_FILE, lambda f: None, kept=True, since=6),
     Column(20, "raw_offset", LONG, "first byte of its WARC record (gzip member) in raw_file, as CDX has it",
            lambda f: None, kept=True, since=6),
@@ -417,12 +422,7 @@ _QUARANTINE_COLUMNS: Final[tuple[Column[values.Quarantined], ...]] = (
     Column(18, "ingested_at", TIME, "start of the batch that wrote the row",
            lambda q: q.ingested_at, required=True, kept=True, measured=True),
     Column(22, "updated_at", TIME, _UPDATED, lambda q: q.ingested_at, kept=True, measured=True, since=5),
-    Column(23, "source_file", STRING, _SOURCE_FILE,
-           lambda q: values.source(q.record.source, "file"), kept=True, since=6),
-    Column(24, "source_offset", LONG, _SOURCE_OFFSET,
-           lambda q: values.source(q.record.source, "offset"), kept=True, since=6),
-    Column(25, "source_length", LONG, _SOURCE_LENGTH,
-           lambda q: values.source(q.record.source, "length"), kept=True, since=6),
+    *_source(23, lambda q: q.record.source),
 )
 # fmt: on
 

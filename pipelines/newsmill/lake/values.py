@@ -125,9 +125,14 @@ def _is_placed(article: Article) -> bool:
     return article.body_hash is not None
 
 
-def source(place: FilePlace | None, part: str) -> Any:
-    """A part of a record's place in files; None for a record of a topic."""
-    return None if place is None else getattr(place, part)
+def part_of(of: Callable[[Any], FilePlace | None], part: str) -> Callable[[Any], Any]:
+    """A part of a record's place in files, as the value of a column; None for a record of a topic."""
+
+    def value(row: Any) -> Any:
+        place = of(row)
+        return None if place is None else getattr(place, part)
+
+    return value
 
 
 def head(record: SourceRecord) -> bytes | None:

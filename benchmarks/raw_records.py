@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from newsmill.lake import files, raw_files, rows as table_rows
+from newsmill.lake.places import RAW, file_place
 from newsmill.lake.raw_files import RawRecords
 from newsmill.records import Fate, FateRow, Position, SourceRecord
 from newsmill.sources import envelopes
@@ -49,7 +50,7 @@ def main() -> None:
         start = time.process_time()
         store = files.storage.at(place)
         for row, (record, _) in zip(pointing.to_pylist(), made, strict=True):
-            read = raw_files.record_in(raw_files.stored_at(store, raw_files.place_of(row)))
+            read = raw_files.record_in(raw_files.stored_at(store, file_place(row, RAW)))
             assert read == msgspec.structs.replace(record), row
         got = time.process_time() - start
     count = given.pages

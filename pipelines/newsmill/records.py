@@ -101,9 +101,7 @@ class FilePlace(Record, frozen=True, kw_only=True):
     """Where a page stands in files. Offset and length are those of its WARC record, as CDX has them."""
 
     file: str  # as its folder, or itself, was named
-    offset: int | None = (
-        None  # bytes; of the gzip member, which holds this record alone; None: the whole file
-    )
+    offset: int | None = None  # of the gzip member, which holds this record alone; None: the whole file
     length: int | None = None
 
 

@@ -26,6 +26,7 @@ from newsmill.errors import ConfigError, LakeError, TakenDownMeanwhile
 from newsmill.jobs import raw_page
 from newsmill.jobs.replay import Selection, replay
 from newsmill.lake import raw_files, raw_rows, reader
+from newsmill.lake.places import RAW, file_place
 from newsmill.lake.tables import Tables
 from newsmill.lake.upkeep import compaction, garbage_collection, mending
 from newsmill.lake.upkeep.takedown import take_down
@@ -105,7 +106,7 @@ def fates(lake: str) -> list[dict[str, Any]]:
 
 
 def kept(lake: str) -> dict[int, FilePlace]:
-    return {row["offset"]: place for row in fates(lake) if (place := raw_files.place_of(row))}
+    return {row["offset"]: place for row in fates(lake) if (place := file_place(row, RAW))}
 
 
 def stored(lake: str) -> dict[int, bytes]:

@@ -150,12 +150,12 @@ def replay(
     """
     from newsmill.cli.replay import do
     from newsmill.jobs.replay import Selection
+    from newsmill.lake.places import position_of
     from newsmill.observe import quarantine
-    from newsmill.records import Position
 
     settings = loaded(config, sets, lake__path=lake).config
     found = quarantine.records(settings.lake.path, _filter(code, site, since, until))
-    only = frozenset(Position(topic=r["topic"], partition=r["partition"], offset=r["offset"]) for r in found)
+    only = frozenset(map(position_of, found))
     do(settings, Selection(quarantine=True, only=only), dry_run=dry_run, as_json=as_json)
 
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from newsmill.errors import ConfigError, Rejected
 from newsmill.lake import reader
 from newsmill.lake.content import EMPTIED
+from newsmill.lake.places import RAW, SOURCE
 from newsmill.strings import counted
 from newsmill.urls import article_id, url_key
 
@@ -23,9 +24,6 @@ MAX_PARTITION, MAX_OFFSET = 2**31 - 1, 2**63 - 1
 """Kafka numbers no partition and no offset higher."""
 
 _ARTICLE_ID = re.compile(r"[0-9a-f]{32}")
-
-
-_WHERE = ("source_file", "source_offset", "source_length", "raw_file", "raw_offset", "raw_length")
 
 
 def explain(lake: str, what: str) -> list[Row]:
@@ -64,7 +62,7 @@ def explain(lake: str, what: str) -> list[Row]:
 def tell(story: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[tuple[str, str]]]]:
     """A story as headed sections of (what, value) lines, for people."""
     fate, article, quarantine = story["fate"], story["article"], story["quarantine"]
-    yield "record", _lines(fate, "topic", "partition", "offset", "recorded_at", "bytes", "url", *_WHERE)
+    yield "record", _lines(fate, "topic", "partition", "offset", "recorded_at", "bytes", "url", *SOURCE, *RAW)
     yield "fate", _lines(fate, "fate", "reason", "stage", "article_id", "revision", "ingested_at")
     yield "stored", _lines(story["stored"], "file", "snapshot")
     if quarantine is not None:

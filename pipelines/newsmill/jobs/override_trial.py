@@ -18,6 +18,7 @@ from newsmill.config import Config
 from newsmill.errors import ConfigError, Rejected
 from newsmill.jobs import source_records
 from newsmill.jobs.explain import fates_of
+from newsmill.lake.places import position_of
 from newsmill.page import overrides
 from newsmill.page.sandbox import Sandbox
 from newsmill.records import NotArticle, Page, Position, RawPage, SourceRecord
@@ -155,7 +156,7 @@ def _pages(
 
 def _records(config: Config, what: str, found: Found) -> Iterator[SourceRecord]:
     """The records of what the lake knows: from its quarantine, from files, or from the topic."""
-    places = [source_records.place_of(row) for row in fates_of(config.lake.path, what)]
+    places = [position_of(row) for row in fates_of(config.lake.path, what)]
     if not places:
         raise ConfigError(f"{what}: no such file, and the lake at {config.lake.path} has no record of it")
     lost: list[Position] = []

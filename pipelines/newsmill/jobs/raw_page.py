@@ -11,6 +11,7 @@ from newsmill.errors import ConfigError, LakeError, Rejected, Transient
 from newsmill.jobs import source_records
 from newsmill.jobs.explain import Row, fates_of
 from newsmill.lake import reader
+from newsmill.lake.places import position_of
 from newsmill.lake.rows import HOLDING
 from newsmill.records import NotArticle, Position, RawPage, SourceRecord
 from newsmill.sources import envelopes, files, foreign_envelopes
@@ -37,7 +38,7 @@ def record_of(config: Config, what: str) -> SourceRecord | None:
     row = ([fate for fate in fates if fate["fate"] in HOLDING["articles"]] or fates)[-1]
     if _taken_down(config.lake.path, row):
         raise LakeError(f"{what}: was taken down")
-    place, lost = source_records.place_of(row), list[Position]()
+    place, lost = position_of(row), list[Position]()
     where = f"{what}: its record {place.topic}/{place.partition}/{place.offset}"
     try:
         for _, record in source_records.as_they_came(config, [place], lost):

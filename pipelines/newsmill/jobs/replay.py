@@ -15,22 +15,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import apache_beam as beam
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from newsmill.config import Config, KeepBody
 from newsmill.copies.index import Decision, Resolution
 from newsmill.copies.sketches import Sketch
 from newsmill.errors import ConfigError
 from newsmill.flow.bounded.collect_files import CollectFiles
-from newsmill.flow.bounded.pipeline import batch_pipeline
+from newsmill.flow.bounded.pipeline import batch_pipeline, in_process
 from newsmill.flow.elements.chunks import CHUNK_RECORDS, RecordChunk
-from newsmill.flow.elements.working import RAW
+from newsmill.flow.elements.working import RAW, as_raised
 from newsmill.flow.steps.decode import Withheld
 from newsmill.flow.steps.remember import Memory
 from newsmill.jobs import source_records
@@ -40,6 +39,7 @@ from newsmill.lake.change_order import changing
 from newsmill.lake.columns import TIME
 from newsmill.lake.files import DataFile, hour
 from newsmill.lake.ledger import Batch
+from newsmill.lake.places import PLACE, position_of
 from newsmill.lake.raw_files import RawRecords
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.tables import LiveFile, Tables
@@ -125,10 +125,7 @@ def replay(config: Config, selection: Selection, *, now: Micros, dry_run: bool =
             for day in days:
                 selected = _selected(config.lake.path, selection, day)
                 for at, group in groupby(selected, key=lambda row: row["ingested_at"]):
-                    old = {source_records.place_of(row): row["fate"] for row in group}
-                    emptied = _taken_down(lake, config.lake.path, old)
-                    report.taken_down += len(emptied)
-                    old = {place: fate for place, fate in old.items() if place not in emptied}
+                    old = {position_of(row): row["fate"] for row in group}
                     _replay_batch(config, lake, index, at, old, report, from_raw=selection.from_raw)
         raw_rows.let_go(lake.tables, raw_rows.kept_no_more(None), "replay")
     finally:
@@ -141,13 +138,10 @@ _DAY_US: Final = 86_400_000_000
 
 def _planned(lake: str, selection: Selection) -> tuple[Counter[str], list[int]]:
     """How many records are selected, by their fate, and the days since 1970 of their first time."""
-    columns = ["topic", "partition", "offset", "fate", "ingested_at"]
     fates, days = Counter[str](), set[int]()
-    few = columns if selection.only is not None else columns[3:]
-    for rows in reader.rows(lake, "fate").to_batches(columns=few, filter=selection.holds()):
-        if selection.only is not None:
-            mine = [source_records.place_of(row) in selection.only for row in rows.to_pylist()]
-            rows = rows.filter(pa.array(mine, pa.bool_()))
+    columns = [*(PLACE if selection.only is not None else ()), "fate", "ingested_at"]
+    for batch in reader.rows(lake, "fate").to_batches(columns=columns, filter=selection.holds()):
+        rows = _chosen(batch, selection)
         for counted in pc.value_counts(rows["fate"]).to_pylist():
             fates[counted["values"]] += counted["counts"]
         days.update(pc.unique(pc.divide(rows["ingested_at"].cast(pa.int64()), _DAY_US)).to_pylist())
@@ -159,34 +153,40 @@ def _selected(lake: str, selection: Selection, day: int) -> list[dict[str, Any]]
     begin, end = (pa.scalar(at * _DAY_US, pa.int64()).cast(TIME) for at in (day, day + 1))
     of_day = (pc.field("ingested_at") >= begin) & (pc.field("ingested_at") < end)
     rows = reader.rows(lake, "fate").to_table(
-        columns=["topic", "partition", "offset", "fate", "ingested_at"], filter=selection.holds() & of_day
+        columns=["ingested_at", *PLACE, "fate"], filter=selection.holds() & of_day
     )
-    rows = rows.set_column(4, "ingested_at", rows["ingested_at"].cast(pa.int64()))
-    found = [
-        row
-        for row in rows.to_pylist()
-        if selection.only is None or source_records.place_of(row) in selection.only
-    ]
-    return sorted(found, key=lambda row: (row["ingested_at"], source_records.place_of(row)))
+    rows = rows.set_column(0, "ingested_at", rows["ingested_at"].cast(pa.int64()))
+    return sorted(
+        _chosen(rows, selection).to_pylist(), key=lambda row: (row["ingested_at"], position_of(row))
+    )
 
 
-def _taken_down(lake: Lake, path: str, places: Mapping[Position, str]) -> set[Position]:
+_Rows = TypeVar("_Rows", pa.Table, pa.RecordBatch)
+
+
+def _chosen(rows: _Rows, selection: Selection) -> _Rows:
+    """The rows of the records that the selection names one by one; all, where it names none so."""
+    if selection.only is None:
+        return rows
+    return rows.filter(pa.array([position_of(row) in selection.only for row in rows.to_pylist()], pa.bool_()))
+
+
+def _taken_down(lake: str, places: Mapping[Position, str], withheld: Withheld) -> set[Position]:
     """Those whose row of `articles` a takedown emptied that still holds.
 
     Their row stays: copies and clusters of others point to it.
     """
-    urls, domains = lake.withheld()
-    if not urls and not domains:
+    if not withheld.url_keys and not withheld.domains:
         return set()
-    rows = reader.rows(path, "articles").to_table(
-        columns=["topic", "partition", "offset", "url_key", "domain"],
+    rows = reader.rows(lake, "articles").to_table(
+        columns=[*PLACE, "url_key", "domain"],
         filter=source_records.among(places) & pc.field("withheld").is_valid(),
     )
     return {
         place
         for row in rows.to_pylist()
-        if (place := source_records.place_of(row)) in places
-        and (row["url_key"] in urls or row["domain"] in domains)
+        if (place := position_of(row)) in places
+        and (row["url_key"] in withheld.url_keys or row["domain"] in withheld.domains)
     }
 
 
@@ -201,6 +201,11 @@ def _replay_batch(
     from_raw: bool,
 ) -> None:
     """Do the records of one first batch again."""
+    urls, domains = lake.withheld()
+    withheld = Withheld(url_keys=urls, domains=domains)
+    emptied = _taken_down(config.lake.path, old, withheld)
+    report.taken_down += len(emptied)
+    old = {place: fate for place, fate in old.items() if place not in emptied}
     if from_raw:
         found = dict(source_records.from_raw_files(config.lake.path, old))
         report.lost += [place for place in sorted(old) if place not in found]
@@ -229,8 +234,7 @@ def _replay_batch(
     )
     registry.register(RAW, raw)
     try:
-        urls, domains = lake.withheld()
-        with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        with as_raised(), in_process() as pipeline:
             chunks = [
                 RecordChunk(ingested_at=at, records=tuple(records[start : start + CHUNK_RECORDS]))
                 for start in range(0, len(records), CHUNK_RECORDS)
@@ -241,7 +245,7 @@ def _replay_batch(
                 config,
                 batch_id=batch.batch_id,
                 index="replay:index",
-                withheld=Withheld(url_keys=urls, domains=domains),
+                withheld=withheld,
             ) | "CollectFiles" >> CollectFiles(into="replay:files")
     finally:
         registry.unregister("replay:files")
@@ -292,25 +296,25 @@ class _Index:
 def _decided(lake: str, places: Mapping[Position, SourceRecord]) -> dict[Position, Decision]:
     """What was decided of those records that have a row of `articles`."""
     rows = reader.rows(lake, "articles").to_table(
-        columns=["topic", "partition", "offset", "fate", "revision", "duplicate"],
+        columns=[*PLACE, "fate", "revision", "duplicate"],
         filter=source_records.among(places),
     )
     return {
-        source_records.place_of(row): Decision(
+        position_of(row): Decision(
             fate=Fate(row["fate"]),
             revision=row["revision"],
             duplicate=msgspec.convert(row["duplicate"], Duplicate),
         )
         for row in rows.to_pylist()
-        if source_records.place_of(row) in places
+        if position_of(row) in places
     }
 
 
 def _moves(lake: Lake, files: Iterable[DataFile], old: Mapping[Position, str]) -> Iterator[tuple[str, str]]:
     for file in files:
         if file.table == "fate":
-            for row in lake.columns(file, ["topic", "partition", "offset", "fate"]).to_pylist():
-                yield old[source_records.place_of(row)], row["fate"]
+            for row in lake.columns(file, [*PLACE, "fate"]).to_pylist():
+                yield old[position_of(row)], row["fate"]
 
 
 def enrich_again(config: Config, name: str, selection: Selection, *, dry_run: bool = False) -> int:
@@ -362,7 +366,7 @@ def _filled_again(tables: Tables, selection: Selection, fresh: Any, at: Micros |
                     again = True
                     continue
                 hours = set(live.hours)
-                made = flattening.follow(tables, new, new.select(rewriting.PLACE), hours, "enrich")
+                made = flattening.follow(tables, new, new.select(PLACE), hours, "enrich")
                 if written.path not in {file.uri for file in tables.files(tables.load("articles"))}:
                     again = True
                     stale = {name: stale[name] | made[name] for name in made}

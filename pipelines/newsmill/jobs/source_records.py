@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -13,25 +13,11 @@ import pyarrow.compute as pc
 from newsmill.config import Config
 from newsmill.errors import ConfigError, DataLoss, Transient
 from newsmill.lake import raw_files, reader, storage
+from newsmill.lake.places import PLACE, RAW, SOURCE, file_place, position_of
 from newsmill.lake.rows import GAP
 from newsmill.records import FilePlace, OffsetRange, Position, SourceRecord
 from newsmill.sources import envelopes, files, kafka
 from newsmill.urls import without_login
-
-_PLACE: Final = ("topic", "partition", "offset")
-_SOURCE: Final = ("source_file", "source_offset", "source_length")
-
-
-def place_of(row: Mapping[str, Any]) -> Position:
-    """Where the record of a row stands."""
-    return Position(topic=row["topic"], partition=row["partition"], offset=row["offset"])
-
-
-def source_of(row: Mapping[str, Any]) -> FilePlace | None:
-    """Where the record of a row stands in files; None for one of a topic, and of a row of before schema 6."""
-    if row["source_file"] is None:
-        return None
-    return FilePlace(file=row["source_file"], offset=row["source_offset"], length=row["source_length"])
 
 
 def among(places: Iterable[Position]) -> pc.Expression:
@@ -43,12 +29,12 @@ def among(places: Iterable[Position]) -> pc.Expression:
 def kept_payloads(lake: str, places: Collection[Position]) -> Iterator[tuple[Position, SourceRecord]]:
     """Quarantined records whose payload the lake has whole."""
     rows = reader.rows(lake, "quarantine").to_table(
-        columns=["recorded_at", *_PLACE, "payload", "payload_bytes", "key", "headers", *_SOURCE],
+        columns=["recorded_at", *PLACE, "payload", "payload_bytes", "key", "headers", *SOURCE],
         filter=among(places),
     )
     rows = rows.set_column(0, "recorded_at", rows["recorded_at"].cast(pa.int64()))
     for row in rows.to_pylist():
-        place = place_of(row)
+        place = position_of(row)
         if place in places and row["payload"] is not None and len(row["payload"]) == row["payload_bytes"]:
             yield (
                 place,
@@ -58,7 +44,7 @@ def kept_payloads(lake: str, places: Collection[Position]) -> Iterator[tuple[Pos
                     key=row["key"],
                     headers=tuple((header["name"], header["value"]) for header in row["headers"] or ()),
                     timestamp=row["recorded_at"],
-                    source=source_of(row),
+                    source=file_place(row, SOURCE),
                 ),
             )
 
@@ -76,8 +62,8 @@ def from_raw_files(lake: str, places: Collection[Position]) -> Iterator[tuple[Po
 def pointers(lake: str, places: Collection[Position]) -> dict[Position, FilePlace]:
     """Where the lake keeps records as they came."""
     wanted = among(places) & pc.field("raw_file").is_valid()
-    rows = reader.rows(lake, "fate").to_table(columns=[*_PLACE, *raw_files.POINTER], filter=wanted)
-    found = ((place_of(row), raw_files.place_of(row)) for row in rows.to_pylist())
+    rows = reader.rows(lake, "fate").to_table(columns=[*PLACE, *RAW], filter=wanted)
+    found = ((position_of(row), file_place(row, RAW)) for row in rows.to_pylist())
     return {place: pointer for place, pointer in found if pointer is not None and place in places}
 
 
@@ -126,12 +112,12 @@ def from_files(lake: str, places: Collection[Position]) -> Iterator[tuple[Positi
     if not named:
         return
     told = reader.rows(lake, "fate").to_table(
-        columns=[*_PLACE, "url", "bytes", *_SOURCE], filter=among(named) & (pc.field("fate") != GAP)
+        columns=[*PLACE, "url", "bytes", *SOURCE], filter=among(named) & (pc.field("fate") != GAP)
     )
-    rows = {place: row for row in told.to_pylist() if (place := place_of(row)) in places}
+    rows = {place: row for row in told.to_pylist() if (place := position_of(row)) in places}
     unplaced = set[Position]()
     for place, row in sorted(rows.items()):
-        source = source_of(row)
+        source = file_place(row, SOURCE)
         if source is None or (record := files.read_at(source, place)) is None:
             unplaced.add(place)
         elif _is_of(row, record):

@@ -23,7 +23,7 @@ import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -34,6 +34,7 @@ from zlib_ng import zlib_ng
 
 from newsmill.errors import LakeError
 from newsmill.lake import storage, trouble
+from newsmill.lake.places import PLACE, RAW, position_of
 from newsmill.lake.storage import Storage, Writable
 from newsmill.records import Fate, FilePlace, Micros, Position, RawPage, SourceRecord
 from newsmill.urls import without_login
@@ -42,9 +43,6 @@ FOLDER: Final = "raw"
 """Folder of the files, in the lake."""
 
 SUFFIX: Final = ".warc.gz"
-
-POINTER: Final = ("raw_file", "raw_offset", "raw_length")
-"""Columns of the ledger that say where a record is."""
 
 KEPT: Final = frozenset({Fate.ARTICLE, Fate.COPY, Fate.REVISION, Fate.NOT_ARTICLE})
 """Fates whose records are kept. Quarantined ones are in `quarantine`, whole; a redelivery's page is another
@@ -60,7 +58,6 @@ _OWN: Final = "Newsmill-Record"
 _END: Final = b"\r\n\r\n"
 _TYPES: Final = {"raw": "text/html", "json": "application/json", "warc": "application/warc"}
 _UNPRINTABLE: Final = re.compile("[\x00-\x20\x7f<>]")
-_PLACE: Final = ("topic", "partition", "offset")
 
 
 def folder(ingested_at: Micros) -> str:
@@ -199,8 +196,8 @@ class RawRecords:
     def filed(self, fates: pa.Table, ingested_at: Micros) -> pa.Table:
         """Rows of the ledger with where their records are; the files are whole on the disk then."""
         store = storage.at(self._root)
-        rows = fates.select([*_PLACE, "fate"]).to_pylist()
-        positions = [Position(topic=r["topic"], partition=r["partition"], offset=r["offset"]) for r in rows]
+        rows = fates.select([*PLACE, "fate"]).to_pylist()
+        positions = [position_of(row) for row in rows]
         wanted = sorted(
             position
             for position, row in zip(positions, rows, strict=True)
@@ -246,19 +243,12 @@ def _parts(wanted: Sequence[Position], waiting: Mapping[Position, Spooled]) -> I
 
 def pointed(fates: pa.Table, places: Sequence[FilePlace | None]) -> pa.Table:
     """Rows of the ledger with where the records are."""
-    for name, part in zip(POINTER, ("file", "offset", "length"), strict=True):
+    for name, part in zip(RAW, ("file", "offset", "length"), strict=True):
         index = fates.schema.get_field_index(name)
         field = fates.schema.field(index)
         values = [None if place is None else getattr(place, part) for place in places]
         fates = fates.set_column(index, field, pa.array(values, field.type))
     return fates
-
-
-def place_of(row: Mapping[str, Any]) -> FilePlace | None:
-    """Where the record of a row of the ledger is; None where it is not kept."""
-    if row["raw_file"] is None:
-        return None
-    return FilePlace(file=row["raw_file"], offset=row["raw_offset"], length=row["raw_length"])
 
 
 def named(rows: pa.Table) -> set[str]:
@@ -271,5 +261,5 @@ def missing(store: Storage, files: Collection[str]) -> list[str]:
     return sorted(file for file in files if store.size(file) is None)
 
 
-COLUMNS: Final = (*_PLACE, "fate", "url", "domain", "ingested_at", *POINTER)
+COLUMNS: Final = (*PLACE, "fate", "url", "domain", "ingested_at", *RAW)
 """Columns of the ledger that tell what may be done with a raw record."""

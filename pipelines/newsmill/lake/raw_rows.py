@@ -19,12 +19,13 @@ from newsmill.errors import LakeError, Rejected
 from newsmill.lake import raw_files, rewriting
 from newsmill.lake.content import Tombstone
 from newsmill.lake.files import DataFile
-from newsmill.lake.raw_files import COLUMNS, FOLDER, POINTER, SUFFIX
+from newsmill.lake.places import RAW, file_place
+from newsmill.lake.raw_files import COLUMNS, FOLDER, SUFFIX
 from newsmill.lake.schemas import LEDGER, TABLES
 from newsmill.lake.storage import Listed, Storage, Writable
 from newsmill.lake.tables import LiveFile, Tables
 from newsmill.records import Fate, FilePlace, Micros
-from newsmill.urls import registrable_domain, url_key
+from newsmill.urls import site, url_key
 
 DAY_US: Final = 86_400_000_000
 
@@ -59,7 +60,7 @@ def taken_down(tombstones: Sequence[Tombstone]) -> Gone:
     """Rows of pages that were taken down."""
     domains = {t.value for t in tombstones if t.kind == "domain"}
     urls = {t.value for t in tombstones if t.kind == "url"}
-    sites = domains | {_site(url) for url in urls}
+    sites = domains | {site(url) for url in urls}
 
     def gone(rows: pa.Table) -> Any:
         named = zip(rows["url"].to_pylist(), rows["domain"].to_pylist(), strict=True)
@@ -149,7 +150,7 @@ def holds(store: Storage, file: str, tombstones: Sequence[Tombstone]) -> bool:
     try:
         if not raw_files.whole(store, file):
             return True
-        return any(_key(url) in urls or _site(url) in domains for url in raw_files.targets(store, file))
+        return any(_key(url) in urls or site(url) in domains for url in raw_files.targets(store, file))
     except FileNotFoundError:
         return False
     except LakeError:
@@ -220,7 +221,7 @@ def _swapped(tables: Tables, group: _Group, gone: Gone, why: str) -> bool:
     """Let the rows of a group point elsewhere; false where somebody else replaced a file meanwhile."""
     parts = [rewriting.read(tables, TABLES[LEDGER], [live]) for live in group.live]
     rows = pa.concat_tables(parts)
-    places = [raw_files.place_of(row) for row in rows.select(POINTER).to_pylist()]
+    places = [file_place(row, RAW) for row in rows.select(RAW).to_pylist()]
     pointing = [place is not None for place in places]
     mask = pc.and_(pc.fill_null(gone(rows.select(COLUMNS)), False), pa.chunked_array([pa.array(pointing)]))
     goes = mask.to_pylist()
@@ -285,12 +286,5 @@ def _runs(places: Sequence[FilePlace]) -> Iterator[FilePlace]:
 def _key(url: str | None) -> str | None:
     try:
         return None if url is None else url_key(url)
-    except Rejected:
-        return None
-
-
-def _site(url: str) -> str | None:
-    try:
-        return registrable_domain(url)
     except Rejected:
         return None

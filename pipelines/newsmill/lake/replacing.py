@@ -19,6 +19,7 @@ from pyiceberg.table import Table, Transaction
 
 from newsmill.lake import edition, files as data_files, flattening, rewriting, texts
 from newsmill.lake.files import DataFile
+from newsmill.lake.places import PLACE
 from newsmill.lake.schemas import LEDGER, TABLES
 from newsmill.lake.staging import append, replace, set_properties
 from newsmill.lake.tables import LiveFile, Tables
@@ -116,19 +117,19 @@ def _place(row: Mapping[str, Any]) -> _Place:
 def hand_on(tables: Tables, replacement: Replacement) -> int:
     """Keep the texts that rows to be replaced have and others rely on; how many were handed on."""
     places, hours = _replaced(tables, replacement)
-    wanted = set(zip(*(places[name].to_pylist() for name in rewriting.PLACE), strict=True))
+    wanted = set(zip(*(places[name].to_pylist() for name in PLACE), strict=True))
     offsets = pc.unique(places["offset"])
 
     def leaving(rows: pa.Table) -> pa.ChunkedArray:
         mask = pc.is_in(rows["offset"], offsets).to_numpy().copy()
         for at in mask.nonzero()[0].tolist():
-            mask[at] = tuple(rows[name][at].as_py() for name in rewriting.PLACE) in wanted
+            mask[at] = tuple(rows[name][at].as_py() for name in PLACE) in wanted
         return pa.chunked_array([pa.array(mask)])
 
     return texts.hand_on(
         tables,
         leaving,
-        rewriting.PLACE,
+        PLACE,
         hours=hours,
         coming=replacement.files,
         why="replay",
@@ -170,7 +171,7 @@ def _replaced(tables: Tables, replacement: Replacement) -> tuple[pa.Table, set[i
     mine = [file for file in replacement.files if file.table == LEDGER]
     ledger = pa.concat_tables(_rows(tables, file) for file in mine)
     times = pc.unique(ledger["ingested_at"].cast(pa.int64())).to_pylist()
-    return ledger.select(rewriting.PLACE), {data_files.hour(at) for at in times}
+    return ledger.select(PLACE), {data_files.hour(at) for at in times}
 
 
 def _swap(

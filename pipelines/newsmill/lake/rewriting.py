@@ -15,11 +15,11 @@ from newsmill.errors import LakeError
 from newsmill.lake import edition, files
 from newsmill.lake.columns import TableSchema
 from newsmill.lake.files import DataFile
+from newsmill.lake.places import PLACE
 from newsmill.lake.staging import replace, set_properties
 from newsmill.lake.tables import LiveFile, Tables
 from newsmill.records import Micros
 
-PLACE = ("topic", "partition", "offset")
 """Columns that say which record a row is of."""
 
 

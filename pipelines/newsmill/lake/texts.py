@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from newsmill.lake import rewriting
 from newsmill.lake.files import DataFile
+from newsmill.lake.places import PLACE
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.tables import LiveFile, Tables
 from newsmill.records import Micros
@@ -100,7 +101,7 @@ def handed_on_inside(rows: pa.Table, leaving: pa.ChunkedArray) -> pa.Table:
     left = rows.filter(pc.and_(pc.invert(leaving), pc.is_valid(rows["body"])))
     for hash in {None, *left["body_hash"].to_pylist()}:
         texts.pop(hash, None)
-    columns = (rows[name].to_pylist() for name in ("body_hash", "body", *rewriting.PLACE))
+    columns = (rows[name].to_pylist() for name in ("body_hash", "body", *PLACE))
     by_place = sorted(enumerate(zip(*columns, strict=True)), key=lambda numbered: numbered[1][2:])
     bodies, stay = rows["body"].to_pylist(), pc.invert(leaving).to_pylist()
     for number, (hash, body, *_) in by_place:
@@ -191,7 +192,7 @@ def _filled(
 
 
 def _places(rows: pa.Table) -> list[tuple[str, int, int]]:
-    return list(zip(*(rows[name].to_pylist() for name in rewriting.PLACE), strict=True))
+    return list(zip(*(rows[name].to_pylist() for name in PLACE), strict=True))
 
 
 def read_columns(tables: Tables, uri: str, columns: Sequence[str]) -> pa.Table:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from newsmill.errors import ConfigError
 from newsmill.lake import reader
+from newsmill.lake.places import position_of
 from newsmill.records import Position
 from newsmill.urls import site
 
@@ -63,7 +64,7 @@ def records(lake: str, wanted: Filter) -> list[dict[str, Any]]:
     for row in newest.to_pylist():
         site = site_of(row["url"])
         if wanted.site in (None, site):
-            place = Position(topic=row["topic"], partition=row["partition"], offset=row["offset"])
+            place = position_of(row)
             found.setdefault(place, {**row, "site": site})
     return list(found.values())
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from newsmill.lake import reader
+from newsmill.lake.places import PLACE
 from newsmill.observe.drift import DriftEvent
 from newsmill.observe.history import known
 
@@ -294,7 +295,7 @@ def _quarantine(asked: _Questions) -> list[Row]:
     if examples:
         # A payload may have megabytes: few rows at a time, and of the row groups that hold examples only.
         scanner = asked.tables["quarantine"].scanner(
-            columns=[*_PLACE, "payload"],
+            columns=[*PLACE, "payload"],
             filter=pc.field("offset").isin([offset for _, _, offset in examples]),
             batch_size=16,
             batch_readahead=1,
@@ -305,9 +306,6 @@ def _quarantine(asked: _Questions) -> list[Row]:
                 if example := examples.get(_place(row)):
                     example["head"] = row["payload"] and row["payload"][:SNIPPET_BYTES]
     return codes
-
-
-_PLACE: Final = ("topic", "partition", "offset")
 
 
 def _place(row: Row) -> tuple[str, int, int]:

@@ -18,6 +18,7 @@ import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, Fenced, LakeError
 from newsmill.lake import raw_files, reader, storage
+from newsmill.lake.places import RAW, file_place
 from newsmill.lake.storage import ObjectStorage
 from newsmill.lake.upkeep import compaction, garbage_collection, mending
 from newsmill.lake.upkeep.takedown import take_down
@@ -84,7 +85,7 @@ def kept(config: LakeConfig) -> dict[str, bytes | None]:
     """The value of each raw record, by the address of its row."""
     store, found = storage.at(config.path), {}
     for row in reader.rows(config.path, "fate").to_table().to_pylist():
-        if (place := raw_files.place_of(row)) is not None:
+        if (place := file_place(row, RAW)) is not None:
             record = raw_files.record_in(raw_files.stored_at(store, place))
             found[f"{row['url']} {row['offset']}"] = record.value
     return found

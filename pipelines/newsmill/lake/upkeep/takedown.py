@@ -26,6 +26,7 @@ from newsmill.lake.content import CONTENT, Tombstone
 from newsmill.lake.files import DataFile
 from newsmill.lake.flat import FLAT
 from newsmill.lake.ledger import INGESTED_AT, TAKEDOWNS, pending_batch, tombstones
+from newsmill.lake.places import PLACE
 from newsmill.lake.retention import Retention
 from newsmill.lake.rows import takedowns as takedown_rows
 from newsmill.lake.schemas import LEDGER, TABLES
@@ -173,7 +174,7 @@ def _without(
     return emptied
 
 
-_PLACE_ORDER = [(name, "ascending") for name in rewriting.PLACE]
+_PLACE_ORDER = [(name, "ascending") for name in PLACE]
 
 
 def whose(what: str) -> tuple[str, str]:

@@ -355,13 +355,7 @@ def _rows(store: Storage, name: str, found: Found | None) -> ds.Dataset:
 
 def _raw(store: Storage, ledger: Found) -> set[str]:
     """The raw files that rows of the ledger point into."""
-    return set(
-        _rows(store, LEDGER, ledger)
-        .to_table(columns=["raw_file"])["raw_file"]
-        .unique()
-        .drop_null()
-        .to_pylist()
-    )
+    return raw_files.named(_rows(store, LEDGER, ledger).to_table(columns=["raw_file"]))
 
 
 def _odd(store: Storage, what: str) -> LakeError:

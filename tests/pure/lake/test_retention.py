@@ -34,9 +34,14 @@ def with_snapshots(table: Table, *, ages_s: list[float], tagged: int) -> Table:
     return table
 
 
+@pytest.mark.parametrize("past_the_hour_s", [0.0, 3_170.0])
 @pytest.mark.parametrize("every_s", [10.0, 300.0, 7_200.0])
-def test_snapshots_of_days_stay_by_the_hour_and_the_newest_one_by_one(filled: Lake, every_s: float) -> None:
+def test_snapshots_of_days_stay_by_the_hour_and_the_newest_one_by_one(
+    filled: Lake, monkeypatch: pytest.MonkeyPatch, every_s: float, past_the_hour_s: float
+) -> None:
     count = 5_000
+    now = time.time() // HOUR_S * HOUR_S + past_the_hour_s
+    monkeypatch.setattr("time.time", lambda: now)
     ages = [(count - 1 - at) * every_s for at in range(count)]
     table = with_snapshots(filled.tables.load("articles"), ages_s=ages, tagged=3)
     gone = set(Retention().forgotten(table))
@@ -49,7 +54,8 @@ def test_snapshots_of_days_stay_by_the_hour_and_the_newest_one_by_one(filled: La
     oldest = min(ages[0], 7 * 86_400)
     for hours in range(int(oldest / HOUR_S) - 1):  # each hour of the days has a state
         assert any(hours * HOUR_S <= ages[at] < (hours + 1) * HOUR_S + max(HOUR_S, every_s) for at in kept)
-    assert Retention().forgotten(with_snapshots(table, ages_s=[ages[at] for at in kept], tagged=0)) == []
+    again = with_snapshots(table, ages_s=[ages[at] for at in kept], tagged=kept.index(3))
+    assert Retention().forgotten(again) == []
 
 
 def test_only_the_newest_stay_where_that_is_asked_for(filled: Lake) -> None:

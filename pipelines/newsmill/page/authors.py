@@ -436,22 +436,22 @@ def _ends(passages: Sequence[Passage], story: tuple[int, int]) -> list[str]:
 def _rank(element: Element) -> int | None:
     """How surely an element holds the author: 0 says so by its markup, 1 and 2 by a name; None is not."""
     get = element.get
-    names = f"{get('class') or ''} {get('id') or ''} {get('data-testid') or ''}"
-    by_name = _rank_of(names[:_LONGEST_NAMES])
+    names = f"{get('class') or ''} {get('id') or ''} {get('data-testid') or ''}"[:_LONGEST_NAMES]
+    by_name = _rank_of(names)
     if by_name == _NEVER:
         return None
     if get("rel") == "author" or "author" in (get("itemprop") or "") or element.tag == "byline":
-        return 0
+        return None if by_name is None and _DOM_NOT.search(names) else 0
     return by_name
 
 
 @lru_cache(maxsize=20_000)
 def _rank_of(names: str) -> int | None:
-    """How surely a class, an id or a test id says "author": 1 or 2; `_NEVER` where it says something else."""
+    """How surely a class, an id or a test id says "author": 1 or 2; `_NEVER` where it says more than that."""
+    if not _DOM.search(names):
+        return None
     if _AUTHORS_NAME.search(names):
         return 1
     if _DOM_NOT.search(names):
         return _NEVER
-    if not _DOM.search(names):
-        return None
     return 1 if _EXACT.search(names) else 2

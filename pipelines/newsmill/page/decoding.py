@@ -20,6 +20,7 @@ from newsmill import strings
 from newsmill.config import InputConfig
 from newsmill.errors import Code, Rejected
 from newsmill.page.detection import charset_of
+from newsmill.page.octets import has_controls, holds
 
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
@@ -216,8 +217,7 @@ text in another charset has the signs of Japanese mail by chance."""
 
 def _shifted(body: bytes, names: list[str | None]) -> tuple[str, str] | None:
     """Text and charset of a page in a charset of seven bits that shifts between sets; None for any other."""
-    # one byte is found many times as fast as two
-    if 0x1B not in body and (0x7E not in body or b"~{" not in body):
+    if 0x1B not in body and not holds(body, b"~{"):
         return None
     named = [codec_of(name) for name in names]
     for sign, codecs_of_sign, must_be_named in _SHIFTING:
@@ -264,9 +264,10 @@ def _finished(text: str, charset: str, declared: str | None, *marks: str, utf8: 
     utf8 = text.encode("utf-8", "surrogatepass") if utf8 is None else utf8
     found = list(marks)
     cleaned = text
-    if _may_have_controls(utf8):
+    if has_controls(utf8):
         cleaned = _CONTROLS.sub(_control, cleaned)
-    if "&#" in cleaned:
+        utf8 = cleaned.encode()
+    if holds(utf8, b"&#"):
         cleaned = _REFERENCES.sub(_reference, cleaned)
     cleaned = strings.stream_safe(cleaned)
     if cleaned is not text:
@@ -296,25 +297,12 @@ _REFERENCES: Final = re.compile(
     re.IGNORECASE,
 )
 """Character references that stand for what `_CONTROLS` takes out, and for no character at all."""
-_ASCII_CONTROLS: Final = bytes(n for n in range(128) if _CONTROLS.match(chr(n)))
-_C1_ENCODED: Final = re.compile(rb"\xc2[\x80-\x84\x86-\x9f]")
-_TURNING_ENCODED: Final = re.compile(rb"\xe2(?:\x80[\xaa-\xae]|\x81[\xa6-\xa9])")
 _C1: Final = {chr(n): bytes([n]).decode("cp1252", "ignore") for n in range(0x80, 0xA0) if n != 0x85}
 
 
 def _may_be_mojibake(text: str) -> bool:
     """Whether `_MOJIBAKE` may match; one character is found ten times as fast as two."""
     return "Ã" in text or "Â" in text or ("â" in text and "â€" in text)
-
-
-def _may_have_controls(utf8: bytes) -> bool:
-    """Whether `_CONTROLS` is worth its cost, which is that of all other decoding."""
-    if len(utf8.translate(None, _ASCII_CONTROLS)) < len(utf8):
-        return True
-    if utf8.isascii():
-        return False
-    odd = 0xED in utf8 or (0xEF in utf8 and (b"\xef\xb7" in utf8 or b"\xef\xbf" in utf8))
-    return odd or _C1_ENCODED.search(utf8) is not None or _TURNING_ENCODED.search(utf8) is not None
 
 
 def _control(match: re.Match[str]) -> str:

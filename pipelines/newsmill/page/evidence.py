@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import log1p
 from typing import Final
 
@@ -35,10 +36,11 @@ _HEAD: Final = 160
 _LONGEST_TITLE: Final = 40
 _OPENING_WORDS: Final = 15
 _QUOTES: Final = "\"“„«'‘「『"
+_NAMES_READ: Final = 120
 _DIGIT: Final = re.compile(r"\d")
 _MARKS: Final = re.compile(r"[,;，、；]")
 _BARS: Final = re.compile(r"[|•·»›/▸]")
-_UPPER: Final = re.compile(r"(?<!\w)[^\W\d_a-zß-öø-ÿа-яα-ω]")
+_UPPER: Final = re.compile(r"[^\W\d_a-zß-öø-ÿа-яα-ω](?<!\w.)")  # what is seldom comes first
 _BODY: Final = re.compile(
     r"body|content|entry|text|story|article|post|main|paragraph|detail|inhalt|cuerpo|corps"
 )
@@ -74,9 +76,9 @@ def _own(p: Passage, words: int, rule: str | None, known: Known) -> list[float]:
     shown_words = max(1.0, words * len(head) / len(text))
     folded = p.folded
     share_of_title = 0.0
-    if known.title and words < _LONGEST_TITLE:
+    if known.title and words < _LONGEST_TITLE and not known.title.isdisjoint(folded.split()):
         own = set(folded.split())
-        share_of_title = 2 * len(own & known.title) / (len(own) + len(known.title)) if own else 0.0
+        share_of_title = 2 * len(own & known.title) / (len(own) + len(known.title))
     return [
         min(log1p(words), 6.0) / 6,
         _SENTENCE_END.search(text[-8:]) is not None,
@@ -98,8 +100,14 @@ def _own(p: Passage, words: int, rule: str | None, known: Known) -> list[float]:
         True,  # until the second extractor is asked
         False,
         p.frame.is_folded,
-        bool(_BODY.search(p.frame.names[:120].lower())),
+        _is_body(p.frame.names[:_NAMES_READ]),
     ]
+
+
+@lru_cache(maxsize=20_000)
+def _is_body(names: str) -> bool:
+    """Whether a frame's class or id says that it holds the text."""
+    return _BODY.search(names.lower()) is not None
 
 
 OWN_NAMES: Final = (

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from newsmill.page.lines import is_sentence
-from newsmill.page.passages import BIT, Frame, Passage
+from newsmill.page.passages import Frame, Passage
+from newsmill.page.roles import BIT
 
 _NEVER: Final = sum(
     BIT[name]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from newsmill.page.passages import BIT, Frame, Passage
+from newsmill.page.passages import Frame, Passage
+from newsmill.page.roles import BIT
 
 TRUNK: Final = 0.4
 """A frame with this share of all prose is a trunk: what its class says is not held against its text."""

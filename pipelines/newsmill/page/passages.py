@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 from lxml import etree
 
+from newsmill.page.roles import BIT, LONGEST_NAMES, roles_of
 from newsmill.page.tree import Element
 
 _SKIPPED: Final = frozenset(
@@ -33,50 +34,13 @@ _BLOCK: Final = frozenset(
 )
 HEADINGS: Final = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 
-ROLES: Final[dict[str, str]] = {
-    "related": r"related|recirc|recommend|outbrain|taboola|more[-_]?(?:from|on|stories|news|articles)"
-    r"|read[-_]?(?:more|next|also)"
-    r"|also[-_]?read|see[-_]?also|most[-_]?(?:read|popular|viewed|shared)|popular|trending|latest"
-    r"|next[-_]?(?:up|article|post|story)"
-    r"|prev(?:ious)?[-_]?(?:article|post|story)|you[-_]?may|similar|suggest|further|linkbox|link-box"
-    r"|infinite|upnext"
-    r"|post[-_]?nav|teaser|weitere|verwandt|lire[-_]?aussi|leggi|relacionad|correlat|crosslink"
-    r"|promo[-_]?link|read[-_]?on",
-    "promo": r"promo|advert|(?:^|[-_ ])ads?(?:[-_ ]|$)|sponsor|dfp|commercial|affiliate|partner|shop"
-    r"|deal|coupon|donat|support-us|membership|appeal",
-    "subscribe": r"newsletter|subscri|sign[-_]?up|signin|login|regist|paywall|piano|regwall|abo(?:[-_]"
-    r"|nn)|mailing|optin|cta",
-    "share": r"share|sharing|social|follow|facebook|whatsapp|addthis|sociable|print|toolbar|tool-bar",
-    "comments": r"comment(?!ary)|disqus|respond|reply|kommentar|discussion|forum",
-    "nav": r"(?:^|[-_ ])nav(?:[-_ ]|$)|navigation|navbar|menu|bread[-_]?crumb|pagination|pager"
-    r"|skip[-_]?link|topbar|masthead|sitemap|toc(?:[-_ ]|$)|table-of-contents",
-    "footer": r"footer|colophon|copyright|disclaimer|legal",
-    "sidebar": r"sidebar|side-bar|(?:^|[-_ ])(?:rail|aside|side)(?:[-_ ]|$)|widget|right[-_]?(?:col|rail)"
-    r"|column-right|secondary",
-    "author": r"author|byline|(?:^|[-_ ])bio(?:[-_ ]|$)|contributor|writer|autor|about-the",
-    "meta": r"(?:^|[-_ ])meta(?:[-_ ]|data|$)|timestamp|date(?:line|time)?(?:[-_ ]|$)"
-    r"|pub(?:lish)?[-_]?date|posted-on|kicker|eyebrow|category|read(?:ing)?[-_]?time|updated"
-    r"|post-info|article-info",
-    "tags": r"(?:^|[-_ ])tags?(?:[-_ ]|$)|tag[-_]?list|keyword|topics?(?:[-_ ]|$)",
-    "caption": r"caption|credit|(?:photo|image|picture|media|figure|gallery|slideshow|carousel|video"
-    r"|player|lightbox)",
-    "title": r"headline|title",
-    "hidden": r"hidden|modal|popup|pop-up|overlay|tooltip|cookie|consent|gdpr|screen-reader|sr-only"
-    r"|visually|alert|banner|toast|drawer|offcanvas",
-}
-"""What a class, an id or a test id says of an element's part in the page: words that themes share."""
-
-BIT: Final = {name: 1 << n for n, name in enumerate(ROLES)}
-_ROLE_PATTERNS: Final = tuple((BIT[name], re.compile(pattern)) for name, pattern in ROLES.items())
 _WORD: Final = re.compile(r"\w+")
 _ASCII_FOLDED: Final = bytes(
     ord(chr(n).lower()) if n < 128 and _WORD.match(chr(n)) else 32 for n in range(256)
 )
 _UNSPACED: Final = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
 _INVISIBLE = re.compile(r"[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\xad]")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden")
-_LONGEST_NAMES: Final = 300
 _DEEPEST_IN_HEADING: Final = 4
 _NAMES: Final = ("class", "id", "data-testid", "data-component")
 _CELLS: Final = frozenset(("td", "th"))
@@ -190,25 +154,6 @@ def _is_longer(element: Element, most: int) -> bool:
     return False
 
 
-def roles_of(names: str) -> int:
-    """Role bits of an element's class, id and test id, e.g. `"ArticleBody main"`."""
-    return _roles_of_all(names[:_LONGEST_NAMES])
-
-
-@lru_cache(maxsize=20_000)
-def _roles_of_all(names: str) -> int:
-    bits = 0
-    for name in names.split():
-        bits |= _roles_of_one(name)
-    return bits
-
-
-@lru_cache(maxsize=50_000)
-def _roles_of_one(name: str) -> int:
-    lowered = _CAMEL.sub("-", name).lower()
-    return sum(bit for bit, pattern in _ROLE_PATTERNS if pattern.search(lowered))
-
-
 def passages(root: Element) -> list[Passage]:
     """All visible passages of a page in document order.
 
@@ -243,11 +188,13 @@ class _Walk:
                     continue
                 named = dict(element.items())
                 is_block = tag in _BLOCK
-                is_hidden = bool(named) and _is_hidden(named)
+                is_hidden = ("style" in named or "hidden" in named) and _is_hidden(named)
                 if is_block:
                     may_pass = tag in _SKIPPED
                 else:
-                    may_pass = tag in _SKIPPED or tag in _STRUCK or "class" in named or "role" in named
+                    may_pass = tag != "a" and (
+                        tag in _SKIPPED or tag in _STRUCK or "class" in named or "role" in named
+                    )
                 if (may_pass and _is_passed(tag, named, element)) or (
                     is_hidden
                     and not frame.is_folded
@@ -333,7 +280,7 @@ def _is_passed(tag: str, named: Mapping[str, str], element: Element) -> bool:
     names = named.get("class")
     if names is None:
         return False
-    is_unseen, is_touched = _sight_of(names[:_LONGEST_NAMES])
+    is_unseen, is_touched = _sight_of(names[:LONGEST_NAMES])
     return is_unseen or (is_touched and ("aria-hidden" in named or not _is_a_word(element)))
 
 
@@ -354,7 +301,7 @@ def _is_a_word(element: Element) -> bool:
 def _frame(element: Element, tag: str, named: Mapping[str, str], parent: Frame) -> Frame:
     names = ""
     if named:
-        names = " ".join([value[:_LONGEST_NAMES] for name in _NAMES if (value := named.get(name))])
+        names = " ".join([value[:LONGEST_NAMES] for name in _NAMES if (value := named.get(name))])
     roles = roles_of(names) if names else 0
     if tag == "noscript":
         roles |= BIT["hidden"]

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from newsmill.page import conversations, evidence, folding, neighbours, weighing
 from newsmill.page.known import Known, SecondOpinion
 from newsmill.page.lines import furniture_rule, is_opening_line, is_sentence
-from newsmill.page.passages import BIT, HEADINGS, Frame, Passage, in_heading
+from newsmill.page.passages import HEADINGS, Frame, Passage, in_heading
+from newsmill.page.roles import BIT
 
 LEAST: Final = 0.5
 """A passage that is the article's with this likelihood is kept."""

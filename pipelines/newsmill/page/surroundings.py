@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newsmill.page.frames import TRUNK, Tree
-from newsmill.page.passages import BIT, HEADINGS, Passage
+from newsmill.page.passages import HEADINGS, Passage
+from newsmill.page.roles import BIT
 
 Matrix = NDArray[np.float32]
 

@@ -116,7 +116,7 @@ Strict F1 of persons, organisations and places by language, rules and gazetteer 
 tables were written looking at errors in these visible halves, so unseen texts get less. Where a set has
 ways of its own they cost: RONEC calls `doctor` and `woman` persons, the Persian set has places inside
 longer names as parts of these only. The letters with accents in the Spanish and one Italian set are
-UTF-8 read as Latin-1; `knowledge/misread` reads them right.
+UTF-8 read as Latin-1; `page/misread` reads them right.
 
 {names}
 

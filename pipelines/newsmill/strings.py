@@ -7,6 +7,8 @@ Two rules, and one way to apply them to a whole record:
 - `prose`: a text. The same, but it keeps its line breaks.
 
 Both also break runs of marks, so that no later step pays for them (`stream_safe`).
+
+What a page says is besides brought to one form, so that equal words compare as equal (`composed`).
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ _SPARSE: Final = tuple(
 """A run that is too long has so many neighbours among every 31st and every 6th character of a text."""
 _JOINER: Final = "\u034f"
 _PROSE_FIELDS: Final = frozenset(("body", "message", "stack"))
+_LINK_FIELDS: Final = frozenset(("canonical_url", "images", "policy_url", "url"))
 _REFERENCE: Final = re.compile(r"&#[xX]?[0-9a-fA-F]{9,};?")
 
 
@@ -93,13 +96,30 @@ _ANY_OUT: Final = re.compile(f"[{UNPRINTABLE}]")
 
 
 def cleaned(record: R) -> R:
-    """A record whose strings, however deep, keep their rules: `prose` for texts, `line` for all else."""
+    """A record whose strings, however deep, keep their rules: `prose` for texts, `line` for all else.
+
+    All but links are `composed`.
+    """
     changed = {
         name: new
         for name in record.__struct_fields__
-        if (new := _cleaned(old := getattr(record, name), prose if name in _PROSE_FIELDS else line)) != old
+        if (new := _cleaned(old := getattr(record, name), _rule(name))) != old
     }
     return msgspec.structs.replace(record, **changed) if changed else record
+
+
+def _rule(field: str) -> Callable[[str], str]:
+    if field in _LINK_FIELDS:
+        return line
+    return _composed_prose if field in _PROSE_FIELDS else _composed_line
+
+
+def _composed_prose(text: str) -> str:
+    return composed(prose(text))
+
+
+def _composed_line(text: str) -> str:
+    return composed(line(text))
 
 
 def _cleaned(value: Any, rule: Callable[[str], str]) -> Any:
@@ -129,6 +149,72 @@ def stream_safe(text: str) -> str:
 
 def _joined(match: regex.Match[str]) -> str:
     return f"{match[0]}{_JOINER}"
+
+
+def composed(text: str) -> str:
+    """A text in the form that is stored and compared: NFC, and nothing in it that no reader sees.
+
+    Out go soft hyphens, marks of direction, and joiners and zero-width spaces but where a script needs them;
+    presentation forms of Arabic become its letters, blanks of any width one blank. Applied again it changes
+    nothing. The cost is linear in the text.
+
+    >>> composed("Jose\u0301 Mer\u00adkel, 10\u202f000")
+    'José Merkel, 10 000'
+    """
+    if text.isascii():
+        return text
+    for _ in range(_MOST_PASSES):
+        before = text
+        if not unicodedata.is_normalized("NFC", text):
+            text = stream_safe(nfc(text))
+        if UNSEEN.search(text) is not None:
+            text = stream_safe(UNSEEN.sub(as_read, text))
+        if text == before:
+            break
+    return text
+
+
+def nfc(text: str) -> str:
+    """A text in normal form NFC, at a cost that is linear in it (CPython's own is not)."""
+    return text if text.isascii() else unicodedata.normalize("NFC", stream_safe(text))
+
+
+def as_read(match: re.Match[str]) -> str:
+    """What `composed` makes of what `UNSEEN` finds: nothing, a blank, letters, or the same where needed."""
+    sign, at, text = match[0], match.start(), match.string
+    if sign in _BLANK:
+        return " "
+    before, after = text[at - 1 : at], text[at + 1 : at + 2]
+    if sign in _JOINERS:
+        return sign if _JOINED.match(before) else ""
+    if sign == _ZERO_WIDTH:
+        return sign if _UNSPACED.match(before) and _UNSPACED.match(after) else ""
+    return unicodedata.normalize("NFKC", sign) if _FIRST_PRESENTED <= sign < _LAST_PRESENTED else ""
+
+
+_MOST_PASSES: Final = 4  # what goes out may bring marks together, whose order then changes
+_BLANK: Final = (
+    "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+)
+_JOINERS: Final = "\u200c\u200d"
+_ZERO_WIDTH: Final = "\u200b"
+_FIRST_PRESENTED: Final = "\ufb50"
+_LAST_PRESENTED: Final = "\ufeff"
+_MARKS_OF_DIRECTION: Final = "\u061c\u200e\u200f"
+_PRESENTED: Final = "\ufb50-\ufdcf\ufdf0-\ufdf9\ufe70-\ufefc"
+UNSEEN: Final = re.compile(
+    f"[\u00ad\ufeff{_MARKS_OF_DIRECTION}\u2060-\u2064{_BLANK}{_JOINERS}{_ZERO_WIDTH}{_PRESENTED}]"
+)
+"""What may not be in a composed text, a sign at a time: `as_read` tells what stands for it."""
+
+_JOINED: Final = re.compile(
+    "[\u0600-\u07ff\u0840-\u0dff\u0f00-\u109f\u1780-\u18af\u1a00-\u1aaf\u1b00-\u1bff\ufe0f\u2600-\u27bf"
+    "\ua840-\uaaff\uabc0-\uabff\U0001e900-\U0001e95f\U0001f000-\U0001faff]"
+)
+"""Signs behind which a joiner tells something: of Arabic, Indic and other joined scripts, and pictographs."""
+
+_UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1a20-\u1aad]")
+"""Scripts of which some part words by zero-width spaces: Thai, Lao, Burmese, Khmer, Tai Tham."""
 
 
 def nfkc(text: str) -> str:

@@ -55,6 +55,49 @@ def test_field_keeps_what_its_language_needs(text: str) -> None:
     assert strings.line(text) == text
 
 
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(ANY_TEXT | st.text(alphabet="ae\u0301\u0344\u200b\u200c\u200d\u00adกខ\u00a0كﻣक्👩", max_size=90))
+def test_composed_text_stays_as_it_is_the_second_time(text: str) -> None:
+    once = strings.composed(text)
+    assert strings.composed(once) == once
+    assert unicodedata.is_normalized("NFC", once)
+    assert strings.composed(strings.prose(once)) == strings.prose(once)
+
+
+@pytest.mark.parametrize(
+    ("text", "composed"),
+    [
+        ("Jose\u0301 Nu\u0301n\u0303ez", "José Núñez"),
+        ("Bundes\u00adkanz\u00adlerin", "Bundeskanzlerin"),
+        ("Auf\u200clage, a\u200bb, \ufeffx, \u200eA\u200f", "Auflage, ab, x, A"),
+        ("10\u202f000\u00a0€\u3000東京", "10 000 € 東京"),
+        ("ﻣﺤﻤﺪ ﷲ", "محمد الله"),
+        ("كتاب\u061c\u200f", "كتاب"),
+        ("کتابخانه\u200cهای روستایی می\u200c\u200cشوند", "کتابخانه\u200cهای روستایی می\u200cشوند"),
+        ("क्\u200dष 👩\u200d👩\u200d👧 ❤\ufe0f\u200d🔥", "क्\u200dष 👩\u200d👩\u200d👧 ❤\ufe0f\u200d🔥"),
+        ("ភាសា\u200bខ្មែរ ภาษา\u200bไทย", "ភាសា\u200bខ្មែរ ภาษา\u200bไทย"),
+        ("ＮＨＫ ① ﬁ", "ＮＨＫ ① ﬁ"),
+        ("한국", "한국"),
+    ],
+)
+def test_text_is_composed_and_keeps_what_its_script_needs(text: str, composed: str) -> None:
+    assert strings.composed(text) == composed
+
+
+def test_links_stay_as_they_are_when_a_record_is_cleaned() -> None:
+    link = "https://e.example/Jose\u0301"
+    page = Page(
+        title="Jose\u0301",
+        body="Jose\u0301",
+        canonical_url=link,
+        images=(link,),
+        extraction=Extraction(method="m", reason="r"),
+    )
+    cleaned = strings.cleaned(page)
+    assert (cleaned.title, cleaned.body) == ("José", "José")
+    assert (cleaned.canonical_url, cleaned.images) == (link, (link,))
+
+
 def test_record_is_cleaned_whatever_its_depth() -> None:
     removal = Removal(rule="r", text="x\x1b[2J\ny", paragraph=0)
     page = Page(

@@ -154,7 +154,7 @@ def _line(number: int, fields: Any, pages: Path | None, most: int) -> Line:
         url=fields.get("url"),
         html=html,
         text=strings.in_place(fields["text"]) if fields.get("text") is not None else None,
-        title=strings.line(fields["title"]) if fields.get("title") is not None else None,
+        title=strings.composed(strings.line(fields["title"])) if fields.get("title") is not None else None,
     )
 
 

@@ -12,10 +12,11 @@ from newsmill.knowledge.bounds import STEPS_CUT
 from newsmill.knowledge.default import knowledge_base
 from newsmill.knowledge.document import Document
 from newsmill.knowledge.gazetteer import Gazetteer
-from newsmill.knowledge.misread import restored
+from newsmill.knowledge.given import as_given
 from newsmill.knowledge.recognisers import Recogniser, Rules
 from newsmill.knowledge.recognisers.statistical import Statistical
 from newsmill.knowledge.steps import Step, checked_extras, steps
+from newsmill.page.as_read import read
 from newsmill.records import Draft, Enrichment
 from newsmill.runtime.budget import Budget
 
@@ -91,7 +92,7 @@ class Enricher:
         only: Collection[str] | None = None,
         cpu_limit_s: float = math.inf,
     ) -> Enrichment:
-        """The same for a bare text. Offsets count characters of `text`, also where it is misread (`misread`).
+        """The same for a bare text. Offsets count characters of `text`, whatever is read instead (`as_read`).
 
         Args:
             text: What is read.
@@ -109,10 +110,10 @@ class Enricher:
         if unknown:
             raise ConfigError(f"there is no enricher {unknown[0]}; there are: {', '.join(self.names)}")
         recogniser = self._statistical if statistical and self._statistical is not None else self._rules
-        misread = restored(text)
-        if misread is not None:
-            text = misread.text
-        if title is not None and (headline := restored(title)) is not None:
+        rewritten = read(text)
+        if rewritten is not None:
+            text = rewritten.text
+        if title is not None and (headline := read(title)) is not None:
             title = headline.text
         document = Document(
             text, language=language, title=title, url=url, gazetteer=self._gazetteer, recogniser=recogniser
@@ -131,4 +132,4 @@ class Enricher:
                 versions[step.name] = step.version
         marks = (*document.marks, STEPS_CUT) if cut else document.marks
         found = Enrichment(**values, extras=extras, versions=versions, marks=marks)
-        return found if misread is None else misread.enrichment(found)
+        return found if rewritten is None else as_given(found, rewritten)

@@ -7,6 +7,7 @@ bytes ─ decompress ─ decode ─ parse within limits ─ passages ─┬─ s
 from __future__ import annotations
 
 import re
+import unicodedata
 from copy import copy
 from typing import Final
 
@@ -32,7 +33,7 @@ from newsmill.page.known import known
 from newsmill.page.metadata import Facts
 from newsmill.page.passages import Passage, fold, length, passages
 from newsmill.page.selection import Selection, select
-from newsmill.page.tree import Element, parse
+from newsmill.page.tree import Element, compose, parse
 from newsmill.page.weighing import Weights
 from newsmill.records import Extraction, NotArticle, NotArticleReason, Page, RawPage, Removal
 
@@ -113,6 +114,8 @@ def read_page_any(
         return _nothing(reason, text.charset)
     root = parse(text.utf8, page)
     elements = list(root.iter())  # lxml makes an element's Python object anew whenever none is held
+    if not unicodedata.is_normalized("NFC", text.text):
+        compose(elements)
     shown = overrides.apply(root, raw.url, page.site_overrides) if page.site_overrides is not None else root
     raw = msgspec.structs.replace(raw, body=text.utf8)
     found, verdict = _read(root, shown, raw, text, page, weights, large=len(elements) > MOST_VOTED)
@@ -344,7 +347,7 @@ def _is_other_story(facts: Facts, shown: str, hidden: str) -> bool:
 
 def _paragraphs(stated: str) -> str:
     """A JSON-LD articleBody as paragraphs; markup in it is read as such."""
-    stated = strings.prose(stated[:_LONGEST_STATED])
+    stated = strings.composed(strings.prose(stated[:_LONGEST_STATED]))
     if "<" in stated and ">" in stated:
         return "\n".join(p.text for p in passages(html.fragment_fromstring(stated, create_parent="div")))
     return "\n".join(

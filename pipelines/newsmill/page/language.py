@@ -23,6 +23,7 @@ from langdetect import detector, detector_factory, lang_detect_exception
 from langdetect.utils.ngram import NGram
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
+from newsmill.page.as_read import read
 from newsmill.page.lines import line_rule
 from newsmill.page.script import COMMON, script_of, script_of_letter
 from newsmill.records import Language
@@ -228,10 +229,14 @@ def detect(text: str, *, html_lang: str | None, title: str | None = None) -> Lan
     """
     declared = _declared(html_lang)
     folded = _FOLDED.get(declared, declared) if declared else None
-    lines = _body(text[:LOOKED_AT])
+    sample = text[:LOOKED_AT]
+    rewritten = read(sample)
+    lines = _body(sample if rewritten is None else rewritten.text)
     script = script_of("\n".join(lines))
     if title and sum(map(len, lines)) < SHORT:
-        lines = [f"{_prose(title[:SHORT])} {' '.join(lines)}"]
+        rewritten = read(title[:SHORT])
+        title = title[:SHORT] if rewritten is None else rewritten.text
+        lines = [f"{_prose(title)} {' '.join(lines)}"]
     code, confidence, method = _decide(lines, folded)
     return Language(
         code=code,

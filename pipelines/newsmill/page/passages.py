@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 from lxml import etree
 
+from newsmill import strings
 from newsmill.page.roles import BIT, LONGEST_NAMES, roles_of
 from newsmill.page.tree import Element
 
@@ -39,7 +40,6 @@ _ASCII_FOLDED: Final = bytes(
     ord(chr(n).lower()) if n < 128 and _WORD.match(chr(n)) else 32 for n in range(256)
 )
 _UNSPACED: Final = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
-_INVISIBLE = re.compile(r"[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\xad]")
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden")
 _DEEPEST_IN_HEADING: Final = 4
 _NAMES: Final = ("class", "id", "data-testid", "data-component")
@@ -244,9 +244,7 @@ class _Walk:
         if self._parts[-1] == _CELL_END:
             self._parts.pop()
         text = "".join(self._parts)
-        if not text.isascii():
-            text = _INVISIBLE.sub("", text)
-        text = " ".join(text.split())
+        text = " ".join(strings.composed(text).split())
         if text:
             self.found.append(Passage(text, frame, self._link_chars, text.count(" ") + 1))
         self._parts.clear()

@@ -165,7 +165,7 @@ def text(value: Any) -> str | None:
         value = str(value)
     if not isinstance(value, str):
         return None
-    return " ".join(strings.line(strings.unescaped(value)).split()) or None
+    return " ".join(strings.composed(strings.line(strings.unescaped(value))).split()) or None
 
 
 def texts(value: Any) -> list[str]:

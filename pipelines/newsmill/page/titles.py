@@ -16,7 +16,6 @@ _WORD: Final = re.compile(r"\w+")
 _TAG: Final = re.compile(r"<[a-zA-Z/][^<>]*>")
 _UNSPACED: Final = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
 _BEFORE_MARK: Final = re.compile(r"(\w) +([:,.]) ")
-_INVISIBLE: Final = re.compile(r"[\u00ad\u200b\u2060\ufeff]")  # where a word may be broken
 _DATED: Final = re.compile(r"^[\W\d]*\d[\W\d]*(?:[^\W\d]{1,12}[\W\d]*){0,3}$")
 _LABELS: Final = ("|", "｜", "»", "›", "«", "•", "::", "_", ">")
 _PATH_MARKS: Final = ("»", "›")
@@ -112,7 +111,7 @@ def plain(title: str) -> str:
     title = title[: 4 * _LONGEST]
     if "<" in title or "&" in title:
         title = _TAG.sub(" ", strings.unescaped(title))
-    return " ".join(_INVISIBLE.sub("", title).split())[:_LONGEST]
+    return " ".join(strings.composed(title).split())[:_LONGEST]
 
 
 def _shown(lines: Iterable[Line], titles: Sequence[str], names: set[str]) -> Line | None:

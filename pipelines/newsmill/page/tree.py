@@ -8,11 +8,13 @@ size are checked here, and a page over a limit is rejected instead of shortened.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final
 
 from lxml import etree, html
 
+from newsmill import strings
 from newsmill.config import PageConfig
 from newsmill.errors import Code, Rejected
 
@@ -26,6 +28,8 @@ _CLASSES: Final = etree.ElementDefaultClassLookup(element=html.HtmlElement)
 _MOST_ATTRIBUTES: Final = 10_000
 """The parser compares each attribute of an element with all before it."""
 
+_SAYING: Final = ("content", "title", "alt")
+_LINK: Final = re.compile(r"\s*(?:[a-z]{2,8}:|/)", re.IGNORECASE)
 _LONG_TAG: Final = 2 * _MOST_ATTRIBUTES
 _TAG: Final = re.compile(rb"[a-zA-Z]")
 _VALUE: Final = re.compile(rb"\"[^\"]*+\"?|'[^']*+'?")
@@ -71,6 +75,21 @@ def parse(utf8: bytes, limits: PageConfig) -> Element:
     if _deeper_than(limits.max_depth)(root):
         raise Rejected(Code.NESTING, f"elements nested more than page.max_depth ({limits.max_depth}) deep")
     return root
+
+
+def compose(elements: Iterable[Element]) -> None:
+    """Bring what elements say to normal form NFC, in place: texts, and what `meta` tags and pictures say.
+
+    Links stay as they are, and so do programs and the data in them.
+    """
+    for element in elements:
+        if element.tag != "script" and (text := element.text) is not None:
+            element.text = strings.nfc(text)
+        if (tail := element.tail) is not None:
+            element.tail = strings.nfc(tail)
+        for name in _SAYING:
+            if (value := element.get(name)) is not None and not _LINK.match(value):
+                element.set(name, strings.nfc(value))
 
 
 def _may_have_long_tag(utf8: bytes) -> bool:

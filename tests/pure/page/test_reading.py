@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import unicodedata
+
+import msgspec
 import pytest
 
 from newsmill.config import InputConfig, PageConfig
+from newsmill.page.analysis import read_page
 from newsmill.page.reading import ParsedPage, read
 from newsmill.page.sandbox import Sandbox
-from newsmill.records import NotArticle, Position, RawPage
+from newsmill.records import NotArticle, Page, Position, RawPage
 
 TEXT = "".join(
     f"<p>Der Hafenmeister zählte vor Mittag das Schiff Nummer {n}, das aus dem Norden in den Hafen kam.</p>"
@@ -60,3 +64,27 @@ def test_time_of_an_element_is_taken_when_the_shown_day_is_the_same() -> None:
     found = read(page(html), page=PageConfig(), input=InputConfig())
     assert isinstance(found, ParsedPage)
     assert (found.page.published_source, found.page.published_precision) == ("time_element", "second")
+
+
+def test_page_says_the_same_when_its_letters_are_decomposed() -> None:
+    title = "José Núñez llegó a Málaga"
+    html = f"""<html lang="es"><head><title>{title} | El Día</title>
+      <link rel="canonical" href="https://blatt.example/pe\u0301rez">
+      <meta name="description" content="La crónica de José Núñez">
+      <script type="application/ld+json">{{"@type": "NewsArticle", "headline": "{title}",
+      "author": {{"name": "Andrés Peña"}}}}</script></head><body><article><h1>{title}</h1>
+      <p>El juez José María Pérez habló en Cá&shy;diz con los periodistas, según la Unión Europea.</p>
+      <p>España tendrá en Málaga una nueva sesión el próximo año, y los señores diputados discutirán allí.</p>
+      </article></body></html>"""
+    right, told = (
+        read_page(page(unicodedata.normalize(form, html)), page=PageConfig(), input=InputConfig())
+        for form in ("NFC", "NFD")
+    )
+    assert isinstance(right, Page) and isinstance(told, Page)
+    assert right.title == title
+    assert "Cádiz" in right.body
+    assert msgspec.structs.replace(told, canonical_url=None) == msgspec.structs.replace(
+        right, canonical_url=None
+    )
+    assert unicodedata.is_normalized("NFC", told.body)
+    assert told.canonical_url == unicodedata.normalize("NFD", right.canonical_url or "")

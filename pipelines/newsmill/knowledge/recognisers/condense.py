@@ -26,6 +26,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from newsmill import strings
 from newsmill.knowledge.recognisers.lexicon import SURNAMES_KO, SURNAMES_ZH
 
 PERSON, PLACE, BODY, NOUN, OTHER, FAMILY, GIVEN = "P", "L", "O", "N", "X", "F", "G"
@@ -182,7 +183,9 @@ def given_names() -> Iterator[str]:
                 provider = importlib.import_module(f"faker.providers.person.{locale}").Provider
                 for field in fields:
                     found |= set(getattr(provider, field, ()))
-            names = sorted({n.replace(" ", "_") for n in found if len(n) > 1 and not n.isascii()})
+            names = sorted(
+                {strings.composed(n).replace(" ", "_") for n in found if len(n) > 1 and not n.isascii()}
+            )
             if names:
                 yield f"{language}\t{class_}\t{' '.join(names)}"
 

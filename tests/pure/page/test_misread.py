@@ -2,9 +2,7 @@
 
 import pytest
 
-from newsmill.config import EnrichConfig
-from newsmill.knowledge.enricher import Enricher
-from newsmill.knowledge.misread import restored
+from newsmill.page.misread import restored
 
 SPANISH = "El juez José María Pérez habló en Cádiz. Según la Unión Europea, España pagará más en Málaga."
 RUSSIAN = "Президент приехал в Москву, сообщает агентство."
@@ -27,7 +25,7 @@ def test_misread_text_is_read_right_when_its_bytes_were_utf8(text: str, charset:
     assert found.text == text
     for start in range(len(text)):
         for end in (start + 1, min(len(text), start + 7)):
-            piece = given[found.at(start) : found.at(end)]
+            piece = given[slice(*found.span(start, end))]
             assert piece == text[start:end].encode().decode(charset)
 
 
@@ -50,16 +48,3 @@ def test_text_stays_in_part_when_only_parts_are_misread() -> None:
     found = restored("Ã© Ã¡ Ã³ und Ä café Ã")
     assert found is not None
     assert found.text == "é á ó und Ä café Ã"
-
-
-def test_names_are_found_at_their_places_in_the_text_given_when_it_is_misread() -> None:
-    given = SPANISH.encode().decode("latin-1")
-    enricher = Enricher.open(EnrichConfig())
-    found = enricher.enrich_text(given, language="es", title="España".encode().decode("latin-1") * 3)
-    right = enricher.enrich_text(SPANISH, language="es")
-    assert [e.name for e in found.entities] == [e.name for e in right.entities]
-    assert "José María Pérez" in [e.name for e in found.entities]
-    mentions = [m for e in (*found.entities, *found.places) for m in e.mentions]
-    assert all(given[m.start : m.end] == m.text for m in mentions)
-    texts = {m.text.encode("latin-1").decode() for m in mentions}
-    assert texts == {m.text for e in (*right.entities, *right.places) for m in e.mentions}

@@ -13,9 +13,10 @@ from newsmill.knowledge.linker import Linked, link
 from newsmill.knowledge.mentions import Found, gather
 from newsmill.knowledge.names import fold
 from newsmill.knowledge.places import Toponym, comma_pairs, resolve, site_votes
+from newsmill.knowledge.recognisers.datelines import datelines
 from newsmill.knowledge.recognisers.recogniser import Recogniser
 from newsmill.knowledge.senses import settled
-from newsmill.knowledge.spans import Span
+from newsmill.knowledge.spans import Span, apart
 
 _METONYM_AFTER = re.compile(
     r"(?:['’]s)?\s+(?:has\s+|had\s+|also\s+|would\s+|will\s+)?(?:said|says|denied|denies|accused|accuses|warned|warns|"
@@ -26,6 +27,8 @@ _METONYM_BETWEEN = re.compile(
     r"(?:relations|ties|talks|tensions|dialogue|negotiations|dispute|deal)\s+(?:between|with)\s+(?:\w+\s+and\s+)?$"
 )
 _PLACE_SHARE = 0.05  # of a name's weight that must be places' for it to be one in a place's stead
+_LIKELIEST = 3  # of the bearers of a name in a dateline
+_LEAST_PRIOR = 0.2
 _GOVERNING = frozenset(("country", "city"))
 
 
@@ -56,8 +59,25 @@ class Document:
 
     @cached_property
     def spans(self) -> list[Span]:
-        """Where names stand, by their shape."""
-        return self._recogniser.recognise(self.text, self.language)
+        """Where names stand, by their shape: by start, without overlap, whatever the recogniser gives."""
+        found = (
+            span
+            for span in self._recogniser.recognise(self.text, self.language)
+            if any(map(str.isalnum, self.text[span.start : span.end]))
+        )
+        return apart([*datelines(self.text, self._is_place, self._is_other), *found])
+
+    def _is_place(self, name: str) -> bool:
+        """Whether a name is likely a place's."""
+        known = self.gazetteer.lookup(name)[:_LIKELIEST]
+        return any(
+            c.coarse == "LOC" and c.role not in ("demonym", "postal") and c.prior > _LEAST_PRIOR
+            for c in known
+        )
+
+    def _is_other(self, name: str) -> bool:
+        """Whether a name is that of no place that is known, but of something else."""
+        return bool(self.gazetteer.lookup(name)) and not self._is_place(name)
 
     @cached_property
     def found(self) -> list[Found]:

@@ -61,6 +61,9 @@ _COMPANY_SUFFIX = re.compile(
 )
 
 
+_SURE = "\0"
+
+
 class Linked(Record, frozen=True, kw_only=True):
     """A mention and what it was found to mean; `entity` is None for NIL."""
 
@@ -110,7 +113,7 @@ def link(
     for folded, name in names.items():
         _choose(folded, name, gazetteer, places, around)
     _document_pass(names, introduced)
-    return [_linked(f, names[f.folded], places) for f in found]
+    return [_linked(f, names[_called(f)], places) for f in found]
 
 
 class Around:
@@ -235,15 +238,20 @@ def _names(found: Sequence[Found]) -> dict[str, _Name]:
     names: dict[str, _Name] = {}
     for mention in found:
         if not mention.inside:
-            names.setdefault(mention.folded, _Name([])).mentions.append(mention)
+            names.setdefault(_called(mention), _Name([])).mentions.append(mention)
     for mention in found:
         if mention.inside:
             names.setdefault(mention.folded, _Name([mention]))
-    for folded, name in names.items():
+    for name in names.values():
         votes = Counter(m.coarse for m in name.mentions if m.coarse)
         name.coarse = max(votes, key=lambda c: (votes[c], c)) if votes else None
-        name.group = folded
+        name.group = name.mentions[0].folded
     return names
+
+
+def _called(found: Found) -> str:
+    """The spelling of a mention; a dateline's place is no short form of anything in the text."""
+    return f"{found.folded}{_SURE}" if found.sure and found.coarse == "LOC" else found.folded
 
 
 def _choose(

@@ -8,7 +8,8 @@ place mention too.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import takewhile
 from typing import Final
@@ -21,7 +22,7 @@ from newsmill.knowledge.forms import first_cases, press_names
 from newsmill.knowledge.gazetteer import Candidate, Gazetteer, Match
 from newsmill.knowledge.names import fold
 from newsmill.knowledge.recognisers.cues import frequent_words, words_of
-from newsmill.knowledge.spans import Span
+from newsmill.knowledge.spans import Span, apart
 from newsmill.records import Record
 
 _AFTER_COMMA = re.compile(r"\w, ?$")
@@ -67,6 +68,7 @@ class Found(Record, frozen=True, kw_only=True):
     inside: bool = False  # a place name inside the name of something else
     common: bool = False  # the name is a common English word too
     initial: bool = False  # and it begins a sentence, so its capital tells nothing
+    sure: bool = False  # nothing else in the text changes its type
 
 
 _ADDRESSES_ARE_ONE = CUT_BY_RECOGNISER | {"ko", "fa"}
@@ -89,6 +91,10 @@ def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]
             first += 1
         inside = list(takewhile(lambda i: matches[i].start < span.end, range(first, len(matches))))  # noqa: B023
         wider = [i for i in inside if matches[i].start <= span.start and span.end <= matches[i].end]
+        if span.sure:
+            found.append(_from_span(text, span, language, gazetteer))
+            used.update(inside)
+            continue
         if wider:
             match = matches[wider[0]]
             found.append(_from_match(text, match, _believed(span, match)))
@@ -116,7 +122,26 @@ def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]
                 found.append(_from_match(text, match, None, inside=True))
             used.add(index)
     found += [_from_match(text, m, None) for i, m in enumerate(matches) if i not in used]
-    return sorted({(f.start, f.end): f for f in found}.values(), key=lambda f: (f.start, -f.end))
+    return _apart(found)
+
+
+def _apart(found: Iterable[Found]) -> list[Found]:
+    """The mentions by start; of those that overlap the longest, but for places inside what is kept."""
+    ordered = sorted({(f.start, f.end): f for f in found}.values(), key=lambda f: (f.start, -f.end))
+    kept = {
+        (s.start, s.end)
+        for s in apart(
+            Span(start=f.start, end=f.end, coarse="", sure=f.sure) for f in ordered if not f.inside
+        )
+    }
+    ends = sorted(kept)
+    return [f for f in ordered if (f.inside and _holds(ends, f)) or (f.start, f.end) in kept]
+
+
+def _holds(spans: Sequence[tuple[int, int]], found: Found) -> bool:
+    """Whether one of the spans, which are in order, has a mention in it."""
+    at = bisect_right(spans, (found.start, found.end)) - 1
+    return any(start <= found.start and found.end <= end for start, end in spans[max(0, at) : at + 2])
 
 
 def _within_addresses(
@@ -287,7 +312,7 @@ def _from_span(text: str, span: Span, language: str, gazetteer: Gazetteer) -> Fo
         candidates = tuple(c for c in candidates if c.coarse != "LOC")
     return Found(
         start=span.start, end=span.end, text=surface, folded=fold(surface), candidates=candidates,
-        coarse=span.coarse,
+        coarse=span.coarse, sure=span.sure,
     )  # fmt: skip
 
 

@@ -155,6 +155,9 @@ def _persons(text: str, found: Sequence[Found], language: str) -> list[Found]:
         if mention.coarse == "PER" and len(words) > 1:
             named.setdefault(words[0], False)
             named[words[-1]] = True
+    for name in {f.folded for f in found if f.sure and f.coarse == "LOC"}:
+        if not named.get(name, True):
+            del named[name]  # PARIS (AFP): a first name that the text uses of the place
     if not named:
         return list(found)
     alone: dict[str, list[Found]] = defaultdict(list)
@@ -184,7 +187,7 @@ def _retyped(
         msgspec.structs.replace(
             f, coarse=coarse, candidates=tuple(c for c in f.candidates if c.coarse == coarse)
         )
-        if f.folded in names and may(f)
+        if f.folded in names and may(f) and not f.sure
         else f
         for f in found
     ]

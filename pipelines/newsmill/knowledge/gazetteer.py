@@ -47,8 +47,10 @@ _MOST_WORDS = 3  # of a name in another case
 _LONGEST_WORD = 40
 _FORM = re.compile(r"[^\W\d_]{2,40}(?:[-‐‑–][^\W\d_]{1,40}){0,3}(?!\w)")
 _SHORT_NAME = re.compile(r" ?[^\W\d_](?:[^\W\d_]|\.(?=\w)|(?<=\.\w)\.|-(?=\w)|[\"״](?=\w)){0,40}")
-_ELIDED_START = re.compile(r"(?<!\w)(?:[^\W_a-zà-öø-ÿа-я]|[a-z](?=[A-Z]))")
-_WORD_START = re.compile(r"(?<![\w'’])(?:[^\W_a-zà-öø-ÿа-я]|[a-z](?=[A-Z]))")
+_NO_SMALL = r"[0-9A-Z\x80-\U0010ffff](?<=[^\W_a-zà-öø-ÿа-я])"  # the first set, which is seldom met, is quick
+_ELIDED_START = re.compile(rf"(?s){_NO_SMALL}(?:(?<!\w.)|(?<=[a-z][A-Z])(?<!\w..)(?P<small>))")
+_WORD_START = re.compile(rf"(?s){_NO_SMALL}(?:(?<![\w'’].)|(?<=[a-z][A-Z])(?<![\w'’]..)(?P<small>))")
+"""Where a word begins with a capital, or has one behind a first small letter (`small`): iPhone."""
 
 
 class Candidate(Record, frozen=True, kw_only=True):
@@ -440,7 +442,7 @@ def _starts(text: str, begins: re.Pattern[str]) -> Iterator[int]:
     """Where a name can begin: at a word that starts with a capital, or in a script without case."""
     end = 0
     for match in begins.finditer(text):
-        start = match.start()
+        start = match.start() - (match.lastindex or 0)
         if start < end:
             continue  # in a run that was gone through: marks and signs part its words, not the run
         first = text[start]

@@ -178,7 +178,7 @@ def _believable(text: str, matches: Sequence[Match], language: str) -> list[Matc
     A town is as likely to be a plain word there. It counts when it is large, or when its country speaks
     the language or is named otherwise; never when the same word stands in small letters in the text.
     """
-    plain = {fold(w) for w in _WORD.findall(text) if w.islower() and w.upper() != w}
+    plain = {fold(w) for w in set(_WORD.findall(text)) if w.islower() and w.upper() != w}
     calendar, stop = own_words.calendar(language), words_of("stop", language)
     doubtful, locative = words_of("doubtful", language), words_of("locative", language)
     surfaces = [text[m.start : m.end] for m in matches]

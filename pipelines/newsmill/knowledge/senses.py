@@ -70,7 +70,7 @@ def _things(text: str, found: Sequence[Found]) -> list[Found]:
         f.folded for f in found if _is_place(f) and " " not in f.folded and begins_sentence(text, f.start)
     }
     doubtful -= {f.folded for f in found if not begins_sentence(text, f.start)}
-    if not doubtful:
+    if not any(name in text for name in doubtful):
         return list(found)
     small = set(_LOWER.findall(text))
     things = {n for n in doubtful if n in small or f"{n}s" in small}

@@ -109,9 +109,9 @@ def _rows() -> list[dict[str, Any]]:
 @lru_cache(maxsize=10_000)
 def _match(word: str) -> tuple[tuple[str, str, float], ...]:
     """(topic, cue, weight) for each cue that a word carries."""
-    return tuple(
-        (topic, stem, weight)
-        for length in range(2, _STEM + 1)
-        for stem, whole, topic, weight in _cues().get(word[:length], ())
-        if word == stem or (not whole and word.startswith(stem))
-    )
+    table, found = _cues(), []
+    for length in range(2, _STEM + 1):
+        for stem, whole, topic, weight in table.get(word[:length], ()):
+            if word == stem or (not whole and word.startswith(stem)):
+                found.append((topic, stem, weight))
+    return tuple(found)

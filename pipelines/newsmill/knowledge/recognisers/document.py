@@ -53,8 +53,8 @@ def resolve(text: str, guesses: Sequence[Guess], *, least: float, repeated: floa
     """
     groups: dict[str, dict[str, float]] = {}
     members: dict[str, int] = defaultdict(int)
-    for guess in guesses:
-        name = _name(guess)
+    names = [fold(" ".join(guess.words)) for guess in guesses]
+    for guess, name in zip(guesses, names, strict=True):
         total = groups.setdefault(name, dict.fromkeys(COARSE, 0.0))
         members[name] += 1
         for coarse, weight in guess.evidence.items():
@@ -63,17 +63,13 @@ def resolve(text: str, guesses: Sequence[Guess], *, least: float, repeated: floa
         for coarse in COARSE:
             total[coarse] /= members[name] ** repeated
     _share_with_short_forms(groups)
-    _share_with_acronyms(text, guesses, groups)
+    _share_with_acronyms(text, guesses, names, groups)
     types = {name: max(COARSE, key=total.__getitem__) for name, total in groups.items()}
     return [
         Span(start=guess.start, end=guess.end, coarse=types[name])
-        for guess in guesses
-        if groups[name := _name(guess)][types[name]] >= least
+        for guess, name in zip(guesses, names, strict=True)
+        if groups[name][types[name]] >= least
     ]
-
-
-def _name(guess: Guess) -> str:
-    return fold(" ".join(guess.words))
 
 
 def _share_with_short_forms(groups: dict[str, dict[str, float]]) -> None:
@@ -100,17 +96,20 @@ def _share_with_short_forms(groups: dict[str, dict[str, float]]) -> None:
                 groups[name][coarse] += weight
 
 
-def _share_with_acronyms(text: str, guesses: Iterable[Guess], groups: dict[str, dict[str, float]]) -> None:
+def _share_with_acronyms(
+    text: str, guesses: Iterable[Guess], names: Iterable[str], groups: dict[str, dict[str, float]]
+) -> None:
     """`International Atomic Energy Agency (IAEA)`: the acronym takes the type of what it stands for."""
     before: Guess | None = None
-    for guess in guesses:
+    name_before = ""
+    for guess, name in zip(guesses, names, strict=True):
         if before and len(guess.words) == 1 and len(before.words) > 1 and guess.words[0].isupper():
             between = text[before.end : guess.start]
             initials = "".join(word[0] for word in before.words if word[0].isupper())
             if _BRACKET.fullmatch(between) and _initial(guess.words[0], initials):
-                long_form = groups[_name(before)]
-                groups[_name(guess)][max(COARSE, key=long_form.__getitem__)] += DEFINED
-        before = guess
+                long_form = groups[name_before]
+                groups[name][max(COARSE, key=long_form.__getitem__)] += DEFINED
+        before, name_before = guess, name
 
 
 def _initial(acronym: str, initials: str) -> bool:

@@ -12,8 +12,9 @@ from newsmill.knowledge.names import fold_whole
 from newsmill.knowledge.recognisers.cues import common_words, cues, first_names, is_common, is_of
 
 _TOKEN = re.compile(
-    r"(?:[^\W\d_]\.){2,}"  # U.S.
-    r"|[@#]?\w+(?:['’](?!s\b)\w+|[-‐‑–]\w+|&\w+|\.\d\w*|\.(?:com|org|net|co|io|tv)\b)*\+?"
+    r"([a-zß-öø-ÿа-яё]++)(?![\w'’‐‑–&+-]|\.\w)"  # nearly all words: in small letters, and nothing joined to it
+    r"|(?:[^\W\d_]\.){2,}"  # U.S.
+    r"|[@#]?\w++(?:['’](?!s\b)\w++|[-‐‑–]\w++|&\w++|\.\d\w*+|\.(?:com|org|net|co|io|tv)\b)*+\+?"
 )
 _SENTENCE = re.compile(r"[.!?:;\n“„«\"•…|]|\)\s*[-–—]")
 _ABBREVIATED = frozenset(
@@ -78,6 +79,10 @@ def split(text: str, language: str) -> list[Word]:
         for match in found:
             first, last = match.span()
             word, start, end = line[first:last], position + first, position + last
+            if match.lastindex:
+                before = Word(word, word if word.isascii() else folded[start:end], start, end, False, False)
+                words.append(before)
+                continue
             capital = starts = False
             if quoted and ("'" in word or "’" in word):
                 cut = _apostrophe(word, language)

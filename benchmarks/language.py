@@ -28,7 +28,7 @@ from langdetect import detector_factory
 from langdetect.lang_detect_exception import LangDetectException
 
 from newsmill.config import InputConfig, PageConfig
-from newsmill.page import language
+from newsmill.page import language, language_detectors
 from newsmill.page.analysis import read_page
 from newsmill.records import NotArticle, Position, RawPage
 from shared_data import evaluation_data
@@ -140,15 +140,15 @@ def resident_mb() -> float:
 
 def measure(folder: Path) -> dict[str, Any]:
     before = resident_mb()
-    language.default_detector()
+    default = language_detectors.default_detector()
     langdetect_mb = resident_mb() - before
     before = resident_mb()
-    language.arbiter()
+    arbiter = language_detectors.arbiter()
     arbiter_mb = resident_mb() - before
     detectors: dict[str, Callable[[Text], str]] = {
         "langdetect, whole text": langdetect_whole(),
-        "langdetect, sample": lambda text: best(language.default_detector().probabilities(sample(text))),
-        "py3langid, sample": lambda text: best(language.arbiter().probabilities(sample(text))),
+        "langdetect, sample": lambda text: best(default.probabilities(sample(text))),
+        "py3langid, sample": lambda text: best(arbiter.probabilities(sample(text))),
         "newsmill, text only": lambda text: language.detect(text.text, html_lang=None).code,
         "newsmill": lambda text: language.detect(text.text, html_lang=text.html_lang).code,
     }

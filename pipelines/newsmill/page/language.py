@@ -13,17 +13,13 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from importlib.resources import files
-from pathlib import Path
-from typing import Protocol
 
 from babel.core import get_global
-from langdetect import detector, detector_factory, lang_detect_exception
-from langdetect.utils.ngram import NGram
-from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from newsmill.page.as_read import read
+from newsmill.page.language_detectors import FOLDED, arbiter, default_detector
 from newsmill.page.lines import line_rule
 from newsmill.page.script import COMMON, script_of, script_of_letter
 from newsmill.records import Language
@@ -83,10 +79,6 @@ than wrong (`benchmarks/language.py`)."""
 ACCEPTED_SMALL = 0.5
 """The same for the words in small letters alone, asked where the names in a text leave it open."""
 
-TRIALS = 1
-"""langdetect's trials over a window: its best guess is asked for, not its probability, and its own 7 give the
-same answers (`benchmarks/language.py`)."""
-
 SURE = 0.9
 """Probability from which the arbiter is not doubted, but where it takes one language for a relative."""
 
@@ -102,14 +94,6 @@ _LETTERS = re.compile(r"[^\W\d_]")
 _WORDS = re.compile(r"[^\W\d_]+(?:['’ʼ][^\W\d_]+)*|[۽۾]")
 _SUBTAG = re.compile(r"[a-z]{2,3}(?=$|[-_])")
 
-# One code a language: varieties to their ISO 639-1 macrolanguage, old stages to the modern language,
-# since news is written in it; `zxx` is "no linguistic content".
-_FOLDED = {
-    "no": "nb", "fil": "tl", "zh-cn": "zh", "zh-tw": "zh", "wuu": "zh", "yue": "zh", "arz": "ar", "ary": "ar",
-    "ltg": "lv", "sdh": "ku", "ckb": "ku", "fuv": "ff", "gug": "gn", "kik": "ki", "uzs": "uz", "grc": "el",
-    "hbo": "he", "zxx": "und", "ji": "yi",
-}  # fmt: skip
-
 # A declared language that is a group: what its pages are really in does not contradict it.
 _GROUPS: dict[str, set[str | None]] = {"no": {"nb", "nn"}, "sh": {"sr", "hr", "bs"}}
 
@@ -123,91 +107,6 @@ _OF_SCRIPT = {
     "Mong": "mn", "Bali": "ban", "Sund": "su", "Olck": "sat", "Tfng": "zgh", "Yiii": "ii", "Lisu": "lis",
     "Vaii": "vai", "Java": "jv", "Mtei": "mni", "Adlm": "ff",
 }  # fmt: skip
-
-
-class Detector(Protocol):
-    """What tells languages apart. Implementations keep no state between calls: threads may share one."""
-
-    name: str
-    languages: frozenset[str]  # the codes it knows
-
-    def probabilities(self, text: str) -> dict[str, float]:
-        """Probability by language code (folded to ISO 639-1 where it has one); empty when it can't tell."""
-        ...
-
-
-class _NGram(NGram):  # type: ignore[misc]
-    """langdetect's own, which looks each character up in a list of Unicode's blocks."""
-
-    normalize = staticmethod(lru_cache(maxsize=4_096)(NGram.normalize))
-
-
-class _Detector(detector.Detector):  # type: ignore[misc]
-    """langdetect's own with the same answers, to the last bit, for half the cost."""
-
-    def _extract_ngrams(self) -> list[str]:
-        known, ngram, found = self.word_lang_prob_map, _NGram(), []
-        for character in self.text:
-            ngram.add_char(character)
-            if not ngram.capitalword:
-                grams = ngram.grams
-                found += [
-                    gram for n in range(1, len(grams) + 1) if (gram := grams[-n:]) != " " and gram in known
-                ]
-        return found
-
-    def _update_lang_prob(self, prob: list[float], word: str, alpha: float) -> None:
-        weight = alpha / self.BASE_FREQ
-        prob[:] = [p * (weight + q) for p, q in zip(prob, self.word_lang_prob_map[word], strict=True)]
-
-
-class Langdetect:
-    """langdetect 1.0.9, made repeatable: own profiles in a fixed order, a seed, no module-wide state."""
-
-    name = "langdetect"
-
-    def __init__(self) -> None:
-        self._factory = detector_factory.DetectorFactory()
-        profiles = sorted(Path(detector_factory.PROFILES_DIRECTORY).iterdir())
-        self._factory.load_json_profile([p.read_text(encoding="utf-8") for p in profiles if p.is_file()])
-        self._factory.set_seed(0)
-        self.languages = frozenset(_FOLDED.get(code, code) for code in self._factory.get_lang_list())
-
-    def probabilities(self, text: str) -> dict[str, float]:
-        """Probabilities above 0.1 by language."""
-        found = _Detector(self._factory)
-        found.n_trial = TRIALS
-        found.append(text)
-        try:
-            return _folded({guess.lang: guess.prob for guess in found.get_probabilities()})
-        except lang_detect_exception.LangDetectException:  # it has no letters that it knows
-            return {}
-
-
-class Py3langid:
-    """py3langid's own model: 139 languages, a naive Bayes over byte n-grams, calibrated."""
-
-    name = "arbiter"
-
-    def __init__(self) -> None:
-        self._identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-        self.languages = frozenset(_FOLDED.get(code, code) for code in self._identifier.labels)
-
-    def probabilities(self, text: str) -> dict[str, float]:
-        """Probabilities of all its languages."""
-        return _folded({code: p for code, p in self._identifier.rank(text) if p > 1e-6})
-
-
-@cache
-def default_detector() -> Detector:
-    """The detector that gives the answer, loaded once a process."""
-    return Langdetect()
-
-
-@cache
-def arbiter() -> Detector:
-    """The detector that decides where the default is unsure or lacks the language; loaded once a process."""
-    return Py3langid()
 
 
 def detect(text: str, *, html_lang: str | None, title: str | None = None) -> Language:
@@ -228,7 +127,7 @@ def detect(text: str, *, html_lang: str | None, title: str | None = None) -> Lan
         `none` with the code `und`. `disagrees` only where both languages are known.
     """
     declared = _declared(html_lang)
-    folded = _FOLDED.get(declared, declared) if declared else None
+    folded = FOLDED.get(declared, declared) if declared else None
     sample = text[:LOOKED_AT]
     rewritten = read(sample)
     lines = _body(sample if rewritten is None else rewritten.text)
@@ -400,14 +299,6 @@ def _declared(html_lang: str | None) -> str | None:
         return None
     alias: str = get_global("language_aliases").get(found[0], found[0])
     return "sh" if found[0] == "sh" else alias.split("_")[0].lower()
-
-
-def _folded(probabilities: Mapping[str, float]) -> dict[str, float]:
-    """The same with the varieties of a language summed under its one code."""
-    summed: dict[str, float] = defaultdict(float)
-    for code, p in probabilities.items():
-        summed[_FOLDED.get(code, code)] += p
-    return dict(summed)
 
 
 def _script(letters: Sequence[str]) -> tuple[str, float]:

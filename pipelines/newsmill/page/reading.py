@@ -5,7 +5,8 @@ from __future__ import annotations
 from newsmill.config import InputConfig, PageConfig
 from newsmill.page import analysis, preparation
 from newsmill.page.analysis import read_page_any
-from newsmill.page.language import arbiter, default_detector, detect
+from newsmill.page.language import detect
+from newsmill.page.language_detectors import arbiter, default_detector
 from newsmill.records import NotArticle, PageWithVerdict, ParsedPage, RawPage
 
 

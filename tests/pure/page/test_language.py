@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from langdetect.lang_detect_exception import LangDetectException
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from newsmill.page import language
+from newsmill.page import language_detectors
 from newsmill.page.language import detect
 
 ENGLISH = (
@@ -226,18 +227,29 @@ def test_language_is_the_same_in_a_hundred_runs_and_in_threads() -> None:
     "text", [*SENTENCES.values(), "HANOI và Đà Nẵng, NATO 2026", ENGLISH.upper(), "한국 ﬁ Ș"]
 )
 def test_probabilities_are_those_of_langdetect_itself(text: str) -> None:
-    own = language.default_detector()
-    assert isinstance(own, language.Langdetect)
+    own = language_detectors.default_detector()
+    assert isinstance(own, language_detectors.Langdetect)
     plain = own._factory.create()
-    plain.n_trial = language.TRIALS
+    plain.n_trial = language_detectors.TRIALS
     plain.append(text)
     try:
         said = {
-            language._FOLDED.get(found.lang, found.lang): found.prob for found in plain.get_probabilities()
+            language_detectors.FOLDED.get(found.lang, found.lang): found.prob
+            for found in plain.get_probabilities()
         }
     except LangDetectException:
         said = {}
     assert own.probabilities(text) == said
+
+
+@pytest.mark.parametrize(
+    "text", [*SENTENCES.values(), "HANOI và Đà Nẵng, NATO 2026", ENGLISH.upper(), "Vesti: вести", "7"]
+)
+def test_probabilities_are_those_of_py3langid_itself(text: str) -> None:
+    plain = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    said = language_detectors.folded({code: p for code, p in plain.rank(text) if p > 1e-6})
+    found = language_detectors.arbiter().probabilities(text)
+    assert list(found.items()) == list(said.items())
 
 
 def test_module_wide_state_of_langdetect_is_left_alone() -> None:
@@ -260,10 +272,10 @@ def test_language_is_found_in_bounded_time_when_the_text_is_hostile(text: str) -
 
 def test_known_languages_are_named_once() -> None:
     found = (
-        language.arbiter().probabilities(ENGLISH).keys()
-        | language.default_detector().probabilities(ENGLISH).keys()
+        language_detectors.arbiter().probabilities(ENGLISH).keys()
+        | language_detectors.default_detector().probabilities(ENGLISH).keys()
     )
-    assert not found & language._FOLDED.keys()
+    assert not found & language_detectors.FOLDED.keys()
 
 
 def test_languages_of_short_sentences_are_mostly_right_and_seldom_wrong(shared: Path) -> None:

@@ -12,7 +12,7 @@ from newsmill.knowledge.names import fold_whole
 from newsmill.knowledge.recognisers.cues import common_words, cues, first_names, is_common, is_of
 
 _TOKEN = re.compile(
-    r"([a-zß-öø-ÿа-яё]++)(?![\w'’‐‑–&+-]|\.\w)"  # nearly all words: in small letters, and nothing joined to it
+    r"([a-zß-öø-ÿа-яё]++)(?![\w'’‐‑–&+-]|\.\w)"  # nearly all words: small letters, nothing joined
     r"|(?:[^\W\d_]\.){2,}"  # U.S.
     r"|[@#]?\w++(?:['’](?!s\b)\w++|[-‐‑–]\w++|&\w++|\.\d\w*+|\.(?:com|org|net|co|io|tv)\b)*+\+?"
 )

@@ -21,7 +21,7 @@ from newsmill.knowledge import own_words
 from newsmill.knowledge.forms import first_cases, press_names
 from newsmill.knowledge.gazetteer import Candidate, Gazetteer, Match
 from newsmill.knowledge.names import fold
-from newsmill.knowledge.recognisers.cues import frequent_words, words_of
+from newsmill.knowledge.recognisers.cues import cues, frequent_words, words_of
 from newsmill.knowledge.spans import Span, apart
 from newsmill.records import Record
 
@@ -104,6 +104,8 @@ def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]
         joined = (span.coarse == "LOC" and language not in _ADDRESSES_ARE_ONE) or any(
             text[matches[i].end : matches[i].end + 1] in "-–" for i in places
         )
+        if language != "en" and not any(_is_first_case(text, matches[i], gazetteer) for i in places):
+            joined = False  # Deltei Dunării
         if joined and places and not gazetteer.lookup(text[span.start : span.end]):
             found += [_from_match(text, matches[i], "LOC") for i in places]
             used.update(inside)
@@ -117,7 +119,8 @@ def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]
                 held
                 and span.coarse != "PER"
                 and _is_place(match)
-                and match.candidates[0].weight >= _LEAST_INSIDE
+                and match.candidates[0].weight >= (_LEAST_INSIDE if language == "en" else _LARGE)
+                and (language == "en" or not _is_part_of_name(match, text))
             ):
                 found.append(_from_match(text, match, None, inside=True))
             used.add(index)
@@ -151,6 +154,15 @@ def _is_free(spans: Sequence[tuple[int, int]], found: Found) -> bool:
     at = bisect_right(spans, found.start, key=lambda span: span[0]) - 1
     behind = spans[at + 1][0] if at + 1 < len(spans) else found.end
     return (at < 0 or spans[at][1] <= found.start) and found.end <= behind
+
+
+def _is_first_case(text: str, match: Match, gazetteer: Gazetteer) -> bool:
+    return bool(gazetteer.lookup(text[match.start : match.end]))
+
+
+def _is_part_of_name(match: Match, text: str) -> bool:
+    """Whether a place is only called so for short, so that the word may be any: `Nacional`."""
+    return " " in match.candidates[0].name and " " not in text[match.start : match.end]
 
 
 def _within_addresses(
@@ -229,7 +241,7 @@ def _is_plain_word(surface: str, best: Candidate, language: str, within: bool) -
         within: Whether it stands within a sentence somewhere, where only its capital makes it a name.
     """
     frequent = frequent_words(language)
-    if surface.lower() not in frequent:
+    if surface.lower() not in frequent or surface in words_of("sure_place", language):
         return False
     if language in _DOUBTED:
         noun = surface.startswith("ال") and surface[2:] in frequent
@@ -332,6 +344,8 @@ def _is_other(text: str, match: Match, language: str) -> bool:
         return not _AFTER_COMMA.search(text, max(0, match.start - 4), match.start)
     if fold(text[match.start : match.end]) in _DIRECTIONS:
         return True
+    if language == "en" and best.coarse == "ORG" and _is_office(text, match):
+        return True
     if language != "en" or best.coarse != "LOC" or best.role == "demonym":
         return False
     before = text[max(0, match.start - 40) : match.start]
@@ -345,6 +359,12 @@ def _is_other(text: str, match: Match, language: str) -> bool:
     if match.common and best.weight < _MAJOR:
         return begins_sentence(text, match.start) or not text.startswith(", ", match.end)
     return match.end - match.start <= 3 and best.weight < _SHORT and text[match.end - 1].isalpha()
+
+
+def _is_office(text: str, match: Match) -> bool:
+    """Whether an agency's short name is that of the office, which somebody holds: `Secretary of State`."""
+    first = fold(text[match.start : match.end]).partition(" ")[0]
+    return first in cues("offices") and match.candidates[0].name != text[match.start : match.end]
 
 
 def begins_sentence(text: str, start: int) -> bool:

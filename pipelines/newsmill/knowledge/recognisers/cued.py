@@ -59,6 +59,7 @@ class Cued:
         self._is_place = is_place
         self._language = language
         self._roles, self._heads = words_of("role", language), words_of("head", language)
+        self._fields = words_of("office_field", language)
         self._ends, self._bodies = words_of("end", language), words_of("body", language)
         self._stop = words_of("stop", language) | words_of("speaks", language)
         own = words_of("given", language)
@@ -198,6 +199,8 @@ class Cued:
         first = at if is_given and not is_role else at + 1
         while first < len(words) and self._joined(text, words, first) and words[first][0] in self._roles:
             first += 1
+        if is_role:
+            first = self._behind_fields(text, words, first)
         if self._language == "ar" and self._is_adjective(words, first):
             first += 1
         if first > at and not self._joined(text, words, first):
@@ -239,6 +242,22 @@ class Cued:
         ):
             return None
         return first, last, "PER"
+
+    def _behind_fields(self, text: str, words: Sequence[re.Match[str]], at: int) -> int:
+        """Behind what an office is for, and its country: `وزیر | امور خارجه روسیه | سرگئی لاوروف`."""
+        first = at
+        while (
+            first < len(words) and self._joined(text, words, first) and words[first][0] in self._fields
+        ) and first - at < _MOST_HEADED:
+            first += 1
+        if (
+            self._joined(text, words, first)
+            and self._joined(text, words, first + 1)
+            and self._is_place(words[first][0])
+            and self._is_known(words[first + 1][0])
+        ):
+            first += 1
+        return first
 
     def _is_joined_name(self, word: str) -> bool:
         """Whether a word is `and` and another name: `وجون`."""

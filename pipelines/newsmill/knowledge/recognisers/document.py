@@ -24,12 +24,16 @@ _BRACKET = re.compile(r"\s*\(\s*['\"“‘]?$")
 
 @dataclass(slots=True)
 class Guess:
-    """A span that may be a name, and the evidence for each type (log-odds like, added up)."""
+    """A span that may be a name, and the evidence for each type (log-odds like, added up).
+
+    Where a `firm` one begins is told by what stands before it, so that no model moves it.
+    """
 
     start: int
     end: int
     words: tuple[str, ...]
     evidence: dict[str, float] = field(default_factory=lambda: dict.fromkeys(COARSE, 0.0))
+    firm: bool = False
 
     def add(self, coarse: str, weight: float) -> None:
         """Add to the evidence for one type."""

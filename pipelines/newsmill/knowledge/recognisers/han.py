@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from newsmill.knowledge.forms import press_names
 from newsmill.knowledge.recognisers import japanese
@@ -28,7 +28,7 @@ LANGUAGES = frozenset(("zh", "ja"))
 
 _RUN = re.compile(r"[\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff]+")
 _SOUNDS = (
-    "阿埃艾爱安昂奥巴白拜班邦包贝本比彼毕宾波伯勃博布查茨慈达大代丹当道德登邓迪蒂丁杜顿多恩尔法凡方菲费芬丰冯弗夫福盖"
+    "默阿埃艾爱安昂奥巴白拜班邦包贝本比彼毕宾波伯勃博布查茨慈达大代丹当道德登邓迪蒂丁杜顿多恩尔法凡方菲费芬丰冯弗夫福盖"
     "甘冈高戈哥格葛根贡古瓜哈海汉豪赫黑亨洪胡华怀惠霍基吉加贾简江杰金京喀卡开凯坎康考柯科克肯孔库夸昆拉莱赖兰朗劳勒雷"
     "里利莉连列林琳留刘龙卢鲁路伦罗洛吕马迈曼芒毛梅门蒙孟米密敏明摩莫姆穆纳娜南内尼妮宁纽农努诺欧帕潘庞佩彭皮平坡珀蒲"
     "普奇齐乔切钦琼丘让热仁日荣茹儒瑞若萨塞赛桑瑟森沙莎山尚绍舍申圣施什史舒朔斯丝思松苏孙索塔泰坦汤唐陶特腾提铁汀廷图"
@@ -37,6 +37,8 @@ _SOUNDS = (
 """Signs with which Chinese writes the sounds of foreign names (the tables of the Xinhua agency)."""
 
 _FOREIGN = re.compile(rf"[{_SOUNDS}]{{1,6}}(?:[·•‧][{_SOUNDS}]{{1,6}}){{1,4}}")
+_POINT = re.compile("[·•‧]")
+_MOST_AGAIN = 30
 _UNKNOWN = 13.0
 """Cost of a sign that is no word."""
 
@@ -55,6 +57,10 @@ _PLACE_SIGNS = frozenset("市省县区镇乡村州岛山河江湖海湾路街港
 _LISTED = 7.0
 """Cost of a body of newsmill's own list."""
 
+_FOREIGNER, _FOREIGN_SIGN = 6.0, 3.0
+"""Cost of a foreign family name beside an office, and of each of its signs."""
+
+_LONGEST_FOREIGN = 6
 _LONGEST_PLACE = 10
 _LEAST_PLACE = 15_000.0  # weight from which the gazetteer's places are looked for
 _SURE_PLACE = 1_000_000.0  # weight from which a place's name that is a word too is the place's
@@ -98,6 +104,7 @@ class Cutter:
         self.company, self.place_ends = words_of("company", language), words_of("place_end", language)
         self.sites, self.events = words_of("site", language), words_of("event", language)
         self.stations, self.site_kinds = words_of("station", language), words_of("site_kind", language)
+        self.offices, self._times = words_of("office", language), words_of("time", language)
         self._roles, self._follow = words_of("role", language), self.titles | words_of("speaks", language)
 
     def _add_place(self, name: str, weight: float) -> None:
@@ -126,7 +133,7 @@ class Cutter:
         for run in _RUN.finditer(text):
             if run.start() not in taken:
                 spans += _spans(plain, self._cut(plain, run.start(), run.end()), self)
-        return _apart(spans)
+        return _apart([*spans, *_again(plain, spans, self._words)])
 
     def _cut(self, plain: str, start: int, end: int) -> list[Token]:
         """The cheapest words of the run `plain[start:end]`."""
@@ -151,6 +158,11 @@ class Cutter:
                 found = words.get(plain[position : position + length])
                 if found is not None and here + found[1] < cost[at + length]:
                     cost[at + length], back[at + length] = here + found[1], (at, found[0])
+            if chinese and plain[position] in _SOUNDS:
+                for length in self._foreigners(plain, position, end):
+                    price = here + _FOREIGNER + _FOREIGN_SIGN * length
+                    if price < cost[at + length]:
+                        cost[at + length], back[at + length] = price, (at, "P")
             if chinese and (
                 plain[position] in SURNAMES_ZH or plain[position : position + 2] in SURNAMES_ZH_LONG
             ):
@@ -166,6 +178,17 @@ class Cutter:
         tokens.reverse()
         return tokens
 
+    def _foreigners(self, plain: str, at: int, end: int) -> Iterator[int]:
+        """Lengths of what may be a foreign family name before or behind an office: `德国总理 | 默茨`."""
+        led = any(plain[max(0, at - size) : at] in self.offices for size in (2, 3, 4))
+        for stop in range(at + 1, min(end, at + _LONGEST_FOREIGN) + 1):
+            if plain[stop - 1] not in _SOUNDS:
+                return
+            if stop - at > 1 and (
+                led or any(plain[stop : stop + size] in self.offices for size in (2, 3, 4))
+            ):
+                yield stop - at
+
     def _persons(self, plain: str, at: int, end: int) -> Iterator[tuple[int, float]]:
         """Chinese names: a family name and one or two signs of a given name; length and cost."""
         family = 2 if plain[at : at + 2] in SURNAMES_ZH_LONG else 1
@@ -176,6 +199,8 @@ class Cutter:
             stop = at + family + count
             if stop > end:
                 return
+            if plain[stop - 1 : stop + 1] in self._times:
+                return  # 王毅 | 周一
             price += self._given.get(plain[stop - 1], 11.0)
             beside = any(plain[stop : stop + size] in self._follow for size in (1, 2, 3))
             yield family + count, price - (_BESIDE if beside else 0.0) + (1.5 if count == 1 else 0.0)
@@ -220,6 +245,17 @@ def _body(plain: str, tokens: Sequence[Token], at: int, cutter: Cutter) -> int |
     named = any(token.class_ in "LOP" for token in tokens[at : last - 1])
     word = plain[tokens[last - 1].start : tokens[last - 1].end]
     return last if named or (word in cutter.company and first.class_ in "N?") else None
+
+
+def _again(plain: str, spans: Sequence[Span], words: Collection[str]) -> Iterator[Span]:
+    """Other mentions of the persons whose names are written by their sound."""
+    names = {plain[s.start : s.end] for s in spans if s.coarse == "PER"}
+    parts = {_POINT.split(name)[-1] for name in names}
+    parts = {part for part in parts if len(part) > 1 and part not in words}
+    foreign = sorted(part for part in parts if all(sign in _SOUNDS for sign in part))[:_MOST_AGAIN]
+    for name in foreign:
+        for match in re.finditer(name, plain):
+            yield Span(start=match.start(), end=match.end(), coarse="PER")
 
 
 def _apart(spans: list[Span]) -> list[Span]:

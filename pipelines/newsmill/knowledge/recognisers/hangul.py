@@ -9,7 +9,7 @@ from functools import lru_cache
 from newsmill.knowledge.forms import first_cases
 from newsmill.knowledge.recognisers.cues import words_of
 from newsmill.knowledge.recognisers.lexicon import SURNAMES_KO, lexicon
-from newsmill.knowledge.spans import Span
+from newsmill.knowledge.spans import Span, apart
 
 _WORD = re.compile(r"[가-힣]+")
 _BESIDE = 12.0
@@ -23,6 +23,10 @@ _PARTICLES = frozenset("은는이가을를의와과로도만에나들용형적�
 
 _NO_FAMILY = frozenset("이전현각양본부고어구")
 """Family names that are words too before a title: `전 대통령` was president."""
+
+_LONGEST_FOREIGN = 6  # syllables
+_AFTER_NOUNS = frozenset("은는을를의서며고에")
+"""Particles that end a word which stands for itself, and not before an office."""
 
 _LONGEST = 15
 
@@ -45,7 +49,7 @@ def recognise(text: str) -> list[Span]:
         before = words[index - 1] if index else None
         following = after[0] if after and text[match.end() : after.start()] in (" ", "(") else ""
         leading = before[0] if before and text[before.end() : match.start()] == " " else ""
-        found = _name(word, leading, following)
+        found = _name(word, leading, following) or _foreigner(text, words, index)
         if found is not None:
             length, coarse = found
             spans.append(Span(start=match.start(), end=match.start() + length, coarse=coarse))
@@ -53,7 +57,45 @@ def recognise(text: str) -> list[Span]:
         end = _place(text, words, index)
         if end is not None:
             spans.append(Span(start=match.start(), end=end, coarse="LOC"))
-    return spans
+    return _again(words, spans, text)
+
+
+def _foreigner(text: str, words: Sequence[re.Match[str]], index: int) -> tuple[int, str] | None:
+    """A foreign family name before an office, and its country: `트럼프 대통령`, `마크롱 프랑스 대통령`."""
+    word = words[index][0]
+    if (
+        not 1 < len(word) <= _LONGEST_FOREIGN
+        or lexicon("ko").words.get(word, ("P",))[0] != "P"
+        or word in words_of("no_person", "ko")
+        or word in words_of("stop", "ko")
+        or (len(word) > 2 and word[-1] in _AFTER_NOUNS)
+    ):
+        return None
+    last = index
+    for size in (1, 2):
+        if index + size >= len(words) or text[words[last].end() : words[index + size].start()] != " ":
+            return None
+        last = index + size
+        after = words[last][0]
+        if any(after[:end] in words_of("office", "ko") for end in range(2, 6)):
+            return len(word), "PER"
+        if not _is_place(after) and after not in ("전", "차기"):
+            return None
+    return None
+
+
+def _again(words: Sequence[re.Match[str]], spans: list[Span], text: str) -> list[Span]:
+    """The spans with later mentions of the foreign persons among them, by their name alone."""
+    names = {text[s.start : s.end] for s in spans if s.coarse == "PER" and s.end - s.start > 2}
+    taken = {s.start for s in spans}
+    found = list(spans)
+    for match in words:
+        if match.start() in taken or len(match[0]) > _LONGEST:
+            continue
+        form = next((form for form in _forms(match[0]) if form in names), None)
+        if form is not None:
+            found.append(Span(start=match.start(), end=match.start() + len(form), coarse="PER"))
+    return apart(found)
 
 
 def _place(text: str, words: Sequence[re.Match[str]], index: int) -> int | None:

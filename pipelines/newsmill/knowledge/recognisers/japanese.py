@@ -87,6 +87,7 @@ class Lists(Protocol):
 
     ends: frozenset[str]
     titles: frozenset[str]
+    offices: frozenset[str]
     company: frozenset[str]
     place_ends: frozenset[str]
     sites: frozenset[str]
@@ -275,6 +276,12 @@ def _person(text: str, tokens: Sequence[Token], at: int, lists: Lists) -> int | 
     is_name = word in lists.family or token.class_ in "FGP"
     if word[0] in LOAN_SIGNS and any(text.startswith(title, token.end) for title in _OF_PERSONS_ALONE):
         return at + 1
+    if (
+        word[0] in LOAN_SIGNS
+        and token.class_ not in "LO"
+        and any(text[token.end : token.end + size] in lists.offices for size in range(2, 7))
+    ):
+        return at + 1  # トランプ大統領, though a card is called so too
     return at + 1 if len(word) > 1 and is_name and titled else None
 
 

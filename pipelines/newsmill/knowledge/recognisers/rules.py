@@ -16,16 +16,18 @@ from newsmill.knowledge.bounds import MOST_CHARACTERS
 from newsmill.knowledge.forms import first_cases, press_names
 from newsmill.knowledge.names import fold
 from newsmill.knowledge.recent import Recent
-from newsmill.knowledge.recognisers import cued, evidence, han, hangul
+from newsmill.knowledge.recognisers import cued, evidence, han, hangul, offices
 from newsmill.knowledge.recognisers.cues import (
     common_words,
     cues,
     first_names,
     frequent_words,
     is_common,
+    surnames,
     words_of,
 )
 from newsmill.knowledge.recognisers.document import Guess, resolve
+from newsmill.knowledge.recognisers.offices import ends_body
 from newsmill.knowledge.recognisers.recogniser import Names
 from newsmill.knowledge.recognisers.words import Word, runs, split
 from newsmill.knowledge.spans import Span
@@ -39,6 +41,9 @@ LEAST_ELSEWHERE = 2.0
 WELL_KNOWN = 0.7
 """Importance from which a name of the gazetteer is not mistaken for a person's."""
 
+IN_OFFICE = 5.0
+"""Evidence that a name has behind an office and what belongs to it."""
+
 _NO_PERSON = 0.55
 """Importance from which a word is a name of the gazetteer, whatever it looks like."""
 
@@ -50,6 +55,18 @@ _OF_A_PLACE_BODY = 0.5
 
 _REMEMBERED = 10_000
 """Names whose evidence is kept: a story names the same people again and again, and the next story too."""
+
+_PLACE_ALONE = 2.0
+"""Evidence that a name of several words has that is a place's and nothing else's."""
+
+_ALONE_PRIOR, _ALONE_IMPORTANCE = 0.8, 0.5
+"""Prior and importance of such a place."""
+
+_MOST_FORMS = 8
+"""Names that each word of a name of several may be a form of."""
+
+_LONGEST_AND = 3
+"""Letters of a conjunction."""
 
 _OF_A_PLACE = frozenset(("of", "to", "in", "for"))
 
@@ -123,11 +140,71 @@ class Rules:
         """The words of the first `bounds.MOST_CHARACTERS` of `text`, and the same names."""
         words = split(text[:MOST_CHARACTERS], language)
         inside = _inside(words)
-        return words, [
-            self._guess(words, low, high, text, language)
-            for first, last in runs(words, text, language)
-            for low, high in self._cut(words, first, last, inside, language)
-        ]
+        guesses: list[Guess] = []
+        for first, last in runs(words, text, language):
+            parts = self._behind_office(words, first, last, text, language)
+            if guesses and parts[0][0] > first and self._goes_on(words, first, guesses[-1], language):
+                guesses.pop()  # prezes Prawa | i Sprawiedliwości | Jarosław Kaczyński
+            guesses += [
+                self._guess(words, low, high, text, language, of_office=of_office)
+                for low_part, high_part, of_office in parts
+                for low, high in self._cut(words, low_part, high_part, inside, language)
+            ]
+        return words, guesses
+
+    def _goes_on(self, words: Sequence[Word], first: int, before: Guess, language: str) -> bool:
+        """Whether a run goes on, behind a conjunction, with what the name before it began."""
+        at = first - 2
+        if (
+            at < 1
+            or words[at].end != before.end
+            or words[at + 1].capital
+            or len(words[at + 1].text) > _LONGEST_AND
+        ):
+            return False
+        return (
+            len(before.words) == 1
+            and offices.is_office(words[at - 1].low, language)
+            and not self._names.lookup(before.words[0])
+        )
+
+    def _behind_office(
+        self, words: Sequence[Word], low: int, high: int, text: str, language: str
+    ) -> list[tuple[int, int, str | None]]:
+        """A run, parted where a person's name begins behind what belongs to the person's office.
+
+        With each part, its type where an office tells it: PER, or that of what the office is of.
+        """
+        if high - low < 2:
+            return [(low, high, None)]
+        if language == "en":
+            begins = offices.begins_behind_of(words, low, high)
+            return [(low, high, None)] if begins is None else [(begins, high, "PER")]
+        first = low
+        while high - first > 1 and offices.is_office(words[first].low, language):
+            first += 1
+        if first == low and not offices.stands_behind(words, text, low, language):
+            return [(low, high, None)]
+        begins = offices.name_begins(words, first, high, language, self._is_place, self._names_place)
+        if begins is None:
+            given = offices.is_given(words[first].low, language) and high - first > 1
+            return [(first, high, "PER")] if given else [(low, high, None)]
+        of_office = self._of_office(words, first, begins, language)
+        named = [(first, begins, of_office)] if of_office else []
+        return [*named, (begins, high, "PER")]
+
+    def _of_office(self, words: Sequence[Word], low: int, high: int, language: str) -> str | None:
+        """LOC or ORG where an office is a place's or a body's; None where words only say what it is for."""
+        if self._is_place(" ".join(word.low for word in words[low:high]), language):
+            return "LOC"
+        if words[low].low in words_of("office_field", language):
+            return None
+        known = self._names.lookup(_surface(words, low, high))
+        if known and known[0].coarse in ("LOC", "ORG"):
+            return known[0].coarse
+        body = offices.begins_body(words[low].low, language) or words[low].low in cues("organisation_heads")
+        acronym = high - low == 1 and words[low].text.isupper() and len(words[low].text) > 1
+        return "ORG" if body or acronym else None
 
     def _cut(
         self, words: Sequence[Word], low: int, high: int, inside: frozenset[str], language: str
@@ -138,6 +215,8 @@ class Rules:
             high -= 1  # a particle whose second part was cut off
         if not english:
             while high - low > 1 and self._is_lead(words[low], language):
+                if high - low == 2 and not words[low].starts and self._names_place(words[low + 1].text):
+                    break  # Capitão América
                 low += 1
         while low < high and self._opens(words[low], inside, alone=high - low == 1):
             if words[low].low == "first" and high - low > 2 and words[high - 1].low in _BODIES:
@@ -160,11 +239,20 @@ class Rules:
                     before = at
                     while before > low and words[before - 1].low in cues("office_parts"):
                         before -= 1
+                    if english and (named := offices.name_of_english(words, at + 1, high)):
+                        begins, is_part = named
+                        return [
+                            *self._cut(words, low, before, inside, language),
+                            *([] if is_part else self._cut(words, at + 2, begins, inside, language)),
+                            *self._cut(words, begins, high, inside, language),
+                        ]
                     return self._cut(words, low, before, inside, language) + self._cut(
                         words, at + 1, high, inside, language
                     )
             if words[low].low in cues("titles"):
                 return self._cut(words, low + 1, high, inside, language)
+        if not english and ends_body(words[high - 1].low, language):
+            return [(low, high)]
         split = self._parts(words, low, high)
         if split:
             return [
@@ -254,7 +342,7 @@ class Rules:
         """Whether a word before a name is a role, or a frequent word that opens the sentence."""
         if word.low in first_names():
             return False
-        return word.low in words_of("role", language) or (
+        return offices.is_office(word.low, language) or (
             word.starts
             and word.text.lower() in frequent_words(language)
             and self._importance(word.text) < WELL_KNOWN
@@ -264,10 +352,14 @@ class Rules:
         """Whether a folded word, or what it is a form of, is a well-known place and hardly anything else."""
         if word in first_names():
             return False
+        names = [""]
+        for part in word.split(" "):
+            forms = (part, *first_cases(part, language)[:_MOST_FORMS])
+            names = [f"{name} {form}" if name else form for name in names for form in forms]
         return any(
             found[0].coarse == "LOC" and found[0].importance > WELL_KNOWN and found[0].prior > 0.5
-            for form in (word, *first_cases(word, language))
-            if (found := self._names.lookup(form))
+            for name in names
+            if (found := self._names.lookup(name))
         )
 
     def _is_people(self, surface: str, *, english: bool) -> bool:
@@ -282,8 +374,10 @@ class Rules:
         found = self._names.lookup(surface)
         return bool(found) and found[0].role == "demonym"
 
-    def _guess(self, words: Sequence[Word], low: int, high: int, text: str, language: str) -> Guess:
-        """A name with all the evidence for its type."""
+    def _guess(
+        self, words: Sequence[Word], low: int, high: int, text: str, language: str, *, of_office: str | None
+    ) -> Guess:
+        """A name with all the evidence for its type, which an office before it may tell."""
         written = tuple([word.text for word in words[low:high]])
         of = (written, language, words[low].starts)
         told = self._told.get(of) or self._told.put(of, self._tell(written, words[low:high], language))
@@ -291,6 +385,10 @@ class Rules:
         before = words[low - 1] if low and "\n" not in text[words[low - 1].end : guess.start] else None
         after = words[high] if high < len(words) and "\n" not in text[guess.end : words[high].start] else None
         evidence.beside(guess, before, after, text, language, known=told.known)
+        if of_office is not None:
+            guess.firm = of_office == "PER"
+            guess.evidence["PER"] = 0.0
+            guess.add(of_office, max(0.0, IN_OFFICE - guess.evidence[of_office]))
         return guess
 
     def _tell(self, written: tuple[str, ...], words: Sequence[Word], language: str) -> _Told:
@@ -299,13 +397,32 @@ class Rules:
         weights, known = self._weighed(written, language)
         for coarse, weight in weights:
             guess.add(coarse, weight)
-        if not known and language != "en" and len(words) > 1:
-            known = any(self._is_place(word.low, language) for word in words)
+        if not known and len(words) > 1:
+            if self._is_place_alone(written, words, language):
+                known = True
+                guess.add("LOC", _PLACE_ALONE)
+            elif language != "en":
+                known = any(self._is_place(word.low, language) for word in words)
         evidence.own(guess, words, language, known=known)
         if language == "en" and len(words) == 2 and words[1].low in _BODIES:
             place = self._importance(written[0]) > WELL_KNOWN and self._names_place(written[0])
             guess.add("ORG", _OF_A_PLACE_BODY if place else 0.0)  # Kenya Airways
         return _Told(guess.evidence, known)
+
+    def _is_place_alone(self, written: Sequence[str], words: Sequence[Word], language: str) -> bool:
+        """Whether a name of several words is a known place's, and hardly anything else's: `Novi Sad`."""
+        found = self._names.lookup(" ".join(written))[:1]
+        return (
+            bool(found)
+            and found[0].coarse == "LOC"
+            and found[0].role == "name"
+            and found[0].prior > _ALONE_PRIOR
+            and found[0].importance > _ALONE_IMPORTANCE
+            and not words[-1].text.isupper()
+            and words[-1].low not in _BODIES
+            and not ends_body(words[-1].low, language)
+            and not (words[0].low in first_names() and words[-1].low in surnames())
+        )
 
     def _weighed(self, words: tuple[str, ...], language: str) -> tuple[tuple[tuple[str, float], ...], bool]:
         """What the gazetteer says for each type; whether it is a well-known place, body or people."""

@@ -25,8 +25,11 @@ from typing import Any, ClassVar
 
 from newsmill.errors import ConfigError
 from newsmill.knowledge.bounds import LONGEST_NAME
+from newsmill.knowledge.names import fold
 from newsmill.knowledge.recognisers import slovnet
+from newsmill.knowledge.recognisers.cues import words_of
 from newsmill.knowledge.recognisers.document import Guess, resolve
+from newsmill.knowledge.recognisers.offices import is_office
 from newsmill.knowledge.recognisers.rules import Rules
 from newsmill.knowledge.spans import COARSE, Span
 from newsmill.knowledge.taggers.tagger import Tagger, file_of
@@ -38,6 +41,7 @@ MOST_CHARACTERS = 30_000
 BATCH = 16
 """Texts that the model reads at once."""
 
+_LONGEST_BEFORE = 12  # letters of the word before a name
 _PIPES = ("tok2vec", "ner")
 _ARTICLE = re.compile(r"(?:the|an?|les?|la|un|une)\s+|l['’]", re.IGNORECASE)
 _POSSESSIVE = re.compile(r"\s*['’]s?$|[\s,;:]+$")
@@ -218,12 +222,17 @@ class Statistical:
             start, end = raw_start, min(raw_end, raw_start + LONGEST_NAME)
             if model.is_spacy:
                 start, end = _trimmed(text, start, end)
+            end = _before_bracket(text, start, end)
             if coarse is None or start >= end or raw_end - raw_start > LONGEST_NAME:
                 continue
             first = last = bisect_right(ends, start)
             while last < len(guesses) and guesses[last].start < end:
                 last += 1
             seen.update(range(first, last))
+            if any(guess.firm and start < guess.start for guess in guesses[first:last]) or (
+                coarse == "PER" and self._is_no_person(text, start, end, guesses[first:last], model.language)
+            ):
+                continue
             same = any((guess.start, guess.end) == (start, end) for guess in guesses[first:last])
             if model.leads and not same:
                 replaced.update(range(first, last))
@@ -240,6 +249,20 @@ class Statistical:
         kept = [guess for index, guess in enumerate(guesses) if index not in replaced]
         ordered = sorted(kept + own, key=lambda guess: guess.start)
         return resolve(text, ordered, least=model.least, repeated=1.0 if model.leads else 0.5)
+
+    def _is_no_person(self, text: str, start: int, end: int, guesses: Sequence[Guess], language: str) -> bool:
+        """Whether what a model takes for a person is an office, or a known place behind a word as `in`."""
+        words = fold(text[start:end]).split()
+        fields = words_of("office_field", language)
+        if all(is_office(word, language) or word in fields for word in words):
+            return True
+        before = text[max(0, start - _LONGEST_BEFORE) : start].lower().split(" ")
+        return (
+            before[-1] == ""
+            and before[-2:-1] != []
+            and before[-2] in words_of("locative", language)
+            and any((guess.start, guess.end) == (start, end) and guess.best == "LOC" for guess in guesses)
+        )
 
 
 def problems(names: Sequence[str]) -> Iterator[str]:
@@ -280,6 +303,14 @@ def _load(model: Model) -> Any:
 def _data(module: Any) -> str:
     """The folder of the pipeline's data inside its module."""
     return str(module.__file__).removesuffix("__init__.py")
+
+
+def _before_bracket(text: str, start: int, end: int) -> int:
+    """Where a name ends that a model lets run over one bracket of a pair: `Rosji (Trump`."""
+    if text.count("(", start, end) == text.count(")", start, end):
+        return end
+    first = min(at for sign in "()" if (at := text.find(sign, start, end)) >= 0)
+    return start + len(text[start:first].rstrip())
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import msgspec
 
-from newsmill.knowledge.names import fold_whole
+from newsmill.knowledge import own_words
+from newsmill.knowledge.names import fold, fold_whole
 from newsmill.knowledge.recognisers.cues import common_words, cues, first_names, is_common, is_of
 
 _TOKEN = re.compile(
@@ -39,6 +40,17 @@ _TAKES_OF = (
 
 
 _NO_NAMES = cues("calendar") | cues("stop_names")
+
+
+@cache
+def _no_names(language: str) -> frozenset[str]:
+    """Words that are no names, whatever their capital. Elsewhere `Jan` is a first name, and no month."""
+    if language == "en":
+        return _NO_NAMES
+    calendar = own_words.calendar(language)
+    return (_NO_NAMES - first_names()) | calendar | frozenset(map(fold, calendar))
+
+
 _WITH_ENDINGS = frozenset(("tr", "az", "fi", "et", "pl"))
 _LONGEST_ELIDED = 5  # letters of dell', quell'
 
@@ -158,7 +170,7 @@ def runs(words: Sequence[Word], text: str, language: str) -> list[tuple[int, int
         if not words[at].capital:  # nearly all words, and no name begins with them
             at += 1
             continue
-        if not _may_begin(words[at]) and not _is_named_month(words, text, at):
+        if not _may_begin(words[at], language) and not _is_named_month(words, text, at):
             at += 1
             continue
         first, end = at, at + 1
@@ -179,8 +191,8 @@ def runs(words: Sequence[Word], text: str, language: str) -> list[tuple[int, int
     return found
 
 
-def _may_begin(word: Word) -> bool:
-    return word.capital and word.low not in _NO_NAMES
+def _may_begin(word: Word, language: str) -> bool:
+    return word.capital and word.low not in _no_names(language)
 
 
 def _is_named_month(words: Sequence[Word], text: str, at: int) -> bool:
@@ -189,7 +201,7 @@ def _is_named_month(words: Sequence[Word], text: str, at: int) -> bool:
     if word.low not in cues("month_names") or not word.capital or at + 1 == len(words):
         return False
     after = words[at + 1]
-    if not _may_begin(after) or not after.text[0].isalpha() or (word.starts and is_common(after.low)):
+    if not _may_begin(after, "en") or not after.text[0].isalpha() or (word.starts and is_common(after.low)):
         return False
     if text[word.end : after.start] != " ":
         return False
@@ -217,7 +229,7 @@ def _extended(
     last, here = words[end - 1], words[end]
     if not joined(text, last, here):
         return end
-    if _may_begin(here):
+    if _may_begin(here, language):
         return end if last.text.endswith(".") and here.low in cues("function_words") else end + 1
     if here.text[0].isdigit() and (last.low in _BEFORE_NUMBER or any(map(str.isdigit, last.text))):
         return end + 1
@@ -227,12 +239,13 @@ def _extended(
     if here.text.islower() and here.low in particles and _takes_particle(last, particles, language):
         while ahead is not None and words[ahead].text.islower() and words[ahead].low in particles:
             ahead = _next(words, text, ahead)
-        return ahead + 1 if ahead is not None and _may_begin(words[ahead]) else end
+        return ahead + 1 if ahead is not None and _may_begin(words[ahead], language) else end
     if here.text in _OF and (last.low in _TAKES_OF or any(words[at].text in _OF for at in range(first, end))):
         if words[ahead].text == "the":
             ahead = _next(words, text, ahead)
-        return ahead + 1 if ahead is not None and _may_begin(words[ahead]) else end
-    if here.text == "and" and words[ahead].low in cues("company_tails") and _may_begin(words[ahead]):
+        return ahead + 1 if ahead is not None and _may_begin(words[ahead], language) else end
+    tails = cues("company_tails")
+    if here.text == "and" and words[ahead].low in tails and _may_begin(words[ahead], language):
         return ahead + 1
     if here.text == "and" and is_common(last.low) and is_common(words[ahead].low):
         return _organisation_ends(words, text, ahead) or end
@@ -258,6 +271,6 @@ def _organisation_ends(words: Sequence[Word], text: str, first: int) -> int | No
     """Where the run from `first` ends, when its last word is an organisation's (`Drug Administration`)."""
     at: int | None = first
     last = None
-    while at is not None and at - first < LONGEST and _may_begin(words[at]):
+    while at is not None and at - first < LONGEST and _may_begin(words[at], "en"):
         last, at = at, _next(words, text, at)
     return last + 1 if last is not None and words[last].low in cues("organisations") else None

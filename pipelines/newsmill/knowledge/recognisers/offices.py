@@ -1,0 +1,151 @@
+"""Offices before a person's name: what belongs to them, and where the name begins.
+
+`presidente del Consiglio Giorgia Meloni`, `Президент России Владимир Путин`, `secretary of State Marco
+Rubio`: what stands between the office and the given name is the office's, a body or a place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Final
+
+from newsmill.knowledge.forms import first_cases
+from newsmill.knowledge.recognisers.cues import cues, first_names, is_of, surnames, words_of
+from newsmill.knowledge.recognisers.words import Word
+
+_COMPOUNDING: Final = frozenset(("de", "lb", "nl", "sv", "da", "nb", "nn", "fi", "et", "hu"))
+"""Languages that write `Bundesaußenminister` as one word."""
+
+_LEAST_END: Final = 5  # letters of an office that may end a longer word
+_MOST_SMALL: Final = 3
+_MOST_CAPITAL: Final = 2
+_FAMILY_FIRST: Final = frozenset(("hu", "vi"))
+
+IsPlace = Callable[[str, str], bool]
+"""Whether a folded word, in a language, is or is a form of a well-known place's name."""
+
+
+@lru_cache(maxsize=20_000)
+def is_office(word: str, language: str) -> bool:
+    """Whether a folded word is an office or a role that stands before a person's name, in any case."""
+    if is_of(word, "role", language) or is_of(word, "office", language):
+        return True
+    if language not in _COMPOUNDING:
+        return False
+    ends = (word[at:] for at in range(2, len(word) - _LEAST_END + 1))
+    return any(end in words_of("role", language) or end in words_of("office", language) for end in ends)
+
+
+def stands_behind(words: Sequence[Word], text: str, low: int, language: str) -> bool:
+    """Whether an office stands before the word at `low`, with nothing but what belongs to it between.
+
+    That is up to `_MOST_SMALL` words in small letters, and before them up to `_MOST_CAPITAL` in capitals.
+    """
+    small = capital = 0
+    for at in range(low - 1, -1, -1):
+        gap = text[words[at].end : words[at + 1].start]
+        if gap not in (" ", ". ") and not gap.endswith(("'", "’")):
+            return False
+        if is_office(words[at].low, language):
+            return True
+        if gap == ". " or small > _MOST_SMALL or capital > _MOST_CAPITAL:
+            return False
+        if not words[at].capital:
+            if capital:
+                return False
+            small += 1
+        elif is_given(words[at].low, language):
+            return False
+        else:
+            capital += 1
+    return False
+
+
+def name_begins(
+    words: Sequence[Word],
+    low: int,
+    high: int,
+    language: str,
+    is_place: IsPlace,
+    is_named: Callable[[str], bool],
+) -> int | None:
+    """Where a person's name begins in the run `low:high` behind an office, when that is not at `low`.
+
+    Behind the name of a country or city, or at the first given name that has a word behind it.
+
+    Args:
+        words: Of the text.
+        low: The first word of the run.
+        high: The word behind it.
+        language: ISO 639-1.
+        is_place: Whether a folded word is or is a form of a well-known place's name.
+        is_named: Whether a word as it stands is any place's name.
+    """
+    fields = words_of("office_field", language)
+    at = low
+    while at < high - 1 and words[at].low in fields:
+        at += 1
+    if at > low:
+        return name_begins(words, at, high, language, is_place, is_named) or at
+    if is_place(" ".join(word.low for word in words[low:high]), language):
+        return None
+    of_place = low > 1 and not words[low - 1].capital and is_office(words[low - 2].low, language)
+    if of_place and high - low > 2 and is_named(words[low].text) and is_given(words[low + 1].low, language):
+        return low + 1  # senator z Tennessee | Bob Corker
+    if language in _FAMILY_FIRST or is_given(words[low].low, language):
+        return None
+    for size in (2, 1):
+        if low + size < high and is_place(" ".join(w.low for w in words[low : low + size]), language):
+            return low + size
+    if words[low].low in surnames() and not begins_body(words[low].low, language):
+        return None
+    return next((at for at in range(low + 1, high - 1) if is_given(words[at].low, language)), None)
+
+
+@lru_cache(maxsize=20_000)
+def begins_body(word: str, language: str) -> bool:
+    """Whether a folded word begins the name of a body."""
+    return is_of(word, "head", language) or is_of(word, "body_head", language)
+
+
+@lru_cache(maxsize=20_000)
+def ends_body(word: str, language: str) -> bool:
+    """Whether a folded word ends as bodies' names do."""
+    return any(word.endswith(end) for kind in ("end", "body_end") for end in words_of(kind, language))
+
+
+@lru_cache(maxsize=20_000)
+def is_given(word: str, language: str) -> bool:
+    """Whether a folded word is a given name, or a form of one."""
+    return word in first_names() or any(form in first_names() for form in first_cases(word, language))
+
+
+def name_of_english(words: Sequence[Word], after: int, high: int) -> tuple[int, bool] | None:
+    """Where a name begins behind an English office and `of`: `Secretary | of State | Marco Rubio`.
+
+    Returns:
+        The first word of the name, and whether what is before it is but part of the office; None where no
+        `of` stands at `after`, or no given name follows.
+    """
+    if after + 2 >= high or words[after].text not in ("of", "for"):
+        return None
+    first = after + (2 if words[after + 1].text == "the" else 1)
+    begins = next((at for at in range(first + 1, high - 1) if words[at].low in first_names()), None)
+    if begins is None:
+        return None
+    return begins, all(w.low in _PARTS or not w.capital for w in words[first:begins])
+
+
+def begins_behind_of(words: Sequence[Word], low: int, high: int) -> int | None:
+    """Where a name begins in a run behind an English office and `of`: `secretary of | State Marco Rubio`."""
+    at = low - 1 - (low > 1 and words[low - 1].text == "the")
+    if at < 1 or words[at].text not in ("of", "for") or words[at - 1].low not in cues("offices"):
+        return None
+    begins = low
+    while begins < high - 1 and words[begins].low in _PARTS and words[begins].low not in first_names():
+        begins += 1
+    return begins if begins > low and words[begins].low in first_names() else None
+
+
+_PARTS: Final = cues("office_parts") | cues("office_fields")

@@ -1,0 +1,143 @@
+"""Names behind offices: the name is the person's, and what belongs to the office is its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsmill.config import EnrichConfig
+from newsmill.knowledge.enricher import Enricher
+from newsmill.knowledge.recognisers.offices import is_office
+from newsmill.knowledge.recognisers.statistical import MODELS
+
+PERSONS = [
+    ("en", "Secretary of State Marco Rubio met Foreign Minister Ann Lee.", ["Marco Rubio", "Ann Lee"]),
+    ("en", "He met Secretary of State Antony Blinken.", ["Antony Blinken"]),
+    ("en", "President of Ukraine Volodymyr Zelensky spoke.", ["Volodymyr Zelensky"]),
+    ("it", "La presidente del Consiglio Giorgia Meloni ha parlato.", ["Giorgia Meloni"]),
+    ("it", "Ha visto il ministro degli Esteri Antonio Tajani.", ["Antonio Tajani"]),
+    ("fr", "Le ministre de l'Intérieur Bruno Retailleau a parlé.", ["Bruno Retailleau"]),
+    ("es", "El ministro de Asuntos Exteriores José Manuel Albares habló.", ["José Manuel Albares"]),
+    ("pt", "A ministra do Meio Ambiente Marina Silva viajou.", ["Marina Silva"]),
+    ("nl", "Hij sprak met minister van Buitenlandse Zaken Caspar Veldkamp.", ["Caspar Veldkamp"]),
+    ("de", "Bundesaußenminister Johann Wadephul reiste ab.", ["Johann Wadephul"]),
+    ("sv", "Hon träffade utrikesminister Maria Malmer Stenergard.", ["Maria Malmer Stenergard"]),
+    ("pl", "Prezes Prawa i Sprawiedliwości Jarosław Kaczyński mówił.", ["Jarosław Kaczyński"]),
+    ("pl", "Przewodnicząca Komisji Europejskiej Ursula von der Leyen mówiła.", ["Ursula von der Leyen"]),
+    ("cs", "Ministr zahraničí Jan Lipavský jednal.", ["Jan Lipavský"]),
+    ("hr", "Predsjednik Vlade Andrej Plenković govorio je.", ["Andrej Plenković"]),
+    ("ro", "Președintele României Nicușor Dan a vorbit.", ["Nicușor Dan"]),
+    ("ru", "Президент России Владимир Путин встретился с министром.", ["Владимир Путин"]),
+    ("ru", "Канцлер Германии Олаф Шольц прибыл.", ["Олаф Шольц"]),
+    ("uk", "Президент України Володимир Зеленський заявив.", ["Володимир Зеленський"]),
+    ("uk", "Прем'єр-міністр Великої Британії Кір Стармер заявив.", ["Кір Стармер"]),
+    ("el", "Είδε τον υπουργό Εξωτερικών Γιώργο Γεραπετρίτη.", ["Γιώργο Γεραπετρίτη"]),
+    ("id", "Presiden bertemu Menteri Luar Negeri Sugiono.", ["Sugiono"]),
+    ("fa", "وزیر امور خارجه عباس عراقچی گفت.", ["عباس عراقچی"]),
+    ("fa", "وزیر خارجه روسیه سرگئی لاوروف گفت.", ["سرگئی لاوروف"]),
+    ("zh", "外长王毅周一访问。", ["王毅"]),
+    ("zh", "德国总理默茨会见了他。默茨表示满意。", ["默茨", "默茨"]),
+    ("zh", "特朗普总统同意。", ["特朗普"]),
+    ("ja", "トランプ大統領と会談した。", ["トランプ"]),
+    ("ja", "ルビオ国務長官は述べた。", ["ルビオ"]),
+    ("ko", "네타냐후 총리는 말했다. 네타냐후는 떠났다.", ["네타냐후", "네타냐후"]),
+    ("ko", "그는 마크롱 프랑스 대통령과 통화했다.", ["마크롱"]),
+    ("ru", "Это решение, сказал Путин. Песков заявил иное.", ["Путин", "Песков"]),
+    ("uk", "Це важливо, сказав Зеленський.", ["Зеленський"]),
+    ("es", "«Es falso», dijo Sánchez.", ["Sánchez"]),
+]  # fmt: skip
+
+
+def of_type(enricher: Enricher, text: str, language: str, coarse: str) -> list[str]:
+    found = enricher.enrich_text(text, language=language)
+    mentions = [(m.start, m.text) for e in found.entities if e.coarse == coarse for m in e.mentions]
+    return [name for _, name in sorted(mentions)]
+
+
+@pytest.fixture(scope="module")
+def tagging() -> Enricher:
+    taggers = {MODELS[name].language: name for name in sorted(MODELS) if MODELS[name].missing is None}
+    return Enricher.open(EnrichConfig(models=tuple(taggers.values())))
+
+
+@pytest.mark.parametrize(("language", "text", "persons"), PERSONS)
+def test_person_in_office_is_the_name_alone(
+    enricher: Enricher, language: str, text: str, persons: list[str]
+) -> None:
+    assert of_type(enricher, text, language, "PER") == persons
+
+
+@pytest.mark.parametrize(("language", "text", "persons"), [case for case in PERSONS if case[0] != "en"])
+def test_person_in_office_stays_the_name_alone_when_a_tagger_reads_too(
+    tagging: Enricher, language: str, text: str, persons: list[str]
+) -> None:
+    assert of_type(tagging, text, language, "PER") == persons
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "places"),
+    [
+        ("ru", "Президент России Владимир Путин встретился.", ["России"]),
+        ("uk", "Прем'єр-міністр Великої Британії Кір Стармер заявив.", ["Великої Британії"]),
+        ("ro", "Președintele României Nicușor Dan a vorbit.", ["României"]),
+        ("fa", "وزیر خارجه روسیه سرگئی لاوروف گفت.", ["روسیه"]),
+        ("fi", "Pääministeri puhui Tampereella.", ["Tampereella"]),
+        ("ar", "وصلت المساعدات إلى غزة أمس، وفي برلين.", ["غزة", "برلين"]),
+        ("ar", "غزة", ["غزة"]),
+        ("ja", "フランス大統領とイスラエル首相が会談。", ["フランス", "イスラエル"]),
+        ("ko", "현직 대통령은 러시아 대통령을 만났다.", ["러시아"]),
+        ("zh", "德国总理默茨会见了他。", ["德国"]),
+        ("hr", "Posjetio je Novi Sad.", ["Novi Sad"]),
+        ("en", "He flew to Novi Sad.", ["Novi Sad"]),
+    ],
+)  # fmt: skip
+def test_place_beside_an_office_or_alone_is_a_place(
+    enricher: Enricher, language: str, text: str, places: list[str]
+) -> None:
+    assert of_type(enricher, text, language, "LOC") == places
+    assert "PER" not in of_type(enricher, text.partition(" ")[2], language, places[0])
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "body"),
+    [
+        ("en", "Mayo Clinic doctors said so.", "Mayo Clinic"),
+        ("es", "Habló con Petróleos Mexicanos ayer.", "Petróleos Mexicanos"),
+        ("pt", "O Congresso Nacional aprovou a lei.", "Congresso Nacional"),
+        ("pl", "Mówiła o Unii Europejskiej.", "Unii Europejskiej"),
+        ("tr", "Dün de Türk Hava Yolları ile gitti.", "Türk Hava Yolları"),
+    ],
+)
+def test_body_is_one_by_its_first_or_last_word(
+    enricher: Enricher, language: str, text: str, body: str
+) -> None:
+    assert of_type(enricher, text, language, "ORG") == [body]
+    found = enricher.enrich_text(text, language=language)
+    assert language == "en" or not found.places
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "The Secretary of State said so."),
+        ("ru", "Об этом сообщил Кремль. Минобороны сообщило иное."),
+        ("ko", "현직 대통령은 국방 장관을 만났다."),
+        ("zh", "总理明日出席会议，主席马上离开。"),
+    ],
+)
+def test_office_is_no_person(enricher: Enricher, language: str, text: str) -> None:
+    assert of_type(enricher, text, language, "PER") == []
+
+
+@pytest.mark.parametrize(
+    ("word", "language", "expected"),
+    [
+        ("bundesaußenminister", "de", True),
+        ("министром", "ru", True),
+        ("premierul", "ro", True),
+        ("fenster", "de", False),
+        ("eis", "de", False),
+        ("portavoz", "es", True),
+    ],
+)
+def test_office_is_known_in_its_forms_and_compounds(word: str, language: str, expected: bool) -> None:
+    assert is_office(word, language) is expected

@@ -20,7 +20,8 @@ _COMPOUNDING: Final = frozenset(("de", "lb", "nl", "sv", "da", "nb", "nn", "fi",
 _LEAST_END: Final = 5  # letters of an office that may end a longer word
 _MOST_SMALL: Final = 3
 _MOST_CAPITAL: Final = 2
-_FAMILY_FIRST: Final = frozenset(("hu", "vi"))
+FAMILY_FIRST: Final = frozenset(("hu", "vi"))
+"""Languages whose given names stand behind the family names."""
 
 IsPlace = Callable[[str, str], bool]
 """Whether a folded word, in a language, is or is a form of a well-known place's name."""
@@ -93,7 +94,7 @@ def name_begins(
     of_place = low > 1 and not words[low - 1].capital and is_office(words[low - 2].low, language)
     if of_place and high - low > 2 and is_named(words[low].text) and is_given(words[low + 1].low, language):
         return low + 1  # senator z Tennessee | Bob Corker
-    if language in _FAMILY_FIRST or is_given(words[low].low, language):
+    if is_given(words[low].low, language):
         return None
     for size in (2, 1):
         if low + size < high and is_place(" ".join(w.low for w in words[low : low + size]), language):

@@ -175,7 +175,7 @@ class Rules:
 
         With each part, its type where an office tells it: PER, or that of what the office is of.
         """
-        if high - low < 2:
+        if high - low < 2 or language in offices.FAMILY_FIRST:
             return [(low, high, None)]
         if language == "en":
             begins = offices.begins_behind_of(words, low, high)

@@ -38,10 +38,9 @@ class Tree:
     """The frames of a page as arrays, with what each holds."""
 
     def __init__(self, passages: Sequence[Passage], prose: Sequence[float]) -> None:
-        self.index: dict[int, int] = {}
         self.frames: list[Frame] = []
         self.parent: list[int] = []
-        self.at: list[int] = [self._of(p.frame) for p in passages]
+        self.at: list[int] = self._numbered(passages)
         count = len(self.frames)
         self.chars = [0.0] * count
         self.link_chars = [0.0] * count
@@ -126,19 +125,26 @@ class Tree:
             found[f] = f if f in holders else found[max(0, self.parent[f])]
         return found
 
-    def _of(self, frame: Frame) -> int:
-        found = self.index.get(id(frame))
-        if found is not None:
-            return found
-        path = []
-        current: Frame | None = frame
-        while current is not None and id(current) not in self.index:
-            path.append(current)
-            current = current.parent
-        above = -1 if current is None else self.index[id(current)]
-        for below in reversed(path):
-            self.index[id(below)] = len(self.frames)
-            self.frames.append(below)
-            self.parent.append(above)
-            above = len(self.frames) - 1
-        return above
+    def _numbered(self, passages: Sequence[Passage]) -> list[int]:
+        """The number of each passage's frame; frames are counted as they come, parents before children."""
+        numbers: dict[int, int] = {}
+        found: list[int] = []
+        last: Frame | None = None
+        for p in passages:
+            frame = p.frame
+            if frame is last:  # several passages in a row stand in one frame
+                found.append(found[-1])
+                continue
+            last = frame
+            number = numbers.get(id(frame), -1)
+            if number < 0:
+                path, above = [frame], frame.parent
+                while above is not None and (number := numbers.get(id(above), -1)) < 0:
+                    path.append(above)
+                    above = above.parent
+                for below in reversed(path):
+                    self.parent.append(number)
+                    numbers[id(below)] = number = len(self.frames)
+                    self.frames.append(below)
+            found.append(number)
+        return found

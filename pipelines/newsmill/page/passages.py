@@ -42,7 +42,7 @@ _ASCII_FOLDED: Final = bytes(
 _UNSPACED: Final = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden")
 _DEEPEST_IN_HEADING: Final = 4
-_NAMES: Final = ("class", "id", "data-testid", "data-component")
+_OTHER_NAMES: Final = ("id", "data-testid", "data-component")
 _CELLS: Final = frozenset(("td", "th"))
 _LONGEST_CELL: Final = 160
 _CELL_END: Final = " | "
@@ -299,7 +299,10 @@ def _is_a_word(element: Element) -> bool:
 def _frame(element: Element, tag: str, named: Mapping[str, str], parent: Frame) -> Frame:
     names = ""
     if named:
-        names = " ".join([value[:LONGEST_NAMES] for name in _NAMES if (value := named.get(name))])
+        names = named.get("class", "")[:LONGEST_NAMES]
+        for name in _OTHER_NAMES:
+            if value := named.get(name):
+                names = f"{names} {value[:LONGEST_NAMES]}" if names else value[:LONGEST_NAMES]
     roles = roles_of(names) if names else 0
     if tag == "noscript":
         roles |= BIT["hidden"]

@@ -66,6 +66,7 @@ def _license(root: Element, article: Node) -> str | None:
     if found := structured.text(stated):
         return urls.without_login(found)[:500]
     for link in root.iter("link", "a"):
-        if "license" in (link.get("rel") or "").lower().split() and link.get("href"):
+        rel = link.get("rel")
+        if rel and "license" in rel.lower().split() and link.get("href"):
             return urls.without_login(str(link.get("href")).strip())[:500]
     return None

@@ -53,20 +53,18 @@ _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NO_NUMBERS: Final = dict.fromkeys(b"123456789", "0")
 """No role has a digit in it, and names that differ in their numbers only (`post-1234`) are known as one."""
 
-_END: Final = "\n"
+_BOUND: Final = "-"
+"""What parts the words of a name, and stands for its ends."""
+
 _LETTERS: Final = 3
 _ITEM: Final = re.compile(r"\(\?[:!]|\[[^\]]+\]|[a-z-]|[|)^$]")
 
 
+@lru_cache(maxsize=20_000)
 def roles_of(names: str) -> int:
     """Role bits of an element's class, id and test id, e.g. `"ArticleBody main"`."""
-    return _of_all(names[:LONGEST_NAMES])
-
-
-@lru_cache(maxsize=20_000)
-def _of_all(names: str) -> int:
     bits = 0
-    for name in names.translate(_NO_NUMBERS).split():
+    for name in names[:LONGEST_NAMES].translate(_NO_NUMBERS).split():
         bits |= _of_one(name)
     return bits
 
@@ -74,9 +72,9 @@ def _of_all(names: str) -> int:
 @lru_cache(maxsize=50_000)
 def _of_one(name: str) -> int:
     lowered = _CAMEL.sub("-", name).lower()
-    ended, may_be = lowered + _END, 0
-    for at in range(len(lowered)):
-        may_be |= _OPENINGS.get(ended[at : at + _LETTERS], 0)
+    may_be = 0
+    for word in lowered.replace("_", _BOUND).split(_BOUND):
+        may_be |= _may_be(word)
     bits = 0
     while may_be:
         bit = may_be & -may_be
@@ -86,19 +84,29 @@ def _of_one(name: str) -> int:
     return bits
 
 
+@lru_cache(maxsize=10_000)
+def _may_be(word: str) -> int:
+    """The roles that a name with this word between its hyphens may have."""
+    bounded, bits = f"{_BOUND}{word}{_BOUND}", 0
+    for at in range(len(bounded) - _LETTERS + 1):
+        bits |= _OPENINGS.get(bounded[at : at + _LETTERS], 0)
+    return bits
+
+
 def openings(pattern: str) -> frozenset[str]:
-    """The first three characters of all that a pattern of `ROLES` can match, the end of a name as a line's.
+    """The first three characters of all that a pattern of `ROLES` can match; a hyphen is any bound of a word.
 
     Patterns are made of small letters, hyphens, sets of characters, groups, `^`, `$` and `?`.
 
     Raises:
-        ValueError: The pattern has something else in it, or matches what is shorter.
+        ValueError: The pattern has something else in it, matches what is shorter, or bounds a word within
+            its first three characters.
 
     >>> sorted(openings("ads?(?:-|$)|bio"))
-    ['ad\\n', 'ad-', 'ads', 'bio']
+    ['ad-', 'ads', 'bio']
     """
     found, at = _alternatives(pattern, 0)
-    if at != len(pattern) or any(len(opening) < _LETTERS for opening in found):
+    if at != len(pattern) or any(len(opening) < _LETTERS or opening[1] == _BOUND for opening in found):
         raise ValueError(f"{pattern}: is no pattern of roles")
     return frozenset(found)
 
@@ -121,9 +129,9 @@ def _alternatives(pattern: str, at: int) -> tuple[set[str], int]:
         elif item[0] == "(?!":
             options, at = {""}, _alternatives(pattern, at)[1] + 1
         elif item[0] in "^$":
-            options = {_END if item[0] == "$" else ""}
+            options = {_BOUND if item[0] == "$" else ""}
         else:
-            options = set(item[0].strip("[]"))
+            options = {_BOUND if sign in "_ " else sign for sign in item[0].strip("[]")}
         if pattern.startswith("?", at):
             options, at = options | {""}, at + 1
         begun = {(opening + option)[:_LETTERS] for opening in begun for option in options}

@@ -8,7 +8,7 @@ size are checked here, and a page over a limit is rejected instead of shortened.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, Final
 
@@ -46,9 +46,7 @@ def parse(utf8: bytes, limits: PageConfig) -> Element:
     """
     if utf8.count(b"<") > 4 * limits.max_nodes:
         raise Rejected(Code.NODES, f"more than {4 * limits.max_nodes} tags")
-    if _may_have_long_tag(utf8) and any(
-        len(piece) > _LONG_TAG and _attributes(piece) > _MOST_ATTRIBUTES for piece in utf8.split(b">")
-    ):
+    if any(_attributes(piece) > _MOST_ATTRIBUTES for piece in _long_pieces(utf8)):
         raise Rejected(Code.NODES, f"an element with more than {_MOST_ATTRIBUTES} attributes")
     parser = html.HTMLParser(
         encoding="utf-8",
@@ -92,15 +90,17 @@ def compose(elements: Iterable[Element]) -> None:
                 element.set(name, strings.nfc(value))
 
 
-def _may_have_long_tag(utf8: bytes) -> bool:
-    """Whether more than `_LONG_TAG` bytes stand without a `>`; few bytes of a page are looked at."""
+def _long_pieces(utf8: bytes) -> Iterator[bytes]:
+    """What stands without a `>` for more than `_LONG_TAG` bytes; few bytes of a page are looked at."""
     at = 0
     while at + _LONG_TAG < len(utf8):
         end = utf8.rfind(b">", at, at + _LONG_TAG + 1)
         if end < 0:
-            return True
+            end = utf8.find(b">", at + _LONG_TAG)
+            yield utf8[at:] if end < 0 else utf8[at:end]
+            if end < 0:
+                return
         at = end + 1
-    return False
 
 
 def _attributes(piece: bytes) -> int:

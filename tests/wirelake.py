@@ -19,6 +19,7 @@ from newsmill.flow.steps.remember import Memory, fill
 from newsmill.flow.steps.tabulate import tabulate
 from newsmill.lake import changes, files, rows as table_rows
 from newsmill.lake.ledger import Batch
+from newsmill.lake.schemas import TABLES
 from newsmill.lake.writer import Lake
 from newsmill.records import (
     Enrichment,
@@ -217,9 +218,25 @@ def texts(path: Path | str, rows: Sequence[dict]) -> list[str | None]:
 
 def retitled(press: Press, offset: int, title: str, at: int) -> None:
     """Put another row of a record in place of its first, as a replay does."""
+    _changed(press, offset, "title", title, at)
+
+
+def renamed(press: Press, offset: int, column: str, items: Sequence[dict]) -> None:
+    """Let the row of a record name other entities or places, as a replay does."""
+    _changed(press, offset, column, items, press.lake.last_change + 1)
+
+
+def named(press: Press, offset: int, column: str) -> list[dict]:
+    """What the row of a record names."""
     rows = press.lake.tables.load("articles").scan(row_filter=f"offset == {offset}").to_arrow()
-    index = rows.schema.get_field_index("title")
-    rows = rows.set_column(index, rows.schema.field(index), pa.array([title], pa.string()))
+    return rows[column][0].as_py()
+
+
+def _changed(press: Press, offset: int, column: str, value: object, at: int) -> None:
+    rows = press.lake.tables.load("articles").scan(row_filter=f"offset == {offset}").to_arrow()
+    index = rows.schema.get_field_index(column)
+    field = TABLES["articles"].arrow.field(column)
+    rows = rows.set_column(index, field, pa.array([value], field.type))
     fate = press.lake.tables.load("fate").scan(row_filter=f"offset == {offset}").to_arrow()
     first = int(rows["ingested_at"].cast(pa.int64())[0].as_py())
     written = [

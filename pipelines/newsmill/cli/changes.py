@@ -33,6 +33,8 @@ class Table(StrEnum):
     FATE = "fate"
     QUARANTINE = "quarantine"
     CLUSTER_EVENTS = "cluster_events"
+    ARTICLE_ENTITIES = "article_entities"
+    ARTICLE_PLACES = "article_places"
 
 
 def changes(
@@ -54,7 +56,8 @@ def changes(
 ) -> None:
     """Tell which rows of a table changed: inserted, updated, taken_down or removed (their key only).
 
-    Rows come in their present state; put in the place of those with the same key they give the table of now.
+    Rows come in their present state; put in the place of those with the same key they give the table of now
+    (of a flat table: in the place of all rows of the same topic, partition and offset).
     The last line, on standard error, names the --since of the next call: no change is missed, whatever was
     committed, compacted, replayed or taken down meanwhile. Nothing is changed.
     """

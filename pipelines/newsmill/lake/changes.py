@@ -2,7 +2,8 @@
 
 Read as any reader reads, without the catalog and without a trace. A row comes in the state that it has now,
 however often it changed. Whoever puts the rows in the place of those with the same key, and takes out those
-that are removed, has the table as it was at `Changes.until`, or newer.
+that are removed, has the table as it was at `Changes.until`, or newer. In a flat table a record has many
+rows, and all of them are told where one changed: they take the place of all that the record had.
 """
 
 from __future__ import annotations
@@ -16,16 +17,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyiceberg.table import StaticTable
 
-from newsmill.errors import ConfigError
-from newsmill.lake import change_order, reader
+from newsmill.errors import ConfigError, LakeError
+from newsmill.lake import change_order, flattening, reader
 from newsmill.lake.change_order import Change
+from newsmill.lake.flat import FLAT, Flat
 from newsmill.lake.ledger import UNTIL, late_batches
+from newsmill.lake.places import PLACE
 from newsmill.lake.rows import HOLDING
 from newsmill.lake.schemas import LEDGER, TABLES
 from newsmill.records import Micros
 
-Followed = Literal["articles", "fate", "quarantine", "cluster_events"]
-FOLLOWED: Final[tuple[Followed, ...]] = ("articles", "fate", "quarantine", "cluster_events")
+Followed = Literal["articles", "fate", "quarantine", "cluster_events", "article_entities", "article_places"]
+FOLLOWED: Final[tuple[Followed, ...]] = (
+    *("articles", "fate", "quarantine", "cluster_events"),
+    *("article_entities", "article_places"),
+)
 """Tables that can be followed. `takedowns` is in the order of the clock, not in that of the lake."""
 
 KINDS: Final = ("inserted", "updated", "taken_down", "removed")
@@ -57,9 +63,15 @@ def read(lake: str, table: Followed, since: Micros) -> Changes:
 
     Raises:
         ConfigError: There is no lake.
-        LakeError: It is not the lake that its note tells of, or a file is missing.
+        LakeError: It is not the lake that its note tells of, or a file is missing; or a flat table lacks rows
+            that an earlier version wrote.
     """
     ledger = reader.table(lake, LEDGER)  # before the others: what it says is visible, is
+    if table in FLAT and not flattening.is_filled(lake, table, ledger):
+        raise LakeError(
+            f"{table} does not tell of all articles yet, since an earlier version wrote some: the next "
+            "`newsmill run` or `newsmill replay` fills it"
+        )
     until = change_order.visible_until(ledger)
     waiting = tuple(change_order.under_way(ledger.properties))
     columns = TABLES[table].arrow
@@ -108,8 +120,11 @@ def _rows(
     wanted = [_between(table, since, until), *(f"ingested_at == '{instant(at).isoformat()}'" for at in late)]
     for batch in _scan(table, " or ".join(f"({one})" for one in wanted)):
         yield _shaped(batch, schema, _kinds(batch, since, late))
-    if name in HOLDING:
-        yield from _removed(lake, name, schema, since, until)
+    if name in FLAT:
+        yield from _without_items(lake, FLAT[name], schema, since, until)
+        yield from _removed(lake, HOLDING["articles"], schema, since, until)
+    elif name in HOLDING:
+        yield from _removed(lake, HOLDING[name], schema, since, until)
 
 
 def _scan(table: StaticTable, wanted: str, columns: tuple[str, ...] = ("*",)) -> Iterator[pa.RecordBatch]:
@@ -137,14 +152,25 @@ def _kinds(rows: pa.RecordBatch, since: Micros, late: Sequence[Micros]) -> pa.Ar
 
 
 def _removed(
-    lake: str, name: str, schema: pa.Schema, since: Micros, until: Micros
+    lake: str, holding: Sequence[str], schema: pa.Schema, since: Micros, until: Micros
 ) -> Iterator[pa.RecordBatch]:
-    """The keys of records that were known before, and that a replay left without a row in the table."""
-    table, key = reader.table(lake, LEDGER), TABLES[name].key
-    held = ", ".join(f"'{fate}'" for fate in HOLDING[name])
+    """The records that were known before, and that a replay left without a row in the table."""
+    table = reader.table(lake, LEDGER)
+    held = ", ".join(f"'{fate}'" for fate in holding)
     gone = f"fate not in ({held}) and ingested_at <= '{instant(since).isoformat()}'"
-    for batch in _scan(table, f"({_between(table, since, until)}) and {gone}", key):
+    for batch in _scan(table, f"({_between(table, since, until)}) and {gone}", PLACE):
         yield _shaped(batch, schema, pa.array(["removed"] * len(batch), pa.string()))
+
+
+def _without_items(
+    lake: str, flat: Flat, schema: pa.Schema, since: Micros, until: Micros
+) -> Iterator[pa.RecordBatch]:
+    """The records whose row of `articles` was there, changed, and has nothing for a flat table now."""
+    table = reader.table(lake, "articles")
+    wanted = f"({_between(table, since, until)}) and ingested_at <= '{instant(since).isoformat()}'"
+    for batch in _scan(table, wanted, (*PLACE, flat.column)):
+        none = batch.filter(pc.equal(pc.fill_null(pc.list_value_length(batch[flat.column]), 0), 0))
+        yield _shaped(none.select(PLACE), schema, pa.array(["removed"] * len(none), pa.string()))
 
 
 def _shaped(rows: pa.RecordBatch, schema: pa.Schema, kinds: pa.Array) -> pa.RecordBatch:

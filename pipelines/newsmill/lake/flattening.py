@@ -6,6 +6,7 @@ is worked out again. A flat table is whole where it has the number of the newest
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Set as AbstractSet
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from newsmill.errors import LakeError
 from newsmill.lake import files as data_files, reader, rewriting
 from newsmill.lake.files import DataFile
 from newsmill.lake.flat import FLAT, Flat
-from newsmill.lake.ledger import SEQUENCE
+from newsmill.lake.ledger import SEQUENCE, WRITTEN
 from newsmill.lake.retention import Retention
 from newsmill.lake.staging import replace, set_properties
 from newsmill.lake.tables import LiveFile, Tables
@@ -88,6 +89,18 @@ def is_whole(lake: str) -> bool:
     articles = reader.table(lake, "articles")  # before the others, which follow it
     there = reader.names(lake)
     return all(name in there and _whole(reader.table(lake, name), articles) for name in FLAT)
+
+
+def is_filled(lake: str, name: str, ledger: Table) -> bool:
+    """Whether a flat table is there and tells of all articles that are visible by a state of the ledger.
+
+    A batch that is being published may be in `articles` and not in the flat table yet.
+    """
+    articles = reader.table(lake, "articles")
+    needed = _sequence(articles)
+    if needed > _sequence(ledger):
+        needed = json.loads(ledger.properties.get(WRITTEN, "{}")).get("articles", 0)
+    return name in reader.names(lake) and _sequence(reader.table(lake, name)) >= needed
 
 
 def _whole(flat: Table, articles: Table) -> bool:

@@ -16,8 +16,11 @@ from pyiceberg.table import Table
 import synthetic
 from keeping import House
 from newsmill.config import LakeConfig
+from newsmill.errors import LakeError
 from newsmill.lake import change_order, changes, files, rows as table_rows
+from newsmill.lake.flat import FLAT
 from newsmill.lake.ledger import Batch
+from newsmill.lake.places import PLACE
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.tables import Tables
 from newsmill.lake.upkeep import compaction
@@ -25,7 +28,7 @@ from newsmill.lake.upkeep.takedown import take_down
 from newsmill.lake.writer import Lake
 from newsmill.records import Fate, FateRow, OffsetRange, Position
 from newsroom import story
-from wirelake import AT, TOPIC, Press, Sent, press_day, retitled
+from wirelake import AT, TOPIC, Press, Sent, made_no_article, named, press_day, renamed, retitled
 
 LATER = AT + 10 * 3_600_000_000
 Row = dict[str, Any]
@@ -42,15 +45,17 @@ class Follower:
     def follow(self, lake: str) -> list[tuple[str, Row]]:
         """Take the changes since the last time; what they were."""
         found = changes.read(lake, self.table, self.since)
-        key, told = TABLES[self.table].key, []
-        for row in (row for batch in found.rows for row in batch.to_pylist()):
-            change = row.pop("change")
-            place = tuple(row[name] for name in key)
-            told.append((change, row))
+        told = [(row.pop("change"), row) for batch in found.rows for row in batch.to_pylist()]
+        if self.table in FLAT:
+            named = {place(row) for _, row in told}
+            self.rows = {key: row for key, row in self.rows.items() if place(row) not in named}
+        for change, row in told:
+            key = tuple(row[name] for name in TABLES[self.table].key)
             if change == "removed":
-                self.rows.pop(place, None)
+                self.rows.pop(key, None)
             else:
-                self.rows[place] = row
+                assert key not in self.rows or self.table not in FLAT
+                self.rows[key] = row
         self.since = found.until
         return told
 
@@ -59,6 +64,10 @@ class Follower:
         held = tables.load(self.table).scan().to_arrow().to_pylist()
         key = TABLES[self.table].key
         return self.rows == {tuple(row[name] for name in key): row for row in held}
+
+
+def place(row: Row) -> tuple[Any, ...]:
+    return tuple(row[name] for name in PLACE)
 
 
 def kinds(told: list[tuple[str, Row]]) -> dict[str, list[int]]:
@@ -133,7 +142,54 @@ def test_changes_can_be_written_as_parquet_when_rows_are_removed(
     rows, file = pa.Table.from_batches(found.rows, found.schema), pa.BufferOutputStream()
     pq.write_table(rows, file)
     assert pq.read_table(pa.BufferReader(file.getvalue())).to_pylist() == rows.to_pylist()
-    assert ("removed" in rows["change"].to_pylist()) == (table in ("articles", "quarantine"))
+    assert ("removed" in rows["change"].to_pylist()) == (table not in ("fate", "cluster_events"))
+
+
+@pytest.mark.parametrize("table", FLAT)
+def test_flat_table_is_followed_through_commits_compaction_replays_and_takedowns(
+    press: Press, config: LakeConfig, table: changes.Followed
+) -> None:
+    follower = Follower(table)
+    assert set(kinds(follower.follow(config.path))) == {"inserted"}
+    press.send(Sent("https://late.example/1", story(52), "Late"), at=LATER)
+    assert set(kinds(follower.follow(config.path))["inserted"]) == {len(press.bodies) - 1}
+    list(compaction.compact(press.lake.tables))
+    assert follower.follow(config.path) == []
+    retitled(press, 2, "Another title", LATER + 1)
+    assert follower.follow(config.path) == []  # it names what it named
+    column = FLAT[table].column
+    [item, *_] = named(press, 0, column)
+    for items in ([item] * 3, [item]):
+        renamed(press, 0, column, items)
+        assert kinds(follower.follow(config.path)) == {"updated": [0] * len(items)}
+        assert follower.is_right(press.lake)
+    renamed(press, 0, column, [])
+    assert kinds(follower.follow(config.path)) == {"removed": [0]} and follower.is_right(press.lake)
+    renamed(press, 0, column, [item])
+    assert kinds(follower.follow(config.path)) == {"updated": [0]} and follower.is_right(press.lake)
+    made_no_article(press, 11)
+    assert kinds(follower.follow(config.path)) == {"removed": [11]} and follower.is_right(press.lake)
+    gone = {row["offset"] for row in follower.rows.values() if row["domain"] == "wire.example"}
+    take_down(config, "wire.example", reason="asked", now=LATER)
+    assert kinds(follower.follow(config.path)) == {"removed": sorted(gone)}
+    assert follower.rows and follower.is_right(press.lake)
+
+
+@pytest.mark.parametrize("table", FLAT)
+def test_flat_table_that_lacks_rows_of_an_earlier_version_is_not_followed_before_it_is_filled(
+    press: Press, config: LakeConfig, table: changes.Followed
+) -> None:
+    follower = Follower(table)
+    follower.follow(config.path)
+    with pytest.MonkeyPatch.context() as earlier:
+        earlier.setattr(Lake, "_flatten", lambda *_: [])
+        press.send(Sent("https://new.example/new", story(50)))
+    with pytest.raises(LakeError, match="newsmill run"):
+        follower.follow(config.path)
+    press.lake.release()
+    press.lake = Lake.open(config)
+    assert set(kinds(follower.follow(config.path))["inserted"]) == {len(press.bodies) - 1}
+    assert follower.is_right(press.lake)
 
 
 def fates(lake: Lake) -> dict[int, Row]:
@@ -196,16 +252,19 @@ def test_batch_that_was_planned_before_a_change_and_begun_after_it_is_not_missed
     assert follower.is_right(press.lake)
 
 
+@pytest.mark.parametrize(
+    ("table", "last"), [("articles", "articles"), ("article_entities", "articles"), ("article_places",) * 2]
+)
 def test_half_of_a_batch_is_not_told(
-    press: Press, config: LakeConfig, monkeypatch: pytest.MonkeyPatch
+    press: Press, config: LakeConfig, monkeypatch: pytest.MonkeyPatch, table: changes.Followed, last: str
 ) -> None:
-    follower = Follower("articles")
+    follower = Follower(table)
     follower.follow(config.path)
     change = press.lake.tables.change
 
     def cut(name: str, stage: Any) -> Table:
         changed = change(name, stage)
-        if name == "articles":
+        if name == last:
             raise KeyboardInterrupt
         return changed
 
@@ -217,7 +276,8 @@ def test_half_of_a_batch_is_not_told(
     assert follower.follow(config.path) == []
     press.lake.release()
     press.lake = Lake.open(config)  # finishes it
-    assert kinds(follower.follow(config.path)) == {"inserted": [len(press.bodies) - 1]}
+    told = kinds(follower.follow(config.path))
+    assert set(told) == {"inserted"} and set(told["inserted"]) == {len(press.bodies) - 1}
     assert follower.is_right(press.lake)
 
 

@@ -109,7 +109,12 @@ def read_page_any(
         return _nothing(NotArticleReason.EMPTY)
     if decoding.binary_kind(body) is not None:
         return _nothing(NotArticleReason.NOT_HTML)
-    text = decoding.to_text(body, raw.charset or _charset_in(raw.content_type))
+    try:
+        text = decoding.to_text(body, raw.charset or _charset_in(raw.content_type))
+    except Rejected:
+        if _NEVER_TEXT.match(raw.content_type or ""):
+            return _nothing(NotArticleReason.NOT_HTML)
+        raise
     if reason := classify.by_start(text.text):
         return _nothing(reason, text.charset)
     root = parse(text.utf8, page)
@@ -353,6 +358,14 @@ def _paragraphs(stated: str) -> str:
     return "\n".join(
         line for part in strings.unescaped(stated).splitlines() if (line := " ".join(part.split()))
     )
+
+
+_NEVER_TEXT: Final = re.compile(
+    r"\s*(?:(?:image|audio|video|font|model)/"
+    r"|application/(?!octet-stream|(?:[^;\s]{0,99}\+)?(?:xml|xhtml|html)))",
+    re.IGNORECASE,
+)
+"""Declared types of bytes that were never meant as a page; what is a page all the same is read as one."""
 
 
 def _charset_in(content_type: str | None) -> str | None:

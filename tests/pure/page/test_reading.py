@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from newsmill.config import InputConfig, PageConfig
+from newsmill.errors import Rejected
 from newsmill.page.analysis import read_page
 from newsmill.page.reading import ParsedPage, read
 from newsmill.page.sandbox import Sandbox
@@ -88,3 +89,32 @@ def test_page_says_the_same_when_its_letters_are_decomposed() -> None:
     )
     assert unicodedata.is_normalized("NFC", told.body)
     assert told.canonical_url == unicodedata.normalize("NFD", right.canonical_url or "")
+
+
+@pytest.mark.parametrize(
+    ("declared", "is_fault"),
+    [
+        ("image/png", False),
+        ("Application/PDF; x=y", False),
+        ("application/vnd.ms-excel", False),
+        ("text/html", True),
+        ("application/xhtml+xml", True),
+        ("application/octet-stream", True),
+        (None, True),
+    ],
+)
+def test_bytes_that_are_no_text_are_no_page_when_their_type_says_so_and_else_a_fault(
+    declared: str | None, is_fault: bool
+) -> None:
+    body = bytes(range(128, 256)) * 20 + bytes(range(32)) * 80
+    raw = msgspec.structs.replace(page(""), body=body, content_type=declared)
+    if is_fault:
+        with pytest.raises(Rejected, match="E_DECODE"):
+            read(raw, page=PageConfig(), input=InputConfig())
+    else:
+        assert read(raw, page=PageConfig(), input=InputConfig()) == NotArticle(reason="not_html")
+    article = page(f"<html lang=de><title>Schiffe</title><body><h1>Schiffe</h1>{TEXT}</body></html>")
+    found = read(
+        msgspec.structs.replace(article, content_type=declared), page=PageConfig(), input=InputConfig()
+    )
+    assert isinstance(found, ParsedPage)

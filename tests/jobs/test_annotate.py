@@ -78,6 +78,7 @@ def test_annotate_gives_a_line_each_in_order_whatever_the_input(tmp_path: Path) 
         ("{broken", "line 1: no JSON"),
         ('{"text": "no id"}', "line 1: must be an object with a text `id`"),
         ('{"id": "x"}', "line 1: has neither html, html_path nor text; give --pages DIR"),
+        ('{"id": "x", "html": "<p>a", "text": "b"}', "line 1: has html and text: give one of them"),
         ('{"id": "x", "html_path": "/none"}', "line 1: its page: /none: No such file"),
         ('{"id": "x", "html_path": "a\\u0000b"}', "line 1: its page: "),
         ('{"id": "x", "html": 7}', "line 1: `html` must be a text"),
@@ -85,7 +86,7 @@ def test_annotate_gives_a_line_each_in_order_whatever_the_input(tmp_path: Path) 
         ("[" * 100_000, "line 1: no JSON"),
         ("\udcff", "line 1: no JSON"),
     ],
-    ids=["json", "id", "pages", "path", "zero", "html", "url", "nested", "charset"],
+    ids=["json", "id", "pages", "two", "path", "zero", "html", "url", "nested", "charset"],
 )
 def test_annotate_names_the_line_and_does_the_others_when_one_is_wrong(line: str, said: str) -> None:
     text = f'{line}\n\n{{"id": "good", "text": "The port of Lisbon is open."}}\n'

@@ -63,11 +63,18 @@ def first(lake_or_what: str, what: str | None, old_lake: str | None) -> tuple[st
     """(lake, what) of a command's two arguments `[LAKE] WHAT`; no lake where only one was given.
 
     Raises:
-        ConfigError: The lake is named twice, or nothing but the lake is named.
+        ConfigError: The lake is named twice, or nothing but a folder is named. A folder in the current one
+            may be called as the domain that is meant.
     """
     if what is None:
         if old_lake is None and is_lake(lake_or_what):
             raise ConfigError(f"{lake_or_what} is a lake: WHAT is missing after it")
+        if (
+            old_lake is None
+            and ("/" in lake_or_what or "." not in lake_or_what)
+            and Path(lake_or_what).is_dir()
+        ):
+            raise ConfigError(f"{lake_or_what} is a folder and no lake: name a lake, and WHAT after it")
         return old_lake, lake_or_what
     if old_lake is not None:
         raise ConfigError(f"the lake is named twice: {lake_or_what} and --lake {old_lake}")

@@ -130,6 +130,9 @@ def _line(number: int, fields: Any, pages: Path | None, most: int) -> Line:
     for name in ("url", "title", "text", "html", "html_path"):
         if not isinstance(fields.get(name), str | None):
             raise Rejected(Code.SCHEMA, f"`{name}` must be a text")
+    given = [name for name in ("html", "html_path", "text") if fields.get(name) is not None]
+    if len(given) > 1:
+        raise Rejected(Code.SCHEMA, f"has {' and '.join(given)}: give one of them")
     html: bytes | None = None
     try:
         if fields.get("html") is not None:

@@ -113,3 +113,5 @@ def test_lake_alone_is_told_to_lack_what_it_is_asked_for(
     before = held(lake)
     code, _, err = newsmill(*command, lake)
     assert code == 2 and f"{lake} is a lake: WHAT is missing after it" in err and held(lake) == before
+    code, _, err = newsmill(*command, lake.parent)
+    assert code == 2 and f"{lake.parent} is a folder and no lake: name a lake, and WHAT after it" in err

@@ -103,6 +103,7 @@ def measured(
         "metadata file, KB": round(
             Path(table.metadata_location.removeprefix("file://")).stat().st_size / 1e3
         ),
+        "files of metadata": len(seen),
         "metadata folder, MB": round(sum(seen.values()) / 1e6, 1),
         "CPU s a commit": round(statistics.median(cpu), 3),
         "CPU s of gc": round(gc_s, 1),

@@ -100,6 +100,9 @@ def do(settings: Config, selection: Selection, *, dry_run: bool, as_json: bool) 
         if report.taken_down:
             were = "article was" if report.taken_down == 1 else "articles were"
             say(f"  {report.taken_down:,} {were} taken down, and stay as they are")
+        if report.told_anew:
+            rows = "row" if report.told_anew == 1 else "rows"
+            say(f"  {report.told_anew:,} {rows} of their stories told anew without what left them")
         for place in report.lost[:10]:
             say(f"lost: {place.topic}/{place.partition}/{place.offset} is nowhere any more", err=True)
     if report.lost:

@@ -175,7 +175,7 @@ class Clusters:
                 group[0], cluster_id_of(self._versions.texts[group[0]].founder)
             )
             if left:
-                cluster_id = _digest(f"{cluster_id} {founder_of(cause)}".encode())
+                cluster_id = parted_cluster_id(cluster_id, founder_of(cause))
         slot = ALONE
         if (
             len(group) > 1
@@ -333,6 +333,11 @@ class Clusters:
 def cluster_id_of(founder: int) -> str:
     """The id of the cluster that a text founds."""
     return _digest(founder.to_bytes(8, "little"))
+
+
+def parted_cluster_id(cluster_id: str, cause: object) -> str:
+    """The id of a cluster of texts that left another one: theirs may have gone on in that one."""
+    return _digest(f"{cluster_id} {cause}".encode())
 
 
 def _digest(what: bytes) -> str:

@@ -2,8 +2,9 @@
 
 A replayed record keeps the time at which it was first seen, and has one fate before and after. A record
 that had a row of `articles` keeps what was decided of it (fate, revision, cluster), unless it is no
-article any more; what the page says, its language and its enrichment are new. A record that had none
-goes through the copies index like any other. Redeliveries are left alone: their page is another record's.
+article any more: then those that stay in its story are told anew (`departures`). What the page says, its
+language and its enrichment are new. A record that had none goes through the copies index like any other.
+Redeliveries are left alone: their page is another record's.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from newsmill.flow.elements.chunks import CHUNK_RECORDS, RecordChunk
 from newsmill.flow.elements.working import RAW, as_raised
 from newsmill.flow.steps.decode import Withheld
 from newsmill.flow.steps.remember import Memory
-from newsmill.jobs import source_records
+from newsmill.jobs import departures, source_records
 from newsmill.knowledge.enricher import Enricher
 from newsmill.lake import flattening, raw_rows, reader, rewriting, values
 from newsmill.lake.change_order import changing
@@ -44,7 +45,7 @@ from newsmill.lake.raw_files import RawRecords
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.tables import LiveFile, Tables
 from newsmill.lake.writer import Lake
-from newsmill.records import Duplicate, Fate, Micros, Position, SourceRecord
+from newsmill.records import Duplicate, Fate, Micros, Origin, OriginMethod, Position, SourceRecord
 from newsmill.runtime import registry
 
 _REPLAYED = ("article", "copy", "revision", "not_article", "withheld", "quarantined")
@@ -88,6 +89,7 @@ class Report:
     moved: Counter[tuple[str, str]] = field(default_factory=Counter)  # (old fate, new fate)
     lost: list[Position] = field(default_factory=list)  # neither in the lake nor in the broker
     taken_down: int = 0  # articles that stay as the takedown left them
+    told_anew: int = 0  # rows that stay, of stories that articles left
     selected: Counter[str] = field(default_factory=Counter)  # by the fate that they have
 
     def as_dict(self) -> dict[str, Any]:
@@ -98,6 +100,7 @@ class Report:
             "moved": {f"{old} → {new}": n for (old, new), n in sorted(self.moved.items())},
             "lost": [[p.topic, p.partition, p.offset] for p in self.lost],
             "taken_down": self.taken_down,
+            "told_anew": self.told_anew,
         }
 
 
@@ -116,17 +119,25 @@ def replay(config: Config, selection: Selection, *, now: Micros, dry_run: bool =
     """
     fates, days = _planned(config.lake.path, selection)
     report = Report(selected=fates)
-    if dry_run or not fates:
+    unfinished = departures.is_unfinished(config.lake.path)
+    if dry_run or not (fates or unfinished):
         report.records = fates.total()
         return report
     lake = Lake.open(config.lake, make=False)
     try:
+        departing = departures.Departures(config, lake)
+        if unfinished:
+            departing.note()
+            departing.settle()
         with closing(_Index(config, lake, now=max(now, lake.last_change + 1))) as index:
             for day in days:
                 selected = _selected(config.lake.path, selection, day)
                 for at, group in groupby(selected, key=lambda row: row["ingested_at"]):
                     old = {position_of(row): row["fate"] for row in group}
-                    _replay_batch(config, lake, index, at, old, report, from_raw=selection.from_raw)
+                    _replay_batch(
+                        config, lake, index, departing, at, old, report, from_raw=selection.from_raw
+                    )
+        report.told_anew = departing.settle()
         raw_rows.let_go(lake.tables, raw_rows.kept_no_more(None), "replay")
     finally:
         lake.release()
@@ -194,6 +205,7 @@ def _replay_batch(
     config: Config,
     lake: Lake,
     index: _Index,
+    departing: departures.Departures,
     at: Micros,
     old: Mapping[Position, str],
     report: Report,
@@ -252,10 +264,12 @@ def _replay_batch(
         registry.unregister("replay:index")
         registry.unregister(RAW)
         raw.close()
+    moves = list(_moves(lake, files, old))
+    departing.expect(moves)
     lake.replace(batch, files)
     index.keep(batch.batch_id)
     report.records += len(records)
-    report.moved.update(_moves(lake, files, old))
+    report.moved.update(moves)
 
 
 class _Index:
@@ -296,7 +310,7 @@ class _Index:
 def _decided(lake: str, places: Mapping[Position, SourceRecord]) -> dict[Position, Decision]:
     """What was decided of those records that have a row of `articles`."""
     rows = reader.rows(lake, "articles").to_table(
-        columns=[*PLACE, "fate", "revision", "duplicate"],
+        columns=[*PLACE, "fate", "revision", "duplicate", "origin"],
         filter=source_records.among(places),
     )
     return {
@@ -304,10 +318,19 @@ def _decided(lake: str, places: Mapping[Position, SourceRecord]) -> dict[Positio
             fate=Fate(row["fate"]),
             revision=row["revision"],
             duplicate=msgspec.convert(row["duplicate"], Duplicate),
+            origin_hint=_hint(row["origin"]),
         )
         for row in rows.to_pylist()
         if position_of(row) in places
     }
+
+
+def _hint(origin: Mapping[str, Any] | None) -> Origin | None:
+    """What a row has as its origin by its story alone."""
+    if origin is None or origin["method"] != OriginMethod.EARLIEST:
+        return None
+    told = {name: origin[name] for name in ("confidence", "domain", "article_id")}
+    return Origin(method=OriginMethod.EARLIEST, **told)
 
 
 def _moves(lake: Lake, files: Iterable[DataFile], old: Mapping[Position, str]) -> Iterator[tuple[str, str]]:

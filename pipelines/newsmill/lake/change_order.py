@@ -30,6 +30,9 @@ from newsmill.records import Micros, Record
 NOTES: Final = "newsmill.changing."
 """Beginning of the properties of the ledger that note what is under way."""
 
+DEPARTURES: Final = "replay that takes articles out of their stories"
+"""A change that the next replay finishes where it was cut off, whatever it is asked to do."""
+
 
 class Change(Record, frozen=True, kw_only=True):
     """A change of rows that is under way."""

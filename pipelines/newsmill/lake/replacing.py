@@ -168,8 +168,8 @@ def publish(
 
 def _replaced(tables: Tables, replacement: Replacement) -> tuple[pa.Table, set[int]]:
     """The records that get new rows, and the hours in which they were first seen."""
-    mine = [file for file in replacement.files if file.table == LEDGER]
-    ledger = pa.concat_tables(_rows(tables, file) for file in mine)
+    mine = [_rows(tables, file) for file in replacement.files if file.table == LEDGER]
+    ledger = pa.concat_tables([TABLES[LEDGER].arrow.empty_table(), *mine])
     times = pc.unique(ledger["ingested_at"].cast(pa.int64())).to_pylist()
     return ledger.select(PLACE), {data_files.hour(at) for at in times}
 

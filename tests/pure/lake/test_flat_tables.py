@@ -13,21 +13,20 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from newsmill.config import LakeConfig
+from newsmill.config import Config, LakeConfig
 from newsmill.errors import LakeError
-from newsmill.lake import files, flattening, reader, rows as table_rows
+from newsmill.jobs.departures import Departures
+from newsmill.lake import files, flattening, reader
 from newsmill.lake.flat import FLAT
-from newsmill.lake.ledger import Batch
 from newsmill.lake.tables import Tables
 from newsmill.lake.upkeep import compaction, garbage_collection, mending
 from newsmill.lake.upkeep.takedown import take_down
 from newsmill.lake.verification.audit import audit
 from newsmill.lake.writer import Lake
 from newsmill.observe import questions
-from newsmill.records import Fate, FateRow, OffsetRange, Position
 from newsmill.runtime import failpoints
 from newsroom import story
-from wirelake import Press, Sent
+from wirelake import Press, Sent, made_no_article
 
 AT = 1_790_000_000_000_000
 HOUR = 3_600_000_000
@@ -161,20 +160,15 @@ def test_flat_tables_are_not_written_anew_where_nothing_of_them_changed(press: P
     assert set(Path(press.config.path).rglob("*")) == there
 
 
-def test_flat_tables_follow_a_replay_that_leaves_no_article(filled: Lake, config: LakeConfig) -> None:
-    row = next(row for row in stored(config.path, "article_entities") if row["is_copy"])
-    place = Position(topic=row["topic"], partition=row["partition"], offset=row["offset"])
-    first = round(row["ingested_at"].timestamp() * 1e6)
-    fate = FateRow(position=place, fate=Fate.NOT_ARTICLE, reason="section", ingested_at=first)
-    part = OffsetRange(
-        topic=place.topic, partition=place.partition, start=place.offset, end=place.offset + 1,
-        records=1, bytes=0,
-    )  # fmt: skip
-    before = check(config.path)
-    written = files.write(config.path, "fate", table_rows.fates([fate]), ingested_at=first)
-    filled.withheld()
-    filled.replace(Batch(batch_id="replay", sequence=0, ingested_at=AT + 9 * HOUR, slices=(part,)), [written])
-    assert check(config.path) == before - 1
+def test_flat_tables_follow_a_replay_that_leaves_no_article(press: Press) -> None:
+    before = check(press.config.path)
+    departing = Departures(Config(lake=press.config), press.lake)
+    departing.expect([("article", "not_article")])
+    made_no_article(press, 2)
+    departing.settle()
+    assert check(press.config.path) == before - 3
+    told = {row["offset"]: row["is_copy"] for row in stored(press.config.path, "article_entities")}
+    assert 2 not in told and not told[6] and told[10]  # copies of that one: the first is an article now
 
 
 def test_flat_tables_stay_as_they_are_when_files_are_joined_and_garbage_goes(press: Press) -> None:

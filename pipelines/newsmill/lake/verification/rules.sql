@@ -69,9 +69,25 @@ WHERE a.duplicate.is_duplicate AND a.duplicate.matched_id IS NOT NULL;
 SELECT topic, partition, "offset" FROM new_articles
 WHERE duplicate.is_duplicate AND duplicate.matched_id = article_id;
 
--- C7: representatives that are not in the lake
+-- C7: representatives that are not in the lake, and left no story
 SELECT DISTINCT e.cluster_id, e.representative_id FROM new_cluster_events e
-ANTI JOIN articles_by_id m ON m.article_id = e.representative_id;
+ANTI JOIN articles_by_id m ON m.article_id = e.representative_id
+ANTI JOIN departed d ON d.article_id = e.representative_id;
+
+-- C7: clusters with articles whose representative left
+SELECT c.cluster_id, last.representative_id FROM (
+  SELECT e.cluster_id, arg_max({representative_id: e.representative_id, size: e.size}, (e.ingested_at, e.seq)) AS last
+  FROM cluster_events e SEMI JOIN new_cluster_events n ON n.cluster_id = e.cluster_id
+  WHERE e.event <> 'merged' GROUP BY e.cluster_id) c
+JOIN departed d ON d.article_id = last.representative_id
+ANTI JOIN (FROM cluster_events WHERE event = 'merged') m ON m.cluster_id = c.cluster_id
+WHERE last.size > 0;
+
+-- C7: articles of clusters that are not in the lake, and did not leave
+SELECT DISTINCT e.cluster_id, e.article_id FROM new_cluster_events e
+ANTI JOIN articles_by_id m ON m.article_id = e.article_id
+ANTI JOIN departed d ON d.article_id = e.article_id
+WHERE e.event IN ('created', 'joined');
 
 -- C7: clusters of articles that no event created
 SELECT a.topic, a.partition, a."offset", a.duplicate.cluster_id FROM new_articles a

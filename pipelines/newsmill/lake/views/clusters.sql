@@ -15,13 +15,14 @@ WITH RECURSIVE merges AS (
 )
 SELECT cluster_id, arg_max(current_id, step) AS current_id FROM steps GROUP BY cluster_id;
 
--- The cluster in which an article is now.
+-- The cluster in which an article is now; none where a replay took it out of the lake.
 CREATE OR REPLACE VIEW article_clusters AS
 SELECT e.article_id, i.current_id AS cluster_id, e.ingested_at AS since
 FROM (
-    SELECT * FROM cluster_events WHERE event IN ('created', 'joined')
+    SELECT * FROM cluster_events WHERE event IN ('created', 'joined', 'left')
     QUALIFY row_number() OVER (PARTITION BY article_id ORDER BY ingested_at DESC, seq DESC) = 1
-) e JOIN cluster_ids i USING (cluster_id);
+) e JOIN cluster_ids i USING (cluster_id)
+WHERE e.event <> 'left';
 
 -- One row for each cluster that has articles.
 CREATE OR REPLACE VIEW clusters AS

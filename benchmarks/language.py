@@ -103,7 +103,7 @@ def langdetect_whole() -> Callable[[Text], str]:
             code: str = detector.detect()
         except LangDetectException:
             return "und"
-        return language._FOLDED.get(code, code)
+        return language.FOLDED.get(code, code)
 
     return detect
 

@@ -20,6 +20,7 @@ from newsmill import strings
 from newsmill.config import InputConfig
 from newsmill.errors import Code, Rejected
 from newsmill.page.detection import charset_of
+from newsmill.page.misread import MAY_BE_WHOLE, whole_restored
 from newsmill.page.octets import has_controls, holds
 
 _GZIP: Final = b"\x1f\x8b"
@@ -282,6 +283,9 @@ def _finished(text: str, charset: str, declared: str | None, *marks: str, utf8: 
             found.append("mojibake-repaired")
         else:
             found.append("mojibake")
+    elif not text.isascii() and (whole := _read_again(text)) is not None:
+        text, utf8 = whole, whole.encode()
+        found.append("mojibake-repaired")
     return Text(text, utf8, charset, tuple(found))
 
 
@@ -324,6 +328,14 @@ def _repaired(text: str) -> str | None:
     except UnicodeError:
         return None
     return repaired if len(_MOJIBAKE.findall(repaired[:200_000])) <= 1 else None
+
+
+def _read_again(text: str) -> str | None:
+    """A page that is misread as a whole, read right without a fault; None for any other."""
+    if not any(pair in text for pair in MAY_BE_WHOLE):
+        return None
+    found = whole_restored(text)
+    return found.text if found is not None and _few_faults(found.text) else None
 
 
 def _plausible(text: str) -> bool:

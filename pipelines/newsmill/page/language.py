@@ -21,7 +21,7 @@ from babel.core import get_global
 from newsmill.page.as_read import read
 from newsmill.page.language_detectors import FOLDED, arbiter, default_detector
 from newsmill.page.lines import line_rule
-from newsmill.page.script import COMMON, script_of, script_of_letter
+from newsmill.page.script import COMMON, is_japanese, script_of, script_of_letter
 from newsmill.records import Language
 
 LOOKED_AT = 10_000
@@ -155,7 +155,8 @@ def _decide(lines: Sequence[str], declared: str | None) -> tuple[str, float, str
     if not letters:
         return "und", 0.0, "none"
     script, share = _script(letters)
-    if script.islower() and (script in _SCRIPT_ONLY or len(letters) < LEAST_LETTERS):
+    told = script in _SCRIPT_ONLY or len(letters) < LEAST_LETTERS or _is_han_alone(script, letters)
+    if script.islower() and told:
         return script, share, "script"
     if script != "HAN" and len(letters) < LEAST_LETTERS:
         plausible = declared and script in _WRITTEN_IN.get(declared, {"LATIN"})
@@ -308,8 +309,15 @@ def _script(letters: Sequence[str]) -> tuple[str, float]:
         counts[_OF_SCRIPT[script_of_letter(letter)]] += number
     if counts["ja"] and counts["HAN"]:
         counts["ja"] += counts.pop("HAN")
+    elif counts["HAN"] and is_japanese(letters, counts["HAN"]):
+        counts["ja"] = counts.pop("HAN")
     script, count = max(counts.items(), key=lambda item: (item[1], item[0]), default=("OTHER", 0))
     return script, count / max(len(letters), 1)
+
+
+def _is_han_alone(script: str, letters: Sequence[str]) -> bool:
+    """Whether a text is Japanese by its Han signs, which the detectors take for Chinese."""
+    return script == "ja" and not any(script_of_letter(letter) == "Kana" for letter in letters)
 
 
 # Scripts of the languages that are not written in Latin letters only.

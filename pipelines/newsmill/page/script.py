@@ -19,6 +19,9 @@ LOOKED_AT = 10_000
 KANA_SHARE = 0.1
 """Share of kana among kana and Han signs from which a text is Japanese: Chinese quotes a few."""
 
+MOST_WITHOUT_KANA = 40
+"""Han signs that a Japanese text may have without any kana: a headline."""
+
 COMMON = "Zyyy"
 """The code of signs that belong to no script, or to one that is not told."""
 
@@ -75,12 +78,38 @@ def script_of(text: str) -> str | None:
     written = {code: n for code, n in counts.items() if n and code not in ("Kana", "Hani", "Hang")}
     if counts["Hang"] > kana:
         written["Kore"] = counts["Hang"] + han
-    elif kana and kana >= KANA_SHARE * (kana + han):
+    elif (kana and kana >= KANA_SHARE * (kana + han)) or (han and is_japanese(letters, han)):
         written["Jpan"] = kana + han
     elif han:
         written["Hani"] = kana + han
     script = max(written, key=lambda code: (written[code], code), default=None)
     return _of_chinese(letters) if script == "Hani" else script
+
+
+def is_japanese(signs: Iterable[str], number: int) -> bool:
+    """Whether Han signs without kana are Japanese: 東, not in Hans, beside 会, not in Hant.
+
+    Japan's standard has both, and signs that neither writing of Chinese has: 経, 済, 駅. Of more than
+    `MOST_WITHOUT_KANA` signs, `number` tells how many there are, none is without kana.
+    """
+    if number > MOST_WITHOUT_KANA:
+        return False
+    han = {sign for sign in signs if script_of_letter(sign) == "Hani"}
+    simplified, traditional, japanese = _standards()
+    if not han <= japanese:
+        return False
+    return any(sign not in simplified and sign not in traditional for sign in han) or (
+        not han <= simplified and not han <= traditional
+    )
+
+
+@cache
+def _standards() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """The signs of simplified Chinese, of traditional Chinese and of Japan's first two levels."""
+    simplified = _signs("gb2312", range(0xB0, 0xF8), range(0xA1, 0xFF))
+    traditional = _signs("big5", range(0xA4, 0xFA), (*range(0x40, 0x7F), *range(0xA1, 0xFF)))
+    japanese = _signs("euc_jp", range(0xB0, 0xF5), range(0xA1, 0xFF)) | {"々", "〇"}
+    return simplified, traditional, japanese
 
 
 def _of_chinese(letters: Counter[str]) -> str:

@@ -307,3 +307,51 @@ def test_languages_of_short_sentences_are_mostly_right_and_seldom_wrong(shared: 
 )
 def test_relatives_are_told_by_how_their_words_begin(code: str, text: str) -> None:
     assert detect(text, html_lang=None).code == code
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "script"),
+    [
+        ("東京都議会選挙、自民党大敗", "ja", "Jpan"),
+        ("経済産業省、新計画発表", "ja", "Jpan"),
+        ("日本政府、緊急事態宣言延長発表", "ja", "Jpan"),
+        ("总统习近平今日会见德国总理", "zh", "Hans"),
+        ("總統今日會見德國總理", "zh", "Hant"),
+        ("台灣大學學生會選舉結果", "zh", "Hant"),
+        ("香港特區政府公布新措施", "zh", "Hant"),
+    ],
+)
+def test_headline_in_han_signs_alone_is_told_by_the_signs_of_one_country(
+    text: str, code: str, script: str
+) -> None:
+    told = detect(text, html_lang=None)
+    assert (told.code, told.script) == (code, script)
+
+
+def test_body_decides_when_a_japanese_headline_has_no_kana() -> None:
+    body = "政府は七日、新しい計画を発表した。来年から始まる見通しだ。"
+    assert detect(body, html_lang=None, title="中国国家主席訪米").code == "ja"
+    assert detect("", html_lang=None, title="東京都議会選挙結果").code == "ja"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (
+            "U Osijeku je jučer otvoren novi most, a gradonačelnik je rekao da je grad dao dva milijuna. "
+            "Radovi su trajali godinu dana, priopćila je županija.",
+            "hr",
+        ),
+        (
+            "Osijek je u subotu dobio novi park. Iz grada poručuju da su radovi koštali milijun eura.",
+            "hr",
+        ),
+        (
+            "U Sarajevu je jučer otvoren novi most, a gradonačelnica je rekla da je grad dao dva miliona. "
+            "Radovi su trajali godinu dana, saopćeno je iz kantona.",
+            "bs",
+        ),
+    ],
+)
+def test_places_and_numbers_tell_croatian_from_bosnian(text: str, code: str) -> None:
+    assert detect(text, html_lang=None).code == code

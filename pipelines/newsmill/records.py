@@ -213,9 +213,10 @@ class Page(Record, frozen=True, kw_only=True):
 
 
 class NotArticle(Record, frozen=True, kw_only=True):
-    """A page that is no article, with the reason."""
+    """A page that is no article, with the reason, and with its URL where a record named one and no page."""
 
     reason: NotArticleReason
+    url: str | None = None
 
 
 class Failure(Record, frozen=True, kw_only=True):

@@ -38,6 +38,7 @@ def test_decode_gives_each_record_one_end_or_one_page(
         (3, Fate.QUARANTINED, Code.SCHEMA.value),
         (4, Fate.WITHHELD, "taken_down"),
     ]
+    assert [f.url for f in ends.fates] == ["https://paper.example/a", None, None, "https://gone.example/x"]
     assert [failure.record for failure in ends.failures] == [records[2], records[3]]
     assert all(f.ingested_at == AT and f.recorded_at == records[0].timestamp for f in ends.fates)
 

@@ -17,8 +17,8 @@ from newsmill.urls import registrable_domain
 _OF_OTHER_SYSTEMS: Final = frozenset(("mbcs", "oem"))
 """Codecs that only Windows has."""
 
-_IMPORTED_LATE: Final = ("_strptime",)
-"""Modules that the standard library imports inside a function."""
+_IMPORTED_LATE: Final = ("_strptime", "idna.uts46data")
+"""Modules that libraries import inside a function: of dates by a form, of hosts that are not ASCII."""
 
 SAMPLE: Final = RawPage(
     position=Position(topic="sample", partition=0, offset=0),

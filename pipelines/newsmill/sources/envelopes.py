@@ -58,6 +58,7 @@ def decode(
     Returns:
         The page, or `NotArticle` for a value that can't hold one: `tombstone` (null), `empty` (blank,
         or an envelope with a blank body), `no_page` (a WARC record that is no response or resource).
+        The first two have the URL that headers or envelope name.
 
     Raises:
         Rejected: `E_SIZE` for a value above `max_value_bytes`; `E_DECOMP` for a gzipped WARC record
@@ -65,7 +66,7 @@ def decode(
             where that can be read.
     """
     if record.value is None:
-        return NotArticle(reason=NotArticleReason.TOMBSTONE)
+        return NotArticle(reason=NotArticleReason.TOMBSTONE, url=header_url(record))
     try:
         return _decoded(record, record.value, config, foreign)
     except Rejected as error:
@@ -87,7 +88,7 @@ def _decoded(
     if len(value) > config.max_value_bytes:
         raise Rejected(Code.SIZE, f"value of {len(value)} bytes, more than {config.max_value_bytes}")
     if not value[:4096].strip() and not value.strip():
-        return NotArticle(reason=NotArticleReason.EMPTY)
+        return NotArticle(reason=NotArticleReason.EMPTY, url=header_url(record))
     if foreign and (found := foreign_envelopes.found_in(record, foreign)) is not None:
         name, described, body = found
         with about(named_url(described.items())):
@@ -100,7 +101,7 @@ def _decoded(
 def _whole(page: RawPage, record: SourceRecord) -> RawPage | NotArticle:
     """The page with the broker's time; none where its body is blank."""
     if not page.body[:4096].strip() and not page.body.strip():
-        return NotArticle(reason=NotArticleReason.EMPTY)
+        return NotArticle(reason=NotArticleReason.EMPTY, url=page.url)
     return msgspec.structs.replace(page, received_at=record.timestamp)
 
 

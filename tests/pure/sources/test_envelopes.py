@@ -282,20 +282,20 @@ def test_warc_record_of_another_kind_is_no_page(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "headers", "reason"),
+    ("value", "headers", "reason", "url"),
     [
-        (None, {}, "tombstone"),
-        (None, {"url": "http://a.org/"}, "tombstone"),
-        (b"", {}, "empty"),
-        (b" \n" * 9, {"url": "http://a.org/"}, "empty"),
-        (as_json(html=" "), {}, "empty"),
-        (warc(b"\r\n"), {}, "empty"),
+        (None, {}, "tombstone", None),
+        (None, {"url": "http://a.org/"}, "tombstone", "http://a.org/"),
+        (b"", {}, "empty", None),
+        (b" \n" * 9, {"url": "http://a.org/"}, "empty", "http://a.org/"),
+        (as_json(html=" "), {}, "empty", "http://a.org/x"),
+        (warc(b"\r\n"), {}, "empty", "http://a.org/x"),
     ],
 )
-def test_value_that_holds_nothing_is_no_article(
-    value: bytes | None, headers: dict[str, str], reason: str
+def test_value_that_holds_nothing_is_no_article_of_its_url(
+    value: bytes | None, headers: dict[str, str], reason: str, url: str | None
 ) -> None:
-    assert decode(record(value, **headers), InputConfig()) == NotArticle(reason=reason)
+    assert decode(record(value, **headers), InputConfig()) == NotArticle(reason=reason, url=url)
 
 
 def test_envelope_header_ends_guessing() -> None:

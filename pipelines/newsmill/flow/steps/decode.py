@@ -16,7 +16,7 @@ from newsmill.page.claims import claimed_urls
 from newsmill.records import Fate, NotArticle, Record, SourceRecord, WithheldReason
 from newsmill.sources import foreign_envelopes
 from newsmill.sources.envelopes import decode
-from newsmill.urls import registrable_domain, url_key
+from newsmill.urls import registrable_domain, site, url_key
 
 
 class Withheld(Record, frozen=True, kw_only=True):
@@ -67,7 +67,13 @@ class _DecodeFn(beam.DoFn):
                 try:
                     raw = decode(record, self._config, self._foreign)
                     if isinstance(raw, NotArticle):
-                        ends.end(record, Fate.NOT_ARTICLE, reason=raw.reason, stage=Stage.DECODE.value)
+                        ends.end(
+                            record,
+                            Fate.NOT_ARTICLE,
+                            reason=raw.reason,
+                            stage=Stage.DECODE.value,
+                            url=raw.url if site(raw.url) else None,
+                        )
                         continue
                     key = url_key(raw.url)
                 except Rejected as error:

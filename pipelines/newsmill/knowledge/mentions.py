@@ -252,8 +252,11 @@ def _is_plain_word(surface: str, best: Candidate, language: str, within: bool) -
         return best.weight < _TOWN or best.country not in home_countries(language)
     own = fold(own_words.country(language, best.country))
     forms = (fold(surface), *first_cases(fold(surface), language))
-    return best.type == "country" and not within and own not in forms
+    return best.type in _LARGE_ONES and not within and own not in forms
 
+
+_LARGE_ONES: Final = frozenset(("country", "region", "water", "landform"))
+"""What is well known enough to be believed within a sentence, though it is a frequent word: `Seine`."""
 
 _TOWN: Final = 50_000.0
 """Weight from which a town of the language's own countries is believed, though it is a frequent word."""

@@ -38,12 +38,20 @@ _MAJOR = 1_000_000.0
 """Weight from which a place is no firm, however its name goes on."""
 
 _CAPITAL_NOUNS = frozenset(("de", "lb"))
+_NOT_NEUTER = re.compile(
+    r"(?<![^\W\d_])(?:[Dd](?:er|ie|en)|[Zz]ur|(?:[Kk]?[Ee]in|[Dd]ies|[Jj]en|[Jj]ed|[Ii]hr|[Ss]ein|[Mm]ein|[Uu]nser)(?:e|er|en))"
+    r"[ \u00a0](?:[a-zäöüß]{2,20}(?:e|en|er)[ \u00a0]){1,2}$"
+)
+"""`der nächsten`, `eine leere`: German towns are neuter (`das alte Köln`), so what follows is no town."""
+
+_NOUN_PHRASE = 60
+"""Characters before a name in which that is looked for."""
 _TYPES_WITH_ARTICLE = frozenset(("country", "region", "admin1", "continent", "water", "landform"))
 
 
 def settled(text: str, language: str, found: Sequence[Found]) -> list[Found]:
     """The mentions, with the type that their neighbours tell; those that are no names are left out."""
-    kept = [f for f in found if not _is_noun(text, language, f)]
+    kept = _names_only(text, found) if language in _CAPITAL_NOUNS else list(found)
     if language != "en":
         return _persons(text, kept, language)
     kept = [_with_apostrophe(f) for f in _things(text, kept)]
@@ -53,15 +61,33 @@ def settled(text: str, language: str, found: Sequence[Found]) -> list[Found]:
     return _persons(text, kept, language)
 
 
-def _is_noun(text: str, language: str, found: Found) -> bool:
-    """Whether a town's name stands behind an article, where nouns have capitals: `der Kanton`."""
-    return (
-        language in _CAPITAL_NOUNS
-        and found.candidates[:1] != ()
-        and found.candidates[0].coarse == "LOC"
-        and found.candidates[0].type not in _TYPES_WITH_ARTICLE
-        and _previous(text, found) in cues("german_articles")
-    )
+def _names_only(text: str, found: Sequence[Found]) -> list[Found]:
+    """Without what has a capital because it is a noun: `der Kanton`, `vor der nächsten Wahl`.
+
+    What is a noun once is one wherever the text has it, but for places where only a town can stand.
+    """
+    towns = [f for f in found if _may_be_town(f)]
+    nouns = {f.folded for f in towns if _is_noun(text, f)}
+    if not nouns:
+        return list(found)
+    gone = {
+        f.start
+        for f in towns
+        if f.folded in nouns and (_is_noun(text, f) or _previous(text, f) not in cues("german_locatives"))
+    }
+    return [f for f in found if f.start not in gone]
+
+
+def _may_be_town(found: Found) -> bool:
+    best = found.candidates[:1]
+    return any(c.coarse == "LOC" and c.type not in _TYPES_WITH_ARTICLE for c in best)
+
+
+def _is_noun(text: str, found: Found) -> bool:
+    if text[found.end : found.end + 1] in ("-", "\u2010", "\u2011"):
+        return False  # der frühere Köln-Profi
+    before = text[max(0, found.start - _NOUN_PHRASE) : found.start]
+    return _previous(text, found) in cues("german_articles") or _NOT_NEUTER.search(before) is not None
 
 
 def _things(text: str, found: Sequence[Found]) -> list[Found]:

@@ -90,6 +90,24 @@ def test_town_is_a_noun_when_a_german_article_stands_before_it(enricher: Enriche
     assert places(enricher, "Er flog nach Berlin, und in der Schweiz stieg er um.", "de") != []
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Vor der nächsten Wahl wird gespart. Bei der Wahl am Sonntag geht es um viel.", []),
+        ("In einer leeren Halle brannte es. In Halle lachte man, nahe Leipzig.", ["Halle", "Leipzig"]),
+        ("Die Stadt Halle plant viel. Die neue Halle wird groß.", ["Halle"]),
+        ("Das alte Köln und das schöne Wien. Die ehemalige Köln-Trainerin ging.", ["Köln", "Köln", "Wien"]),
+        ("Sie flog in die kleine Schweiz.", ["Schweiz"]),
+        ("Seine neue Heimat liebt er.", []),
+        ("Paris badet in der Seine. Seine Brücken sind alt.", ["Paris", "Seine", "Seine"]),
+    ],
+)
+def test_german_noun_is_no_town_when_its_article_or_adjective_is_not_neuter(
+    enricher: Enricher, text: str, names: list[str]
+) -> None:
+    assert sorted(name for name, *_ in places(enricher, text, "de")) == names
+
+
 def test_qualifier_binds_its_own_mention(enricher: Enricher) -> None:
     text = "Springfield, Illinois, and Springfield, Missouri, both lost power. Springfield is dark."
     found = [p for p in places(enricher, text) if p[0] == "Springfield"]

@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from fastwarc.warc import ArchiveIterator
 from typer.testing import CliRunner
@@ -25,7 +26,7 @@ from newsmill.config.consistency import problems
 from newsmill.errors import ConfigError, LakeError, TakenDownMeanwhile
 from newsmill.jobs import raw_page
 from newsmill.jobs.replay import Selection, replay
-from newsmill.lake import raw_files, raw_rows, reader
+from newsmill.lake import changes, raw_files, raw_rows, reader, rewriting
 from newsmill.lake.places import RAW, file_place
 from newsmill.lake.tables import Tables
 from newsmill.lake.upkeep import compaction, garbage_collection, mending
@@ -190,7 +191,7 @@ def test_selection_by_time_holds_for_raw_records(config: Config) -> None:
 @pytest.mark.parametrize("what", ["https://b.example/2", "b.example", "c.example"])
 def test_takedown_leaves_no_byte_of_a_raw_record(config: Config, what: str) -> None:
     lake, gone = config.lake.path, what.removeprefix("https://")
-    before, others = kept(lake), stored(lake)
+    before, others, since = kept(lake), stored(lake), changes.read(lake, "fate", 0).until
     doomed = [n for n in before if PAGES[n][0].startswith(gone)]
     planned = take_down(config.lake, what, now=AT + DAY, dry_run=True)
     assert kept(lake) == before
@@ -198,6 +199,7 @@ def test_takedown_leaves_no_byte_of_a_raw_record(config: Config, what: str) -> N
     assert done == planned
     assert done.raw == len(doomed)
     assert stored(lake) == {n: record for n, record in others.items() if n not in doomed}
+    assert told(lake, since) == sorted(before)  # all of its file: it is written anew
     text = [f"WARC-Target-URI: https://{PAGES[n][0]}" for n in doomed]
     assert everybyte.holding(lake, text) == []
     assert everybyte.holding(lake, ["WARC-Target-URI: https://a.example/1"]) != []
@@ -234,9 +236,11 @@ def test_page_of_reserved_rights_is_not_kept_where_its_text_is_not(
     assert set(kept(str(tmp_path / "strict"))) == {0, 1, 2}  # what is no article was not asked for its rights
     dropping = config.model_copy(update={"rights": RightsConfig(on_reserved=OnReserved.DROP)})
     assert 5 in kept(config.lake.path)
+    since = changes.read(config.lake.path, "fate", 0).until
     report = replay(dropping, Selection(domain="d.example"), now=AT + DAY)
     assert report.moved == {("article", "withheld"): 1}
     assert set(kept(config.lake.path)) == {0, 1, 2, 4}
+    assert told(config.lake.path, since) == [0, 1, 2, 4, 5]
     assert [f for f in audit(config.lake.path).findings if f.rule in ("C13", "W2")] == []
 
 
@@ -268,7 +272,7 @@ def test_gc_lets_go_of_days_that_are_over_and_of_nothing_else(config: Config, tm
     milled(Path(config.lake.path), more, at=AT + 40 * 365 * DAY)
     list(compaction.compact(Tables.open(config.lake)))
     keeping = config.lake.model_copy(update={"raw_days": 1.0})
-    before = kept(config.lake.path)
+    before, since = kept(config.lake.path), changes.read(config.lake.path, "fate", 0).until
     collected = list(garbage_collection.collect(Tables.open(config.lake), grace_s=3600))
     assert (kept(config.lake.path), [g.path for g in collected if g.path.startswith("raw/")]) == (before, [])
     for path in Path(config.lake.path, "raw").rglob("*.gz"):
@@ -279,6 +283,40 @@ def test_gc_lets_go_of_days_that_are_over_and_of_nothing_else(config: Config, tm
     assert [path for path in gone if path.startswith("raw/")] == [before[1].file]
     assert {row["url"] for row in fates(config.lake.path) if row["raw_file"]} == {"https://z.example/9"}
     assert audit(config.lake.path).right
+    assert told(config.lake.path, since) == [n for n in sorted(before) if before[n].file == before[1].file]
+    ledger = Tables.open(keeping).load("fate").metadata_location
+    list(garbage_collection.collect(Tables.open(keeping), grace_s=3600))
+    assert Tables.open(keeping).load("fate").metadata_location == ledger
+
+
+def test_gc_that_was_cut_off_is_finished_by_the_next_one(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The feed waits for it meanwhile, and tells all of it then."""
+    lake, keeping = config.lake.path, config.lake.model_copy(update={"raw_days": 1.0})
+    since, before = changes.read(lake, "fate", 0).until, kept(lake)
+    real = rewriting.swap
+
+    def swap_and_die(*args: Any, **more: Any) -> bool:
+        real(*args, **more)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying, pytest.raises(KeyboardInterrupt):
+        dying.setattr(rewriting, "swap", swap_and_die)
+        list(garbage_collection.collect(Tables.open(keeping), grace_s=3600))
+    assert (kept(lake), told(lake, since)) == ({}, [])
+    list(garbage_collection.collect(Tables.open(keeping), grace_s=3600))
+    assert changes.read(lake, "fate", since).waiting == ()
+    assert told(lake, since) == sorted(before)
+
+
+def told(lake: str, since: int) -> list[int]:
+    """The records whose row of the ledger the feed tells, as it is now."""
+    found = changes.read(lake, "fate", since)
+    rows = pa.Table.from_batches(found.rows, found.schema).drop_columns("change")
+    now = fates(lake)
+    assert all(row in now for row in rows.to_pylist())
+    return sorted(rows["offset"].to_pylist())
 
 
 def _aged(path: Path) -> None:

@@ -110,7 +110,8 @@ def _taken_down(tables: Tables, mine: Tombstone, at: Micros, *, dry_run: bool = 
     flat = [_replace(tables, name, mine, at, dry_run) for name in FLAT if name in tables.names]
     replaced = sum(len(emptied.old) for emptied in (articles, quarantined, *flat))
     taken_down = [*erasure.tombstones(tables), mine]
-    raw = raw_rows.let_go(tables, raw_rows.taken_down([mine]), "takedown", dry_run=dry_run, at_once=True)
+    gone = raw_rows.taken_down([mine])
+    raw = raw_rows.let_go(tables, gone, "takedown", at=at, dry_run=dry_run, at_once=True)
     if dry_run:
         twice = handed_on.files & {live.uri for live in articles.old}  # replaced by the handing on, and again
         unseen = sum(1 for _ in erasure.unseen_with_content(tables, taken_down))

@@ -43,10 +43,12 @@ SELECT
 FROM article_entities_latest
 GROUP BY day, entity_id;
 
--- Who copied whom: one row for each article that is a copy. `original` is the representative of its story as its
--- newest row has it: an article that came first is a copy, too, once one that was published before it has come.
--- `copy_type`, `similarity` and `matched`, the article whose text it was compared with, are as known when the row
--- was written; of an article that was no copy then only the same text tells a type.
+-- Who copied whom: one row for each article that is a copy, as known now; `sources`, `source_weeks`, `stories` and
+-- the report count these. `original` is the representative of its story as its newest row has it: an article that
+-- came first is a copy, too, once one that was published before it has come, while `duplicate.is_duplicate` of its
+-- row stays as it was when the row was written. `copy_type`, `similarity` and `matched`, the article whose text it
+-- was compared with, are as known then, too: they are null of an article that was no copy then, since nothing was
+-- compared, but for `copy_type`, which is `exact` where both have the same text.
 CREATE OR REPLACE TEMPORARY VIEW copies AS
 SELECT
     CAST(coalesce(c.published_at, c.ingested_at) AS DATE) AS day,
@@ -118,10 +120,11 @@ LEFT JOIN (
     SELECT
         domain,
         count(*) AS articles,
-        count(*) FILTER (WHERE duplicate.is_duplicate) AS copies,
+        count(c.copy_id) AS copies,
         count(*) FILTER (WHERE NOT is_accessible_for_free) AS paywalled,
         count(is_accessible_for_free) AS told
     FROM articles_latest
+    LEFT JOIN (SELECT article_id AS copy_id FROM copies) c ON c.copy_id = article_id
     GROUP BY domain
 ) a ON a.domain = r.domain
 LEFT JOIN (
@@ -149,7 +152,8 @@ SELECT
     CAST(date_trunc('week', ingested_at) AS DATE) AS week,
     domain,
     count(*) AS articles,
-    count(*) FILTER (WHERE duplicate.is_duplicate) AS copies,
-    CAST(count(*) FILTER (WHERE duplicate.is_duplicate) AS DOUBLE) / count(*) AS copy_share
+    count(c.copy_id) AS copies,
+    CAST(count(c.copy_id) AS DOUBLE) / count(*) AS copy_share
 FROM articles_latest
+LEFT JOIN (SELECT article_id AS copy_id FROM copies) c ON c.copy_id = article_id
 GROUP BY CAST(date_trunc('week', ingested_at) AS DATE), domain;

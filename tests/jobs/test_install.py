@@ -73,10 +73,11 @@ def reads_pages_and_answers_the_readme(python: Path, folder: Path) -> None:
     folder.mkdir()
     told = run(python.parent / "newsmill", "demo", "--no-kafka", cwd=folder, home=folder / "home")
     assert "all 33 samples came to the fates expected of them" in told.stdout
-    found = re.search(r"```sql\n-- DuckDB.*\n((?s:.*?))```", (ROOT / "README.md").read_text())
+    found = re.search(r"```sql\n-- newsmill sql.*\n((?s:.*?))```", (ROOT / "README.md").read_text())
     assert found is not None
-    query = found.group(1).replace("iceberg_scan('/data/lake/articles')", "articles")
-    answer = run(python.parent / "newsmill", "sql", "demo-lake/tables", query, "--format", "json", cwd=folder)
+    answer = run(
+        python.parent / "newsmill", "sql", "demo-lake/tables", found.group(1), "--format", "json", cwd=folder
+    )
     assert sum(json.loads(line)["copies"] for line in answer.stdout.splitlines()) == 7
     run(python, ROOT / "examples" / "one_page.py", cwd=folder)
     assert len(run(python, ROOT / "examples" / "beam_pipeline.py", cwd=folder).stdout.splitlines()) == 33

@@ -1,13 +1,14 @@
 """The views of `views/articles.sql`, written for DuckDB, in the SQL of other engines.
 
 The text keeps to what DuckDB, Spark and Trino have in common, but for the first words of a view.
-`python -m newsmill.lake.contract schemas/output` writes both.
+`python -m newsmill.lake.contract schemas/output` writes both, `python -m newsmill.lake.dialects spark` one.
 """
 
 from __future__ import annotations
 
 import importlib.resources
 import re
+import sys
 from typing import Final, Literal
 
 Dialect = Literal["spark", "trino"]
@@ -41,3 +42,12 @@ def statements(views: str) -> list[str]:
     """The statements of a text, without comments."""
     bare = re.sub(r"^\s*--.*$", "", views, flags=re.MULTILINE)
     return [statement.strip() for statement in bare.split(";") if statement.strip()]
+
+
+if __name__ == "__main__":
+    for wanted in DIALECTS:
+        if sys.argv[1:] == [wanted]:
+            print(text(wanted))
+            break
+    else:
+        sys.exit(f"name one of {', '.join(DIALECTS)}")

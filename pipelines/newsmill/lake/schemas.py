@@ -79,7 +79,13 @@ _EXTRACTION: Final = struct(
 )
 
 _DUPLICATE: Final = struct(
-    part(76, "is_duplicate", BOOL, "of an article of another URL", required=True),
+    part(
+        76,
+        "is_duplicate",
+        BOOL,
+        "of an article of another URL, as known when the row was written; the view `copies` has it as of now",
+        required=True,
+    ),
     part(77, "cluster_id", STRING, "of the story, when written", required=True),
     part(78, "representative_id", STRING, "article_id, when written", required=True),
     part(79, "copy_type", STRING, "exact | truncated | extended | edited | compilation"),

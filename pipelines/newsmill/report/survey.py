@@ -140,7 +140,7 @@ _PREPARE: Final = (
         published_at, ingested_at, body_chars, completeness, is_accessible_for_free, withheld, authors,
         versions,
         extraction.method AS extraction_method, rights.reserved AS reserved,
-        duplicate.is_duplicate, duplicate.cluster_id, duplicate.representative_id,
+        duplicate.cluster_id, duplicate.representative_id,
         duplicate.copy_type, coalesce(origin.agency, origin.domain) AS origin_name,
         list_transform(entities, lambda e: struct_pack(id := e.entity_id, coarse := e.coarse, name := e.name,
             linked := e.linked, mentions := e.mention_count)) AS entities,
@@ -154,9 +154,15 @@ _PREPARE: Final = (
         UNION SELECT c.cluster_id, m.merged_into, depth + 1
         FROM chain c JOIN merged m ON c.story_id = m.cluster_id WHERE depth < 50)
         SELECT cluster_id, arg_max(story_id, depth) AS story_id FROM chain GROUP BY cluster_id""",
-    """CREATE VIEW latest AS SELECT a.*, coalesce(s.story_id, a.cluster_id) AS story_id
+    """CREATE VIEW newest AS SELECT a.*, coalesce(s.story_id, a.cluster_id) AS story_id
         FROM articles a LEFT JOIN story s USING (cluster_id)
-        QUALIFY row_number() OVER (PARTITION BY article_id ORDER BY revision DESC) = 1""",
+        QUALIFY row_number() OVER (PARTITION BY article_id ORDER BY ingested_at DESC, revision DESC) = 1""",
+    # Who is a copy, and whose, is what the newest row of its story has: as the view `copies` of the lake.
+    """CREATE VIEW latest AS SELECT n.* EXCLUDE representative_id, l.representative_id,
+            l.representative_id <> n.article_id AS is_copy
+        FROM newest n JOIN (SELECT cluster_id, representative_id FROM newest
+            QUALIFY row_number() OVER (PARTITION BY cluster_id ORDER BY ingested_at DESC, article_id) = 1) l
+        USING (cluster_id)""",
 )
 
 _TOTALS: Final = """
@@ -165,7 +171,7 @@ SELECT count(*) AS records, coalesce(sum(bytes), 0) AS bytes, min(ingested_at) A
     count(*) FILTER (fate = 'quarantined') AS quarantined,
     count(*) FILTER (fate = 'not_article') AS not_articles,
     (SELECT count(*) FROM latest) AS articles, (SELECT count(DISTINCT story_id) FROM latest) AS stories,
-    (SELECT count(*) FILTER (is_duplicate) FROM latest) AS copies,
+    (SELECT count(*) FILTER (is_copy) FROM latest) AS copies,
     (SELECT count(DISTINCT domain) FROM latest) AS domains,
     (SELECT count(DISTINCT lang) FROM latest) AS languages,
     (SELECT coalesce(sum(offset_end - "offset"), 0) FROM lake_fate WHERE fate = 'gap') AS lost
@@ -190,7 +196,7 @@ FROM latest GROUP BY lang ORDER BY articles DESC, lang LIMIT {LANGUAGES}"""
 
 _DOMAINS: Final = f"""
 WITH a AS (SELECT domain, median(body_chars) AS median_chars, avg((published_at IS NOT NULL)::INT) AS dated,
-        avg(is_duplicate::INT) AS copied FROM latest GROUP BY domain),
+        avg(is_copy::INT) AS copied FROM latest GROUP BY domain),
     f AS (SELECT domain, count(*) AS records, avg((fate = 'not_article')::INT) AS not_article,
         count(*) FILTER (fate = 'quarantined') AS quarantined
         FROM fate WHERE domain IS NOT NULL GROUP BY domain)
@@ -199,7 +205,7 @@ ORDER BY records DESC, domain LIMIT {DOMAINS}"""
 
 _FLOWS: Final = f"""
 WITH copies AS (SELECT c.domain AS taker, coalesce(c.origin_name, r.domain) AS origin
-        FROM latest c LEFT JOIN latest r ON r.article_id = c.representative_id WHERE c.is_duplicate),
+        FROM latest c LEFT JOIN latest r ON r.article_id = c.representative_id WHERE c.is_copy),
     known AS (FROM copies WHERE origin IS NOT NULL AND origin <> taker),
     origins AS (SELECT origin FROM known GROUP BY origin ORDER BY count(*) DESC, origin LIMIT {FLOWS}),
     takers AS (SELECT taker FROM known GROUP BY taker ORDER BY count(*) DESC, taker LIMIT {FLOWS})
@@ -209,13 +215,13 @@ FROM known GROUP BY ALL ORDER BY copies DESC, origin, taker"""
 
 _COPY_TYPES: Final = """
 SELECT coalesce(copy_type, 'unknown') AS copy_type, count(*) AS copies
-FROM latest WHERE is_duplicate GROUP BY ALL ORDER BY copies DESC, copy_type"""
+FROM latest WHERE is_copy GROUP BY ALL ORDER BY copies DESC, copy_type"""
 
 _STORIES: Final = f"""
 WITH s AS (SELECT story_id, count(*) AS members, count(DISTINCT domain) AS domains,
         list(DISTINCT lang ORDER BY lang) AS languages, min(published_at) AS first,
-        first(title ORDER BY is_duplicate, published_at, article_id) AS title,
-        first(domain ORDER BY is_duplicate, published_at, article_id) AS domain
+        first(title ORDER BY is_copy, published_at, article_id) AS title,
+        first(domain ORDER BY is_copy, published_at, article_id) AS domain
     FROM latest GROUP BY story_id)
 FROM s WHERE members > 1 ORDER BY members DESC, domains DESC, story_id LIMIT {STORIES}"""
 

@@ -10,6 +10,7 @@ import pytest
 from newsmill.knowledge.places import _country_of_host
 from newsmill.lake import dialects
 from newsmill.observe import questions
+from newsmill.report import survey
 from newsroom import story
 from wirelake import Press, Sent
 
@@ -58,6 +59,25 @@ def test_article_is_a_copy_once_one_that_was_published_before_it_has_come(press:
     found = {row["url"][8]: row for row in asked(press, "FROM copies WHERE url LIKE '%.late.example%'")}
     told = {site: (row["original_url"][8], row["copy_type"]) for site, row in found.items()}
     assert told == {"a": ("c", "exact"), "b": ("d", None)}
+
+
+def test_each_door_counts_the_same_copies_when_an_original_comes_after_them(press: Press) -> None:
+    late = story(90)
+    press.send(
+        Sent("https://b.late.example/x", late, minute=9), Sent("https://e.late.example/x", late, minute=8)
+    )
+    press.send(Sent("https://c.late.example/x", late + " Ends here.", minute=2))
+    copies = len(asked(press, "FROM copies"))
+    rows = latest(asked(press, "FROM articles")).values()
+    assert copies != sum(row["duplicate"]["is_duplicate"] for row in rows)
+    for view in ("sources", "source_weeks"):
+        assert asked(press, f"SELECT sum(copies) AS n FROM {view}") == [{"n": copies}]
+    stories = asked(press, "FROM stories WHERE known_as = cluster_id")
+    assert sum(row["copies"] for row in stories) == copies
+    types = ("exact", "truncated", "extended", "edited", "of_unknown_type")
+    for row in stories:
+        assert row["copies"] == row["size"] - 1 == sum(row[name] for name in types)
+    assert survey.survey(press.config.path).totals["copies"] == copies
 
 
 def test_entities_of_an_article_are_a_row_each_and_copies_can_be_left_out(press: Press) -> None:

@@ -6,8 +6,11 @@
 -- story for another one since is found by `article_clusters`.
 CREATE OR REPLACE VIEW stories AS
 WITH members AS (
-    SELECT c.cluster_id, a.article_id, a.domain, a.lang, a.published_at, a.ingested_at, a.duplicate, a.origin
+    SELECT
+        c.cluster_id, a.article_id, a.domain, a.lang, a.published_at, a.ingested_at, a.origin,
+        k.article_id IS NOT NULL AS is_copy, k.copy_type
     FROM articles_latest a JOIN article_clusters c USING (article_id)
+    LEFT JOIN copies k USING (article_id)
 ), earliest AS (
     SELECT cluster_id, article_id AS earliest_id, domain AS earliest_domain, published_at AS earliest_at
     FROM members
@@ -31,10 +34,12 @@ WITH members AS (
 ), sizes AS (
     SELECT
         cluster_id,
-        count(*) FILTER (duplicate.copy_type = 'exact') AS exact,
-        count(*) FILTER (duplicate.copy_type = 'truncated') AS truncated,
-        count(*) FILTER (duplicate.copy_type = 'extended') AS extended,
-        count(*) FILTER (duplicate.copy_type = 'edited') AS edited
+        count(*) FILTER (is_copy) AS copies,
+        count(*) FILTER (copy_type = 'exact') AS exact,
+        count(*) FILTER (copy_type = 'truncated') AS truncated,
+        count(*) FILTER (copy_type = 'extended') AS extended,
+        count(*) FILTER (copy_type = 'edited') AS edited,
+        count(*) FILTER (is_copy AND copy_type IS NULL) AS of_unknown_type
     FROM members GROUP BY cluster_id
 )
 SELECT
@@ -48,10 +53,12 @@ SELECT
     p.languages,
     a.agency,       -- the one that most evidence names, by its confidence; null where nothing names one
     a.agency_share, -- of the evidence that names any
+    s.copies,       -- as the view `copies` has them; their number by type:
     s.exact,
     s.truncated,
     s.extended,
-    s.edited
+    s.edited,
+    s.of_unknown_type -- came before what they are copies of, with another text: nothing was compared
 FROM cluster_ids i
 JOIN clusters c ON c.cluster_id = i.current_id
 LEFT JOIN earliest e ON e.cluster_id = c.cluster_id

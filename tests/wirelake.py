@@ -51,6 +51,8 @@ class Sent(NamedTuple):
     body: str
     title: str = "Council votes on the harbour"
     minute: int | None = None  # of its publication; else its offset
+    final_url: str | None = None
+    canonical_url: str | None = None
 
 
 class Press:
@@ -154,8 +156,9 @@ def extracted(offset: int, sent: Sent) -> Extracted:
     position = Position(topic=TOPIC, partition=0, offset=offset)
     return Extracted(
         record=SourceRecord(position=position, value=b"x", timestamp=AT + offset * MINUTE),
-        raw=RawPage(position=position, url=sent.url, body=b""),
+        raw=RawPage(position=position, url=sent.url, body=b"", final_url=sent.final_url),
         page=Page(
+            canonical_url=sent.canonical_url,
             title=sent.title,
             body=sent.body,
             published_at=AT + (offset if sent.minute is None else sent.minute) * MINUTE,

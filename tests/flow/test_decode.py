@@ -120,3 +120,27 @@ def test_no_row_holds_the_password_of_an_address(run_eagerly, record: Callable[.
     assert [failure.url for failure in ends.failures][:2] == said[:2]
     for failure in ends.failures:
         assert "secret" not in f"{failure.url} {failure.message} {failure.stack}"
+
+
+def test_decode_withholds_a_page_that_was_redirected_to_what_was_taken_down(
+    run_eagerly, record: Callable[..., SourceRecord]
+) -> None:
+    value = (
+        b'{"url": "https://short.example/1", "final_url": "https://www.gone.example/x", "html": "<p>a</p>"}'
+    )
+    gone = Withheld(domains=frozenset({"gone.example"}))
+    out = decoded(run_eagerly, [record(0, value, url=None)], gone)
+    assert [(f.fate, f.url) for e in out["ends"] for f in e.fates] == [
+        (Fate.WITHHELD, "https://short.example/1")
+    ]
+    assert not out["oks"]
+
+
+def test_broken_record_is_withheld_by_the_canonical_link_that_it_has(
+    run_eagerly, record: Callable[..., SourceRecord]
+) -> None:
+    value = b'{"html": "<link rel=\\"canonical\\" href=\\"https://gone.example/x\\">told"}'
+    gone = Withheld(url_keys=frozenset({"https://gone.example/x"}))
+    out = decoded(run_eagerly, [record(0, value, url=None)], gone)
+    assert [f.fate for e in out["ends"] for f in e.fates] == [Fate.WITHHELD]
+    assert [failure for e in out["ends"] for failure in e.failures] == []

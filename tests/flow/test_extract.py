@@ -9,6 +9,7 @@ from newsmill.config import EnrichConfig, InputConfig, OnReserved, PageConfig
 from newsmill.errors import IN_STEP, Code, Rejected, Transient
 from newsmill.flow.elements.chunks import Decoded, DecodedChunk
 from newsmill.flow.elements.working import BROKE, RAW, as_raised
+from newsmill.flow.steps.decode import Withheld
 from newsmill.flow.steps.extract import WINDOW_BYTES, ExtractPages, _Window
 from newsmill.flow.steps.readers import readers
 from newsmill.page.sandbox_process import Reading
@@ -30,7 +31,13 @@ def html(head: str = "", body: str = STORY) -> bytes:
     ).encode()
 
 
-def extracted(run_eagerly, record, bodies: list[bytes], on_reserved: OnReserved = OnReserved.KEEP):
+def extracted(
+    run_eagerly,
+    record,
+    bodies: list[bytes],
+    on_reserved: OnReserved = OnReserved.KEEP,
+    withheld: Withheld = Withheld(),  # noqa: B008
+):
     pages = []
     for offset, body in enumerate(bodies):
         made = record(offset, body)
@@ -39,7 +46,9 @@ def extracted(run_eagerly, record, bodies: list[bytes], on_reserved: OnReserved 
                 record=made, raw=RawPage(position=made.position, url=made.headers[0][1].decode(), body=body)
             )
         )
-    transform = ExtractPages(page=LIMITS, input=InputConfig(), on_reserved=on_reserved, enrich=ENRICH)
+    transform = ExtractPages(
+        page=LIMITS, input=InputConfig(), on_reserved=on_reserved, enrich=ENRICH, withheld=withheld
+    )
     return run_eagerly(transform, [DecodedChunk(ingested_at=AT, pages=tuple(pages))], DecodedChunk)
 
 
@@ -67,6 +76,19 @@ def test_extract_withholds_a_page_when_rights_are_reserved_and_dropped(
     assert sum(len(chunk.pages) for chunk in out["oks"]) == kept
     ended = [(f.fate, f.reason) for e in out["ends"] for f in e.fates]
     assert ended == ([] if kept else [(Fate.WITHHELD, "rights_reserved")])
+
+
+def test_extract_withholds_what_names_itself_by_an_address_that_was_taken_down(run_eagerly, record) -> None:
+    """Whatever comes of the page: its record would stay in quarantine, or as a raw one."""
+    link = "<link href='https://gone.example/x' rel='canonical'>"
+    nested = link.encode() + b"<div>" * 3000
+    bodies = [html(), html(link), f"<html><head>{link}</head><body></body></html>".encode(), nested]
+    gone = Withheld(url_keys=frozenset({"https://gone.example/x"}))
+    out = extracted(run_eagerly, record, bodies, withheld=gone)
+    assert [page.record.position.offset for chunk in out["oks"] for page in chunk.pages] == [0]
+    ended = sorted((f.position.offset, f.fate, f.reason) for e in out["ends"] for f in e.fates)
+    assert ended == [(n, Fate.WITHHELD, "taken_down") for n in (1, 2, 3)]
+    assert [failure for e in out["ends"] for failure in e.failures] == []
 
 
 def test_extract_goes_on_with_the_next_page_when_its_process_is_killed(run_eagerly, record) -> None:

@@ -29,10 +29,11 @@ def takedown(
     """Remove the content of a URL or a domain from all files, and withhold what comes of it later.
 
     Rows stay with their identity, without text, names and sketches. Older snapshots of the tables are
-    forgotten: readers that still use one may see an error. Copies at other URLs are other pages: they keep
-    the text. Exit code 1 where the lake has nothing of it; what comes later is withheld all the same. Exit
-    code 1, too, where files that somebody else put into the folder hold the content, or can't be read: they
-    are named and left.
+    forgotten: readers that still use one may see an error. Of a page, the URL that was asked for counts, that
+    after redirects, and its canonical link. Copies at other URLs are other pages: they keep the text.
+    Exit code 1 where the lake has nothing of it; what comes later is withheld all the same. Exit code 1, too,
+    where files that somebody else put into the folder hold the content, or can't be read: they are named and
+    left.
     """
     from newsmill.copies.files import wipe
     from newsmill.lake import provenance
@@ -58,6 +59,8 @@ def takedown(
             f"{counted(done.files_rewritten, 'file')} {'to rewrite' if dry_run else 'rewritten'}, "
             f"{done.files_removed} {'to remove' if dry_run else 'removed'}"
         )
+    if done.also and not as_json:
+        say(f"also, since they lead there: {', '.join(done.also[:10])}{' …' if done.also[10:] else ''}")
     if done.foreign:
         say(f"foreign, left as they are: {provenance.told(list(done.foreign))}", err=True)
     if not done.matched:

@@ -134,6 +134,9 @@ def replay(config: Config, selection: Selection, *, now: Micros, dry_run: bool =
                 selected = _selected(config.lake.path, selection, day)
                 for at, group in groupby(selected, key=lambda row: row["ingested_at"]):
                     old = {position_of(row): row["fate"] for row in group}
+                    _replay_batch(
+                        config, lake, index, departing, at, old, report, from_raw=selection.from_raw
+                    )
         report.told_anew = departing.settle()
         raw_rows.keep_no_more(lake.tables, None, "replay")
     finally:

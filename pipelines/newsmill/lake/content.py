@@ -42,7 +42,23 @@ class Content:
 
 def _articles_of(rows: pa.Table, kind: str, value: str) -> pa.ChunkedArray:
     column = "url_key" if kind == "url" else "domain"
-    return pc.and_(pc.equal(rows[column], value), pc.is_null(rows["withheld"]))
+    mine = pc.or_(pc.equal(rows[column], value), also_of(rows, kind, value))
+    return pc.and_(mine, pc.is_null(rows["withheld"]))
+
+
+def also_of(rows: pa.Table, kind: str, value: str) -> pa.ChunkedArray:
+    """Rows of `articles` whose page led there: by a redirect, or by its canonical link."""
+    led = pa.chunked_array([pa.array([False] * len(rows), pa.bool_())])
+    for name in ALSO_TOLD_BY:
+        urls = rows[name].cast(pa.string())
+        there = {url for url in pc.unique(urls).to_pylist() if url is not None and _is_of(url, kind, value)}
+        if there:
+            led = pc.or_(led, pc.is_in(urls, pa.array(sorted(there), pa.string())))
+    return led
+
+
+ALSO_TOLD_BY: Final = ("final_url", "canonical_url")
+"""Addresses of a page besides the one that identifies it."""
 
 
 def _flat_of(rows: pa.Table, kind: str, value: str) -> pa.ChunkedArray:
@@ -76,7 +92,7 @@ def _is_of(url: str, kind: str, value: str) -> bool:
 
 
 CONTENT: Final = {
-    "articles": Content(("url_key", "domain", "withheld"), _articles_of),
+    "articles": Content(("url_key", "domain", "withheld", *ALSO_TOLD_BY), _articles_of),
     "quarantine": Content(("url", "stage", "payload", "key", "headers"), _quarantined_of),
     **{name: Content(("article_id", "domain"), _flat_of, goes=True) for name in FLAT},
 }

@@ -249,15 +249,28 @@ def test_claims_of_broken_records_are_read() -> None:
                 (b"WARC/1.0\r\nWARC-Target-URI: <https://secret.example/3>\r\n", None, []),
                 (b'<link rel="canonical" href="https://www.secret.example/4">', None, []),
                 (b"\x00\x00\x00\x00\x01\x30https://secret.example/5\x02", None, []),
+                (
+                    b'{"html":"<link rel=\\"canonical\\" href=\\"https:\\/\\/secret.example\\/7\\">"}',
+                    None,
+                    [],
+                ),
+                (b"<link href=https://secret.example/8 rel=canonical>", None, []),
+                (b"<meta content='https://secret.example/9' property='og:url'/>", None, []),
+                (
+                    b"<style>" + b"p{} " * 100_000 + b"<link rel=canonical href=https://secret.example/10>",
+                    None,
+                    [],
+                ),
                 (b'<a href="https://secret.example/6">', None, []),
                 (b'{"url":"https://open.example/secret.example"}', None, []),
+                (b"<link rel='alternate' href='https://secret.example/11'>", None, []),
             )
         ]
     )
     from newsmill.lake.content import CONTENT
 
     hits = CONTENT["quarantine"].hits(rows, "domain", "secret.example")
-    assert hits.to_pylist() == [True] * 6 + [False] * 2
+    assert hits.to_pylist() == [True] * 10 + [False] * 3
 
 
 def test_record_that_names_one_url_and_claims_another_is_of_both_until_it_was_decoded() -> None:
@@ -273,3 +286,29 @@ def test_record_that_names_one_url_and_claims_another_is_of_both_until_it_was_de
     hits = CONTENT["quarantine"].hits
     assert hits(rows, "domain", "secret.example").to_pylist() == [True, True, False]
     assert hits(rows, "domain", "open.example").to_pylist() == [True] * 3
+
+
+@pytest.mark.parametrize("what", ["gone.example", "https://gone.example/told"])
+def test_page_that_led_to_what_is_taken_down_goes_with_it(config: LakeConfig, what: str) -> None:
+    """By a redirect, or by its canonical link; and what comes later of its own address."""
+    press = Press(config)
+    press.send(
+        Sent("https://short.example/1", story(1), final_url="https://www.gone.example/told?utm_source=x"),
+        Sent("https://gone.example/2", story(2), canonical_url="https://gone.example/told"),
+        Sent("https://short.example/3", story(3), final_url="https://open.example/3"),
+        Sent("https://copy.example/1", story(1)),
+    )
+    planned = take_down(config, what, now=AT, dry_run=True)
+    done = take_down(config, what, now=AT)
+    assert (done.articles, done.matched) == (planned.articles, planned.matched) == (2, True)
+    assert done.also == planned.also
+    assert "https://short.example/1" in done.also and "https://short.example/3" not in done.also
+    assert [row["withheld"] is not None for row in rows(press)] == [True, True, False, False]
+    assert everybyte.holding(config.path, [story(2)]) == []
+    assert rows(press)[3]["body"] == story(1)  # the copy elsewhere has it now
+    again = take_down(config, what, now=AT)
+    assert (again.articles, again.already, again.also) == (0, 2, done.also)
+    press.send(Sent("https://short.example/1", story(1)), Sent("https://other.example/1", story(1)))
+    assert [row["url"] for row in rows(press)][4:] == ["https://other.example/1"]
+    assert audit(config.path).right
+    press.close()

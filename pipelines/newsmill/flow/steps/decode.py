@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -24,6 +24,23 @@ class Withheld(Record, frozen=True, kw_only=True):
 
     url_keys: frozenset[str] = frozenset()
     domains: frozenset[str] = frozenset()
+
+    @property
+    def any(self) -> bool:
+        """Whether anything was."""
+        return bool(self.url_keys or self.domains)
+
+    def first(self, urls: Iterable[str | None]) -> str | None:
+        """The first address, of all that a page has, that was taken down; what is no URL is none."""
+        for url in urls if self.any else ():
+            try:
+                if url is not None and (
+                    url_key(url) in self.url_keys or registrable_domain(url) in self.domains
+                ):
+                    return url
+            except Rejected:
+                continue
+        return None
 
 
 class DecodeEnvelopes(beam.PTransform):
@@ -75,18 +92,15 @@ class _DecodeFn(beam.DoFn):
                             url=raw.url if site(raw.url) else None,
                         )
                         continue
-                    key = url_key(raw.url)
+                    url_key(raw.url)
                 except Rejected as error:
                     if (url := self._taken_down(record, error.url)) is not None:
                         ends.end(record, Fate.WITHHELD, reason=WithheldReason.TAKEN_DOWN, url=url)
                     else:
                         ends.reject(record, Stage.DECODE, error, url=error.url)
                     continue
-                domain = registrable_domain(key)
-                if key in self._withheld.url_keys or domain in self._withheld.domains:
-                    ends.end(
-                        record, Fate.WITHHELD, reason=WithheldReason.TAKEN_DOWN, url=raw.url, domain=domain
-                    )
+                if self._withheld.first((raw.url, raw.final_url)) is not None:
+                    ends.end(record, Fate.WITHHELD, reason=WithheldReason.TAKEN_DOWN, url=raw.url)
                     continue
                 pages.append(Decoded(record=record, raw=raw))
         if pages:
@@ -96,14 +110,6 @@ class _DecodeFn(beam.DoFn):
 
     def _taken_down(self, record: SourceRecord, named: str | None) -> str | None:
         """The URL by which a broken record names a page that was taken down: its content must not stay."""
-        withheld = self._withheld
-        if not (withheld.url_keys or withheld.domains):
+        if not self._withheld.any:
             return None
-        claimed = claimed_urls(record.value, record.key, record.headers)
-        for url in claimed if named is None else (named, *claimed):
-            try:
-                if url_key(url) in withheld.url_keys or registrable_domain(url) in withheld.domains:
-                    return url
-            except Rejected:
-                continue
-        return None
+        return self._withheld.first((named, *claimed_urls(record.value, record.key, record.headers)))

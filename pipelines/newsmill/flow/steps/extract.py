@@ -18,13 +18,16 @@ from newsmill.flow.elements.chunks import Decoded, DecodedChunk, Extracted, Extr
 from newsmill.flow.elements.derived import Derived
 from newsmill.flow.elements.stage_result import FateCollector, StageResult, busy
 from newsmill.flow.elements.working import RAW
+from newsmill.flow.steps.decode import Withheld
 from newsmill.flow.steps.readers import readers
+from newsmill.page.claims import own_urls
 from newsmill.page.sandbox import Sandbox
 from newsmill.page.sandbox_process import Reading
 from newsmill.records import Fate, Micros, NotArticle, ParsedPage, WithheldReason
 from newsmill.runtime import registry
 
 _NOBODY: Final = EnrichConfig(enabled=False)
+_NOTHING: Final = Withheld()
 
 
 class ExtractPages(beam.PTransform):
@@ -33,7 +36,8 @@ class ExtractPages(beam.PTransform):
     They also work out what follows from each page alone: see `derive`.
 
     A page becomes one extracted page, or ends: `not_article` with a reason, `withheld` where rights
-    are reserved and these are dropped, or `quarantined`.
+    are reserved and these are dropped, or where it names itself by an address that was taken down, or
+    `quarantined`.
 
     Rejects: E_DECOMP, E_SIZE, E_DECODE, E_NESTING, E_NODES, E_TIMEOUT, E_CRASH, E_FORBIDDEN, E_OOM.
 
@@ -42,6 +46,7 @@ class ExtractPages(beam.PTransform):
         input: Limits of decompression.
         on_reserved: What to do where the publisher reserves rights.
         enrich: Whether, and with which knowledge base, entities are found there; not, where absent.
+        withheld: What was taken down.
         ahead: How many pages may be under way when the next chunk is taken, so that a page which takes long
             holds up no other. What comes of them is told with a later chunk of the bundle, or at its end, in
             the global window and without a time: for bounded pipelines.
@@ -54,12 +59,12 @@ class ExtractPages(beam.PTransform):
         input: InputConfig,
         on_reserved: OnReserved,
         enrich: EnrichConfig = _NOBODY,
+        withheld: Withheld = _NOTHING,
         ahead: int = 0,
     ) -> None:
         super().__init__()
-        self._fn = _ExtractFn(
-            page.model_dump_json(), input.model_dump_json(), enrich.model_dump_json(), on_reserved, ahead
-        )
+        tools = page.model_dump_json(), input.model_dump_json(), enrich.model_dump_json()
+        self._fn = _ExtractFn(*tools, on_reserved, withheld, ahead)
 
     def expand(self, chunks: beam.PCollection[DecodedChunk]) -> StageResult[ExtractedChunk]:
         """Chunks of crawled pages to chunks of extracted ones."""
@@ -114,11 +119,14 @@ def _bytes(item: Decoded) -> int:
 
 @beam.typehints.with_output_types(ExtractedChunk, ends=TerminalFates)
 class _ExtractFn(beam.DoFn):
-    def __init__(self, page: str, input: str, enrich: str, on_reserved: OnReserved, ahead: int) -> None:
+    def __init__(
+        self, page: str, input: str, enrich: str, on_reserved: OnReserved, withheld: Withheld, ahead: int
+    ) -> None:
         self._page = page
         self._input = input
         self._enrich = enrich
         self._on_reserved = on_reserved
+        self._withheld = withheld
         self._ahead = ahead
 
     def start_bundle(self) -> None:
@@ -151,6 +159,9 @@ class _ExtractFn(beam.DoFn):
             ends, pages = FateCollector(ingested_at), []
             for (_, _, item, _), (result, derived) in readings:
                 url = item.raw.url
+                if self._is_taken_down(item, result):
+                    ends.end(item.record, Fate.WITHHELD, reason=WithheldReason.TAKEN_DOWN, url=url)
+                    continue
                 if raw is not None and self._may_stay(result):
                     raw.bring(item.record, item.raw, ingested_at)
                 if isinstance(result, Rejected):
@@ -179,6 +190,14 @@ class _ExtractFn(beam.DoFn):
                 yield ExtractedChunk(ingested_at=ingested_at, pages=tuple(pages))
             if ends:
                 yield TaggedOutput("ends", ends.chunk())
+
+    def _is_taken_down(self, item: Decoded, result: ParsedPage | NotArticle | Rejected) -> bool:
+        """Whether a page names itself by an address that was taken down, whatever it was asked for by."""
+        if not self._withheld.any:
+            return False
+        if isinstance(result, ParsedPage):
+            return self._withheld.first((result.page.canonical_url,)) is not None
+        return self._withheld.first(own_urls(item.raw.body)) is not None
 
     def _may_stay(self, result: ParsedPage | NotArticle | Rejected) -> bool:
         """Whether the text of a page may be in the lake: not where rights are, or may be, reserved."""

@@ -55,6 +55,7 @@ def drafts_of(
         input=config.input,
         on_reserved=config.rights.on_reserved,
         enrich=config.enrich,
+        withheld=withheld,
         ahead=ahead,
     )
     drafts = extracted.oks | "IdentifyDrafts" >> IdentifyDrafts(

@@ -25,6 +25,7 @@ from newsmill.flow.elements.chunks import (
     register,
 )
 from newsmill.flow.elements.stage_result import busy
+from newsmill.flow.steps.decode import Withheld
 from newsmill.flow.steps.mark import mark
 from newsmill.flow.steps.remember import Memory
 from newsmill.flow.streaming.worker_lake import reader
@@ -179,11 +180,12 @@ class _MarkFn(beam.DoFn):
     def _withhold(self, chunks: Iterable[SketchedChunk]) -> tuple[list[SketchedChunk], list[FateRow]]:
         """Take out what was taken down since the job began."""
         urls, domains = reader(self._config.lake).withheld()
+        withheld = Withheld(url_keys=urls, domains=domains)
         kept, ended = [], []
         for chunk in chunks:
             for item in chunk.drafts:
                 draft = item.draft
-                if draft.url_key in urls or draft.domain in domains:
+                if withheld.first((draft.url, draft.final_url, draft.canonical_url)) is not None:
                     ended.append(
                         FateRow(
                             position=draft.position,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -52,6 +52,7 @@ class TakenDown:
     articles: int  # emptied now
     quarantined: int
     raw: int  # records as they came, let go now
+    also: tuple[str, ...]  # keys of pages at other addresses, that led there: taken down with it
     already: int  # rows of articles that were empty before, by this or another takedown
     texts_handed_on: int  # to copies at other addresses
     files_rewritten: int
@@ -70,6 +71,8 @@ def take_down(
 ) -> TakenDown:
     """Take down a URL or a domain. May run beside the writer, and again: it then finds nothing more.
 
+    A page that led there, by a redirect or by its canonical link, is taken down under its own URL, too.
+
     After it no file of the lake's making holds the content; of a batch that is being written, none does once
     it is committed. Files that somebody else put into the folder are left, and told of. What comes of the URL
     or domain later is withheld, also where nothing matches now.
@@ -87,30 +90,47 @@ def take_down(
     """
     kind, value = whose(what)
     tables = Tables.open(config)
+    mine = Tombstone(kind, value, reason, datetime.fromtimestamp(now / 1e6, UTC))
     if dry_run:
-        return _taken_down(tables, Tombstone(kind, value, reason, None), 0, dry_run=True)
+        return _taken_down(tables, [mine, *_leading_to(tables, mine)], 0, dry_run=True)
     with changing(tables, f"takedown of {value}") as at:
-        _bury(tables, kind, value, reason, now)
+        _bury(tables, [mine], now)
         _wait_for_decided(tables, config)
-        mine = Tombstone(kind, value, reason, datetime.fromtimestamp(now / 1e6, UTC))
-        return _taken_down(tables, mine, at)
+        others = _leading_to(tables, mine)
+        _bury(tables, others, now)
+        return _taken_down(tables, [mine, *others], at)
 
 
-def _taken_down(tables: Tables, mine: Tombstone, at: Micros, *, dry_run: bool = False) -> TakenDown:
+def _leading_to(tables: Tables, mine: Tombstone) -> list[Tombstone]:
+    """Tombstones of the pages at other addresses that led to what is taken down."""
+    columns = CONTENT["articles"].told_by
+    keys: set[str] = set()
+    for live in tables.files(tables.load("articles")):
+        rows = texts.read_columns(tables, live.uri, columns)
+        own = pc.equal(rows["url_key" if mine.kind == "url" else "domain"], mine.value)
+        led = pc.and_(content.also_of(rows, mine.kind, mine.value), pc.invert(own))
+        keys.update(rows.filter(led)["url_key"].to_pylist())
+    return [replace(mine, kind="url", value=key) for key in sorted(keys)]
+
+
+def _taken_down(
+    tables: Tables, marks: Sequence[Tombstone], at: Micros, *, dry_run: bool = False
+) -> TakenDown:
+    mine, *others = marks
     handed_on = texts.hand_on(
         tables,
-        lambda rows: content.of_any("articles", rows, [mine]),
+        lambda rows: content.of_any("articles", rows, marks),
         CONTENT["articles"].told_by,
         why="takedown",
         at=at,
         dry_run=dry_run,
     )
-    articles = _replace(tables, "articles", mine, at, dry_run)
-    quarantined = _replace(tables, "quarantine", mine, at, dry_run)
-    flat = [_replace(tables, name, mine, at, dry_run) for name in FLAT if name in tables.names]
+    articles = _replace(tables, "articles", marks, at, dry_run)
+    quarantined = _replace(tables, "quarantine", marks, at, dry_run)
+    flat = [_replace(tables, name, marks, at, dry_run) for name in FLAT if name in tables.names]
     replaced = sum(len(emptied.old) for emptied in (articles, quarantined, *flat))
-    taken_down = [*erasure.tombstones(tables), mine]
-    gone = raw_rows.taken_down([mine])
+    taken_down = [*erasure.tombstones(tables), *marks]
+    gone = raw_rows.taken_down(marks)
     raw = raw_rows.let_go(tables, gone, "takedown", at=at, dry_run=dry_run, at_once=True)
     if dry_run:
         twice = handed_on.files & {live.uri for live in articles.old}  # replaced by the handing on, and again
@@ -128,6 +148,7 @@ def _taken_down(tables: Tables, mine: Tombstone, at: Micros, *, dry_run: bool = 
         articles=articles.rows,
         quarantined=quarantined.rows,
         raw=raw.records,
+        also=tuple(other.value for other in others),
         already=articles.already,
         texts_handed_on=handed_on.texts,
         files_rewritten=replaced + raw.rewritten,
@@ -209,11 +230,12 @@ def whose(what: str) -> tuple[str, str]:
 _WANTED = "name a URL with its scheme, e.g. https://paper.example/story, or a domain, e.g. paper.example"
 
 
-def _bury(tables: Tables, kind: str, value: str, reason: str, now: Micros) -> None:
+def _bury(tables: Tables, marks: Sequence[Tombstone], now: Micros) -> None:
     urls, domains = tombstones(tables.load("takedowns"))
-    if value in (urls if kind == "url" else domains):
+    new = [mark for mark in marks if mark.value not in (urls if mark.kind == "url" else domains)]
+    if not new:
         return
-    rows = takedown_rows([(kind, value, reason)], ingested_at=now)
+    rows = takedown_rows([(mark.kind, mark.value, mark.reason) for mark in new], ingested_at=now)
     file = files.publish(tables.store, TABLES["takedowns"], rows, ingested_at=now)
 
     def noted(table: Table, transaction: Transaction) -> bool:
@@ -221,7 +243,7 @@ def _bury(tables: Tables, kind: str, value: str, reason: str, now: Micros) -> No
         return True
 
     def touched(table: Table, transaction: Transaction) -> bool:
-        known = max(int(table.properties.get(TAKEDOWNS, 0)), len(urls) + len(domains) + 1)
+        known = max(int(table.properties.get(TAKEDOWNS, 0)), len(urls) + len(domains) + len(new))
         set_properties(table, transaction, {TAKEDOWNS: str(known)})
         append(table, transaction, [], {"newsmill.operation": "takedown"})
         return True
@@ -253,7 +275,7 @@ class _Emptied:
     old: Sequence[LiveFile]
 
 
-def _replace(tables: Tables, name: str, mine: Tombstone, at: Micros, dry_run: bool) -> _Emptied:
+def _replace(tables: Tables, name: str, marks: Sequence[Tombstone], at: Micros, dry_run: bool) -> _Emptied:
     """Replace each visible file that holds hits, also when `compact` moves the rows meanwhile."""
     rows, old = 0, []
     again = True
@@ -261,13 +283,13 @@ def _replace(tables: Tables, name: str, mine: Tombstone, at: Micros, dry_run: bo
         again, already = False, 0
         for live in tables.files(tables.load(name)):
             held = rewriting.read(tables, TABLES[name], [live])
-            already += content.empty_before(name, held, mine)
-            hits = content.of_any(name, held, [mine])
+            already += sum(content.empty_before(name, held, mark) for mark in marks)
+            hits = content.of_any(name, held, marks)
             if not pc.any(hits).as_py():
                 continue
             done = dry_run
             if not dry_run:
-                empty = content.emptied(name, held, [mine], at=at)
+                empty = content.emptied(name, held, marks, at=at)
                 without = [rewriting.write(tables, TABLES[name], empty)[0]] if len(empty) else []
                 done = rewriting.swap(tables, name, [live], without, "takedown")
             if done:

@@ -115,6 +115,10 @@ def _articles(rows: pa.RecordBatch, urls: set[str], domains: set[str]) -> int:
         pc.is_in(rows["url_key"], pa.array(sorted(urls), pa.string())),
         pc.is_in(rows["domain"], pa.array(sorted(domains), pa.string())),
     )
+    bare = {url.split("://", 1)[-1] for url in urls}
+    for name in {"final_url", "canonical_url"}.intersection(rows.schema.names):
+        led = [url is not None and _is_of(url, bare, domains) for url in rows[name].to_pylist()]
+        mine = pc.or_(pc.fill_null(mine, False), pa.array(led, pa.bool_()))
     rows = pa.Table.from_batches([rows]).filter(mine)
     full = pa.array([False] * len(rows), pa.bool_())
     for name in TABLES["articles"].content.intersection(rows.column_names):

@@ -202,6 +202,7 @@ def _believable(text: str, matches: Sequence[Match], language: str) -> list[Matc
         match
         for match, surface, name in zip(matches, surfaces, names, strict=True)
         if name not in plain
+        and not (language in _OWNING and _owns_name(text, match, surface))
         and surface.lower() not in calendar
         and surface not in stop
         and not (surface in doubtful and _word_before(text, match.start) not in locative)
@@ -225,6 +226,12 @@ def _believable(text: str, matches: Sequence[Match], language: str) -> list[Matc
         if candidates:
             believed.append(msgspec.structs.replace(match, candidates=candidates))
     return believed
+
+
+def _owns_name(text: str, match: Match, surface: str) -> bool:
+    """Whether a place in the genitive begins a longer name: `Danmarks Radio`."""
+    name = match.candidates[0].name
+    return surface.endswith("s") and not name.endswith("s") and text[match.end + 1 : match.end + 2].isupper()
 
 
 def _word_before(text: str, start: int) -> str:
@@ -281,6 +288,9 @@ def _is_of_every_day(best: Candidate) -> bool:
         best.type == "city" and best.weight >= _MAJOR
     )
 
+
+_OWNING = frozenset(("sv", "da", "nb"))
+"""Languages that write the genitive's -s without an apostrophe, and nouns in small letters."""
 
 _DOUBTED = frozenset(("ar", "fa", "he", "ur"))
 

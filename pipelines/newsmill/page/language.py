@@ -136,6 +136,7 @@ def detect(text: str, *, html_lang: str | None, title: str | None = None) -> Lan
         rewritten = read(title[:SHORT])
         title = title[:SHORT] if rewritten is None else rewritten.text
         lines = [f"{_prose(title)} {' '.join(lines)}"]
+        script = script or script_of(title)
     code, confidence, method = _decide(lines, folded)
     return Language(
         code=code,

@@ -262,3 +262,9 @@ def test_enrichers_after_a_spent_budget_are_not_run_and_the_article_says_so(enri
     found = enricher.enrich_text(TEXT, language="en", cpu_limit_s=0)
     assert found.marks == ("enrichment-cut",)
     assert "topics" not in found.versions
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\n", "\u00ad\u200b", "\ufeff"])
+def test_text_without_letters_has_no_entities_and_its_title_gives_none(enricher: Enricher, text: str) -> None:
+    found = enricher.enrich_text(text, language="de", title="Merkel besucht Paris")
+    assert (found.entities, found.places, found.countries) == ((), (), ())

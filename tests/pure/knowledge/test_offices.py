@@ -141,3 +141,27 @@ def test_office_is_no_person(enricher: Enricher, language: str, text: str) -> No
 )
 def test_office_is_known_in_its_forms_and_compounds(word: str, language: str, expected: bool) -> None:
     assert is_office(word, language) is expected
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "persons", "places"),
+    [
+        ("en", "Archbishop of Canterbury Sarah Mullally spoke.", ["Sarah Mullally"], ["Canterbury"]),
+        ("de", "Hamburgs Erster Bürgermeister Peter Schmidt sprach.", ["Peter Schmidt"], ["Hamburgs"]),
+        ("ru", "Глава МИД Венгрии Петер Сийярто прилетел.", ["Петер Сийярто"], ["Венгрии"]),
+        ("tr", "Dün Dışişleri Bakanı Hakan Fidan konuştu.", ["Hakan Fidan"], []),
+        ("ar", "قال الملك عبد الله الثاني إن باريس", ["عبد الله الثاني"], ["باريس"]),
+        ("ko", "우르줄라 폰데어라이엔 집행위원장도 왔다.", ["우르줄라 폰데어라이엔"], []),
+        ("sv", "Sveriges statsminister Ulf Kristersson talade.", ["Ulf Kristersson"], ["Sveriges"]),
+        ("es", "El gobernador del Banco de Inglaterra habló.", [], []),
+    ],
+)  # fmt: skip
+def test_office_within_a_run_parts_the_person_from_the_place(
+    enricher: Enricher, language: str, text: str, persons: list[str], places: list[str]
+) -> None:
+    assert of_type(enricher, text, language, "PER") == persons
+    assert of_type(enricher, text, language, "LOC") == places
+
+
+def test_place_in_the_genitive_is_none_when_it_begins_a_body(enricher: Enricher) -> None:
+    assert of_type(enricher, "Hun ringede til Danmarks Radio i dag.", "da", "LOC") == []

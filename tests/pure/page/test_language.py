@@ -355,3 +355,10 @@ def test_body_decides_when_a_japanese_headline_has_no_kana() -> None:
 )
 def test_places_and_numbers_tell_croatian_from_bosnian(text: str, code: str) -> None:
     assert detect(text, html_lang=None).code == code
+
+
+def test_language_and_script_are_those_of_the_title_when_the_text_is_empty() -> None:
+    told = detect("", html_lang=None, title="東京都議会選挙の結果が発表された")
+    assert (told.code, told.script) == ("ja", "Jpan")
+    nothing = detect("", html_lang=None, title=None)
+    assert (nothing.code, nothing.script, nothing.confidence) == ("und", None, 0.0)

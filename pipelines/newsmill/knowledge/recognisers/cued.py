@@ -58,7 +58,8 @@ class Cued:
     def __init__(self, language: str, is_place: Callable[[str], bool] = lambda _: False) -> None:
         self._is_place = is_place
         self._language = language
-        self._roles, self._heads = words_of("role", language), words_of("head", language)
+        self._roles = words_of("role", language) | words_of("office", language)
+        self._heads, self._regnal = words_of("head", language), words_of("regnal", language)
         self._fields = words_of("office_field", language)
         self._ends, self._bodies = words_of("end", language), words_of("body", language)
         self._stop = words_of("stop", language) | words_of("speaks", language)
@@ -226,6 +227,8 @@ class Cued:
             last += 1
         while last > first and words[last - 1][0] in self._joining:
             last -= 1
+        if is_role and last > first and self._joined(text, words, last) and words[last][0] in self._regnal:
+            last += 1
         words_in = [words[i][0] for i in range(first, last)]
         count = sum(self._is_known(w) for w in words_in)
         sure = count > 0

@@ -49,7 +49,11 @@ def recognise(text: str) -> list[Span]:
         before = words[index - 1] if index else None
         following = after[0] if after and text[match.end() : after.start()] in (" ", "(") else ""
         leading = before[0] if before and text[before.end() : match.start()] == " " else ""
-        found = _name(word, leading, following) or _foreigner(text, words, index)
+        found = (
+            _foreigner(text, words, index, parts=2)
+            or _name(word, leading, following)
+            or _foreigner(text, words, index, parts=1)
+        )
         if found is not None:
             length, coarse = found
             spans.append(Span(start=match.start(), end=match.start() + length, coarse=coarse))
@@ -60,28 +64,39 @@ def recognise(text: str) -> list[Span]:
     return _again(words, spans, text)
 
 
-def _foreigner(text: str, words: Sequence[re.Match[str]], index: int) -> tuple[int, str] | None:
-    """A foreign family name before an office, and its country: `트럼프 대통령`, `마크롱 프랑스 대통령`."""
-    word = words[index][0]
-    if (
-        not 1 < len(word) <= _LONGEST_FOREIGN
-        or lexicon("ko").words.get(word, ("P",))[0] != "P"
-        or word in words_of("no_person", "ko")
-        or word in words_of("stop", "ko")
-        or (len(word) > 2 and word[-1] in _AFTER_NOUNS)
-    ):
+def _foreigner(
+    text: str, words: Sequence[re.Match[str]], index: int, *, parts: int
+) -> tuple[int, str] | None:
+    """A foreign name of some parts before an office, and its country: `마크롱 프랑스 대통령`."""
+    named = words[index : index + parts]
+    if len(named) < parts or not all(_looks_foreign(part[0]) for part in named):
         return None
-    last = index
-    for size in (1, 2):
-        if index + size >= len(words) or text[words[last].end() : words[index + size].start()] != " ":
+    last = index + parts - 1
+    if any(text[words[at].end() : words[at + 1].start()] != " " for at in range(index, last)):
+        return None
+    end = words[last].end()
+    for _ in range(2):
+        if last + 1 >= len(words) or text[words[last].end() : words[last + 1].start()] != " ":
             return None
-        last = index + size
+        last += 1
         after = words[last][0]
-        if any(after[:end] in words_of("office", "ko") for end in range(2, 6)):
-            return len(word), "PER"
+        if any(after[:size] in words_of("office", "ko") for size in range(2, 7)):
+            return end - words[index].start(), "PER"
         if not _is_place(after) and after not in ("전", "차기"):
             return None
     return None
+
+
+def _looks_foreign(word: str) -> bool:
+    """Whether a word may be a name of abroad: in no list but that of such names, and without a particle."""
+    return (
+        1 < len(word) <= _LONGEST_FOREIGN
+        and lexicon("ko").words.get(word, ("P",))[0] == "P"
+        and word not in words_of("no_person", "ko")
+        and word not in words_of("stop", "ko")
+        and word[-1] not in _AFTER_NOUNS
+        and not any(lexicon("ko").words.get(form, ("",))[0] in ("L", "N") for form in _forms(word))
+    )
 
 
 def _again(words: Sequence[re.Match[str]], spans: list[Span], text: str) -> list[Span]:

@@ -101,7 +101,22 @@ def name_begins(
             return low + size
     if words[low].low in surnames() and not begins_body(words[low].low, language):
         return None
-    return next((at for at in range(low + 1, high - 1) if is_given(words[at].low, language)), None)
+    whole = [at for at in range(low + 1, high) if words[at - 1].capital and words[at].capital]
+    given = next((at for at in whole if at < high - 1 and is_given(words[at].low, language)), None)
+    behind_place = next((at for at in whole if is_place(words[at - 1].low, language)), None)
+    return min(filter(None, (given, behind_place)), default=None)  # глава МИД Венгрии | Петер Сийярто
+
+
+def office_inside(words: Sequence[Word], low: int, high: int, language: str) -> int | None:
+    """Where an office stands within a run before a given name: `Hamburgs Erster | Bürgermeister Peter …`."""
+    return next(
+        (
+            at
+            for at in range(high - 3, low, -1)
+            if is_office(words[at].low, language) and is_given(words[at + 1].low, language)
+        ),
+        None,
+    )
 
 
 @lru_cache(maxsize=20_000)
@@ -138,15 +153,25 @@ def name_of_english(words: Sequence[Word], after: int, high: int) -> tuple[int, 
     return begins, all(w.low in _PARTS or not w.capital for w in words[first:begins])
 
 
-def begins_behind_of(words: Sequence[Word], low: int, high: int) -> int | None:
-    """Where a name begins in a run behind an English office and `of`: `secretary of | State Marco Rubio`."""
+def begins_behind_of(
+    words: Sequence[Word], low: int, high: int, is_named: Callable[[str], bool]
+) -> tuple[int, str | None]:
+    """Where a name begins in a run behind an English office and `of`, and LOC where a place is before it.
+
+    `secretary of | State Marco Rubio`, `archbishop of | Canterbury Ann Lee`; at `low` where no such name is.
+    """
     at = low - 1 - (low > 1 and words[low - 1].text == "the")
-    if at < 1 or words[at].text not in ("of", "for") or words[at - 1].low not in cues("offices"):
-        return None
+    if at < 1 or words[at].text not in ("of", "for"):
+        return low, None
+    if words[at - 1].low not in cues("offices") and words[at - 1].low not in cues("titles"):
+        return low, None
     begins = low
     while begins < high - 1 and words[begins].low in _PARTS and words[begins].low not in first_names():
         begins += 1
-    return begins if begins > low and words[begins].low in first_names() else None
+    of = None
+    if begins == low and high - low > 2 and is_named(words[low].text):
+        begins, of = low + 1, "LOC"
+    return (begins, of) if words[begins].low in first_names() else (low, None)
 
 
 _PARTS: Final = cues("office_parts") | cues("office_fields")

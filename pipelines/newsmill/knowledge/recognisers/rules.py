@@ -178,20 +178,28 @@ class Rules:
         if high - low < 2 or language in offices.FAMILY_FIRST:
             return [(low, high, None)]
         if language == "en":
-            begins = offices.begins_behind_of(words, low, high)
-            return [(low, high, None)] if begins is None else [(begins, high, "PER")]
+            at, of = offices.begins_behind_of(words, low, high, self._names_place)
+            part = [(low, at, of)] if of is not None else []
+            return [*part, (at, high, "PER")] if at > low else [(low, high, None)]
         first = low
         while high - first > 1 and offices.is_office(words[first].low, language):
             first += 1
         if first == low and not offices.stands_behind(words, text, low, language):
-            return [(low, high, None)]
+            inside = offices.office_inside(words, low, high, language)
+            if inside is None:
+                return [(low, high, None)]
+            return [(low, inside, None), *self._behind_office(words, inside, high, text, language)]
         begins = offices.name_begins(words, first, high, language, self._is_place, self._names_place)
         if begins is None:
             given = offices.is_given(words[first].low, language) and high - first > 1
             return [(first, high, "PER")] if given else [(low, high, None)]
-        of_office = self._of_office(words, first, begins, language)
-        named = [(first, begins, of_office)] if of_office else []
-        return [*named, (begins, high, "PER")]
+        named: list[tuple[int, int, str | None]] = []
+        place = begins - 1
+        if place > first and self._is_place(words[place].low, language):
+            named = [(first, place, self._of_office(words, first, place, language)), (place, begins, "LOC")]
+        else:
+            named = [(first, begins, self._of_office(words, first, begins, language))]
+        return [*(part for part in named if part[2] is not None), (begins, high, "PER")]
 
     def _of_office(self, words: Sequence[Word], low: int, high: int, language: str) -> str | None:
         """LOC or ORG where an office is a place's or a body's; None where words only say what it is for."""

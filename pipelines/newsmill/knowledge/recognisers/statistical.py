@@ -229,7 +229,7 @@ class Statistical:
             while last < len(guesses) and guesses[last].start < end:
                 last += 1
             seen.update(range(first, last))
-            if any(guess.firm and start < guess.start for guess in guesses[first:last]) or (
+            if any(guess.firm and _moves(guess, start, end) for guess in guesses[first:last]) or (
                 coarse == "PER" and self._is_no_person(text, start, end, guesses[first:last], model.language)
             ):
                 continue
@@ -303,6 +303,11 @@ def _load(model: Model) -> Any:
 def _data(module: Any) -> str:
     """The folder of the pipeline's data inside its module."""
     return str(module.__file__).removesuffix("__init__.py")
+
+
+def _moves(guess: Guess, start: int, end: int) -> bool:
+    """Whether a model begins a name before a guess, or takes a part of it for the whole."""
+    return start < guess.start or (end <= guess.end and (start, end) != (guess.start, guess.end))
 
 
 def _before_bracket(text: str, start: int, end: int) -> int:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from functools import cache, lru_cache
 
 from newsmill.knowledge.entries import data
@@ -59,7 +60,8 @@ def first_cases(word: str, language: str) -> tuple[str, ...]:
     return tuple(found)[:_MOST]
 
 
-def press_names(language: str) -> dict[str, str]:
+@cache
+def press_names(language: str) -> Mapping[str, str]:
     """What short names stand for; those in capitals as they are written, others folded."""
     return _press().get(language, {})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 _RULES: Final[tuple[tuple[str, str], ...]] = (
@@ -119,8 +120,11 @@ def line_rule(text: str) -> str | None:
     'time-line'
     >>> line_rule("The minister read the letter to the house.")
     """
-    if len(text) > _LONGEST:
-        return None
+    return _rule_of(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=512)  # a page's lines are asked for thrice, and many pages have the same ones
+def _rule_of(text: str) -> str | None:
     match = _PATTERN.match(text)
     return match.lastgroup.replace("_", "-") if match and match.lastgroup else None
 

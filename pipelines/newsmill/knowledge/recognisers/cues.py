@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 import justext
@@ -25,6 +25,9 @@ FREQUENT = dict(
     """.split()
 )
 """Languages with a list of frequent words, ISO 639-1, and what jusText calls the list."""
+
+_REMEMBERED = 4_000
+"""Words that stand beside names, of which the same ones do so in every text."""
 
 
 @cache
@@ -59,6 +62,7 @@ def is_common(word: str) -> bool:
     return "-" in word and all(part.isdigit() or part in known for part in word.split("-"))
 
 
+@cache
 def words_of(kind: str, language: str) -> frozenset[str]:
     """Folded words that tell what a name is in one language (`data/words.tsv`): role, head, end or speaks."""
     return _words().get((kind, language), frozenset())
@@ -78,10 +82,11 @@ def frequent_words(language: str) -> frozenset[str]:
     return frozenset(justext.get_stoplist(name)) if name else frozenset()
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def is_of(word: str, kind: str, language: str) -> bool:
     """Whether a folded word, or what it is a form of, is one of `words_of`."""
     words = words_of(kind, language)
-    return bool(words) and (word in words or any(form in words for form in first_cases(word, language)))
+    return bool(words) and (word in words or not words.isdisjoint(first_cases(word, language)))
 
 
 def ends_as_surname(word: str, language: str) -> bool:

@@ -374,7 +374,7 @@ class Rules:
         """Whether a name is that of a nationality, faith or people: MISC."""
         if english and fold(surface) in cues("peoples"):
             return True
-        parts = surface.split("-")
+        parts = surface.split("-") if "-" in surface else ()
         if len(parts) == 2 and all(
             part[:1].isupper() and self._importance(part) > WELL_KNOWN for part in parts
         ):

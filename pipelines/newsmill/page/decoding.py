@@ -20,7 +20,7 @@ from newsmill import strings
 from newsmill.config import InputConfig
 from newsmill.errors import Code, Rejected
 from newsmill.page.detection import charset_of
-from newsmill.page.misread import MAY_BE_WHOLE, whole_restored
+from newsmill.page.misread import MAY_BE_WHOLE, MOST, whole_restored
 from newsmill.page.octets import has_controls, holds
 
 _GZIP: Final = b"\x1f\x8b"
@@ -330,9 +330,12 @@ def _repaired(text: str) -> str | None:
     return repaired if len(_MOJIBAKE.findall(repaired[:200_000])) <= 1 else None
 
 
+_PAIRS: Final = tuple((pair[0], pair) for pair in MAY_BE_WHOLE)  # one is found ten times as fast as two
+
+
 def _read_again(text: str) -> str | None:
     """A page that is misread as a whole, read right without a fault; None for any other."""
-    if not any(pair in text for pair in MAY_BE_WHOLE):
+    if len(text) > MOST or not any(first in text and pair in text for first, pair in _PAIRS):
         return None
     found = whole_restored(text)
     return found.text if found is not None and _few_faults(found.text) else None

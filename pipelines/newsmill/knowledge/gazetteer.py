@@ -261,6 +261,10 @@ class Gazetteer:
                 number = get(name)
                 candidates = _spelled(self._candidates(number), text[start:end], language)
                 if candidates:
+                    if text[start + 1 : start + 2] in ("'", "’") and self._is_longer(
+                        text, folded, start + 2, end, language
+                    ):
+                        break  # L'Union, of L'Union européenne
                     common = self._is_common(number)
                     begin = self._bare_start(text, start, end, candidates[0])
                     found.append(Match(start=begin, end=end, candidates=candidates, common=common))
@@ -273,6 +277,18 @@ class Gazetteer:
                     found[direct:] = [match]
                     position = match.end
         return found
+
+    def _is_longer(self, text: str, folded: str, start: int, end: int, language: str) -> bool:
+        """Whether a name that begins at `start` ends behind `end`."""
+        for name in reversed(self._trie.prefixes(folded[start : start + _LONGEST])):
+            last = start + len(name)
+            if last <= end:
+                return False
+            if (last == len(text) or _ends(text, last)) and _spelled(
+                self._candidates(self._trie.get(name)), text[start:last], language
+            ):
+                return True
+        return False
 
     def _press_name(self, text: str, folded: str, start: int, press: Mapping[str, str]) -> Match | None:
         """The short name of the language that begins at `start`."""

@@ -154,6 +154,7 @@ def test_nouns_are_no_names_when_the_language_capitalises_them() -> None:
 def test_lower_case_particle_joins_only_a_name_when_the_language_has_it_as_a_preposition() -> None:
     assert names("El ministro de España habló.", "es") == [("España", "LOC")]
     assert names("Ursula von der Leyen kam.", "de") == [("Ursula von der Leyen", "PER")]
+    assert "Rentenpaket" not in str(names("Sie wollen in Berlin das Rentenpaket beschließen.", "de"))
 
 
 @settings(max_examples=200, deadline=None)

@@ -108,6 +108,13 @@ def test_german_noun_is_no_town_when_its_article_or_adjective_is_not_neuter(
     assert sorted(name for name, *_ in places(enricher, text, "de")) == names
 
 
+def test_longer_name_behind_an_elided_article_is_found_when_the_article_begins_a_shorter_one(
+    enricher: Enricher,
+) -> None:
+    found = enricher.enrich_text("L'Union européenne vote. L'Aquila attend.", language="fr").entities
+    assert [e.mentions[0].text for e in found] == ["Union européenne", "L'Aquila"]
+
+
 def test_qualifier_binds_its_own_mention(enricher: Enricher) -> None:
     text = "Springfield, Illinois, and Springfield, Missouri, both lost power. Springfield is dark."
     found = [p for p in places(enricher, text) if p[0] == "Springfield"]

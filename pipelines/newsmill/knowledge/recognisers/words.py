@@ -28,6 +28,9 @@ _OF = frozenset(("of", "for"))
 _NO_JOINERS = frozenset(("e", "y", "und", "et"))
 _ENGLISH_JOINERS = cues("particles") - _NO_JOINERS
 _OTHER_JOINERS = _ENGLISH_JOINERS - {"le", "la", "les", "lo", "el", "al"}
+_ARTICLES = {"de": frozenset("das des der den".split())}
+"""Particles that only follow another one in a language, since alone they are articles: `von der Leyen`."""
+
 _LEADING_PARTICLES = frozenset("al el bin ibn van von de di da del den ten ter abu".split())
 _TAKES_OF = (
     cues("organisation_heads")
@@ -236,7 +239,7 @@ def _extended(
     ahead = _next(words, text, end)
     if ahead is None:
         return end
-    if here.text.islower() and here.low in particles and _takes_particle(last, particles, language):
+    if here.text.islower() and here.low in particles and _takes_particle(last, here, particles, language):
         while ahead is not None and words[ahead].text.islower() and words[ahead].low in particles:
             ahead = _next(words, text, ahead)
         return ahead + 1 if ahead is not None and _may_begin(words[ahead], language) else end
@@ -252,11 +255,11 @@ def _extended(
     return end
 
 
-def _takes_particle(last: Word, particles: frozenset[str], language: str) -> bool:
-    """Whether a name can go on with a particle, which outside English is an ordinary preposition too."""
+def _takes_particle(last: Word, here: Word, particles: frozenset[str], language: str) -> bool:
+    """Whether a name can go on with a particle, `here`, which outside English is a preposition too."""
     return (
         particles is _ENGLISH_JOINERS
-        or last.low in first_names()
+        or (last.low in first_names() and here.low not in _ARTICLES.get(language, ()))
         or last.low in cues("organisation_heads")
         or is_of(last.low, "head", language)
     )

@@ -45,6 +45,8 @@ def told(enricher: Enricher, text: str, language: str) -> list[tuple[str, str]]:
         ("de", "KÖNIGSWINTER (dpa) - Der Minister", [("KÖNIGSWINTER", "LOC"), ("dpa", "ORG")]),
         ("de", "Berlin (dpa/AFP) – Es regnet.", [("Berlin", "LOC"), ("dpa", "ORG"), ("AFP", "ORG")]),
         ("fr", "PARIS (AFP) - Paris Jackson est là.", [("PARIS", "LOC"), ("AFP", "ORG")]),
+        ("de", "WIEN (APA) - Es regnet.", [("WIEN", "LOC"), ("APA", "ORG")]),
+        ("it", "AMBURGO (GERMANIA) - Piove.", [("AMBURGO", "LOC"), ("GERMANIA", "LOC")]),
         ("pl", "WARSZAWA (PAP) - Pada.", [("WARSZAWA", "LOC"), ("PAP", "ORG")]),
         ("uk", "КИЇВ (Укрінформ) – Іде дощ.", [("КИЇВ", "LOC"), ("Укрінформ", "ORG")]),
         ("ar", "القاهرة (رويترز) - قال", [("القاهرة", "LOC"), ("رويترز", "ORG")]),

@@ -154,6 +154,10 @@ def test_office_is_known_in_its_forms_and_compounds(word: str, language: str, ex
         ("ko", "우르줄라 폰데어라이엔 집행위원장도 왔다.", ["우르줄라 폰데어라이엔"], []),
         ("sv", "Sveriges statsminister Ulf Kristersson talade.", ["Ulf Kristersson"], ["Sveriges"]),
         ("es", "El gobernador del Banco de Inglaterra habló.", [], []),
+        ("ru", "Прибыл президент США Дональд Трамп.", ["Дональд Трамп"], ["США"]),
+        ("fa", "نخست‌وزیر هند نارندرا مودی در تهران گفت.", ["نارندرا مودی"], ["هند", "تهران"]),
+        ("zh", "总统赖清德说。德国外长瓦德富尔访华。", ["赖清德", "瓦德富尔"], ["德国"]),
+        ("ja", "韓国の李在明大統領は、尹錫悦前大統領を批判した。", ["李在明", "尹錫悦"], ["韓国"]),
     ],
 )  # fmt: skip
 def test_office_within_a_run_parts_the_person_from_the_place(

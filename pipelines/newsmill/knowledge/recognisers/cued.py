@@ -241,6 +241,7 @@ class Cued:
             is_role
             and not sure
             and not self._is_called(word, words_in)
+            and not (self._is_place(words[first - 1][0]) and self._is_whole_name(text, words, first))
             and not (last - first == 2 and self._language in ("hi", "ur", "bn", "ta"))
         ):
             return None
@@ -257,10 +258,19 @@ class Cued:
             self._joined(text, words, first)
             and self._joined(text, words, first + 1)
             and self._is_place(words[first][0])
-            and self._is_known(words[first + 1][0])
+            and (self._is_known(words[first + 1][0]) or self._is_whole_name(text, words, first + 1))
         ):
             first += 1
         return first
+
+    def _is_whole_name(self, text: str, words: Sequence[re.Match[str]], at: int) -> bool:
+        """Whether two words that are in no list end before one that joins, where verbs stand last."""
+        return (
+            self._language == "fa"
+            and self._joined(text, words, at + 1)
+            and all(self._may_be_name(words[i][0]) for i in (at, at + 1))
+            and self._ends_there(text, words, at + 1)
+        )
 
     def _is_joined_name(self, word: str) -> bool:
         """Whether a word is `and` and another name: `وجون`."""

@@ -57,6 +57,7 @@ _JAPANESE: Final = regex.compile(
 _SIGNS: Final = ("(", "[", "［", "（", "【", "–", "—", " - ")
 _PARTS: Final = regex.compile(r"\s?[/,]\s?|(?<=\p{L}{2})[–](?=\p{L}{2})")
 _LEAST_UNKNOWN: Final = 4  # letters of a place that no list holds
+_LONGEST_SIGN: Final = 5  # letters of an agency's sign: APA
 _LONGEST_SMALL: Final = 6  # letters of an agency's name without a capital: dpa, belga
 
 
@@ -71,7 +72,8 @@ def datelines(text: str, is_place: Callable[[str], bool], is_other: Callable[[st
     found: dict[tuple[int, int], Span] = {}
     for place, agency in _found(text, is_place, is_other):
         for start, end, coarse in (*_split(text, place, "LOC"), *_split(text, agency, "ORG")):
-            if coarse == "ORG" and is_place(text[start:end]):
+            short = text[start:end].isupper() and end - start <= _LONGEST_SIGN
+            if coarse == "ORG" and not short and is_place(text[start:end]):
                 coarse = "LOC"  # AMBURGO (GERMANIA) -
             found.setdefault((start, end), Span(start=start, end=end, coarse=coarse, sure=True))
     return sorted(found.values())[: 3 * MOST]

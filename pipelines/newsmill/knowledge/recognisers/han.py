@@ -28,7 +28,7 @@ LANGUAGES = frozenset(("zh", "ja"))
 
 _RUN = re.compile(r"[\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff]+")
 _SOUNDS = (
-    "默阿埃艾爱安昂奥巴白拜班邦包贝本比彼毕宾波伯勃博布查茨慈达大代丹当道德登邓迪蒂丁杜顿多恩尔法凡方菲费芬丰冯弗夫福盖"
+    "默富阿埃艾爱安昂奥巴白拜班邦包贝本比彼毕宾波伯勃博布查茨慈达大代丹当道德登邓迪蒂丁杜顿多恩尔法凡方菲费芬丰冯弗夫福盖"
     "甘冈高戈哥格葛根贡古瓜哈海汉豪赫黑亨洪胡华怀惠霍基吉加贾简江杰金京喀卡开凯坎康考柯科克肯孔库夸昆拉莱赖兰朗劳勒雷"
     "里利莉连列林琳留刘龙卢鲁路伦罗洛吕马迈曼芒毛梅门蒙孟米密敏明摩莫姆穆纳娜南内尼妮宁纽农努诺欧帕潘庞佩彭皮平坡珀蒲"
     "普奇齐乔切钦琼丘让热仁日荣茹儒瑞若萨塞赛桑瑟森沙莎山尚绍舍申圣施什史舒朔斯丝思松苏孙索塔泰坦汤唐陶特腾提铁汀廷图"
@@ -57,7 +57,7 @@ _PLACE_SIGNS = frozenset("市省县区镇乡村州岛山河江湖海湾路街港
 _LISTED = 7.0
 """Cost of a body of newsmill's own list."""
 
-_FOREIGNER, _FOREIGN_SIGN = 6.0, 3.0
+_FOREIGNER, _FOREIGN_SIGN = 5.0, 2.5
 """Cost of a foreign family name beside an office, and of each of its signs."""
 
 _LONGEST_FOREIGN = 6
@@ -126,7 +126,14 @@ class Cutter:
         """Names in `text`, by start, without overlap."""
         if self._language == "ja":
             runs = japanese.RUN.finditer(text)
-            return [span for run in runs for span in japanese.spans(text, self._cut(text, *run.span()), self)]
+            spans = [
+                span for run in runs for span in japanese.spans(text, self._cut(text, *run.span()), self)
+            ]
+            near = [
+                Span(start=m.start(), end=m.end(), coarse="PER") for m in japanese.NEIGHBOUR.finditer(text)
+            ]
+            met = [s for s in spans if all(s.end <= n.start or n.end <= s.start for n in near)]
+            return sorted([*met, *near]) if near else spans
         plain = text.translate(simplified())
         spans = [Span(start=m.start(), end=m.end(), coarse="PER") for m in _FOREIGN.finditer(plain)]
         taken = {at for span in spans for at in range(span.start, span.end)}
@@ -184,8 +191,10 @@ class Cutter:
         for stop in range(at + 1, min(end, at + _LONGEST_FOREIGN) + 1):
             if plain[stop - 1] not in _SOUNDS:
                 return
-            if stop - at > 1 and (
-                led or any(plain[stop : stop + size] in self.offices for size in (2, 3, 4))
+            if (
+                stop - at > 1
+                and self._words.get(plain[at:stop], ("P",))[0] not in "NX"
+                and (led or any(plain[stop : stop + size] in self.offices for size in (2, 3, 4)))
             ):
                 yield stop - at
 

@@ -73,6 +73,12 @@ _NO_GIVEN = frozenset("家城派系軍氏藩県市区町村郡駅線山川島港
 _OF_PERSONS_ALONE = ("氏", "さん", "容疑者", "被告")
 """Titles before which a word in katakana is a person's name, whatever else it is."""
 
+NEIGHBOUR = re.compile(
+    rf"[李尹文朴金盧習王温胡江鄧毛蔡頼馬林陳韓崔鄭趙張劉黄周呉楊朱羅全姜曹沈宋洪][{_HAN}]{{1,2}}"
+    r"(?=(?:前|元|次期)?(?:大統領|国家主席|総書記|総統|行政長官|国務委員|朝鮮労働党))"
+)
+"""A person of China or Korea, whose name is in no list, before an office of these countries alone."""
+
 _OF_PERSONS = frozenset("FGPK")
 _SHORT_SITE = 5  # signs of a building's name in katakana
 _MOST_GIVEN = 3  # signs of a given name that is in no list

@@ -362,7 +362,9 @@ class Rules:
             return False
         names = [""]
         for part in word.split(" "):
-            forms = (part, *first_cases(part, language)[:_MOST_FORMS])
+            press = press_names(language)
+            short = press.get(part) or press.get(part.upper(), part)
+            forms = (short, *first_cases(part, language)[:_MOST_FORMS])
             names = [f"{name} {form}" if name else form for name in names for form in forms]
         return any(
             found[0].coarse == "LOC" and found[0].importance > WELL_KNOWN and found[0].prior > 0.5

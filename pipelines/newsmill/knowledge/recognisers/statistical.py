@@ -223,6 +223,7 @@ class Statistical:
             if model.is_spacy:
                 start, end = _trimmed(text, start, end)
             end = _before_bracket(text, start, end)
+            start = _behind_office(text, start, end, guesses, model.language)
             if coarse is None or start >= end or raw_end - raw_start > LONGEST_NAME:
                 continue
             first = last = bisect_right(ends, start)
@@ -305,15 +306,26 @@ def _data(module: Any) -> str:
     return str(module.__file__).removesuffix("__init__.py")
 
 
+def _behind_office(text: str, start: int, end: int, guesses: Sequence[Guess], language: str) -> int:
+    """Where a name begins that a model lets begin with an office, though the rules know what it is of."""
+    first, _, rest = text[start:end].partition(" ")
+    begins = end - len(rest)
+    known = any((guess.start, guess.end) == (begins, end) for guess in guesses)
+    return begins if rest and known and is_office(fold(first), language) else start
+
+
 def _moves(guess: Guess, start: int, end: int) -> bool:
     """Whether a model begins a name before a guess, or takes a part of it for the whole."""
     return start < guess.start or (end <= guess.end and (start, end) != (guess.start, guess.end))
 
 
 def _before_bracket(text: str, start: int, end: int) -> int:
-    """Where a name ends that a model lets run over one bracket of a pair: `Rosji (Trump`."""
-    if text.count("(", start, end) == text.count(")", start, end):
+    """Where a name ends of which a model takes one bracket of a pair: `Rosji (Trump`."""
+    missing = text.count("(", start, end) - text.count(")", start, end)
+    if not missing:
         return end
+    if missing == 1 and text[end : end + 1] == ")":
+        return end + 1  # Banca Comercială Română (BCR), where the model was taught so
     first = min(at for sign in "()" if (at := text.find(sign, start, end)) >= 0)
     return start + len(text[start:first].rstrip())
 

@@ -26,17 +26,17 @@ import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-import synthetic
+import made_press
+from made_press import MadeUpPress, Rows, tied
 from measuring import markdown
 from newsmill.config import LakeConfig
-from newsmill.lake import files, flattening
+from newsmill.lake import flattening
 from newsmill.lake.flat import FLAT
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.tables import Tables
 from newsmill.lake.upkeep import compaction
 from newsmill.lake.writer import Lake
 from newsmill.observe import questions
-from pruning import HOUR_US, START, MadeUpPress
 
 ENTITIES, PLACES, MENTIONS, KNOWN = 12, 3, 2, 50_000
 """Named in an article, mentions of each, and how many there are at all."""
@@ -89,8 +89,7 @@ class Namers:
 
 def fill(config: LakeConfig, *, rows: int, batches: int) -> Iterator[tuple[float, float]]:
     """(CPU seconds of a commit, of the flat tables in it) of each batch, one an hour."""
-    lake, press, namers = Lake.open(config), MadeUpPress(200), Namers()
-    size = max(1, rows // batches // synthetic.ARTICLES_A_GROUP) * synthetic.GROUP
+    press, namers = MadeUpPress(200), Namers()
     flatten = Lake._flatten
     spent: list[float] = []
 
@@ -100,29 +99,12 @@ def fill(config: LakeConfig, *, rows: int, batches: int) -> Iterator[tuple[float
         spent.append(time.process_time() - before)
         return made
 
+    def put(made: Rows, at: int) -> Rows:
+        return tied(made | {"articles": namers.put(press.rows(made["articles"], at))})
+
     Lake._flatten = timed  # type: ignore[method-assign, assignment]
-    first = lake.begin(list(synthetic.slices(0, 0, size)), now=START)
-    made = synthetic.rows(first, words=1)
-    lake.abandon(first)
-    for number in range(batches + 1):
-        parts = list(synthetic.slices(0, number * size, (number + 1) * size))
-        batch = lake.begin(parts, now=START + number * HOUR_US)
-        mine = synthetic.moved(made, batch, number)
-        mine["articles"] = namers.put(press.rows(mine["articles"], batch.ingested_at))
-        ids = dict(
-            zip(*(mine["articles"][name].to_pylist() for name in ("offset", "article_id")), strict=True)
-        )
-        fates = mine["fate"].to_pydict()
-        fates["article_id"] = [ids.get(offset) for offset in fates["offset"]]
-        mine["fate"] = pa.table(fates, schema=mine["fate"].schema)
-        written = [
-            files.write(config.path, name, found, ingested_at=batch.ingested_at)
-            for name, found in mine.items()
-        ]
-        before = time.process_time()
-        lake.commit(batch, written)
-        yield time.process_time() - before, spent[-1]
-    lake.release()
+    for whole in made_press.fill(config, rows=rows, batches=batches, put=put):
+        yield whole, spent[-1]
     Lake._flatten = flatten  # type: ignore[method-assign]
 
 

@@ -32,17 +32,16 @@ from pyarrow import fs
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-import synthetic
+import made_press
 from flat import Namers
+from made_press import SITES, MadeUpPress
 from measuring import markdown
 from newsmill.config import LakeConfig
-from newsmill.lake import files, reader
+from newsmill.lake import reader
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.tables import Tables
 from newsmill.lake.upkeep import compaction
-from newsmill.lake.writer import Lake
 from newsmill.observe import questions
-from pruning import HOUR_US, SITES, START, MadeUpPress
 
 GUIDE = Path(__file__).parents[1] / "docs" / "guide" / "questions.md"
 ASKED = re.findall(
@@ -93,27 +92,6 @@ def _with(rows: pa.Table, columns: dict[str, Any]) -> pa.Table:
         column = values if isinstance(values, pa.ChunkedArray) else pa.array(values, field.type)
         rows = rows.set_column(rows.schema.get_field_index(name), field, column)
     return rows
-
-
-def fill(config: LakeConfig, *, rows: int, days: int) -> None:
-    """One commit an hour, and the first of the day after, so that all others are over."""
-    lake, newsroom = Lake.open(config), Newsroom()
-    size = max(1, rows // (days * 24) // synthetic.ARTICLES_A_GROUP) * synthetic.GROUP
-    first = lake.begin(list(synthetic.slices(0, 0, size)), now=START)
-    made = synthetic.rows(first, words=1)
-    lake.abandon(first)
-    for number in range(days * 24 + 1):
-        parts = list(synthetic.slices(0, number * size, (number + 1) * size))
-        batch = lake.begin(parts, now=START + number * HOUR_US)
-        mine = newsroom.put(synthetic.moved(made, batch, number), batch.ingested_at)
-        lake.commit(
-            batch,
-            [
-                files.write(config.path, name, found, ingested_at=batch.ingested_at)
-                for name, found in mine.items()
-            ],
-        )
-    lake.release()
 
 
 class Counting(fs.FileSystemHandler):  # type: ignore[misc]
@@ -242,7 +220,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="lake-bench-") as folder:
         config = LakeConfig(path=str(Path(folder) / "lake"))
-        fill(config, rows=arguments.rows, days=arguments.days)
+        batches = arguments.days * 24
+        list(made_press.fill(config, rows=arguments.rows, batches=batches, put=Newsroom().put))
         list(compaction.compact(Tables.open(config)))
         tables = Tables.open_readonly(config)
         live = {

@@ -21,7 +21,7 @@ def compact(
     as_json: Json = False,
     sets: Sets = None,
 ) -> None:
-    """Merge the small files of each day into few sorted ones; of the newest day, those of each past hour.
+    """Merge the files of each past span of five days; of the newest span, those of each past day or hour.
 
     May run beside `newsmill run`. Row counts, offsets and content are compared before readers get the
     new files. The small ones stay for readers of older snapshots, until `newsmill gc`.
@@ -53,6 +53,6 @@ def compact(
         what = (
             f"{counted(files, 'file')} {merge} into {into:,}"
             if files
-            else "nothing to merge: no past day, and no past hour of the newest day, has small files to join"
+            else "nothing to merge: no past span, day or hour has files to join"
         )
         say(f"{what}{rest}")

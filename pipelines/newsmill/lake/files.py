@@ -109,9 +109,18 @@ def fit(schema: TableSchema[Any], rows: pa.Table) -> pa.Table:
 
 def sort(schema: TableSchema[Any], rows: pa.Table) -> pa.Table:
     """The rows in the table's order: by the sort columns, then by position, so that it is total."""
+    return rows.take(order(schema, rows))
+
+
+def order(schema: TableSchema[Any], rows: pa.Table) -> pa.Array:
+    """The numbers of the rows in the table's order; only the columns of `ordering` are read."""
+    return pc.sort_indices(rows, [(column, "ascending", "at_end") for column in ordering(schema)])
+
+
+def ordering(schema: TableSchema[Any]) -> tuple[str, ...]:
+    """The columns that make the table's order total: those that it is sorted by, then the position."""
     ties = [c for c in ("topic", "partition", "offset") if c in schema.arrow.names and c not in schema.sort]
-    order = pc.sort_indices(rows, [(c, "ascending", "at_end") for c in (*schema.sort, *ties)])
-    return rows.take(order)
+    return (*schema.sort, *ties)
 
 
 def publish(
@@ -127,11 +136,12 @@ def publish(
 
 
 def encode(schema: TableSchema[Any], rows: pa.Table, file: Writable) -> None:
-    """Write rows as Parquet: zstd, page checksums, page index, one row group for a bounded number of rows.
+    """Write rows as Parquet: zstd, page checksums, page index, row groups of as many rows, but for the last.
 
     Bloom filters of the columns that are looked up take about 1.2 bytes a row and column.
     """
-    values = max(1, min(rows.num_rows, schema.row_group_rows))
+    groups = max(1, -(-rows.num_rows // schema.row_group_rows))
+    each = max(1, -(-rows.num_rows // groups))
     metadata = {
         b"newsmill.table": schema.name.encode(),
         b"newsmill.schema_version": str(SCHEMA_VERSION).encode(),
@@ -144,9 +154,9 @@ def encode(schema: TableSchema[Any], rows: pa.Table, file: Writable) -> None:
         write_page_checksum=True,
         write_page_index=True,
         sorting_columns=_sorting(schema),
-        bloom_filter_options={path: {"ndv": values, "fpp": FALSE_POSITIVES} for path in schema.looked_up},
+        bloom_filter_options={path: {"ndv": each, "fpp": FALSE_POSITIVES} for path in schema.looked_up},
     ) as writer:
-        writer.write_table(rows.replace_schema_metadata(metadata), row_group_size=schema.row_group_rows)
+        writer.write_table(rows.replace_schema_metadata(metadata), row_group_size=each)
 
 
 def folder(table: str, ingested_at: Micros) -> str:

@@ -1,13 +1,14 @@
 """How a table is laid out: its columns, partitions and order, and the bounds that Iceberg keeps of files.
 
-Files are partitioned by the day of ingest, and hold rows ordered by the table's sort columns. Tables of
-before were partitioned by the hour: they get the new spec beside the old one, as Iceberg's partition
-evolution has it, and files of both are read side by side until `compact` has joined the old ones.
+Files are partitioned by the month of ingest, and hold rows ordered by the table's sort columns. Tables of
+before were partitioned by the hour, or by the day: they get the new spec beside the old one, as Iceberg's
+partition evolution has it, and files of both are read side by side until `compact` has joined the old ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from pyiceberg.io.pyarrow import pyarrow_to_schema
@@ -31,20 +32,21 @@ from pyiceberg.table.update import (
     TableRequirement,
     TableUpdate,
 )
-from pyiceberg.transforms import DayTransform, HourTransform, IdentityTransform
+from pyiceberg.transforms import DayTransform, HourTransform, IdentityTransform, MonthTransform
 
 from newsmill.lake.columns import TableSchema
 from newsmill.lake.files import hour
 
-_DAY_FIELD: Final = 1001  # Iceberg numbers partition fields from 1000, which was the hour
-_DAY_NAME: Final = "ingested_at_day"
-_ORDER: Final = 1  # 0 is no order
+_MONTH_FIELD: Final = 1002  # Iceberg numbers partition fields from 1000, which was the hour; 1001 the day
+_MONTH_NAME: Final = "ingested_at_month"
+_EARLIER: Final = {"ingested_at_hour": HourTransform, "ingested_at_day": DayTransform}
+_EARLIER_SORT: Final = {"articles": ("domain", "published_at", "article_id", "revision")}
 
 
 def new(schema: TableSchema[Any], location: str, properties: Mapping[str, str]) -> TableMetadataV2:
     """Metadata of a table without rows."""
     iceberg = pyarrow_to_schema(schema.arrow)
-    spec, order = _spec(iceberg, 0), _order(schema, iceberg)
+    spec, order = _spec(iceberg, 0), _order(schema.sort, iceberg, 1)
     return TableMetadataV2(
         location=location,
         schemas=[_columns(schema, iceberg, 0)],
@@ -52,7 +54,7 @@ def new(schema: TableSchema[Any], location: str, properties: Mapping[str, str]) 
         current_schema_id=0,
         partition_specs=[spec],
         default_spec_id=spec.spec_id,
-        last_partition_id=_DAY_FIELD,
+        last_partition_id=_MONTH_FIELD,
         sort_orders=[order],
         default_sort_order_id=order.order_id,
         properties={**properties, **_managed(schema, iceberg)},
@@ -79,14 +81,16 @@ def updates(
             SetCurrentSchemaUpdate(schema_id=following),
         ]
         requirements.append(AssertCurrentSchemaId(current_schema_id=table.metadata.current_schema_id))
-    if [type(field.transform) for field in table.spec().fields] == [HourTransform]:
+    parts = [(field.name, type(field.transform)) for field in table.spec().fields]
+    if len(parts) == 1 and parts[0] in _EARLIER.items():
         spec = _spec(wanted, max(table.specs()) + 1)
         changes += [AddPartitionSpecUpdate(spec=spec), SetDefaultSpecUpdate(spec_id=spec.spec_id)]
         requirements.append(AssertDefaultSpecId(default_spec_id=table.metadata.default_spec_id))
-    if table.sort_order().is_unsorted and _ORDER not in table.sort_orders():
+    if _is_ordered_as_before(table, schema, wanted):
+        order = _order(schema.sort, wanted, max(table.sort_orders(), default=0) + 1)
         changes += [
-            AddSortOrderUpdate(sort_order=_order(schema, wanted)),
-            SetDefaultSortOrderUpdate(sort_order_id=_ORDER),
+            AddSortOrderUpdate(sort_order=order),
+            SetDefaultSortOrderUpdate(sort_order_id=order.order_id),
         ]
         requirements.append(
             AssertDefaultSortOrderId(default_sort_order_id=table.metadata.default_sort_order_id)
@@ -109,10 +113,27 @@ def hours(table: Table, ingested_at: int, file: IcebergFile) -> range:
     if low is not None and high is not None:
         first, last = (hour(int.from_bytes(bound, "little", signed=True)) for bound in (low, high))
         return range(first, last + 1)
-    value: Any = file.partition[0]
-    if isinstance(table.specs()[file.spec_id].fields[0].transform, DayTransform):
-        return range(24 * int(value), 24 * int(value) + 24)
-    return range(int(value), int(value) + 1)
+    value = int(file.partition[0])
+    transform = table.specs()[file.spec_id].fields[0].transform
+    if isinstance(transform, MonthTransform):
+        return range(*(_first_hour(month) for month in (value, value + 1)))
+    if isinstance(transform, DayTransform):
+        return range(24 * value, 24 * value + 24)
+    return range(value, value + 1)
+
+
+def _first_hour(month: int) -> int:
+    """The first hour since 1970 of a month since 1970."""
+    return int(datetime(1970 + month // 12, month % 12 + 1, 1, tzinfo=UTC).timestamp()) // 3600
+
+
+def _is_ordered_as_before(table: Table, schema: TableSchema[Any], iceberg: Schema) -> bool:
+    """Whether a table has no order, and never had one, or the one that an earlier version gave it."""
+    earlier = _EARLIER_SORT.get(schema.name)
+    order = table.sort_order()
+    if order.is_unsorted:
+        return not any(order.fields for order in table.sort_orders().values())
+    return earlier is not None and order.fields == _order(earlier, iceberg, 1).fields
 
 
 def _columns(schema: TableSchema[Any], iceberg: Schema, schema_id: int) -> Schema:
@@ -123,19 +144,19 @@ def _columns(schema: TableSchema[Any], iceberg: Schema, schema_id: int) -> Schem
 
 def _spec(schema: Schema, spec_id: int) -> PartitionSpec:
     source = schema.find_field("ingested_at").field_id
-    return PartitionSpec(PartitionField(source, _DAY_FIELD, DayTransform(), _DAY_NAME), spec_id=spec_id)
+    return PartitionSpec(PartitionField(source, _MONTH_FIELD, MonthTransform(), _MONTH_NAME), spec_id=spec_id)
 
 
-def _order(schema: TableSchema[Any], iceberg: Schema) -> SortOrder:
+def _order(columns: Sequence[str], iceberg: Schema, order_id: int) -> SortOrder:
     fields = [
         SortField(
             source_id=iceberg.find_field(name).field_id,
             transform=IdentityTransform(),
             null_order=NullOrder.NULLS_LAST,
         )
-        for name in schema.sort
+        for name in columns
     ]
-    return SortOrder(*fields, order_id=_ORDER)
+    return SortOrder(*fields, order_id=order_id)
 
 
 def _managed(schema: TableSchema[Any], iceberg: Schema) -> dict[str, str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -20,7 +21,7 @@ from newsmill.lake.staging import replace, set_properties
 from newsmill.lake.tables import LiveFile, Tables
 from newsmill.records import Micros
 
-"""Columns that say which record a row is of."""
+_ID: Final = b"PARQUET:field_id"
 
 
 def read(tables: Tables, schema: TableSchema[Any], live: Sequence[LiveFile]) -> pa.Table:
@@ -29,18 +30,42 @@ def read(tables: Tables, schema: TableSchema[Any], live: Sequence[LiveFile]) -> 
     Raises:
         LakeError: A file is torn or has another number of rows than was committed.
     """
-    parts = []
-    for file in live:
-        with tables.store.open(tables.store.path(file.uri)) as opened:
-            content = opened.read_buffer()
-        told = files.told_hash(file.uri)
-        if told is not None and told != hashlib.sha256(content).hexdigest():
-            raise LakeError(f"{file.uri}: is not what was committed: its hash is another")
-        rows = pq.ParquetFile(content).read(use_threads=False)
-        if rows.num_rows != file.rows:
-            raise LakeError(f"{file.uri}: {rows.num_rows} rows, committed were {file.rows}")
-        parts.append(upgraded(schema, rows))
-    return pa.concat_tables(parts)
+    return pa.concat_tables(upgraded(schema, _checked(tables, file).read(use_threads=False)) for file in live)
+
+
+def picked(tables: Tables, schema: TableSchema[Any], file: LiveFile, numbers: np.ndarray) -> pa.Table:
+    """Rows of a visible file by their numbers, which grow; only their row groups are unpacked. As `read`."""
+    parquet = _checked(tables, file)
+    found, start = [schema.arrow.empty_table()], 0
+    for group in range(parquet.num_row_groups):
+        stop = start + parquet.metadata.row_group(group).num_rows
+        mine = numbers[np.searchsorted(numbers, start) : np.searchsorted(numbers, stop)] - start
+        if len(mine):
+            rows = parquet.read_row_group(group, use_threads=False)
+            found.append(upgraded(schema, rows if len(mine) == rows.num_rows else rows.take(pa.array(mine))))
+        start = stop
+    return pa.concat_tables(found)
+
+
+def columns(tables: Tables, schema: TableSchema[Any], file: LiveFile, names: Sequence[str]) -> pa.Table:
+    """Some columns of a visible file, as this version has them; only these are unpacked. As `read`."""
+    wanted = {int(schema.arrow.field(name).metadata[_ID]) for name in names}
+    parquet = _checked(tables, file)
+    there = [field.name for field in parquet.schema_arrow if int(field.metadata[_ID]) in wanted]
+    return upgraded(schema, parquet.read(columns=there, use_threads=False)).select(list(names))
+
+
+def _checked(tables: Tables, file: LiveFile) -> pq.ParquetFile:
+    """A visible file, which is what was committed. Raises LakeError as `read`."""
+    with tables.store.open(tables.store.path(file.uri)) as opened:
+        content = opened.read_buffer()
+    told = files.told_hash(file.uri)
+    if told is not None and told != hashlib.sha256(content).hexdigest():
+        raise LakeError(f"{file.uri}: is not what was committed: its hash is another")
+    parquet = pq.ParquetFile(content)
+    if parquet.metadata.num_rows != file.rows:
+        raise LakeError(f"{file.uri}: {parquet.metadata.num_rows} rows, committed were {file.rows}")
+    return parquet
 
 
 def rows_of(tables: Tables, schema: TableSchema[Any], file: DataFile) -> pa.Table:
@@ -51,10 +76,10 @@ def rows_of(tables: Tables, schema: TableSchema[Any], file: DataFile) -> pa.Tabl
 
 def upgraded(schema: TableSchema[Any], rows: pa.Table) -> pa.Table:
     """The rows with this version's columns; found by field id, so that renamed ones are found too."""
-    by_id = {int(field.metadata[b"PARQUET:field_id"]): field.name for field in rows.schema}
+    by_id = {int(field.metadata[_ID]): field.name for field in rows.schema}
     columns = []
     for field in schema.arrow:
-        name = by_id.get(int(field.metadata[b"PARQUET:field_id"]))
+        name = by_id.get(int(field.metadata[_ID]))
         columns.append(pa.nulls(rows.num_rows, field.type) if name is None else rows[name].cast(field.type))
     return pa.Table.from_arrays(columns, schema=schema.arrow)
 

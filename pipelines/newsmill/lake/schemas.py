@@ -303,7 +303,7 @@ _ARTICLES: Final = TableSchema(
         "longer time begins at revision 1."
     ),
     columns=_ARTICLES_COLUMNS,
-    sort=("domain", "published_at", "article_id", "revision"),
+    sort=("lang", "domain", "published_at", "article_id", "revision"),
     row_group_rows=5_000,
     looked_up=("article_id", "url_key", "domain", "duplicate.cluster_id"),
 )

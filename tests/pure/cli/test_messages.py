@@ -76,7 +76,7 @@ def test_compact_says_so_when_there_is_nothing_to_merge(say: Say, lake: Path) ->
     code, out, _ = say("compact", lake)
     assert (code, out) == (
         0,
-        "nothing to merge: no past day, and no past hour of the newest day, has small files to join\n",
+        "nothing to merge: no past span, day or hour has files to join\n",
     )
 
 

@@ -1,11 +1,13 @@
-"""Days of many hours become few sorted files; lakes that were laid out by the hour go on as they are."""
+"""Hours, days and spans of days become few sorted files; lakes laid out by hour or day go on as they are."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from unittest import mock
 
 import duckdb
 import pyarrow as pa
@@ -13,15 +15,17 @@ import pyarrow.parquet as pq
 import pytest
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
-from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
-from pyiceberg.transforms import HourTransform
+from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, SortOrder
+from pyiceberg.transforms import DayTransform, HourTransform
 
 import synthetic
 from newsmill.config import LakeConfig
+from newsmill.errors import LakeError
 from newsmill.lake import layout, schemas
 from newsmill.lake.retention import Retention
 from newsmill.lake.tables import LiveFile
 from newsmill.lake.upkeep import compaction, garbage_collection
+from newsmill.lake.upkeep.ordering import Ordered
 from newsmill.lake.upkeep.takedown import take_down
 from newsmill.lake.verification.audit import audit
 from newsmill.lake.writer import Lake
@@ -58,29 +62,43 @@ def three_days(lake: Lake, config: LakeConfig) -> Lake:
     return lake
 
 
-def by_the_hour(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tables are made as they were before schema 5."""
+BEFORE = {
+    "ingested_at_hour": (1000, HourTransform(), ()),
+    "ingested_at_day": (1001, DayTransform(), ("domain", "published_at", "article_id", "revision")),
+}
+"""Partitions of before schema 5 and before schema 7: their field, and the order that `articles` had."""
+
+
+def as_before(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Tables are made as they were."""
+    number, transform, order = BEFORE[name]
+    noted = layout._order
 
     def spec(schema: Schema, spec_id: int) -> PartitionSpec:
         source = schema.find_field("ingested_at").field_id
-        return PartitionSpec(
-            PartitionField(source, 1000, HourTransform(), "ingested_at_hour"), spec_id=spec_id
-        )
+        return PartitionSpec(PartitionField(source, number, transform, name), spec_id=spec_id)
+
+    def ordered(columns: Sequence[str], iceberg: Schema, order_id: int) -> SortOrder:
+        if not order:
+            return UNSORTED_SORT_ORDER
+        return noted(order if "lang" in columns else columns, iceberg, order_id)
 
     def columns(schema: object, iceberg: Schema, schema_id: int) -> Schema:
         return Schema(*iceberg.fields, schema_id=schema_id)
 
     monkeypatch.setattr(layout, "_spec", spec)
-    monkeypatch.setattr(layout, "_order", lambda *_: UNSORTED_SORT_ORDER)
+    monkeypatch.setattr(layout, "_order", ordered)
     monkeypatch.setattr(layout, "_columns", columns)
     monkeypatch.setattr(layout, "updates", lambda *_: ((), ()))
 
 
-@pytest.fixture
-def old(config: LakeConfig, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
+@pytest.fixture(params=BEFORE)
+def old(
+    config: LakeConfig, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Lake]:
     """A lake of before, with rows of three hours of one day and one of the next, opened by this version."""
     with monkeypatch.context() as before:
-        by_the_hour(before)
+        as_before(before, request.param)
         made = Lake.open(config)
         fill(made, config, *(MIDNIGHT + hour * HOUR for hour in (0, 1, 1, 5, 26)))
         made.release()
@@ -135,12 +153,15 @@ def test_index_is_given_the_same_rows_before_and_after_days_are_joined(
     assert [given(**one) for one in asked] == before
 
 
-def test_lake_of_before_gets_days_beside_its_hours_and_reads_on(old: Lake, config: LakeConfig) -> None:
+def test_lake_of_before_gets_months_beside_its_partitions_and_reads_on(
+    old: Lake, config: LakeConfig, request: pytest.FixtureRequest
+) -> None:
+    was = request.node.callspec.params["old"]
     before = {table: rows(old, table) for table in schemas.TABLES}
     table = old.tables.load("articles")
-    assert [spec.fields[0].name for spec in table.specs().values()] == ["ingested_at_hour", "ingested_at_day"]
+    assert [spec.fields[0].name for spec in table.specs().values()] == [was, "ingested_at_month"]
     assert table.schema().identifier_field_names() == {"topic", "partition", "offset"}
-    assert [field.source_id for field in table.sort_order().fields][:2] == [19, 8]
+    assert [field.source_id for field in table.sort_order().fields][:3] == [34, 19, 8]
     assert audit(config.path).findings == []
     assert table.scan(row_filter="ingested_at < '2020-01-01T00:00:00+00:00'").plan_files() == []
     fill(old, config, MIDNIGHT + 50 * HOUR)
@@ -196,3 +217,89 @@ def test_fates_of_a_sorted_day_hold_each_offset_once(three_days: Lake) -> None:
     list(compaction.compact(three_days.tables))
     offsets = pa.chunked_array([pa.array([row["offset"] for row in rows(three_days, "fate")])])
     assert len(offsets) == len(offsets.unique()) == 9 * 38
+
+
+def test_days_of_a_span_that_is_over_become_files_in_order_of_language_and_site(
+    lake: Lake, config: LakeConfig
+) -> None:
+    at = MIDNIGHT - 24 * HOUR  # the 21st: the first day of a span
+    fill(lake, config, *(at + day * 24 * HOUR for day in (0, 1, 4, 5)))
+    before = {table: rows(lake, table) for table in schemas.TABLES}
+    list(compaction.compact(lake.tables))
+    first = at // HOUR
+    assert [(file.hours.start - first, len(file.hours)) for file in files(lake)] == [(0, 97), (120, 1)]
+    (merged, _) = files(lake)
+    held = pq.read_table(merged.uri, partitioning=None).select(["lang", "domain", "published_at"])
+    assert held.equals(held.sort_by([(name, "ascending") for name in held.column_names]))
+    assert {table: rows(lake, table) for table in schemas.TABLES} == before
+    assert list(compaction.compact(lake.tables)) == []
+    assert audit(config.path).findings == []
+
+
+def test_no_file_has_rows_of_two_months(lake: Lake, config: LakeConfig) -> None:
+    october = int(datetime(2026, 10, 1, tzinfo=UTC).timestamp() * 1e6)
+    fill(lake, config, *(october + day * 24 * HOUR for day in (-3, -2, -1, 0, 1, 31)))
+    list(compaction.compact(lake.tables))
+    assert [file.hours.stop <= october // HOUR for file in files(lake)] == [True, False, False]
+    assert [len(file.hours) for file in files(lake)] == [49, 25, 1]
+    assert audit(config.path).findings == []
+
+
+def test_span_is_cut_into_a_file_for_each_row_group_and_read_in_parts_of_its_order(
+    lake: Lake, config: LakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same files come of it, whether its rows fit memory or not."""
+    fill(lake, config, *(MIDNIGHT + hour * HOUR for hour in range(6)), MIDNIGHT + 100 * 24 * HOUR)
+    before = rows(lake, "articles")
+    small = {**schemas.TABLES, "articles": replace(schemas.TABLES["articles"], row_group_rows=20)}
+    monkeypatch.setattr(compaction, "TABLES", small)
+    live = files(lake)
+    (plan,) = compaction.plans(lake.tables, small["articles"], live, compaction.TARGET_BYTES)
+    assert (len(plan.files), plan.into, plan.parts) == (6, 9, 1)
+    whole = list(Ordered(lake.tables, small["articles"], plan.files, 1).pieces(9))
+    for parts in (2, 3, 9):
+        ordered = Ordered(lake.tables, small["articles"], plan.files, parts)
+        assert list(ordered.pieces(9)) == whole
+        assert ordered.positions.num_rows == plan.rows == 180
+    monkeypatch.setattr(compaction, "MAX_MEMORY_BYTES", 1 + sum(_unpacked(file) for file in plan.files) // 4)
+    (done, *_) = compaction.compact(lake.tables)
+    assert (done.table, len(done.into)) == ("articles", 9)
+    assert rows(lake, "articles") == before
+    assert "articles" not in {again.table for again in compaction.compact(lake.tables)}
+    assert audit(config.path).findings == []
+
+
+def _unpacked(file: LiveFile) -> int:
+    footer = pq.read_metadata(file.uri.removeprefix("file://"))
+    return sum(footer.row_group(number).total_byte_size for number in range(footer.num_row_groups))
+
+
+def test_span_that_was_read_in_parts_is_refused_when_a_file_is_torn(lake: Lake, config: LakeConfig) -> None:
+    fill(lake, config, *(MIDNIGHT + hour * HOUR for hour in range(3)))
+    live = files(lake)
+    path = Path(live[1].uri.removeprefix("file://"))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(LakeError, match=path.name):
+        list(Ordered(lake.tables, schemas.TABLES["articles"], live, 2).pieces(2))
+
+
+def test_few_files_more_do_not_make_a_span_be_written_anew(lake: Lake) -> None:
+    schema = schemas.TABLES["articles"]
+    hours = range(MIDNIGHT // HOUR, MIDNIGHT // HOUR + 1)
+
+    def live(*counts: int) -> list[LiveFile]:
+        last = LiveFile("new", 1, 1, 0, range(hours.stop + 9999, hours.stop + 10_000), None)  # type: ignore[arg-type]
+        made = (LiveFile(str(n), count, 1, 0, hours, None) for n, count in enumerate(counts))  # type: ignore[arg-type]
+        return [*made, last]
+
+    def planned(*counts: int) -> list[int]:
+        found = compaction.plans(lake.tables, schema, live(*counts), compaction.TARGET_BYTES)
+        return [plan.into for plan in found]
+
+    with mock.patch.object(compaction, "_unpacked_bytes", return_value=1):
+        assert planned(*[5_000] * 40) == planned(*[5_000] * 40, *[3] * 5) == []
+        assert planned(*[5_000] * 40, *[3] * 6) == [40]
+        assert planned(200_000) == [40]  # as before schema 7
+        assert planned(*[100] * 2) == [1] and planned(200) == []

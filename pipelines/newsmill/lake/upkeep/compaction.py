@@ -1,7 +1,8 @@
-"""Merging small files: the same rows in fewer, sorted files, hour by hour on the newest day, else day by day.
+"""Merging small files: the same rows in fewer, sorted files, of hours, then of days, then of spans of days.
 
-A row is written anew twice at most: when its hour is over, and when its day is. A day's rows are ordered by
-site and time over all of its files, so that a site is in few of them.
+A row is written anew three times at most: when its hour is over, when its day is, and when its span is, a
+sixth of a month. The rows of a span are ordered by the table's columns over all of its files, and cut into
+enough of them that a question for one site, one language or one person opens few.
 
 What merged files hold is compared with what the small ones held, row count and offsets, and what is
 on the disk with what was meant, before readers are given them. The small files stay until `gc`, for
@@ -14,25 +15,37 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from newsmill.errors import LakeError
-from newsmill.lake import files, rewriting
+from newsmill.lake import rewriting
+from newsmill.lake.columns import TableSchema
+from newsmill.lake.files import DataFile
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.tables import LiveFile, Tables
+from newsmill.lake.upkeep import ordering
 
-TARGET_BYTES = 256_000_000
-"""Size of merged files: between 128 and 512 MB, what readers of Parquet on object stores ask for."""
+TARGET_BYTES: Final = 256_000_000
+"""What merged files come near to at most: between 128 and 512 MB, as readers of object stores ask."""
 
-MAX_MEMORY_BYTES = 1_500_000_000
+MAX_MEMORY_BYTES: Final = 1_500_000_000
 """Most uncompressed bytes that are merged at once."""
 
-ENOUGH = 0.5
-"""A file of at least this share of the target is left as it is."""
+PIECES: Final = 40
+"""Files that a span is cut into, or a day, where it has as many row groups: see docs/decisions/0067."""
 
+SLACK: Final = 8
+"""A day or span stays as it is while it has at most one file in as many too many or too few."""
+
+SPAN_DAYS: Final = 5
+"""Days of a span: the last one of a month is longer or shorter, since no file is of two months."""
+
+_SPANS: Final = 6
+"""Of a month."""
 
 _DAY: Final = 24
 """Hours."""
@@ -51,15 +64,34 @@ class Merged:
     seconds: float = 0.0
 
 
-def compact(tables: Tables, *, target_bytes: int = TARGET_BYTES, dry_run: bool = False) -> Iterator[Merged]:
-    """Merge the small files of each day; of the newest one, those of each hour but the newest.
+@dataclass(frozen=True)
+class Plan:
+    """Files of one hour, day or span, and how many shall stand for them."""
 
-    May run beside the writer. Groups are swapped in one by one; a group whose files changed meanwhile is
-    left for the next time.
+    files: tuple[LiveFile, ...]
+    into: int
+    parts: int  # how often memory has to be filled for all rows
+
+    @property
+    def rows(self) -> int:
+        """Of all files."""
+        return sum(file.rows for file in self.files)
+
+    @property
+    def bytes(self) -> int:
+        """Of all files."""
+        return sum(file.bytes for file in self.files)
+
+
+def compact(tables: Tables, *, target_bytes: int = TARGET_BYTES, dry_run: bool = False) -> Iterator[Merged]:
+    """Merge the files of each past span; in the newest span, of each day; in the newest day, of each hour.
+
+    May run beside the writer. What is planned is swapped in one by one; where files changed meanwhile, they
+    are left for the next time. Done again, it finds nothing to do.
 
     Args:
         tables: The lake.
-        target_bytes: Size that merged files come near to.
+        target_bytes: Most bytes of a merged file, about.
         dry_run: Only say what would be merged.
 
     Raises:
@@ -68,36 +100,53 @@ def compact(tables: Tables, *, target_bytes: int = TARGET_BYTES, dry_run: bool =
     for name in tables.names:
         table = tables.load(name)
         live = list(tables.files(table))
-        for group in groups(tables, live, target_bytes):
-            planned = Merged(name, len(group), sum(f.rows for f in group), sum(f.bytes for f in group))
-            into = max(1, round(planned.bytes / target_bytes))
-            if into < len(group):
-                yield planned if dry_run else _merge(tables, name, group, planned, into)
+        for plan in plans(tables, TABLES[name], live, target_bytes):
+            planned = Merged(name, len(plan.files), plan.rows, plan.bytes)
+            yield planned if dry_run else _merge(tables, name, plan)
 
 
-def groups(tables: Tables, live: Sequence[LiveFile], target_bytes: int) -> Iterator[list[LiveFile]]:
-    """Groups of small files that can be merged at once, of an hour or a day each, in order of commit."""
+def plans(
+    tables: Tables, schema: TableSchema[Any], live: Sequence[LiveFile], target_bytes: int
+) -> Iterator[Plan]:
+    """What there is to merge of a table, in order of time."""
     newest = max((file.hours.stop for file in live), default=0) - 1
-    spans: dict[int, list[LiveFile]] = defaultdict(list)
+    together: dict[int, list[LiveFile]] = defaultdict(list)
     for file in live:
-        last = file.hours.stop - 1
-        day, today = last // _DAY, newest // _DAY
-        if file.bytes < ENOUGH * target_bytes and last < newest:
-            spans[day * _DAY if day < today else last].append(file)
-    for _, small in sorted(spans.items()):
-        if len(small) == 1:
-            continue
-        group: list[LiveFile] = []
-        memory = 0
-        for file in sorted(small, key=lambda f: (f.sequence, f.uri)):
-            unpacked = _unpacked_bytes(tables, file)
-            if group and memory + unpacked > MAX_MEMORY_BYTES:
-                yield group
-                group, memory = [], 0
-            group.append(file)
-            memory += unpacked
-        if group:
-            yield group
+        if (last := file.hours.stop - 1) < newest:
+            together[_first(last, newest)].append(file)
+    for _, found in sorted(together.items()):
+        into = _pieces(schema, found, target_bytes)
+        if _differs(len(found), into):
+            parts = -(-sum(_unpacked_bytes(tables, file) for file in found) // MAX_MEMORY_BYTES)
+            if _differs(len(found), into := max(into, parts)):
+                ordered = sorted(found, key=lambda file: (file.sequence, file.uri))
+                yield Plan(tuple(ordered), into, parts)
+
+
+def _first(hour: int, newest: int) -> int:
+    """The first hour of what an hour's files are merged with, while the newest hour is another."""
+    span = _span(hour)
+    if span < _span(newest):
+        return span
+    day = hour - hour % _DAY
+    return day if day < newest - newest % _DAY else hour
+
+
+def _span(hour: int) -> int:
+    """The first hour of an hour's span."""
+    day = datetime.fromtimestamp(hour * 3600, UTC)
+    first = min((day.day - 1) // SPAN_DAYS, _SPANS - 1) * SPAN_DAYS + 1
+    return int(datetime(day.year, day.month, first, tzinfo=UTC).timestamp()) // 3600
+
+
+def _pieces(schema: TableSchema[Any], found: Sequence[LiveFile], target_bytes: int) -> int:
+    """How many files shall stand for some: few for their size, and enough to pass most of them over."""
+    by_size = min(round(sum(file.bytes for file in found) / target_bytes), len(found))
+    return max(1, by_size, min(PIECES, -(-sum(file.rows for file in found) // schema.row_group_rows)))
+
+
+def _differs(files: int, into: int) -> bool:
+    return abs(files - into) > into // SLACK
 
 
 def _unpacked_bytes(tables: Tables, file: LiveFile) -> int:
@@ -106,27 +155,25 @@ def _unpacked_bytes(tables: Tables, file: LiveFile) -> int:
     return sum(footer.row_group(i).total_byte_size for i in range(footer.num_row_groups))
 
 
-def _merge(tables: Tables, name: str, group: Sequence[LiveFile], planned: Merged, into: int) -> Merged:
+def _merge(tables: Tables, name: str, plan: Plan) -> Merged:
     start = time.monotonic()
     schema = TABLES[name]
-    rows = files.sort(schema, rewriting.read(tables, schema, group))
-    each = -(-rows.num_rows // into)
-    merged, found = zip(
-        *(
-            rewriting.write(tables, schema, rows.slice(first, each))
-            for first in range(0, rows.num_rows, each)
-        ),
-        strict=True,
-    )
+    ordered = ordering.Ordered(tables, schema, plan.files, plan.parts)
+    merged: list[DataFile] = []
+    found: list[pa.Table] = []
+    for rows in ordered.pieces(plan.into):
+        file, held = rewriting.write(tables, schema, rows)
+        merged.append(file)
+        found.append(held)
     held = rewriting.positions(pa.concat_tables(found))
-    if sum(file.rows for file in merged) != planned.rows or not held.equals(rewriting.positions(rows)):
-        raise LakeError(f"{merged[0].path}: holds other rows than the {planned.files} files it stands for")
-    swapped = rewriting.swap(tables, name, group, merged, "compact", same_rows=True)
+    if sum(file.rows for file in merged) != plan.rows or not held.equals(ordered.positions):
+        raise LakeError(f"{merged[0].path}: holds other rows than the {len(plan.files)} files it stands for")
+    swapped = rewriting.swap(tables, name, plan.files, merged, "compact", same_rows=True)
     return Merged(
         table=name,
-        files=planned.files,
-        rows=planned.rows,
-        bytes=planned.bytes,
+        files=len(plan.files),
+        rows=plan.rows,
+        bytes=plan.bytes,
         into=tuple(file.path for file in merged) if swapped else (),
         into_bytes=sum(file.bytes for file in merged),
         seconds=time.monotonic() - start,

@@ -78,7 +78,7 @@ class VisibleFile:
     uri: str
     rows: int
     bytes: int
-    hours: range  # hours since 1970: the partition, an hour or a day
+    hours: range  # hours since 1970: the partition: an hour, a day or a month
     added_ms: int  # time of the snapshot that added it; 0 when that one is forgotten
 
 
@@ -301,6 +301,9 @@ def _table(root: str, name: str, note: dict[str, Any]) -> TableEvidence:
 def _hours(partition: dict[str, Any]) -> range:
     """The hours of a file's partition, by the name and value of its only field."""
     ((name, value),) = partition.items()
+    if name.endswith("_month"):
+        first, after = (date(1970 + month // 12, month % 12 + 1, 1) for month in (value, value + 1))
+        return range(*(24 * (day - date(1970, 1, 1)).days for day in (first, after)))
     if not name.endswith("_day"):
         return range(value, value + 1)
     day = (value - date(1970, 1, 1)).days if isinstance(value, date) else value

@@ -106,7 +106,8 @@ def tenths(times: Sequence[float]) -> tuple[float, float]:
 def closed_hours(tables: Tables) -> list[list[LiveFile]]:
     """The files of `articles` that are joined first, by what they are joined to."""
     live = list(tables.files(tables.load("articles")))
-    return list(islice(compaction.groups(tables, live, compaction.TARGET_BYTES), COMPACTED_HOURS))
+    plans = compaction.plans(tables, TABLES["articles"], live, compaction.TARGET_BYTES)
+    return [list(plan.files) for plan in islice(plans, COMPACTED_HOURS)]
 
 
 def by_pyarrow_alone(group: Sequence[LiveFile], folder: Path) -> tuple[float, float]:

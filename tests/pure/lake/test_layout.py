@@ -66,7 +66,7 @@ BEFORE = {
     "ingested_at_hour": (1000, HourTransform(), ()),
     "ingested_at_day": (1001, DayTransform(), ("domain", "published_at", "article_id", "revision")),
 }
-"""Partitions of before schema 5 and before schema 7: their field, and the order that `articles` had."""
+"""Partitions of before schema 5, and of days: their field, and the order that `articles` had."""
 
 
 def as_before(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
@@ -301,5 +301,5 @@ def test_few_files_more_do_not_make_a_span_be_written_anew(lake: Lake) -> None:
     with mock.patch.object(compaction, "_unpacked_bytes", return_value=1):
         assert planned(*[5_000] * 40) == planned(*[5_000] * 40, *[3] * 5) == []
         assert planned(*[5_000] * 40, *[3] * 6) == [40]
-        assert planned(200_000) == [40]  # as before schema 7
+        assert planned(200_000) == [40]  # one file, as of a day before
         assert planned(*[100] * 2) == [1] and planned(200) == []

@@ -114,8 +114,10 @@ def plans(
     for file in live:
         if (last := file.hours.stop - 1) < newest:
             together[_first(last, newest)].append(file)
-    for _, found in sorted(together.items()):
-        into = _pieces(schema, found, target_bytes)
+    for first, found in sorted(together.items()):
+        into = _for_size(found, target_bytes)
+        if first < newest - newest % _DAY:
+            into = max(into, _for_questions(schema, found))
         if _differs(len(found), into):
             parts = -(-sum(_unpacked_bytes(tables, file) for file in found) // MAX_MEMORY_BYTES)
             if _differs(len(found), into := max(into, parts)):
@@ -139,10 +141,14 @@ def _span(hour: int) -> int:
     return int(datetime(day.year, day.month, first, tzinfo=UTC).timestamp()) // 3600
 
 
-def _pieces(schema: TableSchema[Any], found: Sequence[LiveFile], target_bytes: int) -> int:
-    """How many files shall stand for some: few for their size, and enough to pass most of them over."""
-    by_size = min(round(sum(file.bytes for file in found) / target_bytes), len(found))
-    return max(1, by_size, min(PIECES, -(-sum(file.rows for file in found) // schema.row_group_rows)))
+def _for_size(found: Sequence[LiveFile], target_bytes: int) -> int:
+    """How many files shall stand for some by their bytes; never more than they are."""
+    return max(1, min(round(sum(file.bytes for file in found) / target_bytes), len(found)))
+
+
+def _for_questions(schema: TableSchema[Any], found: Sequence[LiveFile]) -> int:
+    """How many files shall stand for those of a day or a span, so that questions pass most of them."""
+    return min(PIECES, -(-sum(file.rows for file in found) // schema.row_group_rows))
 
 
 def _differs(files: int, into: int) -> bool:

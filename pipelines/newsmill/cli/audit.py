@@ -28,7 +28,11 @@ def audit(
         int | None, typer.Option(help="A snapshot id of `fate`: open only files that are newer.")
     ] = None,
     same_as: Annotated[
-        str | None, typer.Option(help="Another lake made from the same records: must say the same.")
+        str | None,
+        typer.Option(
+            help="Another lake made from the same records: must say the same. Texts are compared by their "
+            "hash; which of the rows that share one holds it may differ (copies.keep_body, replay)."
+        ),
     ] = None,
     max_waiting: Annotated[
         float | None, typer.Option(min=0, help="With --bootstrap: longest wait for a fate, in seconds.")

@@ -56,6 +56,9 @@ def changes(
 ) -> None:
     """Tell which rows of a table changed: inserted, updated, taken_down or removed (their key only).
 
+    The key is topic, partition and offset; of cluster_events it is ingested_at and seq, and nth belongs to
+    that of article_entities and article_places.
+
     Rows come in their present state; put in the place of those with the same key they give the table of now
     (of a flat table: in the place of all rows of the same topic, partition and offset).
     The last line, on standard error, names the --since of the next call: no change is missed, whatever was

@@ -50,7 +50,9 @@ def replay(
     """Do records again through the current code. Each keeps its first time, and has one fate after it.
 
     Records come from the lake, where it has them, else from the files that they were read from, else from the
-    topic. Stop the run first. Exit code 1 if a record is nowhere any more.
+    topic. Articles that are done again keep their text in their own row, also where copies.keep_body:
+    unless_exact would leave it to another row: that one may change with them. Stop the run first. Exit code 1
+    if a record is nowhere any more.
     """
     from newsmill.jobs import replay as replaying
 

@@ -10,6 +10,7 @@ from newsmill.page import dates
 from newsmill.page.unspaced_names import NO_NAME, in_unspaced_script
 
 _LONGEST: Final = 400
+_LONGEST_MARKED: Final = 2_000  # with the tags of a line that was escaped twice
 
 _LABELS: Final = tuple(
     label.replace("_", " ")
@@ -53,6 +54,9 @@ _FEWEST_NAME: Final = 2
 _MOST_NAME: Final = 4
 _ARTICLES: Final = ("the", "our", "der", "die", "das", "le", "la", "les", "el", "los", "il")
 _LONGEST_UNSPACED: Final = 24
+_AROUND: Final = " -–—|:,·•.\"'“”*"
+_QUOTED: Final = re.compile(r"\"[^\"]+\"|“[^“”]+”")
+_TAG: Final = re.compile(r"</?[a-zA-Z][^<>]{0,300}>")
 _BRACKETS: Final = "[]【】（）()〔〕"
 _LEAD_IN: Final = re.compile(
     r"^(?:(?:written|posted|published|reported|story|words|text|article|analysis|opinion"
@@ -201,7 +205,7 @@ def split(byline: str, outlets: Iterable[str] = (), *, cut_roles: bool = True) -
         outlets: Names of the site and its publisher: they are cut off behind a name.
         cut_roles: Whether a name is cut out where an office stands in the same words.
     """
-    text = " ".join(byline.split())[:400]
+    text = " ".join(_TAG.sub(" ", byline[:_LONGEST_MARKED]).split())[:_LONGEST]
     if text[:1] in _BRACKETS and text[-1:] in _BRACKETS:
         text = text[1:-1]
     if not text.isascii():
@@ -229,7 +233,7 @@ def person(name: str) -> str | None:
     >>> person("Court Reporter"), person("Orrin News"), person("Associated Press")
     (None, None, None)
     """
-    name = " ".join(name.split()).strip(" .,")
+    name = " ".join(_TAG.sub(" ", name[:_LONGEST_MARKED]).split()).strip(" .,")
     words = name.split()
     if not 2 <= len(words) <= 5 or len(name) > 60 or any(c.isdigit() or c in ",;|/&@()" for c in name):
         return None
@@ -278,7 +282,7 @@ def _before_day(text: str) -> str:
 
 def _part(part: str, outlets: Sequence[str], *, cut_roles: bool) -> str:
     """One name without the place, the paper and the office behind it."""
-    part = _PART_CUT.sub("", " " + part).strip(" -–—|:,·•.\"'“”*")
+    part = _bare(_PART_CUT.sub("", " " + part))
     for outlet in outlets:
         rest = part[: -len(outlet)].rstrip(" ,")
         if part.casefold().endswith(" " + outlet.casefold()) and rest.count(" ") >= _FEWEST_NAME - 1:
@@ -300,8 +304,27 @@ def _part(part: str, outlets: Sequence[str], *, cut_roles: bool) -> str:
     return part
 
 
+def _bare(part: str) -> str:
+    """A part of a byline without the marks around it; a nickname keeps both its quotation marks.
+
+    >>> _bare("– Pat “Red” Quill, "), _bare("“Pat Quill”"), _bare("Pat “Red”")
+    ('Pat “Red” Quill', 'Pat Quill', 'Pat “Red”')
+    """
+    bare = part.strip(_AROUND)
+    if not bare:
+        return bare
+    start = part.find(bare)
+    end = start + len(bare)
+    for quoted in _QUOTED.finditer(part):
+        if quoted.start() < start < quoted.end() < end:
+            start = quoted.start()
+        elif start < quoted.start() < end <= quoted.end() - 1:
+            end = quoted.end()
+    return part[start:end]
+
+
 def _name(part: str) -> str | None:
-    part = _LEAD_IN.sub("", part).strip(" -–—|:,·•.\"'“”*")
+    part = _bare(_LEAD_IN.sub("", part))
     words = part.split()
     if not 2 <= len(words) <= 5 or len(part) > 60:
         if not (len(words) == 1 and not part.isascii() and 2 <= len(part) <= 5):

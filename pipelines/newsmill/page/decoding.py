@@ -391,9 +391,12 @@ def _looks_plain(body: bytes) -> bool:
     )
 
 
+CAPS: Final = "input.max_decompressed_bytes and input.max_decompression_ratio limit it"
+
+
 def _capped(size: int, cap: int) -> None:
     if size > cap:
-        raise Rejected(Code.DECOMPRESSION, f"decompresses to more than {cap} bytes")
+        raise Rejected(Code.DECOMPRESSION, f"decompresses to more than {cap} bytes: {CAPS}")
 
 
 def _inflate(body: bytes, cap: int, wbits: int) -> bytes | None:

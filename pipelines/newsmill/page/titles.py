@@ -13,7 +13,14 @@ _SEPARATOR: Final = re.compile(r"\s+[|｜–—·•»«›‹/:~>-]\s+|\s*[|｜
 _ANY_SEPARATOR: Final = re.compile(r"\s*[|｜»›•·_>]+\s*|\s+[-–—/~‹«:]+\s+|:\s+|[-–—]+\s+|\s+[-–—]+")
 _UNSPACED_SEPARATOR: Final = re.compile(r"\s*(?:[|｜»›•·_>]+|-+|–+|—+|\s[/~‹«:]+\s|:\s)\s*")
 _WORD: Final = re.compile(r"\w+")
-_TAG: Final = re.compile(r"<[a-zA-Z/][^<>]*>")
+_TAG: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,9})(?:\s[^<>]*|/)?>")
+_ALONE: Final = frozenset(("br", "wbr", "img", "hr"))
+_IN_TEXT: Final = frozenset(
+    """
+    a abbr b bdi bdo big center cite del div em font h1 h2 h3 h4 h5 h6 i ins mark nobr p q s small span strike
+    strong sub sup time tt u
+    """.split()
+)
 _UNSPACED: Final = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
 _BEFORE_MARK: Final = re.compile(r"(\w) +([:,.]) ")
 _DATED: Final = re.compile(r"^[\W\d]*\d[\W\d]*(?:[^\W\d]{1,12}[\W\d]*){0,3}$")
@@ -110,8 +117,19 @@ def plain(title: str) -> str:
     """A title as one line without markup, at most 500 characters."""
     title = title[: 4 * _LONGEST]
     if "<" in title or "&" in title:
-        title = _TAG.sub(" ", strings.unescaped(title))
+        title = _without_markup(strings.unescaped(title))
     return " ".join(strings.composed(title).split())[:_LONGEST]
+
+
+def _without_markup(title: str) -> str:
+    """A title without the tags that format it; what else is written as a tag is what it speaks of.
+
+    >>> _without_markup("<b>Port</b> reopens<br>"), _without_markup("Why <tag> and <b> stay")
+    (' Port  reopens ', 'Why <tag> and <b> stay')
+    """
+    tags = [(tag[1], tag[2].lower()) for tag in _TAG.finditer(title)]
+    paired = {name for end, name in tags if not end and ("/", name) in tags and name in _IN_TEXT} | _ALONE
+    return _TAG.sub(lambda tag: " " if tag[2].lower() in paired else tag[0], title)
 
 
 def _shown(lines: Iterable[Line], titles: Sequence[str], names: set[str]) -> Line | None:

@@ -16,6 +16,7 @@ from pyiceberg.table import Table
 
 import synthetic
 from keeping import House
+from newsmill.cli.changes import changes as changes_command
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError
 from newsmill.lake import change_order, changes, files, rows as table_rows
@@ -397,3 +398,13 @@ def test_changes_go_back_to_what_is_visible_when_since_is_later_than_all(press: 
     take_down(press.config, "c.example", reason="asked", now=LATER)
     found = changes.read(press.config.path, "articles", ahead.until)
     assert "taken_down" in {kind for batch in found.rows for kind in batch["change"].to_pylist()}
+
+
+def test_help_names_the_key_of_each_table() -> None:
+    told = " ".join((changes_command.__doc__ or "").split())
+    assert "The key is topic, partition and offset; of cluster_events it is ingested_at and seq" in told
+    assert "nth belongs to that of article_entities and article_places" in told
+    keys = {table: TABLES[table].key for table in changes.FOLLOWED}
+    assert keys.pop("cluster_events") == ("ingested_at", "seq")
+    assert {table for table, key in keys.items() if key == (*PLACE, "nth")} == set(FLAT)
+    assert {table for table, key in keys.items() if key == PLACE} == keys.keys() - set(FLAT)

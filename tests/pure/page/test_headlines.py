@@ -159,3 +159,17 @@ def test_title_is_the_headline_when_head_and_headings_differ(
         titles.choose(headings=headings, claimed=claimed, document_title=document, sites=[], lines=shown)
         == title
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "title"),
+    [
+        ("Why the &lt;canvas&gt; tag won the browsers' war", "Why the <canvas> tag won the browsers' war"),
+        ("Ships &lt;tag&gt; of Port Alder return", "Ships <tag> of Port Alder return"),
+        ("&lt;b&gt;Ships&lt;/b&gt; of Port Alder&lt;br&gt;return", "Ships of Port Alder return"),
+        ("Prices &lt;5 at Port Alder fall", "Prices <5 at Port Alder fall"),
+    ],
+)
+def test_what_is_written_as_a_tag_stays_in_the_title_unless_it_formats(written: str, title: str) -> None:
+    page = read(f"<h1>{written}</h1>{paragraphs()}", title=written)
+    assert page.title == title

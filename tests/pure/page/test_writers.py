@@ -204,3 +204,23 @@ def test_names_in_a_line_are_split_when_the_page_calls_it_a_person() -> None:
 
 def test_von_und_zu_is_part_of_one_name_in_a_line() -> None:
     assert bylines.split("Von Karl von und zu Ahlen und Ada Holm") == ["Karl von und zu Ahlen", "Ada Holm"]
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ('O\'Brien "Bob" <b>', 'O\'Brien "Bob"'),
+        ('Sean "Red" Quill', 'Sean "Red" Quill'),
+        ("<b>Anna Holt</b>", "Anna Holt"),
+        ('"Anna Holt"', "Anna Holt"),
+        ("Anna “Annie” Holt", "Anna “Annie” Holt"),
+    ],
+)
+def test_nickname_keeps_its_quotation_marks_and_tags_go(written: str, name: str) -> None:
+    assert bylines.split(written) == [name]
+    assert bylines.split(f"By {written}") == [name]
+
+
+@pytest.mark.parametrize("text", ['"' * 400, "<b" * 4_000, "“" * 400, "<b >" * 1_000, '" <' * 900])
+def test_marks_alone_name_nobody(text: str) -> None:
+    assert bylines.split(text) == []

@@ -88,7 +88,7 @@ class Memory:
         index = CopyIndex(self._config.copies, rely_on_lake=rely_on_lake, files=self._files)
         found = index.load()
         if found is None and self._files.read_manifest() is None:
-            why = "its folder has none: it is new, or a takedown emptied it"
+            why = "its folder has none: it is new, or a takedown or a replay emptied it"
         elif found is None:
             why = "there are none that are whole, of this version and of these settings"
         else:

@@ -33,7 +33,8 @@ from newsmill.records import Record
 _FILES = ("names.marisa", "names.arrow", "edges.arrow", "entities.arrow")
 _ALONE = pa.ipc.IpcReadOptions(use_threads=False)
 _LONGEST = 64  # characters of a name looked for in text
-_SPELT = ("capitals", "postal", "demonym")  # roles with rules of spelling
+_SPELT = ("capitals", "postal", "demonym", "domestic")  # roles with rules of spelling
+_ABBREVIATION = 3  # letters of a name that is written in capitals, or is another
 _REMEMBERED = 10_000  # names and spellings kept, twice: each extraction process has its own
 _LEADING = re.compile(
     r"(?:the|president|king|queen|senator|chairman|ambassador|general|secretary|ayatollah|mullah|pope|dr)\.?\s+",
@@ -486,8 +487,9 @@ def _spelled(candidates: tuple[Candidate, ...], surface: str, language: str) -> 
             c
             for c in candidates
             if not (c.role in ("capitals", "postal") and not upper)
+            and not (c.role == "domestic" and not upper and len(surface) <= _ABBREVIATION)
             and not (c.role == "demonym" and language not in ("en", "und"))
         )
-    if upper and surface.isascii() and sum(c.isalpha() for c in surface) <= 3:
-        return tuple(c for c in kept if c.role in ("capitals", "postal") or "." in surface)
+    if upper and surface.isascii() and sum(c.isalpha() for c in surface) <= _ABBREVIATION:
+        return tuple(c for c in kept if c.role in ("capitals", "postal", "domestic") or "." in surface)
     return kept

@@ -78,7 +78,8 @@ _ADDRESSES_ARE_ONE = CUT_BY_RECOGNISER | {"ko", "fa"}
 def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]) -> list[Found]:
     """All mentions in the order of the text."""
     if language in CUT_BY_RECOGNISER:
-        matches = list(_within_addresses(text, language, gazetteer, spans))
+        parts = [*_within_addresses(text, language, gazetteer, spans), *_renowned(text, language, gazetteer)]
+        matches = sorted(parts, key=lambda m: (m.start, -m.end))
     else:
         matches = [m for m in gazetteer.scan(text, language) if not _is_other(text, m, language)]
     if language != "en":
@@ -176,6 +177,21 @@ def _within_addresses(
                 yield msgspec.structs.replace(
                     match, start=span.start + match.start, end=span.start + match.end
                 )
+
+
+def _renowned(text: str, language: str, gazetteer: Gazetteer) -> Iterator[Match]:
+    """The renowned persons and bodies in a text without spaces: `普京`, but no part of a word in katakana."""
+    for match in gazetteer.scan(text, language):
+        best = match.candidates[0]
+        joined = _is_katakana(text[match.end - 1 : match.end + 1]) or (
+            match.start > 0 and _is_katakana(text[match.start - 1 : match.start + 1])
+        )
+        if best.coarse in ("PER", "ORG") and best.weight >= _MAJOR and not joined:
+            yield match
+
+
+def _is_katakana(letters: str) -> bool:
+    return len(letters) > 1 and all("\u30a1" <= letter <= "\u30fc" and letter != "・" for letter in letters)
 
 
 def _believed(span: Span, match: Match) -> str | None:

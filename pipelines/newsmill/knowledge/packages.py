@@ -29,8 +29,8 @@ import msgspec
 import neobase
 
 from newsmill.errors import ConfigError
-from newsmill.knowledge import locales, name_suggestion_index, opentraveldata, territories
-from newsmill.knowledge.entries import COARSE, Entry, curated, data, own_id, role, table
+from newsmill.knowledge import locales, name_suggestion_index, opentraveldata, own_tables, territories
+from newsmill.knowledge.entries import COARSE, Entry, data, own_id, role, table
 from newsmill.knowledge.mentions import home_countries
 from newsmill.knowledge.names import key
 from newsmill.knowledge.towns import LEAST, Division, Town, divisions, towns
@@ -87,7 +87,7 @@ def entries() -> list[Entry]:
     places = [
         *_countries(cities), *_city_entries(cities, points, parts), *_divisions(parts), *_airports(points),
     ]  # fmt: skip
-    regions, own = list(_regions()), list(_curated())
+    regions, own = list(_regions()), list(own_tables.entries())
     taken = {e.qid for e in (*places, *regions, *own) if e.qid}
     placed, organisations = _name_suggestion_index(_travelled(places, points, taken))
     return [*placed, *regions, *_identified(own, organisations), *organisations]
@@ -423,18 +423,6 @@ def _regions() -> Iterator[Entry]:
             )  # fmt: skip
 
 
-def _curated() -> Iterator[Entry]:
-    seen: set[str] = set()
-    for file in ("people.yaml", "bodies.yaml"):
-        for type_, rows in table(file).items():
-            for row in rows:
-                if row[0] not in seen:
-                    seen.add(row[0])
-                    entry = curated(type_, row)
-                    abroad = tuple((n, role(n), 0.5) for n in locales.area(entry.name))
-                    yield msgspec.structs.replace(entry, names=(*entry.names, *abroad)) if abroad else entry
-
-
 def _identified(curated: Iterable[Entry], organisations: Iterable[Entry]) -> Iterator[Entry]:
     """Curated bodies without an id take it from the one organisation of the index with their very name."""
     bearers: dict[str, set[int]] = defaultdict(set)
@@ -443,6 +431,7 @@ def _identified(curated: Iterable[Entry], organisations: Iterable[Entry]) -> Ite
     for entry in curated:
         full = [entry.name, *(n for n, _, _ in entry.names if " " in n)]
         found = {qid for name in full for qid in bearers.get(key(name), ())}
-        if not entry.qid and COARSE.get(entry.type, "ORG") == "ORG" and len(found) == 1:
+        may = COARSE.get(entry.type, "ORG") == "ORG" and (entry.type != "outlet" or " " in entry.name)
+        if may and not entry.qid and len(found) == 1:
             entry = msgspec.structs.replace(entry, qid=found.pop())
         yield entry

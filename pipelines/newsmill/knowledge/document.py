@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
 
+from newsmill.knowledge import landforms
 from newsmill.knowledge.bounds import MENTIONS_CUT, MOST_CHARACTERS, MOST_MENTIONS, MOST_TITLE, TEXT_CUT
 from newsmill.knowledge.gazetteer import Candidate, Gazetteer
 from newsmill.knowledge.linker import Linked, link
@@ -86,7 +87,9 @@ class Document:
 
     @cached_property
     def _gathered(self) -> list[Found]:
-        return settled(self.text, self.language, gather(self.text, self.language, self.gazetteer, self.spans))
+        gathered = gather(self.text, self.language, self.gazetteer, self.spans)
+        whole = landforms.widened(self.text, self.language, gathered, self.gazetteer)
+        return settled(self.text, self.language, whole)
 
     @property
     def marks(self) -> tuple[str, ...]:

@@ -77,6 +77,10 @@ def own_word_lines() -> Iterator[str]:
         words = {name.lower() for name in (*days.values(), *months.values())}
         one = sorted(word for word in words if len(word.split()) == 1 and not word.isdecimal())
         yield f"{language}\t{own_words.CALENDAR}\t{' '.join(one)}"
+        if language in own_words.MARKED:
+            names = {name.lower() for code, name in locale.territories.items() if len(code) == 2}
+            marked = sorted(name for name in names if not name.isascii() and " " not in name)
+            yield f"{language}\t{own_words.WRITTEN}\t{' '.join(marked)}"
         frequent = {fold(word) for word in frequent_words(language)}
         for code, name in sorted(locale.territories.items()):
             if len(code) == 2 and fold(name) in frequent:

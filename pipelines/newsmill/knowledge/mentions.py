@@ -223,6 +223,7 @@ def _believable(text: str, matches: Sequence[Match], language: str) -> list[Matc
         and surface not in stop
         and not (surface in doubtful and _word_before(text, match.start) not in locative)
         and not _is_plain_word(surface, match.candidates[0], language, name in within)
+        and not (language in own_words.MARKED and _is_other_syllable(surface, match.candidates[0], language))
     ]
     near = home_countries(language) | {
         c.country for m in kept for c in m.candidates[:1] if c.coarse == "LOC" and c.weight >= _LARGE
@@ -248,6 +249,13 @@ def _owns_name(text: str, match: Match, surface: str) -> bool:
     """Whether a place in the genitive begins a longer name: `Danmarks Radio`."""
     name = match.candidates[0].name
     return surface.endswith("s") and not name.endswith("s") and text[match.end + 1 : match.end + 2].isupper()
+
+
+def _is_other_syllable(surface: str, best: Candidate, language: str) -> bool:
+    """Whether a word differs by its marks only from the short name of a place: `Bí`, of `Bỉ`."""
+    if " " in surface or surface.isascii() or best.coarse != "LOC" or surface in press_names(language):
+        return False
+    return surface.lower() not in own_words.written(language) and best.name.lower() != surface.lower()
 
 
 def _word_before(text: str, start: int) -> str:
@@ -291,9 +299,13 @@ _FEW: Final = 1_000
 def _is_plain_span(text: str, span: Span, language: str, gazetteer: Gazetteer) -> bool:
     """Whether a recogniser took a frequent word that begins a sentence for a country."""
     surface = text[span.start : span.end]
-    if span.coarse != "LOC" or surface.lower() not in frequent_words(language):
+    if span.coarse != "LOC":
         return False
     candidates = gazetteer.spelled(surface, language)
+    if language in own_words.MARKED and candidates and _is_other_syllable(surface, candidates[0], language):
+        return True
+    if surface.lower() not in frequent_words(language):
+        return False
     within = not begins_sentence(text, span.start)
     return bool(candidates) and _is_plain_word(surface, candidates[0], language, within)
 
@@ -313,16 +325,17 @@ _DOUBTED = frozenset(("ar", "fa", "he", "ur"))
 
 @cache
 def home_countries(language: str) -> frozenset[str]:
-    """The countries where a language is official, by CLDR.
+    """The countries where a language is official, or else those where it is so in a part, by CLDR.
 
     >>> sorted(home_countries("de"))
     ['AT', 'BE', 'CH', 'DE', 'LI', 'LU']
     """
-    return frozenset(
-        code
-        for code in get_global("territory_languages")
-        if (get_global("territory_languages")[code].get(language) or {}).get("official_status") == "official"
-    )
+    status = {
+        code: (languages.get(language) or {}).get("official_status")
+        for code, languages in get_global("territory_languages").items()
+    }
+    wanted = "official" if "official" in status.values() else "official_regional"
+    return frozenset(code for code, own in status.items() if own == wanted)
 
 
 def _is_place(match: Match) -> bool:
@@ -360,9 +373,24 @@ def _from_span(text: str, span: Span, language: str, gazetteer: Gazetteer) -> Fo
         language,
     ):
         candidates = tuple(c for c in candidates if c.coarse != "LOC")
+    if " " not in surface and gazetteer.is_common(surface):
+        candidates = tuple(c for c in candidates if not _is_rare_alias(c, surface))
     return Found(
         start=span.start, end=span.end, text=surface, folded=fold(surface), candidates=candidates,
         coarse=span.coarse, sure=span.sure,
+    )  # fmt: skip
+
+
+def _is_rare_alias(candidate: Candidate, surface: str) -> bool:
+    """Whether a little known body only also bears the name: `Police`, of the Fraternal Order of Police."""
+    return candidate.coarse == "ORG" and candidate.weight < _SHORT and fold(candidate.name) != fold(surface)
+
+
+def _is_marked(surface: str, best: Candidate) -> bool:
+    """Whether a name has marks that the small place has not which it would name: `Café`, of Cafe."""
+    return (
+        best.coarse == "LOC" and best.weight < _SHORT and not surface.isascii() and best.name.isascii()
+        and fold(surface) == fold(best.name)
     )  # fmt: skip
 
 
@@ -371,7 +399,8 @@ def _is_other(text: str, match: Match, language: str) -> bool:
     best = match.candidates[0]
     if best.role == "postal":
         return not _AFTER_COMMA.search(text, max(0, match.start - 4), match.start)
-    if fold(text[match.start : match.end]) in _DIRECTIONS:
+    surface = text[match.start : match.end]
+    if fold(surface) in _DIRECTIONS or _is_marked(surface, best):
         return True
     if language == "en" and best.coarse == "ORG" and _is_office(text, match):
         return True

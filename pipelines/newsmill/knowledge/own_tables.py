@@ -62,8 +62,9 @@ def _agencies() -> Iterator[Entry]:
     listed = importlib.resources.files("newsmill").joinpath("copies", "agencies.yaml").read_bytes()
     rows: list[dict[str, Any]] = YAML(typ="safe", pure=False).load(listed)
     for row in rows:
-        names = {row["name"]: 1.0} | dict.fromkeys(_worded(row.get("names", ())), 0.9)
+        names = dict.fromkeys(_worded(row.get("names", ())), 0.9)
         signs = (sign for sign in row.get("codes", ()) if len(sign) > 2 and sign.isascii() and sign.isupper())
+        names.setdefault(row["name"], 0.9 if " " in row["name"] else _SIGN)
         names |= {sign: _SIGN for sign in signs if sign not in names}
         listed_ = tuple((name, role(name), weight) for name, weight in names.items())
         yield Entry(type="outlet", name=row["name"], names=listed_, weight=3e6, id=own_id(row["name"]))

@@ -12,6 +12,9 @@ from typing import Final
 
 FILE: Final = "own_words.tsv"
 CALENDAR: Final = "calendar"
+WRITTEN: Final = "written"
+MARKED: Final = frozenset(("vi",))
+"""Languages where marks tell words apart that are names of countries, and frequent words."""
 
 
 def preload() -> None:
@@ -23,6 +26,12 @@ def preload() -> None:
 def calendar(language: str) -> frozenset[str]:
     """Names of days and months in small letters; none of a language that has no row."""
     return frozenset(_rows().get((language, CALENDAR), "").split())
+
+
+@cache
+def written(language: str) -> frozenset[str]:
+    """The names of countries that are one word, in small letters, with all their marks; of `MARKED` only."""
+    return frozenset(_rows().get((language, WRITTEN), "").split())
 
 
 def country(language: str, code: str | None) -> str:

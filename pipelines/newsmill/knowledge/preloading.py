@@ -6,7 +6,7 @@ those only the files' bytes are read, and who has such a text makes them.
 
 from __future__ import annotations
 
-from newsmill.knowledge import forms, own_words, topics
+from newsmill.knowledge import forms, landforms, own_words, topics
 from newsmill.knowledge.mentions import home_countries
 from newsmill.knowledge.recognisers import cued, cues, lexicon
 
@@ -19,5 +19,6 @@ def preload() -> None:
     home_countries("en")
     topics.preload()
     own_words.preload()
+    landforms.preload()
     forms.languages()
     forms.press_names("en")

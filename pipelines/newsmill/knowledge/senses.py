@@ -15,7 +15,8 @@ import msgspec
 
 from newsmill.knowledge.gazetteer import Candidate
 from newsmill.knowledge.mentions import Found, begins_sentence
-from newsmill.knowledge.recognisers.cues import cues, first_names
+from newsmill.knowledge.names import fold
+from newsmill.knowledge.recognisers.cues import cues, first_names, frequent_words, surnames
 from newsmill.knowledge.wider import widened
 
 _NEXT = re.compile(r"['’]s\s{1,3}([^\W\d_]+)")
@@ -31,6 +32,9 @@ _PLAYERS = re.compile(
 _BOUND = re.compile(r"\s?,\s?")
 _LOWER = re.compile(r"(?<![^\W\d_])[a-zß-öø-ÿ]{3,}(?![^\W\d_])")
 _PREVIOUS = re.compile(r"([^\W\d_]{1,20})[ \u00a0]$")
+_FIRST = re.compile(r"(?<![^\W_])([A-ZÀ-ÖØ-ÞА-ЯЁІЇЄŁŚŻŠŽČĆĐ][^\W\d_A-ZА-Я]{2,20}) $")
+_LAST = re.compile(r" ([A-ZÀ-ÖØ-ÞА-ЯЁІЇЄŁŚŻŠŽČĆĐ][^\W\d_A-ZА-Я]{2,20})(?![^\W_])")
+_LONGEST = 24  # characters before a name that may be a first name
 _RENOWNED = 0.75
 """Importance from which a place's name is a person's only if it is a first name."""
 
@@ -53,7 +57,7 @@ def settled(text: str, language: str, found: Sequence[Found]) -> list[Found]:
     """The mentions, with the type that their neighbours tell; those that are no names are left out."""
     kept = _names_only(text, found) if language in _CAPITAL_NOUNS else list(found)
     if language != "en":
-        return _persons(text, kept, language)
+        return _persons(text, _with_first_names(text, kept, language), language)
     kept = [_with_apostrophe(f) for f in _things(text, kept)]
     kept = _bound(text, kept)
     kept = _firms(text, kept)
@@ -88,6 +92,39 @@ def _is_noun(text: str, found: Found) -> bool:
         return False  # der frühere Köln-Profi
     before = text[max(0, found.start - _NOUN_PHRASE) : found.start]
     return _previous(text, found) in cues("german_articles") or _NOT_NEUTER.search(before) is not None
+
+
+def _with_first_names(text: str, found: Sequence[Found], language: str) -> list[Found]:
+    """`Luís Montenegro`, `Victoria Abril`: a place's name beside what is only a person's is part of it."""
+    kept: list[Found] = []
+    frequent = frequent_words(language)
+    for mention in found:
+        if not _may_be_part(mention):
+            kept.append(mention)
+            continue
+        start, end = mention.start, mention.end
+        first = _FIRST.search(text, max(0, start - _LONGEST), start)
+        last = _LAST.match(text, end)
+        if first and fold(first[1]) in first_names() and first[1].lower() not in frequent:
+            start = first.start(1)
+        elif last and mention.folded in first_names() and fold(last[1]) in surnames():
+            end = last.end(1)
+        if (start, end) == (mention.start, mention.end) or any(k.end > start for k in kept[-3:]):
+            kept.append(mention)
+            continue
+        surface = text[start:end]
+        person = msgspec.structs.replace(
+            mention, start=start, end=end, text=surface, folded=fold(surface), candidates=(), coarse="PER"
+        )
+        kept.append(msgspec.structs.replace(person, common=False, initial=False))
+    return kept
+
+
+def _may_be_part(found: Found) -> bool:
+    """Whether a mention may be half a person's name: one word that only the gazetteer knows, as a place."""
+    return (
+        found.coarse is None and not found.inside and _is_place(found) and found.text.isalpha()
+    )  # fmt: skip
 
 
 def _things(text: str, found: Sequence[Found]) -> list[Found]:

@@ -4,7 +4,7 @@ from newsmill.knowledge import name_suggestion_index
 from newsmill.knowledge.entries import data, english_words, table
 from newsmill.knowledge.names import key
 
-FILES = ("people.yaml", "bodies.yaml")
+FILES = ("people.yaml", "bodies.yaml", "abroad.yaml")
 
 
 def curated() -> dict[str, tuple[str, list[str]]]:

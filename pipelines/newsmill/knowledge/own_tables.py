@@ -13,7 +13,11 @@ from newsmill.knowledge import locales
 from newsmill.knowledge.entries import Entry, curated, own_id, role, table
 from newsmill.knowledge.names import key
 
-FILES: Final = ("people.yaml", "bodies.yaml", "abroad.yaml")
+ABROAD: Final = "abroad.yaml"
+FILES: Final = ("people.yaml", "bodies.yaml", ABROAD)
+
+_COMPANIES: Final = frozenset(("Thomson Reuters",))
+"""Names by which agencies sign that are those of the companies which own them."""
 
 _BRIEF: Final = 3
 """Letters of an abbreviation that means other bodies in other countries."""
@@ -28,7 +32,8 @@ def entries() -> Iterator[Entry]:
     for file in FILES:
         for type_, rows in table(file).items():
             for row in rows:
-                entry = _at_home(curated(type_, row))
+                entry = curated(type_, row)
+                entry = _at_home(entry) if file == ABROAD else entry
                 first = found.setdefault(entry.name, entry)
                 if first is not entry:
                     found[entry.name] = _joined(first, entry)
@@ -48,7 +53,7 @@ def _joined(first: Entry, other: Entry) -> Entry:
 
 def _at_home(entry: Entry) -> Entry:
     """An abbreviation of two or three letters counts where the document is about the body's country."""
-    if entry.country in ("", "US") or entry.type == "outlet":
+    if not entry.country or entry.type == "outlet":
         return entry
     names = (
         (n, "domestic" if r == "capitals" and len(n) <= _BRIEF and n.isascii() else r, w)
@@ -72,4 +77,8 @@ def _agencies() -> Iterator[Entry]:
 
 def _worded(names: Iterable[str]) -> Iterator[str]:
     """The names that are no credit lines: without `/ritzau/` and `AFP=時事`."""
-    return (name for name in names if len(name) > 2 and not set("/='").intersection(name))
+    return (
+        name
+        for name in names
+        if len(name) > 2 and name not in _COMPANIES and not set("/='").intersection(name)
+    )

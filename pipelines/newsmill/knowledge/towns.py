@@ -51,7 +51,9 @@ class Division(Record, frozen=True, kw_only=True):
     is_first: bool
     country: str
     inside: tuple[Town, ...]
-    seat: Town | None  # the most populous town of the same first-order division that bears one of its names
+    seat: (
+        Town | None
+    )  # the most populous town that is called so, or the largest one in it if it also bears a name of it
     shared: frozenset[str] = frozenset()  # keys of the names that both bear
 
 
@@ -79,10 +81,11 @@ def divisions(known: list[Town]) -> Iterator[Division]:
             continue
         aliases = tuple(filter(None, others.split("|")))
         short, area = code.partition(".")[2].partition(".")[0], countries[int(country) - 1]
+        most = max(t.population for t in inside)
         namesakes = {bare: bearers.get((area, short, bare)) for bare in map(key, (name, *aliases))}
-        known_seats = [town for town in namesakes.values() if town is not None]
-        seat = max(known_seats, key=lambda t: (t.population, -t.geonameid), default=None)
-        shared = frozenset(n for n, town in namesakes.items() if town is not None and town is seat)
+        seats = [t for t in namesakes.values() if t and (key(t.name) in namesakes or t.population >= most)]
+        seat = max(seats, key=lambda t: (t.population, -t.geonameid), default=None)
+        shared = frozenset(n for n, town in namesakes.items() if town and town is seat)
         yield Division(
             name=name, iso=iso, short=short, geonameid=int(geonameid or 0), aliases=aliases,
             is_first=level == "1", country=area, inside=inside, seat=seat, shared=shared,
@@ -90,14 +93,15 @@ def divisions(known: list[Town]) -> Iterator[Division]:
 
 
 def _bearers(known: list[Town]) -> dict[tuple[str, str, str], Town]:
-    """By country, first-order division and a key, the most populous town that bears the name."""
+    """By country, first-order division and a key, the largest town called so, or bearing the name."""
     found: dict[tuple[str, str, str], Town] = {}
-    for town in sorted(known, key=lambda t: (-t.population, t.geonameid)):
-        if town.population < LEAST:
-            break
-        others = () if town.countrycode in _ENGLISH else filter(None, town.alternatenames)
-        for name in (town.name, *others):
-            found.setdefault((town.countrycode, town.admin1code, key(name)), town)
+    large = sorted((t for t in known if t.population >= LEAST), key=lambda t: (-t.population, t.geonameid))
+    for town in large:
+        found.setdefault((town.countrycode, town.admin1code, key(town.name)), town)
+    for town in large:
+        if town.countrycode not in _ENGLISH:
+            for name in filter(None, town.alternatenames):
+                found.setdefault((town.countrycode, town.admin1code, key(name)), town)
     return found
 
 

@@ -61,8 +61,8 @@ def test_cases_are_of_many_languages() -> None:
 def test_own_name_means_the_city_when_a_division_is_named_for_it(
     kb: Gazetteer, language: str, english: str, own: str
 ) -> None:
-    best = kb.lookup(own)[0]
-    assert (best.type, best.entity_id) == ("city", kb.lookup(english)[0].entity_id)
+    best = kb.spelled(own, language)[0]
+    assert (best.type, best.entity_id) == ("city", kb.spelled(english, "en")[0].entity_id)
     assert best.wikidata_id is not None
     assert best.lat is not None
 

@@ -23,6 +23,8 @@ from newsmill.runners.direct import MicroBatchRunner
 from newsmill.runtime import failpoints
 from newsroom import reworded, story
 
+pytestmark = pytest.mark.timeout(1200)
+
 AT = 1_790_000_000_000_000
 HOUR = 3_600_000_000
 RESERVED = '<meta name="tdm-reservation" content="1">'
@@ -155,7 +157,10 @@ def test_story_goes_on_without_the_articles_that_a_replay_takes_out(
     ]  # fmt: skip
 
 
-def test_lake_says_the_same_as_one_in_which_they_never_were(config: Config, made: Path) -> None:
+def test_lake_says_the_same_as_one_in_which_they_never_were(
+    config: Config, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(departures, "ROWS_AT_ONCE", 2)
     again(config, **DROP)
     other = Config(lake=LakeConfig(path=str(made / "fresh")), **DROP)
     run(other, made / "pages")
@@ -228,3 +233,17 @@ def test_replay_that_was_cut_off_is_finished_by_the_next_one_and_holds_the_feed_
         kind for batch in changes.read(config.lake.path, "articles", since).rows for kind in batch["change"]
     ]
     assert sum(kind.as_py() == "removed" for kind in told) == len(GONE)
+
+
+def test_stories_that_an_earlier_version_left_as_they_were_are_told_anew_by_the_next_replay(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(departures.Departures, "expect", lambda *_: None)
+        earlier.setattr(departures.Departures, "settle", lambda *_: 0)
+        again(config, **DROP)
+    assert {finding.rule for finding in audit(config.lake.path).findings} == {"C7"}
+    one = Selection(domain="week.example")
+    assert replay(config, one, now=AT + 2 * HOUR).told_anew > 0
+    check(config, GONE)
+    assert replay(config, one, now=AT + 3 * HOUR).told_anew == 0

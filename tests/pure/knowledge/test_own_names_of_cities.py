@@ -2,6 +2,7 @@
 
 import pytest
 
+from newsmill.knowledge.enricher import Enricher
 from newsmill.knowledge.gazetteer import Gazetteer
 
 OWN = """
@@ -44,12 +45,31 @@ ka  Tbilisi=თბილისი
 hy  Yerevan=Երևան
 vi  Hanoi=Hà_Nội
 """
+ABROAD = """
+de  Geneva=Genf Venice=Venedig Milan=Mailand Naples=Neapel Warsaw=Warschau Liège=Lüttich
+es  Geneva=Ginebra Venice=Venecia Basel=Basilea Beijing=Pekín
+pt  Geneva=Genebra Venice=Veneza Munich=Munique
+it  Geneva=Ginevra Munich=Monaco_di_Baviera Lyon=Lione
+pl  Geneva=Genewa Venice=Wenecja Munich=Monachium
+cs  Geneva=Ženeva Venice=Benátky Vienna=Vídeň
+tr  Geneva=Cenevre Venice=Venedik Athens=Atina
+sl  Venice=Benetke Geneva=Ženeva
+hu  Venice=Velence Vienna=Bécs
+nl  Geneva=Genève Cologne=Keulen
+"""
 PRESS = 2e6  # weight of a division with names of the press
-CASES = [
-    (line.split()[0], pair.partition("=")[0], pair.partition("=")[2].replace("_", " "))
-    for line in OWN.strip().split("\n")
-    for pair in line.split()[1:]
-]
+
+
+def cases(names: str) -> list[tuple[str, str, str]]:
+    """Language, English name and that of the language."""
+    return [
+        (line.split()[0], pair.partition("=")[0], pair.partition("=")[2].replace("_", " "))
+        for line in names.strip().split("\n")
+        for pair in line.split()[1:]
+    ]
+
+
+CASES = cases(OWN)
 
 
 def test_cases_are_of_many_languages() -> None:
@@ -65,6 +85,15 @@ def test_own_name_means_the_city_when_a_division_is_named_for_it(
     assert (best.type, best.entity_id) == ("city", kb.spelled(english, "en")[0].entity_id)
     assert best.wikidata_id is not None
     assert best.lat is not None
+
+
+@pytest.mark.parametrize(("language", "english", "abroad"), cases(ABROAD))
+def test_town_is_found_under_its_name_abroad_when_nothing_else_in_the_text_is_of_its_country(
+    enricher: Enricher, language: str, english: str, abroad: str
+) -> None:
+    (place,) = enricher.enrich_text(f"Xxxx xxx xxxx {abroad}.", language=language).places
+    best = enricher.enrich_text(f"They met in {english} then.", language="en").places[0]
+    assert (place.name, place.country, place.lat) == (best.name, best.country, best.lat)
 
 
 def test_no_division_outranks_the_main_city_in_it_that_bears_the_same_name(kb: Gazetteer) -> None:

@@ -80,11 +80,16 @@ def _foreigner(
             return None
         last += 1
         after = words[last][0]
-        if any(after[:size] in words_of("office", "ko") for size in range(2, 7)):
+        if _begins_with_office(after):
             return end - words[index].start(), "PER"
         if not _is_place(after) and after not in ("전", "차기"):
             return None
     return None
+
+
+def _begins_with_office(word: str) -> bool:
+    """Whether a word is an office, with or without particles: `대통령과`."""
+    return any(word[:size] in words_of("office", "ko") for size in range(2, 7))
 
 
 def _looks_foreign(word: str) -> bool:
@@ -95,6 +100,7 @@ def _looks_foreign(word: str) -> bool:
         and word not in words_of("no_person", "ko")
         and word not in words_of("stop", "ko")
         and word[-1] not in _AFTER_NOUNS
+        and not _begins_with_office(word)
         and not any(lexicon("ko").words.get(form, ("",))[0] in ("L", "N") for form in _forms(word))
     )
 

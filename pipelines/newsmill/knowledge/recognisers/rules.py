@@ -352,7 +352,7 @@ class Rules:
             return False
         return offices.is_office(word.low, language) or (
             word.starts
-            and word.text.lower() in frequent_words(language)
+            and (word.text.lower() in frequent_words(language) or word.low in words_of("opens", language))
             and self._importance(word.text) < WELL_KNOWN
         )
 

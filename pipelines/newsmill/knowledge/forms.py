@@ -66,13 +66,29 @@ def press_names(language: str) -> Mapping[str, str]:
     return _press().get(language, {})
 
 
+def is_press_name(surface: str, language: str) -> bool:
+    """Whether a word is a short name of the language with the marks that it has there: `Mỹ`, not `My`."""
+    return surface in _as_written().get(language, ())
+
+
+@cache
+def _as_written() -> dict[str, set[str]]:
+    names: dict[str, set[str]] = defaultdict(set)
+    for language, short, _ in _press_rows():
+        names[language].add(short)
+    return dict(names)
+
+
+def _press_rows() -> list[list[str]]:
+    lines = data("press_names.tsv").decode().splitlines()
+    return [line.split("\t") for line in lines if line and not line.startswith("#")]
+
+
 @cache
 def _press() -> dict[str, dict[str, str]]:
     names: dict[str, dict[str, str]] = defaultdict(dict)
-    for line in data("press_names.tsv").decode().splitlines():
-        if line and not line.startswith("#"):
-            language, short, stands_for = line.split("\t")
-            names[language][short if short.isupper() else fold(short)] = stands_for
+    for language, short, stands_for in _press_rows():
+        names[language][short if short.isupper() else fold(short)] = stands_for
     return dict(names)
 
 

@@ -18,7 +18,7 @@ import msgspec
 from babel.core import get_global
 
 from newsmill.knowledge import own_words
-from newsmill.knowledge.forms import first_cases, press_names
+from newsmill.knowledge.forms import first_cases, is_press_name, press_names
 from newsmill.knowledge.gazetteer import Candidate, Gazetteer, Match
 from newsmill.knowledge.names import fold
 from newsmill.knowledge.recognisers.cues import cues, frequent_words, words_of
@@ -253,7 +253,7 @@ def _owns_name(text: str, match: Match, surface: str) -> bool:
 
 def _is_other_syllable(surface: str, best: Candidate, language: str) -> bool:
     """Whether a word differs by its marks only from the short name of a place: `Bí`, of `Bỉ`."""
-    if " " in surface or surface.isascii() or best.coarse != "LOC" or surface in press_names(language):
+    if " " in surface or surface.isascii() or best.coarse != "LOC" or is_press_name(surface, language):
         return False
     return surface.lower() not in own_words.written(language) and best.name.lower() != surface.lower()
 

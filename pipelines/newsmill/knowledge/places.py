@@ -37,6 +37,7 @@ _POPULATION = 0.55  # exponent of a bearer's weight
 _COUNTRY, _DIVISION, _NEAR = 1.2, 2.2, 1.2
 _SITE = 2.5  # for bearers in the country of the site's top-level domain
 _SURE = 0.9  # prior from which a region of many countries, which no country speaks for, needs no votes
+_LIKELY = 0.5  # prior from which a country is meant rather than a town in it of the same name
 _BOUND = 9.0  # "Athens, Texas"
 _CELL = 1.0  # degrees
 
@@ -143,7 +144,10 @@ class _Name:
     """All mentions of one name: they mean one place."""
 
     def __init__(self, bearers: tuple[Candidate, ...], count: float) -> None:
-        region = bearers[0].country is None and bearers[0].prior >= _SURE
+        best = bearers[0]
+        region = best.country is None and best.prior >= _SURE
+        if best.type == "country" and best.prior >= _LIKELY:  # what speaks for its capital speaks for it
+            bearers = (best, *(b for b in bearers[1:] if b.country != best.country))
         self.bearers = bearers[: 1 if region else _MOST]
         self.count = count
         self.bonus = [0.0] * len(self.bearers)

@@ -169,3 +169,21 @@ def test_office_within_a_run_parts_the_person_from_the_place(
 
 def test_place_in_the_genitive_is_none_when_it_begins_a_body(enricher: Enricher) -> None:
     assert of_type(enricher, "Hun ringede til Danmarks Radio i dag.", "da", "LOC") == []
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "person"),
+    [
+        ("ru", "Вчера Владимир Иванов приехал.", "Владимир Иванов"),
+        ("uk", "Учора Володимир Бондаренко прибув.", "Володимир Бондаренко"),
+        ("cs", "Včera Petr Novák přijel.", "Petr Novák"),
+        ("sr", "Јуче Александар Петровић рече.", "Александар Петровић"),
+        ("sr", "Danas Ana Petrović govori.", "Ana Petrović"),
+        ("ko", "트럼프 대통령과 시진핑 주석이 만났다.", "시진핑"),
+    ],
+)
+def test_word_that_opens_a_sentence_or_is_an_office_is_no_part_of_a_name(
+    language: str, text: str, person: str
+) -> None:
+    found = Enricher.open(EnrichConfig()).enrich_text(text, language=language).entities
+    assert person in [m.text for e in found for m in e.mentions]

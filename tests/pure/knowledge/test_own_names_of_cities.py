@@ -54,7 +54,7 @@ pl  Geneva=Genewa Venice=Wenecja Munich=Monachium
 cs  Geneva=Ženeva Venice=Benátky Vienna=Vídeň
 tr  Geneva=Cenevre Venice=Venedik Athens=Atina
 sl  Venice=Benetke Geneva=Ženeva
-hu  Venice=Velence Vienna=Bécs
+hu  Vienna=Bécs Geneva=Genf
 nl  Geneva=Genève Cologne=Keulen
 """
 PRESS = 2e6  # weight of a division with names of the press

@@ -103,3 +103,52 @@ def test_plain_words_of_other_languages_are_no_places(
 def test_text_without_places_has_none(enricher: Enricher) -> None:
     found = enricher.enrich_text("nothing is named here, nothing at all.", language="en")
     assert (found.places, found.countries, found.entities) == ((), (), ())
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "names"),
+    [
+        (
+            "en",
+            "Panama's president spoke in Panama City.",
+            {"Panama": "Panama", "Panama City": "Panama City"},
+        ),
+        ("en", "Guatemala and Guatemala City were hit.", {"Guatemala": "Guatemala"}),
+        (
+            "es",
+            "El presidente de Paraguay viajó a Asunción.",
+            {"Paraguay": "Paraguay", "Asunción": "Asunción"},
+        ),
+        ("pt", "O governador da Bahia esteve em Salvador.", {"Bahia": "Bahia", "Salvador": "Salvador"}),
+        ("pt", "Choveu no Ceará e em Fortaleza.", {"Ceará": "Ceará", "Fortaleza": "Fortaleza"}),
+        ("de", "Zwischen Berlin und Frankfurt staute es sich.", {"Frankfurt": "Frankfurt am Main"}),
+        ("it", "A Roma e a Milano.", {"Roma": "Rome", "Milano": "Milan"}),
+    ],
+)
+def test_wider_place_is_not_its_main_town_when_the_text_names_that_too(
+    enricher: Enricher, language: str, text: str, names: dict[str, str]
+) -> None:
+    found = {m.text: p.name for p in enricher.enrich_text(text, language=language).places for m in p.mentions}
+    assert names.items() <= found.items()
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "names"),
+    [
+        ("es", "El ejército entró en la Franja de Gaza y en Cisjordania.", {"Gaza Strip", "West Bank"}),
+        ("de", "An der Donau, am Rhein und an der Ostsee.", {"Danube", "Rhine", "Baltic Sea"}),
+        ("uk", "У Криму, на Донбасі та біля Чорного моря.", {"Crimea", "Donbas"}),
+        ("ar", "قصفت غزة والضفة الغربية.", {"Gaza Strip", "West Bank"}),
+        ("zh", "以色列军队进入加沙和约旦河西岸。", {"Israel", "Gaza Strip", "West Bank"}),
+        ("ja", "紅海と中東情勢。", {"Red Sea", "Middle East"}),
+        ("pl", "Rząd Wielkiej Brytanii ostrzegł.", {"United Kingdom"}),
+        ("cs", "Jednání ve Velké Británii.", {"United Kingdom"}),
+        ("nl", "In Wit-Rusland en Noord-Ierland.", {"Belarus", "Northern Ireland"}),
+        ("vi", "Quân đội Mỹ và Pháp.", {"United States", "France"}),
+        ("es", "El presidente de EE.UU. y la República Checa.", {"United States", "Czechia"}),
+    ],
+)
+def test_regions_and_countries_are_found_under_the_names_that_other_languages_give_them(
+    enricher: Enricher, language: str, text: str, names: set[str]
+) -> None:
+    assert {p.name for p in enricher.enrich_text(text, language=language).places} == names

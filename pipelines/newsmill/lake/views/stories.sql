@@ -1,5 +1,5 @@
 -- Each story with what its articles say together. For DuckDB. Expects the views of clusters.sql
--- and articles.sql.
+-- and articles.sql, `copies` among them.
 
 -- One row for each id that a cluster ever had: so `articles JOIN stories ON stories.known_as =
 -- articles.duplicate.cluster_id` finds the story as it is now, whatever id a row has. An article that left its

@@ -20,7 +20,7 @@ import newsmill
 from distributions import ROOT, build
 
 PACKAGE = Path(newsmill.__file__).parent
-EXTRAS = {"knowledge/packages.py": "kb-build"}
+EXTRAS = {"knowledge/packages.py": "kb-build", "knowledge/towns.py": "kb-build"}
 """Modules that may import what an extra brings."""
 
 

@@ -43,7 +43,8 @@ def test_script_of_a_body_stands_beside_its_language() -> None:
     found = detect("Gradonačelnik je rekao da će grad obnoviti most do kraja godine.", html_lang=None)
     assert found.script == "Latn"
     assert detect("Градоначелник је рекао да ће град обновити мост.", html_lang=None).script == "Cyrl"
-    assert detect("", html_lang="de", title="Wahl").script is None
+    assert detect("", html_lang="de", title="Wahl").script == "Latn"  # that of the title
+    assert detect("", html_lang="de").script is None
 
 
 def test_lines_of_a_site_do_not_decide_on_the_script_of_a_body() -> None:

@@ -79,7 +79,9 @@ def _as_written() -> dict[str, set[str]]:
     return dict(names)
 
 
+@cache
 def _press_rows() -> list[list[str]]:
+    """All short names: read once, since a confined process that first meets a language can read no file."""
     lines = data("press_names.tsv").decode().splitlines()
     return [line.split("\t") for line in lines if line and not line.startswith("#")]
 

@@ -4,47 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from names_by_language import PERSONS
 from newsmill.config import EnrichConfig
 from newsmill.knowledge.enricher import Enricher
 from newsmill.knowledge.recognisers.offices import is_office
 from newsmill.knowledge.recognisers.statistical import MODELS
-
-PERSONS = [
-    ("en", "Secretary of State Marco Rubio met Foreign Minister Ann Lee.", ["Marco Rubio", "Ann Lee"]),
-    ("en", "He met Secretary of State Antony Blinken.", ["Antony Blinken"]),
-    ("en", "President of Ukraine Volodymyr Zelensky spoke.", ["Volodymyr Zelensky"]),
-    ("it", "La presidente del Consiglio Giorgia Meloni ha parlato.", ["Giorgia Meloni"]),
-    ("it", "Ha visto il ministro degli Esteri Antonio Tajani.", ["Antonio Tajani"]),
-    ("fr", "Le ministre de l'Intérieur Bruno Retailleau a parlé.", ["Bruno Retailleau"]),
-    ("es", "El ministro de Asuntos Exteriores José Manuel Albares habló.", ["José Manuel Albares"]),
-    ("pt", "A ministra do Meio Ambiente Marina Silva viajou.", ["Marina Silva"]),
-    ("nl", "Hij sprak met minister van Buitenlandse Zaken Caspar Veldkamp.", ["Caspar Veldkamp"]),
-    ("de", "Bundesaußenminister Johann Wadephul reiste ab.", ["Johann Wadephul"]),
-    ("sv", "Hon träffade utrikesminister Maria Malmer Stenergard.", ["Maria Malmer Stenergard"]),
-    ("pl", "Prezes Prawa i Sprawiedliwości Jarosław Kaczyński mówił.", ["Jarosław Kaczyński"]),
-    ("pl", "Przewodnicząca Komisji Europejskiej Ursula von der Leyen mówiła.", ["Ursula von der Leyen"]),
-    ("cs", "Ministr zahraničí Jan Lipavský jednal.", ["Jan Lipavský"]),
-    ("hr", "Predsjednik Vlade Andrej Plenković govorio je.", ["Andrej Plenković"]),
-    ("ro", "Președintele României Nicușor Dan a vorbit.", ["Nicușor Dan"]),
-    ("ru", "Президент России Владимир Путин встретился с министром.", ["Владимир Путин"]),
-    ("ru", "Канцлер Германии Олаф Шольц прибыл.", ["Олаф Шольц"]),
-    ("uk", "Президент України Володимир Зеленський заявив.", ["Володимир Зеленський"]),
-    ("uk", "Прем'єр-міністр Великої Британії Кір Стармер заявив.", ["Кір Стармер"]),
-    ("el", "Είδε τον υπουργό Εξωτερικών Γιώργο Γεραπετρίτη.", ["Γιώργο Γεραπετρίτη"]),
-    ("id", "Presiden bertemu Menteri Luar Negeri Sugiono.", ["Sugiono"]),
-    ("fa", "وزیر امور خارجه عباس عراقچی گفت.", ["عباس عراقچی"]),
-    ("fa", "وزیر خارجه روسیه سرگئی لاوروف گفت.", ["سرگئی لاوروف"]),
-    ("zh", "外长王毅周一访问。", ["王毅"]),
-    ("zh", "德国总理默茨会见了他。默茨表示满意。", ["默茨", "默茨"]),
-    ("zh", "特朗普总统同意。", ["特朗普"]),
-    ("ja", "トランプ大統領と会談した。", ["トランプ"]),
-    ("ja", "ルビオ国務長官は述べた。", ["ルビオ"]),
-    ("ko", "네타냐후 총리는 말했다. 네타냐후는 떠났다.", ["네타냐후", "네타냐후"]),
-    ("ko", "그는 마크롱 프랑스 대통령과 통화했다.", ["마크롱"]),
-    ("ru", "Это решение, сказал Путин. Песков заявил иное.", ["Путин", "Песков"]),
-    ("uk", "Це важливо, сказав Зеленський.", ["Зеленський"]),
-    ("es", "«Es falso», dijo Sánchez.", ["Sánchez"]),
-]  # fmt: skip
 
 
 def of_type(enricher: Enricher, text: str, language: str, coarse: str) -> list[str]:

@@ -2,74 +2,12 @@
 
 import pytest
 
+from names_by_language import ABROAD, OWN, cases
 from newsmill.knowledge.enricher import Enricher
 from newsmill.knowledge.gazetteer import Gazetteer
 
-OWN = """
-it  Rome=Roma Milan=Milano Turin=Torino Naples=Napoli Florence=Firenze Venice=Venezia Genoa=Genova
-de  Vienna=Wien Munich=München Zürich=Zürich Nuremberg=Nürnberg Dresden=Dresden Salzburg=Salzburg
-pt  Lisbon=Lisboa Porto=Porto Brasília=Brasília
-nl  Antwerp=Antwerpen Gent=Gent Brussels=Brussel Utrecht=Utrecht Groningen=Groningen
-fr  Brussels=Bruxelles Geneva=Genève Lyon=Lyon Liège=Liège
-es  Seville=Sevilla Zaragoza=Zaragoza Valencia=Valencia Puebla=Puebla
-pl  Warsaw=Warszawa Kraków=Kraków Łódź=Łódź Gdańsk=Gdańsk
-cs  Prague=Praha Brno=Brno Pilsen=Plzeň
-hu  Budapest=Budapest Szeged=Szeged
-ro  Bucharest=București Cluj-Napoca=Cluj-Napoca
-hr  Belgrade=Beograd Zagreb=Zagreb
-sr  Belgrade=Београд Niš=Ниш
-bg  Sofia=София
-mk  Skopje=Скопје
-sq  Tirana=Tiranë
-da  Copenhagen=København Århus=Aarhus
-sv  Gothenburg=Göteborg Stockholm=Stockholm
-nb  Oslo=Oslo Trondheim=Trondheim
-fi  Helsinki=Helsinki Turku=Turku Turku=Åbo
-et  Tallinn=Tallinn
-lv  Riga=Rīga
-lt  Vilnius=Vilnius
-ru  Moscow=Москва Minsk=Минск
-uk  Kyiv=Київ Kharkiv=Харків Lviv=Львів Odesa=Одеса
-el  Athens=Αθήνα Thessaloníki=Θεσσαλονίκη
-tr  Istanbul=İstanbul Ankara=Ankara
-ar  Cairo=القاهرة Baghdad=بغداد Damascus=دمشق Riyadh=الرياض
-fa  Tehran=تهران
-he  Jerusalem=ירושלים
-zh  Beijing=北京 Shanghai=上海 Guangzhou=广州 Taipei=台北
-ja  Tokyo=東京 Osaka=大阪 Kyoto=京都
-ko  Seoul=서울 Busan=부산 Incheon=인천
-th  Bangkok=กรุงเทพมหานคร
-hi  Mumbai=मुंबई
-bn  Dhaka=ঢাকা
-ka  Tbilisi=თბილისი
-hy  Yerevan=Երևան
-vi  Hanoi=Hà_Nội
-"""
-ABROAD = """
-de  Geneva=Genf Venice=Venedig Milan=Mailand Naples=Neapel Warsaw=Warschau Liège=Lüttich
-es  Geneva=Ginebra Venice=Venecia Basel=Basilea Beijing=Pekín
-pt  Geneva=Genebra Venice=Veneza Munich=Munique
-it  Geneva=Ginevra Munich=Monaco_di_Baviera Lyon=Lione
-pl  Geneva=Genewa Venice=Wenecja Munich=Monachium
-cs  Geneva=Ženeva Venice=Benátky Vienna=Vídeň
-tr  Geneva=Cenevre Venice=Venedik Athens=Atina
-sl  Venice=Benetke Geneva=Ženeva
-hu  Vienna=Bécs Geneva=Genf
-nl  Geneva=Genève Cologne=Keulen
-"""
-PRESS = 2e6  # weight of a division with names of the press
-
-
-def cases(names: str) -> list[tuple[str, str, str]]:
-    """Language, English name and that of the language."""
-    return [
-        (line.split()[0], pair.partition("=")[0], pair.partition("=")[2].replace("_", " "))
-        for line in names.strip().split("\n")
-        for pair in line.split()[1:]
-    ]
-
-
 CASES = cases(OWN)
+PRESS = 2e6  # weight of a division with names of the press
 
 
 def test_cases_are_of_many_languages() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import hostile_pages
+from names_by_language import ABROAD, OWN, PERSONS, cases
 
 TESTS = Path(hostile_pages.__file__).parent
 HOSTS = (
@@ -21,7 +23,15 @@ HOSTS = (
     "뉴스。한국",
 )
 
+TEXTS = [
+    *((language, text) for language, text, _ in PERSONS),
+    *((language, f"Xxxx. {name} xxx {name}.") for language, _, name in (*cases(OWN), *cases(ABROAD))),
+    *((language, "Mỹ. Quân đội Mỹ. Bí thư.") for language in ("vi", "sw", "yo", "ha", "ta", "ur")),
+]
+"""Texts with names, and their languages."""
+
 PROGRAM = """
+import json
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -31,8 +41,10 @@ from newsmill.config import EnrichConfig, InputConfig, PageConfig
 from newsmill.errors import Rejected
 from newsmill.flow.steps import derive
 from newsmill.page import reading
-from newsmill.records import NotArticle, Position, RawPage
+from newsmill.page.preparation import SAMPLE
+from newsmill.records import Extraction, Language, NotArticle, Page, ParsedPage, Position, RawPage
 
+texts = json.load(sys.stdin)
 page, told = PageConfig(), EnrichConfig().model_dump_json()
 reading.prepare(page=page, input=InputConfig())
 derive.prepare(page=page, told=told)
@@ -65,6 +77,12 @@ for raw in pages():
         pass
     finally:
         of = None
+for language, body in texts:
+    said = Page(title=body, body=body, extraction=Extraction(method="sample", reason="sample"))
+    code = Language(code=language, confidence=1.0, method="none")
+    count, of = count + 1, language
+    derive.derive(SAMPLE, ParsedPage(page=said, language=code), page=page, told=told)
+    of = None
 print(count, sorted({found for found in late if found[0] == "open" or find_spec(found[1])}))
 """
 
@@ -74,6 +92,7 @@ def said() -> str:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *HOSTS],
         cwd=TESTS,
+        input=json.dumps(TEXTS),
         capture_output=True,
         text=True,
         check=True,
@@ -84,5 +103,5 @@ def said() -> str:
 
 def test_prepared_process_imports_and_opens_nothing_when_it_reads_odd_pages(said: str) -> None:
     count, late = said.split(" ", 1)
-    assert int(count) > 2 * len(HOSTS) + 50
+    assert int(count) > 2 * len(HOSTS) + 50 + len(TEXTS)
     assert late.strip() == "[]"

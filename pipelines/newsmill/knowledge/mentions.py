@@ -209,6 +209,7 @@ def _believable(text: str, matches: Sequence[Match], language: str) -> list[Matc
     plain = {fold(w) for w in set(_WORD.findall(text)) if w.islower() and w.upper() != w}
     calendar, stop = own_words.calendar(language), words_of("stop", language)
     doubtful, locative = words_of("doubtful", language), words_of("locative", language)
+    opens = words_of("opens", language)
     surfaces = [text[m.start : m.end] for m in matches]
     names = [fold(surface) for surface in surfaces]
     within = {
@@ -221,6 +222,7 @@ def _believable(text: str, matches: Sequence[Match], language: str) -> list[Matc
         and not (language in _OWNING and _owns_name(text, match, surface))
         and surface.lower() not in calendar
         and surface not in stop
+        and (name not in opens or name in within)
         and not (surface in doubtful and _word_before(text, match.start) not in locative)
         and not _is_plain_word(surface, match.candidates[0], language, name in within)
         and not (language in own_words.MARKED and _is_other_syllable(surface, match.candidates[0], language))
@@ -301,6 +303,8 @@ def _is_plain_span(text: str, span: Span, language: str, gazetteer: Gazetteer) -
     surface = text[span.start : span.end]
     if span.coarse != "LOC":
         return False
+    if fold(surface) in words_of("opens", language) and begins_sentence(text, span.start):
+        return True
     candidates = gazetteer.spelled(surface, language)
     if language in own_words.MARKED and candidates and _is_other_syllable(surface, candidates[0], language):
         return True

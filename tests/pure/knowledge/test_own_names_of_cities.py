@@ -47,3 +47,21 @@ def test_no_division_outranks_the_main_city_in_it_that_bears_the_same_name(kb: G
             if city.type == "city" and same and main and city.weight >= 0.5 * city.population:
                 outranked.append((name, best.name, city.name))
     assert outranked == []
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("pl", "Dunaj wylał w Budapeszcie.", {"Danube", "Budapest"}),
+        ("cs", "U Dunaje stojí Budapešť.", {"Danube", "Budapest"}),
+        ("sl", "Predsednik je prispel na Dunaj.", {"Vienna"}),
+        ("fr", "Mexico a tremblé hier.", {"Mexico City"}),
+        ("es", "México tembló ayer.", {"Mexico"}),
+        ("nl", "Toeristen in Venetië betalen.", {"Venice"}),
+        ("uk", "Британія підтримала Україну.", {"United Kingdom", "Ukraine"}),
+    ],
+)
+def test_name_that_two_languages_have_is_what_its_own_language_means(
+    enricher: Enricher, language: str, text: str, expected: set[str]
+) -> None:
+    assert {place.name for place in enricher.enrich_text(text, language=language).places} == expected

@@ -28,6 +28,8 @@ def places(enricher: Enricher, text: str, language: str) -> set[tuple[str, str |
         ("sv", "Men det blir dyrt. Vi får vänta."),
         ("nb", "Men det blir dyrt. Både veien og broen er stengt."),
         ("de", "Bei Regen bleibt die Straße gesperrt. Da hilft nichts."),
+        ("fi", "Tänään satoi lunta."),
+        ("et", "Täna sadas lund. Eile ka."),
     ],
 )
 def test_frequent_word_is_no_place(enricher: Enricher, language: str, text: str) -> None:
@@ -40,6 +42,7 @@ def test_frequent_word_is_no_place(enricher: Enricher, language: str, text: str)
         ("ru", "Москва и Самоа подписали договор.", {("Москва", "RU"), ("Самоа", "WS")}),
         ("ru", "России нужен мост.", {("России", "RU")}),
         ("es", "Chad y Níger cierran la frontera.", {("Chad", "TD"), ("Níger", "NE")}),
+        ("fi", "Tänään Helsingissä satoi lunta.", {("Helsingissä", "FI")}),
         ("ro", "România și Moldova construiesc un pod.", {("România", "RO"), ("Moldova", "MD")}),
         ("it", "Roma ha un nuovo ponte.", {("Roma", "IT")}),
         ("sv", "Malmö får en ny bro.", {("Malmö", "SE")}),

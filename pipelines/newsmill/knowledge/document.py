@@ -9,6 +9,7 @@ from functools import cached_property
 
 from newsmill.knowledge import landforms
 from newsmill.knowledge.bounds import MENTIONS_CUT, MOST_CHARACTERS, MOST_MENTIONS, MOST_TITLE, TEXT_CUT
+from newsmill.knowledge.called_kinds import as_called
 from newsmill.knowledge.gazetteer import Candidate, Gazetteer
 from newsmill.knowledge.linker import Linked, link
 from newsmill.knowledge.mentions import Found, gather
@@ -89,7 +90,8 @@ class Document:
     def _gathered(self) -> list[Found]:
         gathered = gather(self.text, self.language, self.gazetteer, self.spans)
         whole = landforms.widened(self.text, self.language, gathered, self.gazetteer)
-        return settled(self.text, self.language, whole)
+        called = as_called(self.text, self.language, whole, self.gazetteer)
+        return settled(self.text, self.language, called)
 
     @property
     def marks(self) -> tuple[str, ...]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from guide_runs import is_to_be_updated, walked
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "first-steps.md"
@@ -21,7 +19,6 @@ FIGURE = re.compile(
 """What a small change of a model or a rule moves: shown as it was, not compared."""
 
 
-@pytest.mark.timeout(300)
 def test_first_steps_print_what_the_guide_shows(tmp_path: Path) -> None:
     text = GUIDE.read_text(encoding="utf-8")
     now = walked(GUIDE, tmp_path)

@@ -7,12 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 BODIES = Path(__file__).parents[2] / "benchmarks" / "bodies.py"
 
 
-@pytest.mark.timeout(900)
 def test_text_of_every_row_is_to_be_had_after_takedowns_merges_and_starts() -> None:
     ended = subprocess.run(
         [sys.executable, str(BODIES), "--pages", "1000"], capture_output=True, text=True, check=False

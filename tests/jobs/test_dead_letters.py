@@ -18,7 +18,7 @@ from newsmill.runners.batch_sources import KafkaSource
 from newsmill.runners.direct import MicroBatchRunner
 from newsmill.sources import dead_letters
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.kafka
 
 BROKEN = [b"<p>one", b"\xff\x00two", b"<p>three"]
 

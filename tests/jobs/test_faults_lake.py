@@ -83,7 +83,6 @@ def test_upkeep_beside_a_writer_that_is_killed_disturbs_nobody(work: Work) -> No
     assert problems + seen == []
 
 
-@pytest.mark.timeout(600)
 def test_kills_at_random_times_lose_and_repeat_nothing(tmp_path: Path) -> None:
     work = Work(tmp_path / "lake", end=2_000, batch=100)
     with watched(work.root) as seen:

@@ -28,7 +28,7 @@ from newsmill.lake.writer import Lake
 from newsmill.runtime import retrying
 from newsmill.sources.brokers import close_idle
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.kafka
 NOWHERE = KafkaConfig(bootstrap="127.0.0.1:1", topic="pages")
 BACK = "is back after"
 

@@ -20,7 +20,7 @@ from newsmill.dev.local_kafka import DevKafka
 from newsmill.lake.verification.audit import audit
 from newsmill.sources.brokers import close_idle
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.kafka
 
 PLACES = ("commit.checked@1", "commit.decided@1", "commit.appended.articles@1")
 """Where one job after another is killed, each going on where the last one was."""

@@ -85,7 +85,6 @@ def reads_pages_and_answers_the_readme(python: Path, folder: Path) -> None:
     assert len(told.splitlines()) == 27
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("pip", [OLDEST.get(sys.version_info[:2]), LATEST])
 @pytest.mark.parametrize("kind", ["whl", "tar.gz"])
 def test_installed_newsmill_reads_pages_and_answers_queries(
@@ -106,7 +105,6 @@ def interpreter(version: str) -> Path | None:
     return next((python for python in found if run(python, "--version", check=False).returncode == 0), None)
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("version", [v for v in PYTHONS if v != "{}.{}".format(*sys.version_info)])
 def test_wheel_runs_on_other_pythons(version: str, dist: Path, tmp_path: Path) -> None:
     found = interpreter(version)

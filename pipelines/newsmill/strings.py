@@ -67,7 +67,7 @@ def line(text: str) -> str:
 
 def prose(text: str) -> str:
     """A string that may be a text of several lines, which are parted by `\\n` alone."""
-    if text.isprintable():
+    if text.isprintable() or text.replace("\n", "").isprintable():
         return text if text.isascii() else stream_safe(text)
     return stream_safe(_TO_BREAK.sub("\n", _OUT.sub("", text)).replace("\t", " "))
 
@@ -164,14 +164,33 @@ def composed(text: str) -> str:
     if text.isascii():
         return text
     for _ in range(_MOST_PASSES):
-        before = text
-        if not unicodedata.is_normalized("NFC", text):
+        before, beyond = text, beyond_ascii(text)
+        if not is_nfc(text, beyond):
             text = stream_safe(nfc(text))
-        if UNSEEN.search(text) is not None:
+        if UNSEEN.search(beyond) is not None:
             text = stream_safe(UNSEEN.sub(as_read, text))
         if text == before:
             break
     return text
+
+
+def beyond_ascii(text: str) -> str:
+    """The characters of a text that ASCII lacks, in their order: what they tell is told by these few.
+
+    >>> beyond_ascii("Köln, “the ferry”")
+    'ö“”'
+    """
+    return text.encode("utf-8", "surrogatepass").translate(None, _ASCII).decode("utf-8", "surrogatepass")
+
+
+def is_nfc(text: str, beyond: str) -> bool:
+    """Whether a text is in normal form NFC; only where a character may compose is all of it looked at.
+
+    Args:
+        text: The text.
+        beyond: Its characters beyond ASCII, in their order.
+    """
+    return unicodedata.is_normalized("NFC", text if _MAY_COMPOSE.search(beyond) else beyond)
 
 
 def nfc(text: str) -> str:
@@ -191,6 +210,15 @@ def as_read(match: re.Match[str]) -> str:
         return sign if _UNSPACED.match(before) and _UNSPACED.match(after) else ""
     return unicodedata.normalize("NFKC", sign) if _FIRST_PRESENTED <= sign < _LAST_PRESENTED else ""
 
+
+_ASCII: Final = bytes(range(128))
+_MAY_COMPOSE: Final = re.compile(
+    "[\u0300-\u036f\u0483-\u0489\u0591-\u11ff\u135d-\u135f\u1700-\u1cff\u1dc0-\u1dff\u20d0-\u20ff\u2cef-\u2cf1"
+    "\u2d7f\u2de0-\u2dff\u302a-\u302f\u3099\u309a\ua66f-\ua6ff\ua800-\uabff\ufb1e\ufe20-\ufe2f"
+    "\U00010000-\U0001efff]"
+)
+"""What may become one with the character before it, or change places with it; and much of the same scripts
+that does neither."""
 
 _MOST_PASSES: Final = 4  # what goes out may bring marks together, whose order then changes
 _BLANK: Final = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 
 import pytest
@@ -62,6 +63,20 @@ def test_composed_text_stays_as_it_is_the_second_time(text: str) -> None:
     assert strings.composed(once) == once
     assert unicodedata.is_normalized("NFC", once)
     assert strings.composed(strings.prose(once)) == strings.prose(once)
+
+
+def test_normal_form_is_told_by_few_characters_when_any_of_them_may_compose() -> None:
+    second = {
+        chr(int(part, 16))
+        for code in range(sys.maxunicode + 1)
+        for part in unicodedata.decomposition(chr(code)).split()[1:]
+        if not unicodedata.decomposition(chr(code)).startswith("<")
+    }
+    jamo = {chr(code) for code in (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))}
+    marks = {chr(code) for code in range(sys.maxunicode + 1) if unicodedata.combining(chr(code))}
+    for sign in second | jamo | marks:
+        for text in (f"e{sign}", f"e{sign}\u0323", f"ö “{sign}”", f"\u1100{sign}"):
+            assert strings.is_nfc(text, strings.beyond_ascii(text)) == unicodedata.is_normalized("NFC", text)
 
 
 @pytest.mark.parametrize(

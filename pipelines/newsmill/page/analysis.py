@@ -7,7 +7,6 @@ bytes ─ decompress ─ decode ─ parse within limits ─ passages ─┬─ s
 from __future__ import annotations
 
 import re
-import unicodedata
 from copy import copy
 from typing import Final
 
@@ -119,7 +118,7 @@ def read_page_any(
         return _nothing(reason, text.charset)
     root = parse(text.utf8, page)
     elements = list(root.iter())  # lxml makes an element's Python object anew whenever none is held
-    if not unicodedata.is_normalized("NFC", text.text):
+    if not text.is_composed:
         compose(elements)
     shown = overrides.apply(root, raw.url, page.site_overrides) if page.site_overrides is not None else root
     raw = msgspec.structs.replace(raw, body=text.utf8)

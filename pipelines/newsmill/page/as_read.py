@@ -15,7 +15,7 @@ import regex
 
 from newsmill.page.misread import restored
 from newsmill.page.rewritten import Change, Rewritten, rewritten
-from newsmill.strings import UNSEEN, as_read, nfc, stream_safe
+from newsmill.strings import UNSEEN, as_read, beyond_ascii, is_nfc, nfc, stream_safe
 
 _WIDE: Final = re.compile(
     "[\uff01-\uff5e\uffa1-\uffdc\uffe0-\uffe6\ufb00-\ufb06]|[\uff66-\uff9d][\uff9e\uff9f]?"
@@ -37,28 +37,31 @@ def read(given: str) -> Rewritten | None:
     """
     if given.isascii():
         return None
-    found: Rewritten | None = restored(given)
+    found = restored(given)
+    beyond = ""
     for changes in (_composing, _unseen, _wide):
         text = given if found is None else found.text
-        made = [change for change in changes(text) if text[change[0] : change[1]] != change[2]]
+        beyond = beyond or beyond_ascii(text)
+        made = [change for change in changes(text, beyond) if text[change[0] : change[1]] != change[2]]
         if made:
             step = rewritten(text, made)
-            found = step if found is None else found.then(step)
+            found, beyond = step if found is None else found.then(step), ""
     return found
 
 
-def _composing(text: str) -> Iterator[Change]:
-    if not unicodedata.is_normalized("NFC", text):
+def _composing(text: str, beyond: str) -> Iterator[Change]:
+    if not is_nfc(text, beyond):
         for match in _TOGETHER.finditer(text):
             yield *match.span(), nfc(match[0])
 
 
-def _unseen(text: str) -> Iterator[Change]:
-    for match in UNSEEN.finditer(text):
-        yield *match.span(), as_read(match)
+def _unseen(text: str, beyond: str) -> Iterator[Change]:
+    if UNSEEN.search(beyond) is not None:
+        for match in UNSEEN.finditer(text):
+            yield *match.span(), as_read(match)
 
 
-def _wide(text: str) -> Iterator[Change]:
-    if _MAY_BE_WIDE.search(text) is not None:
+def _wide(text: str, beyond: str) -> Iterator[Change]:
+    if _MAY_BE_WIDE.search(beyond) is not None:
         for match in _WIDE.finditer(text):
             yield *match.span(), unicodedata.normalize("NFKC", stream_safe(match[0]))

@@ -21,7 +21,7 @@ from newsmill.config import InputConfig
 from newsmill.errors import Code, Rejected
 from newsmill.page.detection import charset_of
 from newsmill.page.misread import MAY_BE_WHOLE, MOST, whole_restored
-from newsmill.page.octets import has_controls, holds
+from newsmill.page.octets import beyond_ascii, has_controls, holds
 
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
@@ -103,12 +103,26 @@ _SIGNATURES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Decoded text, also in UTF-8, the charset it was read in, and whether that was a guess or a repair."""
+    """Decoded text.
+
+    Attributes:
+        text: The text.
+        utf8: The same in UTF-8.
+        beyond: Its characters beyond ASCII, in their order.
+        charset: In which it was read.
+        marks: Whether that was a guess, or the text was repaired.
+    """
 
     text: str
     utf8: bytes
+    beyond: str
     charset: str
     marks: tuple[str, ...] = ()
+
+    @property
+    def is_composed(self) -> bool:
+        """Whether it is in normal form NFC."""
+        return strings.is_nfc(self.text, self.beyond)
 
 
 def decompress(body: bytes, encoding: str | None, limits: InputConfig) -> bytes:
@@ -263,30 +277,31 @@ def codec_of(name: str | None) -> str | None:
 def _finished(text: str, charset: str, declared: str | None, *marks: str, utf8: bytes | None = None) -> Text:
     """Clean text of what no page means: NUL and other controls, lone surrogates, repaired mojibake marked."""
     utf8 = text.encode("utf-8", "surrogatepass") if utf8 is None else utf8
+    beyond = beyond_ascii(utf8)
     found = list(marks)
     cleaned = text
-    if has_controls(utf8):
+    if has_controls(utf8) or _CONTROLS.search(beyond):
         cleaned = _CONTROLS.sub(_control, cleaned)
         utf8 = cleaned.encode()
     if holds(utf8, b"&#"):
         cleaned = _REFERENCES.sub(_reference, cleaned)
-    cleaned = strings.stream_safe(cleaned)
+    if strings.stream_safe(beyond) is not beyond:
+        cleaned = strings.stream_safe(cleaned)
     if cleaned is not text:
         text, utf8 = cleaned, cleaned.encode()
+        beyond = beyond_ascii(utf8)
     claimed = codec_of(declared)
     if claimed is not None and claimed != charset and "charset-guessed" not in found:
         found.append("charset-corrected")
-    if _may_be_mojibake(text) and len(_MOJIBAKE.findall(text[:200_000])) > 5:
+    if _may_be_mojibake(beyond) and len(_MOJIBAKE.findall(text[:200_000])) > 5:
         repaired = _repaired(text)
-        if repaired is not None:
-            text, utf8 = repaired, repaired.encode()
-            found.append("mojibake-repaired")
-        else:
-            found.append("mojibake")
-    elif not text.isascii() and (whole := _read_again(text)) is not None:
-        text, utf8 = whole, whole.encode()
+        found.append("mojibake" if repaired is None else "mojibake-repaired")
+    elif (repaired := _read_again(text, beyond)) is not None:
         found.append("mojibake-repaired")
-    return Text(text, utf8, charset, tuple(found))
+    if repaired is not None:
+        text, utf8 = repaired, repaired.encode()
+        beyond = beyond_ascii(utf8)
+    return Text(text, utf8, beyond, charset, tuple(found))
 
 
 _CONTROLS: Final = re.compile(
@@ -304,9 +319,9 @@ _REFERENCES: Final = re.compile(
 _C1: Final = {chr(n): bytes([n]).decode("cp1252", "ignore") for n in range(0x80, 0xA0) if n != 0x85}
 
 
-def _may_be_mojibake(text: str) -> bool:
-    """Whether `_MOJIBAKE` may match; one character is found ten times as fast as two."""
-    return "Ã" in text or "Â" in text or ("â" in text and "â€" in text)
+def _may_be_mojibake(beyond: str) -> bool:
+    """Whether `_MOJIBAKE` may match a text with these characters beyond ASCII."""
+    return "Ã" in beyond or "Â" in beyond or "â€" in beyond
 
 
 def _control(match: re.Match[str]) -> str:
@@ -330,14 +345,11 @@ def _repaired(text: str) -> str | None:
     return repaired if len(_MOJIBAKE.findall(repaired[:200_000])) <= 1 else None
 
 
-_PAIRS: Final = tuple((pair[0], pair) for pair in MAY_BE_WHOLE)  # one is found ten times as fast as two
-
-
-def _read_again(text: str) -> str | None:
+def _read_again(text: str, beyond: str) -> str | None:
     """A page that is misread as a whole, read right without a fault; None for any other."""
-    if len(text) > MOST or not any(first in text and pair in text for first, pair in _PAIRS):
+    if len(text) > MOST or not any(pair in beyond for pair in MAY_BE_WHOLE):
         return None
-    found = whole_restored(text)
+    found = whole_restored(text, beyond)
     return found.text if found is not None and _few_faults(found.text) else None
 
 

@@ -1,11 +1,11 @@
 """The language of a text, and how that is known.
 
-`Langdetect` gives the answer, seeded, and `Py3langid` is its arbiter: it is asked about the same
-sample, knows many languages more, and its probability can be believed where langdetect's is nearly
-always 0.99999. Languages that neither knows are recognised by their script or by their function
-words (`function_words.tsv`), and what can't be told is `und`. The page's own lang attribute is
-evidence, not an answer: it decides between close languages and for texts too short to tell.
-Reasons and measurements: `docs/decisions/0021-language.md`.
+`Py3langid`, the arbiter, gives the answer: it knows many languages more than `Langdetect`, and its
+probability can be believed where langdetect's is nearly always 0.99999. Where it leaves a doubt,
+langdetect, seeded, is asked about the same sample. Languages that neither knows are recognised by
+their script or by their function words (`function_words.tsv`), and what can't be told is `und`. The
+page's own lang attribute is evidence, not an answer: it decides between close languages and for
+texts too short to tell. Reasons and measurements: `docs/decisions/0021-language.md`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from babel.core import get_global
@@ -82,6 +82,9 @@ ACCEPTED_SMALL = 0.5
 SURE = 0.9
 """Probability from which the arbiter is not doubted, but where it takes one language for a relative."""
 
+BEYOND_DOUBT = 0.998
+"""Probability from which langdetect's word changes neither the answer nor the confidence that is stored."""
+
 RELATIVE_SHARE = 0.08
 """Share of a language's function words among all words that tells it from the relative it is taken for."""
 
@@ -89,7 +92,7 @@ FUNCTION_SHARE = 0.25
 """The same where the arbiter is unsure, whatever it says."""
 
 _NO_LETTERS = re.compile(r"[\d_]+|[\U0001F000-\U0001FAFF\u2600-\u27BF]+")
-_ADDRESSED = re.compile(r"@|://|#|www\.")
+_ADDRESSED = ("@", "://", "#", "www.")
 _LETTERS = re.compile(r"[^\W\d_]")
 _WORDS = re.compile(r"[^\W\d_]+(?:['’ʼ][^\W\d_]+)*|[۽۾]")
 _SUBTAG = re.compile(r"[a-z]{2,3}(?=$|[-_])")
@@ -122,7 +125,7 @@ def detect(text: str, *, html_lang: str | None, title: str | None = None) -> Lan
     Returns:
         The language that most of the text is in. `confidence` is the probability that the code is
         right (it is near the share of the windows for a text in two languages). `method` tells what
-        decided: `langdetect` (the arbiter did not object), `arbiter`, `script`, `function_words`,
+        decided: `arbiter`, `langdetect` (it agrees with an arbiter in doubt), `script`, `function_words`,
         `html_lang` (between languages that the text leaves open, or for a text too short to tell),
         `none` with the code `und`. `disagrees` only where both languages are known.
     """
@@ -174,10 +177,12 @@ def _decide(lines: Sequence[str], declared: str | None) -> tuple[str, float, str
         total = sum(posterior.values())
         posterior = {code: p / total for code, p in posterior.items()}
     best = max(posterior, key=lambda code: (posterior[code], code), default="und")
+    confidence = posterior.get(best, 0.0)
+    if confidence >= BEYOND_DOUBT:
+        return best, confidence, "html_lang" if best != undeclared else arbiter().name
     default = default_detector()
     first = default.probabilities(windows[len(windows) // 2][0])
     witness = max(first, key=lambda code: (first[code], code), default="und")
-    confidence = posterior.get(best, 0.0)
     if best in default.languages:
         confidence = _weighed(confidence, WITNESS_WEIGHT if witness == best else 1 / WITNESS_WEIGHT)
     if confidence < ACCEPTED or best == "und":
@@ -243,7 +248,7 @@ def _weighed(p: float, factor: float) -> float:
 def _prose(text: str) -> str:
     """`text` without web and mail addresses, handles and tags, spaces collapsed."""
     words = text.split()
-    if not _ADDRESSED.search(text):
+    if not any(sign in text for sign in _ADDRESSED):
         return " ".join(words)
     return " ".join(
         word for word in words if "@" not in word and "://" not in word and not word.startswith(("#", "www."))
@@ -294,6 +299,7 @@ def _bytes(text: str) -> int:
     return len(text.encode("utf-8", "replace"))
 
 
+@lru_cache(maxsize=1_000)
 def _declared(html_lang: str | None) -> str | None:
     """Primary subtag of a lang attribute in its shortest spelling; None when it names no language."""
     found = _SUBTAG.match((html_lang or "").strip().lower())
@@ -373,11 +379,12 @@ def _by_function_words(sample: str, best: str, p: float) -> tuple[str, float] | 
         best: The arbiter's answer.
         p: The arbiter's probability of it.
     """
+    asked = [row for row in _function_words() if best in row[1] or p < SURE]
+    if not asked:
+        return None
     words = [word.lower().replace("’", "'") for word in _WORDS.findall(sample)]
     found = []
-    for code, relatives, known in _function_words():
-        if best not in relatives and p >= SURE:
-            continue
+    for code, relatives, known in asked:
         hits = [word for word in words if word in known]
         share = len(hits) / max(len(words), 1)
         if best in relatives:

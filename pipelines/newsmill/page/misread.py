@@ -22,6 +22,7 @@ from typing import Final
 
 from newsmill.page.detection import charset_of
 from newsmill.page.rewritten import Rewritten, rewritten
+from newsmill.strings import beyond_ascii
 
 FEWEST: Final = 3
 """Letters that must be misread before a text is held to be: one or two may be quoted."""
@@ -35,7 +36,6 @@ MOST: Final = 200_000
 _UNUSED: Final = (0x81, 0x8D, 0x8F, 0x90, 0x9D)
 _WINDOWS: Final = {bytes([code]).decode("cp1252"): code for code in range(0x80, 0xA0) if code not in _UNUSED}
 _LATER: Final = f"[\x80-\xbf{''.join(_WINDOWS)}]"
-_LEADING: Final = re.compile("[\xc2-\xef]")
 _MISREAD: Final = re.compile(f"[\xc2-\xdf]{_LATER}|[\xe0-\xef]{_LATER}{{2}}|\xe3\ufffd{_LATER}")
 _LOST: Final = 0x81
 """The byte for which U+FFFD mostly stands: Windows-1252 has no sign for it, and kana begin with it."""
@@ -85,8 +85,9 @@ def restored(text: str) -> Rewritten | None:
     """
     if text.isascii():
         return None
-    whole = whole_restored(text)
-    if whole is not None or _LEADING.search(text) is None:
+    beyond = beyond_ascii(text)
+    whole = whole_restored(text, beyond)
+    if whole is not None or _MISREAD.search(beyond) is None:
         return whole
     found = [
         (*match.span(), letter)
@@ -96,16 +97,13 @@ def restored(text: str) -> Rewritten | None:
     return rewritten(text, found) if len(found) >= FEWEST else None
 
 
-def whole_restored(text: str) -> Rewritten | None:
-    """The same where the text is misread as a whole, by the signs of which most of it is made."""
-    if len(text) > MOST:
-        return None
-    beyond = len(text) - len(text.encode("ascii", "ignore"))
-    if beyond < FEWEST_WHOLE:
+def whole_restored(text: str, beyond: str) -> Rewritten | None:
+    """The same where the text is misread as a whole, by the signs beyond ASCII of which it is made."""
+    if len(text) > MOST or len(beyond) < FEWEST_WHOLE:
         return None
 
     def share(signs: str) -> float:
-        return sum(map(text.count, signs)) / beyond
+        return sum(map(beyond.count, signs)) / len(beyond)
 
     if share(_CYRILLIC_LEADS) >= _LEAST_LEADS:
         return _again(text, _of_cp1251, "utf-8", _utf_8_length)
@@ -113,8 +111,8 @@ def whole_restored(text: str) -> Rewritten | None:
         return _again(text, _of_cp932, "utf-8", _utf_8_length, faults_allowed=_MOST_LOST)
     if share(_OF_SJIS_KANA) >= _LEAST_KANA and share(_UTF_8_LEAD) < _LEAST_KANA:
         return _again(text, _of_cp1252, "cp932", _sjis_length)
-    if _ONE_BYTE_WORD.search(text) is not None:
-        return _of_one_byte(text, beyond)
+    if _ONE_BYTE_WORD.search(beyond) is not None:
+        return _of_one_byte(text, len(beyond))
     return None
 
 

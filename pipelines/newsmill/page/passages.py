@@ -243,8 +243,9 @@ class _Walk:
     def _flush(self, frame: Frame) -> None:
         if self._parts[-1] == _CELL_END:
             self._parts.pop()
-        text = "".join(self._parts)
-        text = " ".join(strings.composed(text).split())
+        text = " ".join("".join(self._parts).split())
+        if not text.isascii() and (composed := strings.composed(text)) is not text:
+            text = " ".join(composed.split())
         if text:
             self.found.append(Passage(text, frame, self._link_chars, text.count(" ") + 1))
         self._parts.clear()

@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 
+from newsmill.strings import beyond_ascii
+
 LOOKED_AT = 10_000
 """Characters of a text that are read."""
 
@@ -51,7 +53,6 @@ BLOCKS: tuple[tuple[int, str], ...] = (
 
 _ASCII_LETTERS = string.ascii_letters.encode()
 _STARTS = [start for start, _ in BLOCKS]
-_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 _LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -69,7 +70,7 @@ def script_of(text: str) -> str | None:
     text = text[:LOOKED_AT]
     plain = text.encode("ascii", "ignore")
     counts = Counter(Latn=len(plain) - len(plain.translate(None, _ASCII_LETTERS)))
-    signs = Counter("".join(_BEYOND_ASCII.findall(text)))
+    signs = Counter(beyond_ascii(text))
     letters = Counter({sign: number for sign, number in signs.items() if _LETTER.match(sign)})
     for letter, number in letters.items():
         counts[script_of_letter(letter)] += number

@@ -44,7 +44,7 @@ def parse(utf8: bytes, limits: PageConfig) -> Element:
         Rejected: `E_NODES` over `max_nodes` elements, or for an element with very many attributes;
             `E_NESTING` over `max_depth` levels or when the parser itself gives up on the nesting.
     """
-    if utf8.count(b"<") > 4 * limits.max_nodes:
+    if len(utf8) > 4 * limits.max_nodes and utf8.count(b"<") > 4 * limits.max_nodes:
         raise Rejected(Code.NODES, f"more than {4 * limits.max_nodes} tags")
     if any(_attributes(piece) > _MOST_ATTRIBUTES for piece in _long_pieces(utf8)):
         raise Rejected(Code.NODES, f"an element with more than {_MOST_ATTRIBUTES} attributes")

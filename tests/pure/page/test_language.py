@@ -9,7 +9,7 @@ import pytest
 from langdetect.lang_detect_exception import LangDetectException
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from newsmill.page import language_detectors
+from newsmill.page import language, language_detectors
 from newsmill.page.language import detect
 
 ENGLISH = (
@@ -156,6 +156,26 @@ def test_language_is_found_by_script_or_function_words_when_no_detector_has_it(c
 def test_language_is_und_when_the_text_tells_nothing(text: str) -> None:
     found = detect(text, html_lang=None)
     assert (found.code, found.method, found.disagrees) == ("und", "none", False)
+
+
+def test_the_default_detector_is_asked_only_when_the_arbiter_leaves_a_doubt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    class Witness:
+        name = "langdetect"
+        languages = frozenset(("en", "de", "nl", "af"))
+
+        def probabilities(self, text: str) -> dict[str, float]:
+            asked.append(text)
+            return {"nl": 0.9}
+
+    monkeypatch.setattr(language, "default_detector", Witness)
+    found = detect(ENGLISH * 5, html_lang=None)
+    assert (found.code, found.confidence, found.method, asked) == ("en", 1.0, "arbiter", [])
+    assert detect("Die water is warm in die see", html_lang=None).confidence < 1.0
+    assert asked
 
 
 def test_language_is_und_when_no_language_is_likely() -> None:

@@ -47,6 +47,14 @@ def fold(text: str) -> str:
     return folded
 
 
+def spaced(text: str) -> str:
+    """`text` with the plain spaces that `fold` gives it, lines among them, and else as it is."""
+    for sign in _SPACES:
+        if sign in text:
+            text = text.replace(sign, " ")
+    return text
+
+
 @lru_cache(maxsize=4)
 def fold_whole(text: str) -> str:
     """`fold` of a whole text, for which several steps ask."""

@@ -10,7 +10,7 @@ from newsmill.errors import ConfigError
 from newsmill.knowledge.gazetteer import Gazetteer
 from newsmill.knowledge.recognisers import Rules, Statistical
 from newsmill.knowledge.recognisers.statistical import MODELS, problems
-from newsmill.knowledge.recognisers.words import split
+from newsmill.knowledge.recognisers.words import Words
 from newsmill.knowledge.taggers import features, training
 from newsmill.knowledge.taggers.corpora import Corpus, Sentence
 from newsmill.knowledge.taggers.tagger import Tagger, named
@@ -106,7 +106,7 @@ def test_two_models_of_one_language_are_refused() -> None:
 
 
 def test_tags_are_names_also_where_an_inside_follows_nothing() -> None:
-    words = split("Anna Berg Oslo Oslo i", "nb")
+    words = Words("Anna Berg Oslo Oslo i", "nb").part(0, 5)
     tags = ["I-PER", "I-PER", "I-LOC", "B-LOC", "O"]
     assert list(named(words, tags)) == [(0, 9, "PER"), (10, 14, "LOC"), (15, 19, "LOC")]
     assert list(named(words, ["O", "O", "O", "O", "B-LOC"])) == [(20, 21, "LOC")]
@@ -114,7 +114,8 @@ def test_tags_are_names_also_where_an_inside_follows_nothing() -> None:
 
 def test_long_lines_are_read_in_pieces() -> None:
     text = "ord " * (features.LONGEST_LINE + 1) + "\nslut"
-    stretches = list(features.lines(text, split(text, "da")))
+    words = Words(text, "da")
+    stretches = list(features.lines(text, words.part(0, words.count)))
     assert [last - first for first, last in stretches] == [features.LONGEST_LINE, 1, 1]
     assert list(features.lines("", [])) == []
 

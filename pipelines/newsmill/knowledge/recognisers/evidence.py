@@ -7,7 +7,7 @@ beats which.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from newsmill.knowledge.forms import first_cases
 from newsmill.knowledge.names import fold
@@ -22,7 +22,7 @@ from newsmill.knowledge.recognisers.cues import (
 )
 from newsmill.knowledge.recognisers.document import Guess
 from newsmill.knowledge.recognisers.offices import begins_body, ends_body, is_office
-from newsmill.knowledge.recognisers.words import Word
+from newsmill.knowledge.recognisers.words import Word, Words
 
 _DATELINE = re.compile(r"[ ,.A-Za-z0-9/]{0,40}\(\s*[A-Z][\w ]{1,30}\)\s*[-–—]|\s*[-–—]\s")
 _BRACKETED_DATELINE = re.compile(r"\s*\)\s*[-–—]")
@@ -42,6 +42,17 @@ _OWNED = frozenset(
 _LED = frozenset(
     "administration campaign family era presidency premiership government cabinet supporters".split()
 )
+_TITLES, _ROLES, _LOCATIVES, _SPEAKS = cues("titles"), cues("roles"), cues("locatives"), cues("speaks")
+_TELL: Mapping[str, Sequence[tuple[str, float]]] = {
+    **dict.fromkeys(("a", "an"), (("MISC", 0.8), ("PER", -1.5))),
+    "the": (("ORG", 0.8), ("PER", -2.5)),
+    "on": (("MISC", 0.5),),
+    **dict.fromkeys(_LOCATIVES, (("LOC", 0.8),)),
+    "in": (("LOC", 1.8),),
+    **dict.fromkeys(_ROLES, (("PER", 2.0),)),
+}
+"""What the word before an English name tells of its type."""
+
 _HARDLY = 1.5  # evidence for a place up to which a family name beside a verb of speech is a person's
 _CYRILLIC = frozenset(("ru", "uk", "be", "bg"))
 _ABBREVIATED = (
@@ -197,24 +208,27 @@ def _own_of_one(guess: Guess, word: Word, *, english: bool, known: bool) -> None
         guess.add("MISC", 1.5)
 
 
-def beside(
-    guess: Guess, before: Word | None, after: Word | None, text: str, language: str, *, known: bool
-) -> None:
-    """Add the evidence in the words before and after, None where the line begins or ends."""
-    english = language == "en"
-    if before is not None:
-        gap = text[before.end : guess.start]
-        _before(guess, before, gap, english=english, known=known)
-        if not english and not known and not gap.strip() and is_office(before.low, language):
-            guess.add("PER", 2.5)
-        elif not english and not known and gap == " " and before.low in words_of("speaks", language):
-            guess.add("PER", _speaker(guess, language))
-    if after is not None:
-        if english:
-            _after(guess, after, text)
-        elif not known and after.low in words_of("speaks", language) and after.start - guess.end < 3:
+def beside(guess: Guess, words: Words, low: int, high: int, text: str, language: str, *, known: bool) -> None:
+    """Add the evidence in the words of the line before and after the name, `words[low:high]`."""
+    gap = text[words.end[low - 1] : guess.start] if low else "\n"
+    behind = text[guess.end : words.start[high]] if high < words.count else "\n"
+    begins = "\n" in gap
+    if language == "en":
+        if not begins:
+            _before(guess, words, low - 1, gap)
+        if "\n" not in behind:
+            _after(guess, words.text[high], words.low[high], behind, text)
+    else:
+        if not begins:
+            _before_elsewhere(guess, words, low - 1, gap, language, known=known)
+        if (
+            not known
+            and len(behind) < 3
+            and "\n" not in behind
+            and words.low[high] in words_of("speaks", language)
+        ):
             guess.add("PER", 1.0 if language in CAPITAL_NOUNS else max(1.0, _speaker(guess, language)))
-    if before is None and guess.words[0].isupper() and _DATELINE.match(text, guess.end):
+    if begins and guess.words[0].isupper() and _DATELINE.match(text, guess.end):
         guess.add("LOC", 6.0)
     if text.endswith(("(", "( "), 0, guess.start) and _BRACKETED_DATELINE.match(text, guess.end):
         guess.add("ORG", 6.0)
@@ -235,44 +249,59 @@ def _speaker(guess: Guess, language: str) -> float:
     return 2.0 if language in _CYRILLIC and not body and low not in frequent_words(language) else 0.0
 
 
-def _before(guess: Guess, before: Word, gap: str, *, english: bool, known: bool) -> None:
-    word = before.low
-    if gap.strip(" ."):
-        if gap.strip() == "/" and before.text in _CREDITED:
-            guess.add("PER", 5.0)
-    elif word in cues("titles") and before.capital:
-        guess.add("PER", 4.0 if english or not known else 1.0)
-    elif not english:
+def _before(guess: Guess, words: Words, at: int, gap: str) -> None:
+    word = words.low[at]
+    if gap != " " and gap.strip(" ."):
+        _credit(guess, words.text[at], gap)
+    elif word in _TITLES and words.capital[at]:
+        guess.add("PER", 4.0)
+    elif word == "by" and len(guess.words) == 1:
+        guess.add("PER", 0.5)
+    else:
+        for coarse, weight in _TELL.get(word, ()):
+            guess.add(coarse, weight)
+
+
+def _before_elsewhere(guess: Guess, words: Words, at: int, gap: str, language: str, *, known: bool) -> None:
+    """The same in other languages than English."""
+    word = words.low[at]
+    if gap != " " and gap.strip(" ."):
+        _credit(guess, words.text[at], gap)
+    elif word in _TITLES and words.capital[at]:
+        guess.add("PER", 1.0 if known else 4.0)
+    if known:
         return
-    elif word in cues("roles"):
-        guess.add("PER", 0.5 if word == "by" and len(guess.words) == 1 else 2.0)
-    elif word in cues("locatives"):
-        guess.add("LOC", 1.8 if word == "in" else 0.8)
-    elif word == "on":
-        guess.add("MISC", 0.5)
-    elif word == "the":
-        guess.add("ORG", 0.8)
-        guess.add("PER", -2.5)
-    elif word in ("a", "an"):
-        guess.add("MISC", 0.8)
-        guess.add("PER", -1.5)
+    if (gap == " " or not gap.strip()) and is_office(word, language):
+        guess.add("PER", 2.5)
+    elif gap == " " and word in words_of("speaks", language):
+        guess.add("PER", _speaker(guess, language))
 
 
-def _after(guess: Guess, after: Word, text: str) -> None:
-    gap = text[guess.end : after.start]
-    if gap == " " and after.low in _LED:
-        guess.add("PER", 3.0)
-    if gap in (" ", " , ", ", ") and after.low in cues("speaks"):
+def _credit(guess: Guess, before: str, gap: str) -> None:
+    """`REUTERS/Jane Doe`: who took a picture."""
+    if gap.strip() == "/" and before in _CREDITED:
+        guess.add("PER", 5.0)
+
+
+def _after(guess: Guess, after: str, low: str, gap: str, text: str) -> None:
+    if gap == " ":
+        if low in _LED:
+            guess.add("PER", 3.0)
+        if low in _SPEAKS:
+            guess.add("PER", 1.0)
+            guess.add("ORG", 0.6)
+        if low in _OWNED:
+            guess.add("ORG", 2.0)
+        return
+    if gap in (" , ", ", ") and low in _SPEAKS:
         guess.add("PER", 1.0)
         guess.add("ORG", 0.6)
-    if gap.strip() in ("'", "’") and after.text == "s" and not any(guess.evidence.values()):
+    if after == "s" and gap.strip() in ("'", "’") and not any(guess.evidence.values()):
         guess.add("ORG", 0.9)  # an unknown word that opens the sentence and owns something
-    if gap == " " and after.low in _OWNED:
-        guess.add("ORG", 2.0)
     if gap.strip() != ",":
         return
     if _AGE.match(text, guess.end):
         guess.add("PER", 3.0)
     apposed = _APPOSED.match(text, guess.end) if len(guess.words) > 1 else None
-    if apposed and not cues("roles").isdisjoint(apposed.group(1).lower().split()):
+    if apposed and not _ROLES.isdisjoint(apposed.group(1).lower().split()):
         guess.add("PER", 2.0)  # China Delmonte, a singer

@@ -6,13 +6,13 @@ Rubio`: what stands between the office and the given name is the office's, a bod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
 from newsmill.knowledge.forms import first_cases
 from newsmill.knowledge.recognisers.cues import cues, first_names, is_of, surnames, words_of
-from newsmill.knowledge.recognisers.words import Word
+from newsmill.knowledge.recognisers.words import Words
 
 _COMPOUNDING: Final = frozenset(("de", "lb", "nl", "sv", "da", "nb", "nn", "fi", "et", "hu"))
 """Languages that write `Bundesaußenminister` as one word."""
@@ -38,25 +38,25 @@ def is_office(word: str, language: str) -> bool:
     return any(end in words_of("role", language) or end in words_of("office", language) for end in ends)
 
 
-def stands_behind(words: Sequence[Word], text: str, low: int, language: str) -> bool:
+def stands_behind(words: Words, text: str, low: int, language: str) -> bool:
     """Whether an office stands before the word at `low`, with nothing but what belongs to it between.
 
     That is up to `_MOST_SMALL` words in small letters, and before them up to `_MOST_CAPITAL` in capitals.
     """
     small = capital = 0
     for at in range(low - 1, -1, -1):
-        gap = text[words[at].end : words[at + 1].start]
+        gap = text[words.end[at] : words.start[at + 1]]
         if gap not in (" ", ". ") and not gap.endswith(("'", "’")):
             return False
-        if is_office(words[at].low, language):
+        if is_office(words.low[at], language):
             return True
         if gap == ". " or small > _MOST_SMALL or capital > _MOST_CAPITAL:
             return False
-        if not words[at].capital:
+        if not words.capital[at]:
             if capital:
                 return False
             small += 1
-        elif is_given(words[at].low, language):
+        elif is_given(words.low[at], language):
             return False
         else:
             capital += 1
@@ -64,7 +64,7 @@ def stands_behind(words: Sequence[Word], text: str, low: int, language: str) -> 
 
 
 def name_begins(
-    words: Sequence[Word],
+    words: Words,
     low: int,
     high: int,
     language: str,
@@ -85,35 +85,35 @@ def name_begins(
     """
     fields = words_of("office_field", language)
     at = low
-    while at < high - 1 and words[at].low in fields:
+    while at < high - 1 and words.low[at] in fields:
         at += 1
     if at > low:
         return name_begins(words, at, high, language, is_place, is_named) or at
-    if is_place(" ".join(word.low for word in words[low:high]), language):
+    if is_place(" ".join(words.low[low:high]), language):
         return None
-    of_place = low > 1 and not words[low - 1].capital and is_office(words[low - 2].low, language)
-    if of_place and high - low > 2 and is_named(words[low].text) and is_given(words[low + 1].low, language):
+    of_place = low > 1 and not words.capital[low - 1] and is_office(words.low[low - 2], language)
+    if of_place and high - low > 2 and is_named(words.text[low]) and is_given(words.low[low + 1], language):
         return low + 1  # senator z Tennessee | Bob Corker
-    if is_given(words[low].low, language):
+    if is_given(words.low[low], language):
         return None
     for size in (2, 1):
-        if low + size < high and is_place(" ".join(w.low for w in words[low : low + size]), language):
+        if low + size < high and is_place(" ".join(words.low[low : low + size]), language):
             return low + size
-    if words[low].low in surnames() and not begins_body(words[low].low, language):
+    if words.low[low] in surnames() and not begins_body(words.low[low], language):
         return None
-    whole = [at for at in range(low + 1, high) if words[at - 1].capital and words[at].capital]
-    given = next((at for at in whole if at < high - 1 and is_given(words[at].low, language)), None)
-    behind_place = next((at for at in whole if is_place(words[at - 1].low, language)), None)
+    whole = [at for at in range(low + 1, high) if words.capital[at - 1] and words.capital[at]]
+    given = next((at for at in whole if at < high - 1 and is_given(words.low[at], language)), None)
+    behind_place = next((at for at in whole if is_place(words.low[at - 1], language)), None)
     return min(filter(None, (given, behind_place)), default=None)  # глава МИД Венгрии | Петер Сийярто
 
 
-def office_inside(words: Sequence[Word], low: int, high: int, language: str) -> int | None:
+def office_inside(words: Words, low: int, high: int, language: str) -> int | None:
     """Where an office stands within a run before a given name: `Hamburgs Erster | Bürgermeister Peter …`."""
     return next(
         (
             at
             for at in range(high - 3, low, -1)
-            if is_office(words[at].low, language) and is_given(words[at + 1].low, language)
+            if is_office(words.low[at], language) and is_given(words.low[at + 1], language)
         ),
         None,
     )
@@ -137,41 +137,41 @@ def is_given(word: str, language: str) -> bool:
     return word in first_names() or any(form in first_names() for form in first_cases(word, language))
 
 
-def name_of_english(words: Sequence[Word], after: int, high: int) -> tuple[int, bool] | None:
+def name_of_english(words: Words, after: int, high: int) -> tuple[int, bool] | None:
     """Where a name begins behind an English office and `of`: `Secretary | of State | Marco Rubio`.
 
     Returns:
         The first word of the name, and whether what is before it is but part of the office; None where no
         `of` stands at `after`, or no given name follows.
     """
-    if after + 2 >= high or words[after].text not in ("of", "for"):
+    if after + 2 >= high or words.text[after] not in ("of", "for"):
         return None
-    first = after + (2 if words[after + 1].text == "the" else 1)
-    begins = next((at for at in range(first + 1, high - 1) if words[at].low in first_names()), None)
+    first = after + (2 if words.text[after + 1] == "the" else 1)
+    begins = next((at for at in range(first + 1, high - 1) if words.low[at] in first_names()), None)
     if begins is None:
         return None
-    return begins, all(w.low in _PARTS or not w.capital for w in words[first:begins])
+    return begins, all(w.low in _PARTS or not w.capital for w in words.part(first, begins))
 
 
 def begins_behind_of(
-    words: Sequence[Word], low: int, high: int, is_named: Callable[[str], bool]
+    words: Words, low: int, high: int, is_named: Callable[[str], bool]
 ) -> tuple[int, str | None]:
     """Where a name begins in a run behind an English office and `of`, and LOC where a place is before it.
 
     `secretary of | State Marco Rubio`, `archbishop of | Canterbury Ann Lee`; at `low` where no such name is.
     """
-    at = low - 1 - (low > 1 and words[low - 1].text == "the")
-    if at < 1 or words[at].text not in ("of", "for"):
+    at = low - 1 - (low > 1 and words.text[low - 1] == "the")
+    if at < 1 or words.text[at] not in ("of", "for"):
         return low, None
-    if words[at - 1].low not in cues("offices") and words[at - 1].low not in cues("titles"):
+    if words.low[at - 1] not in cues("offices") and words.low[at - 1] not in cues("titles"):
         return low, None
     begins = low
-    while begins < high - 1 and words[begins].low in _PARTS and words[begins].low not in first_names():
+    while begins < high - 1 and words.low[begins] in _PARTS and words.low[begins] not in first_names():
         begins += 1
     of = None
-    if begins == low and high - low > 2 and is_named(words[low].text):
+    if begins == low and high - low > 2 and is_named(words.text[low]):
         begins, of = low + 1, "LOC"
-    return (begins, of) if words[begins].low in first_names() else (low, None)
+    return (begins, of) if words.low[begins] in first_names() else (low, None)
 
 
 _PARTS: Final = cues("office_parts") | cues("office_fields")

@@ -9,7 +9,7 @@ nouns (German) nothing else could be. Scripts without capitals are left to the g
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 from newsmill.knowledge.bounds import MOST_CHARACTERS
@@ -28,8 +28,9 @@ from newsmill.knowledge.recognisers.cues import (
 )
 from newsmill.knowledge.recognisers.document import Guess, resolve
 from newsmill.knowledge.recognisers.offices import ends_body
+from newsmill.knowledge.recognisers.openings import Opens, may_stand_alone, opens, opens_alone
 from newsmill.knowledge.recognisers.recogniser import Names
-from newsmill.knowledge.recognisers.words import Word, runs, split
+from newsmill.knowledge.recognisers.words import Word, Words, runs
 from newsmill.knowledge.spans import Span
 
 LEAST_ENGLISH = 0.8
@@ -43,9 +44,6 @@ WELL_KNOWN = 0.7
 
 IN_OFFICE = 5.0
 """Evidence that a name has behind an office and what belongs to it."""
-
-_NO_PERSON = 0.55
-"""Importance from which a word is a name of the gazetteer, whatever it looks like."""
 
 _BODY = 3.0
 """Evidence that a well-known body's full name has, whatever its last word is: Islamic State."""
@@ -72,7 +70,10 @@ _OF_A_PLACE = frozenset(("of", "to", "in", "for"))
 
 Range = tuple[int, int]
 
-_BODIES = cues("organisations") | cues("companies")
+_MONTHS, _PEOPLES = cues("month_names"), cues("peoples")
+_TITLES, _OFFICES, _OFFICE_PARTS = cues("titles"), cues("offices"), cues("office_parts")
+_LAST_WORDS, _COMPANIES = cues("last_words"), cues("companies")
+_BODIES = cues("organisations") | _COMPANIES
 _ENDS = _BODIES | cues("places") | cues("events")
 
 
@@ -82,10 +83,14 @@ class _Told(NamedTuple):
     Attributes:
         evidence: For each type.
         known: It is a well-known place, body or people.
+        name: The words folded.
+        opens: Of a word that stands alone: when it is no name, but opens a sentence.
     """
 
-    evidence: Mapping[str, float]
+    evidence: dict[str, float]
     known: bool
+    name: str
+    opens: Opens
 
 
 class Rules:
@@ -102,7 +107,7 @@ class Rules:
         self._names = names
         self._cutters: dict[str, han.Cutter] = {}
         self._readers: dict[str, cued.Cued] = {}
-        self._told: Recent[tuple[tuple[str, ...], str, bool], _Told] = Recent(_REMEMBERED)
+        self._told: Recent[tuple[str, str] | tuple[tuple[str, ...], str, bool], _Told] = Recent(_REMEMBERED)
 
     def recognise(self, text: str, language: str) -> list[Span]:
         """Names in the first `bounds.MOST_CHARACTERS` of `text`, by start, without overlap."""
@@ -132,44 +137,54 @@ class Rules:
     def _names_place(self, word: str) -> bool:
         return any(found.coarse == "LOC" for found in self._names.lookup(word)[:1])
 
+    def read(self, text: str, language: str) -> tuple[list[Word], list[Guess]]:
+        """The words of the first `bounds.MOST_CHARACTERS` of `text`, and its `guesses`."""
+        words = Words(text[:MOST_CHARACTERS], language)
+        return words.part(0, words.count), self._guesses(words, text, language)
+
     def guesses(self, text: str, language: str) -> list[Guess]:
         """Names with the evidence for each type, before the document pass."""
-        return self.read(text, language)[1]
+        return self._guesses(Words(text[:MOST_CHARACTERS], language), text, language)
 
-    def read(self, text: str, language: str) -> tuple[list[Word], list[Guess]]:
-        """The words of the first `bounds.MOST_CHARACTERS` of `text`, and the same names."""
-        words = split(text[:MOST_CHARACTERS], language)
+    def _guesses(self, words: Words, text: str, language: str) -> list[Guess]:
         inside = _inside(words)
         guesses: list[Guess] = []
         for first, last in runs(words, text, language):
+            if last - first == 1:
+                told = self._told_of(words, first, last, language)
+                if not told.opens.here(words.starts[first], words.low[first], inside):
+                    guesses.append(self._guess(words, first, last, told, text, language))
+                continue
             parts = self._behind_office(words, first, last, text, language)
             if guesses and parts[0][0] > first and self._goes_on(words, first, guesses[-1], language):
                 guesses.pop()  # prezes Prawa | i Sprawiedliwości | Jarosław Kaczyński
-            guesses += [
-                self._guess(words, low, high, text, language, of_office=of_office)
-                for low_part, high_part, of_office in parts
-                for low, high in self._cut(words, low_part, high_part, inside, language)
-            ]
-        return words, guesses
+            for low_part, high_part, of_office in parts:
+                for low, high in self._cut(words, low_part, high_part, inside, language):
+                    told = self._told_of(words, low, high, language)
+                    guess = self._guess(words, low, high, told, text, language)
+                    if of_office is not None:
+                        _tell_office(guess, of_office)
+                    guesses.append(guess)
+        return guesses
 
-    def _goes_on(self, words: Sequence[Word], first: int, before: Guess, language: str) -> bool:
+    def _goes_on(self, words: Words, first: int, before: Guess, language: str) -> bool:
         """Whether a run goes on, behind a conjunction, with what the name before it began."""
         at = first - 2
         if (
             at < 1
-            or words[at].end != before.end
-            or words[at + 1].capital
-            or len(words[at + 1].text) > _LONGEST_AND
+            or words.end[at] != before.end
+            or words.capital[at + 1]
+            or len(words.text[at + 1]) > _LONGEST_AND
         ):
             return False
         return (
             len(before.words) == 1
-            and offices.is_office(words[at - 1].low, language)
+            and offices.is_office(words.low[at - 1], language)
             and not self._names.lookup(before.words[0])
         )
 
     def _behind_office(
-        self, words: Sequence[Word], low: int, high: int, text: str, language: str
+        self, words: Words, low: int, high: int, text: str, language: str
     ) -> list[tuple[int, int, str | None]]:
         """A run, parted where a person's name begins behind what belongs to the person's office.
 
@@ -182,7 +197,7 @@ class Rules:
             part = [(low, at, of)] if of is not None else []
             return [*part, (at, high, "PER")] if at > low else [(low, high, None)]
         first = low
-        while high - first > 1 and offices.is_office(words[first].low, language):
+        while high - first > 1 and offices.is_office(words.low[first], language):
             first += 1
         if first == low and not offices.stands_behind(words, text, low, language):
             inside = offices.office_inside(words, low, high, language)
@@ -191,61 +206,62 @@ class Rules:
             return [(low, inside, None), *self._behind_office(words, inside, high, text, language)]
         begins = offices.name_begins(words, first, high, language, self._is_place, self._names_place)
         if begins is None:
-            given = offices.is_given(words[first].low, language) and high - first > 1
+            given = offices.is_given(words.low[first], language) and high - first > 1
             return [(first, high, "PER")] if given else [(low, high, None)]
         named: list[tuple[int, int, str | None]] = []
         place = begins - 1
-        if place > first and self._is_place(words[place].low, language):
+        if place > first and self._is_place(words.low[place], language):
             named = [(first, place, self._of_office(words, first, place, language)), (place, begins, "LOC")]
         else:
             named = [(first, begins, self._of_office(words, first, begins, language))]
         return [*(part for part in named if part[2] is not None), (begins, high, "PER")]
 
-    def _of_office(self, words: Sequence[Word], low: int, high: int, language: str) -> str | None:
+    def _of_office(self, words: Words, low: int, high: int, language: str) -> str | None:
         """LOC or ORG where an office is a place's or a body's; None where words only say what it is for."""
-        if self._is_place(" ".join(word.low for word in words[low:high]), language):
+        if self._is_place(" ".join(words.low[low:high]), language):
             return "LOC"
-        if words[low].low in words_of("office_field", language):
+        if words.low[low] in words_of("office_field", language):
             return None
         known = self._names.lookup(_surface(words, low, high))
         if known and known[0].coarse in ("LOC", "ORG"):
             return known[0].coarse
-        body = offices.begins_body(words[low].low, language) or words[low].low in cues("organisation_heads")
-        acronym = high - low == 1 and words[low].text.isupper() and len(words[low].text) > 1
+        body = offices.begins_body(words.low[low], language) or words.low[low] in cues("organisation_heads")
+        acronym = high - low == 1 and words.text[low].isupper() and len(words.text[low]) > 1
         return "ORG" if body or acronym else None
 
-    def _cut(
-        self, words: Sequence[Word], low: int, high: int, inside: frozenset[str], language: str
-    ) -> list[Range]:
+    def _cut(self, words: Words, low: int, high: int, inside: frozenset[str], language: str) -> list[Range]:
         """A run of words as names. Titles, offices and the openings of sentences are left out."""
         english = language == "en"
-        while high > low and not words[high - 1].capital and not words[high - 1].text[0].isdigit():
+        while high > low and not words.capital[high - 1] and not words.text[high - 1][0].isdigit():
             high -= 1  # a particle whose second part was cut off
         if not english:
             while high - low > 1 and self._is_lead(words[low], language):
-                if high - low == 2 and not words[low].starts and self._names_place(words[low + 1].text):
+                if high - low == 2 and not words.starts[low] and self._names_place(words.text[low + 1]):
                     break  # Capitão América
                 low += 1
-        while low < high and self._opens(words[low], inside, alone=high - low == 1):
-            if words[low].low == "first" and high - low > 2 and words[high - 1].low in _BODIES:
+        while high - low > 1 and opens(words[low]):
+            if words.low[low] == "first" and high - low > 2 and words.low[high - 1] in _BODIES:
                 break  # First National Bank
             low += 1
-        if not english and high - low > 1 and words[low].low in cues("articles"):
+        if high - low == 1:
+            alone = self._told_of(words, low, high, language).opens
+            return [] if alone.here(words.starts[low], words.low[low], inside) else [(low, high)]
+        if not english and high - low > 1 and words.low[low] in cues("articles"):
             low += not self._known(words, low, high)
+            if high - low == 1:
+                return [(low, high)] if may_stand_alone(words[low]) else []
         if low == high:
             return []
-        if high - low == 1:
-            return [(low, high)] if _may_stand_alone(words[low]) else []
-        if english and words[low].low in cues("month_names") and self._is_well_known(words, low + 1, high):
+        if english and words.low[low] in _MONTHS and self._is_well_known(words, low + 1, high):
             return self._cut(words, low + 1, high, inside, language)  # June German exports
         known = self._names.lookup(_surface(words, low, high))
-        if known and (known[0].coarse != "PER" or words[low].low not in cues("titles")):
+        if known and (known[0].coarse != "PER" or words.low[low] not in _TITLES):
             return [(low, high)]
-        if words[high - 1].low not in _BODIES:
+        if words.low[high - 1] not in _BODIES:
             for at in range(low, high):
-                if words[at].low in cues("offices"):
+                if words.low[at] in _OFFICES:
                     before = at
-                    while before > low and words[before - 1].low in cues("office_parts"):
+                    while before > low and words.low[before - 1] in _OFFICE_PARTS:
                         before -= 1
                     if english and (named := offices.name_of_english(words, at + 1, high)):
                         begins, is_part = named
@@ -257,9 +273,9 @@ class Rules:
                     return self._cut(words, low, before, inside, language) + self._cut(
                         words, at + 1, high, inside, language
                     )
-            if words[low].low in cues("titles"):
+            if words.low[low] in _TITLES:
                 return self._cut(words, low + 1, high, inside, language)
-        if not english and ends_body(words[high - 1].low, language):
+        if not english and ends_body(words.low[high - 1], language):
             return [(low, high)]
         split = self._parts(words, low, high)
         if split:
@@ -268,80 +284,56 @@ class Rules:
                 *self._cut(words, split, high, inside, language),
             ]
         for at in range(low, high - 1):
-            if "-" in words[at].text and words[at].text.rpartition("-")[2].islower():
+            if "-" in words.text[at] and words.text[at].rpartition("-")[2].islower():
                 return [
                     (low, at + 1),
                     *self._cut(words, at + 1, high, inside, language),
                 ]  # Berlin-based | Robinhood
-        if words[high - 1].low in _ENDS or any(words[at].text == "of" for at in range(low, high)):
+        if words.low[high - 1] in _ENDS or any(words.text[at] == "of" for at in range(low, high)):
             return [(low, high)] if not self._starts_common(words, low, high, inside) else [(low + 1, high)]
-        if self._is_people(words[low].text, english=english) and not words[low].text.isupper():
+        if self._is_people(words.text[low], english=english) and not words.text[low].isupper():
             return [(low, low + 1), *self._cut(words, low + 1, high, inside, language)]
-        if english and words[high - 1].low in cues("peoples"):
+        if english and words.low[high - 1] in _PEOPLES:
             return [*self._cut(words, low, high - 1, inside, language), (high - 1, high)]
         if self._starts_common(words, low, high, inside):
             return self._cut(words, low + 1, high, inside, language)
         return [(low, high)]
 
-    def _parts(self, words: Sequence[Word], low: int, high: int) -> int | None:
+    def _parts(self, words: Words, low: int, high: int) -> int | None:
         """Where two names meet in a run: after a company's suffix, before a product or a person."""
         for at in range(low + 1, high):
-            if words[at - 1].low in cues("last_words") and words[at].low not in cues("companies"):
+            if words.low[at - 1] in _LAST_WORDS and words.low[at] not in _COMPANIES:
                 return at
             if (
-                any(map(str.isdigit, words[at].text))
-                and not words[at].text.isdigit()
+                any(map(str.isdigit, words.text[at]))
+                and not words.text[at].isdigit()
                 and self._known(words, low, at)
             ):
                 return at
-        if high - low > 2 and self._importance(words[low].text) > WELL_KNOWN:
+        if high - low > 2 and self._importance(words.text[low]) > WELL_KNOWN:
             of_a_place = (
-                low > 1 and words[low - 1].text in _OF_A_PLACE and words[low - 2].low in cues("roles")
+                low > 1 and words.text[low - 1] in _OF_A_PLACE and words.low[low - 2] in cues("roles")
             )
-            if of_a_place or words[low + 1].low in first_names():
+            if of_a_place or words.low[low + 1] in first_names():
                 return low + 1  # envoy to Kenya | Jane Doe
         return None
 
-    def _starts_common(self, words: Sequence[Word], low: int, high: int, inside: frozenset[str]) -> bool:
+    def _starts_common(self, words: Words, low: int, high: int, inside: frozenset[str]) -> bool:
         """Whether the first word only opens the sentence, and what follows is a name without it."""
-        first, second = words[low], words[low + 1]
-        if not first.starts or not is_common(first.low) or f"{first.low} {second.low}" in inside:
+        first, second = words.low[low], words.low[low + 1]
+        if not words.starts[low] or not is_common(first) or f"{first} {second}" in inside:
             return False
-        if first.low in first_names() or first.low in cues("month_names") or second.low in cues("companies"):
+        if first in first_names() or first in _MONTHS or second in _COMPANIES:
             return False
-        return self._known(words, low + 1, high) or second.low in first_names()
+        return self._known(words, low + 1, high) or second in first_names()
 
-    def _opens(self, word: Word, inside: frozenset[str], *, alone: bool) -> bool:
-        """Whether a word is in capitals only because it opens a sentence, or is no name at all."""
-        if "'" in word.low and word.low.partition("'")[0] in cues("function_words"):
-            return True  # I'd, we're
-        if word.text == "US" and not alone:
-            return False  # US Steel
-        if word.low in cues("function_words") and (alone or word.low not in cues("month_names")):
-            return word.starts or word.low != "the" or alone
-        if word.starts and not alone and word.low in cues("place_adjectives"):
-            return True
-        if not word.starts or (word.text.isupper() and len(word.text) > 3) or word.low in cues("peoples"):
-            return False
-        if (
-            "-" in word.text
-            and word.text.rpartition("-")[2].islower()
-            and word.low.split("-")[0] in common_words()
-        ):
-            return True
-        if not alone or word.low in inside:
-            return False
-        if is_common(word.low):
-            return self._importance(word.text) < 0.8
-        return _is_plural(word.low) and self._importance(word.text) < _NO_PERSON
-
-    def _known(self, words: Sequence[Word], low: int, high: int) -> bool:
+    def _known(self, words: Words, low: int, high: int) -> bool:
         return bool(self._names.lookup(_surface(words, low, high)))
 
     def _importance(self, surface: str) -> float:
         return max((found.importance for found in self._names.lookup(surface)), default=0.0)
 
-    def _is_well_known(self, words: Sequence[Word], low: int, high: int) -> bool:
+    def _is_well_known(self, words: Words, low: int, high: int) -> bool:
         """Whether the words are the name of a well-known place, body or people."""
         found = self._names.lookup(_surface(words, low, high))
         return any(c.importance > WELL_KNOWN and c.coarse != "PER" for c in found)
@@ -374,7 +366,7 @@ class Rules:
 
     def _is_people(self, surface: str, *, english: bool) -> bool:
         """Whether a name is that of a nationality, faith or people: MISC."""
-        if english and fold(surface) in cues("peoples"):
+        if english and fold(surface) in _PEOPLES:
             return True
         parts = surface.split("-") if "-" in surface else ()
         if len(parts) == 2 and all(
@@ -384,26 +376,28 @@ class Rules:
         found = self._names.lookup(surface)
         return bool(found) and found[0].role == "demonym"
 
-    def _guess(
-        self, words: Sequence[Word], low: int, high: int, text: str, language: str, *, of_office: str | None
-    ) -> Guess:
-        """A name with all the evidence for its type, which an office before it may tell."""
-        written = tuple([word.text for word in words[low:high]])
-        of = (written, language, words[low].starts)
-        told = self._told.get(of) or self._told.put(of, self._tell(written, words[low:high], language))
-        guess = Guess(words[low].start, words[high - 1].end, written, dict(told.evidence))
-        before = words[low - 1] if low and "\n" not in text[words[low - 1].end : guess.start] else None
-        after = words[high] if high < len(words) and "\n" not in text[guess.end : words[high].start] else None
-        evidence.beside(guess, before, after, text, language, known=told.known)
-        if of_office is not None:
-            guess.firm = of_office == "PER"
-            guess.evidence["PER"] = 0.0
-            guess.add(of_office, max(0.0, IN_OFFICE - guess.evidence[of_office]))
+    def _told_of(self, words: Words, low: int, high: int, language: str) -> _Told:
+        """What the words `low:high` tell as a name, as far as it is the same wherever they stand."""
+        if high - low == 1:
+            word = words.text[low]
+            return self._told.get((word, language)) or self._told.put(
+                (word, language), self._tell((word,), words.part(low, high), language)
+            )
+        written = tuple(words.text[low:high])
+        of = (written, language, words.starts[low])
+        return self._told.get(of) or self._told.put(of, self._tell(written, words.part(low, high), language))
+
+    def _guess(self, words: Words, low: int, high: int, told: _Told, text: str, language: str) -> Guess:
+        """A name with the evidence of its own words and of those beside it."""
+        written = tuple(words.text[low:high])
+        guess = Guess(words.start[low], words.end[high - 1], written, told.name, told.evidence.copy())
+        evidence.beside(guess, words, low, high, text, language, known=told.known)
         return guess
 
     def _tell(self, written: tuple[str, ...], words: Sequence[Word], language: str) -> _Told:
         """What a name says wherever it stands: by the gazetteer, and by its own words."""
-        guess = Guess(words[0].start, words[-1].end, written)
+        name = fold(" ".join(written))
+        guess = Guess(words[0].start, words[-1].end, written, name)
         weights, known = self._weighed(written, language)
         for coarse, weight in weights:
             guess.add(coarse, weight)
@@ -417,7 +411,8 @@ class Rules:
         if language == "en" and len(words) == 2 and words[1].low in _BODIES:
             place = self._importance(written[0]) > WELL_KNOWN and self._names_place(written[0])
             guess.add("ORG", _OF_A_PLACE_BODY if place else 0.0)  # Kenya Airways
-        return _Told(guess.evidence, known)
+        alone = opens_alone(words[0], self._importance) if len(words) == 1 else Opens.NEVER
+        return _Told(guess.evidence, known, name, alone)
 
     def _is_place_alone(self, written: Sequence[str], words: Sequence[Word], language: str) -> bool:
         """Whether a name of several words is a known place's, and hardly anything else's: `Novi Sad`."""
@@ -461,30 +456,29 @@ class Rules:
         ), known
 
 
-def _surface(words: Sequence[Word], low: int, high: int) -> str:
-    return " ".join(word.text for word in words[low:high])
+def _surface(words: Words, low: int, high: int) -> str:
+    return " ".join(words.text[low:high])
 
 
-def _is_plural(low: str) -> bool:
-    """Whether an English word has the ending of people who do something: `truckers`."""
-    return len(low) > 5 and low.isalpha() and any(map(low.endswith, cues("plural_endings")))
+def _tell_office(guess: Guess, of_office: str) -> None:
+    """Add what an office before a name tells of its type."""
+    guess.firm = of_office == "PER"
+    guess.evidence["PER"] = 0.0
+    guess.add(of_office, max(0.0, IN_OFFICE - guess.evidence[of_office]))
 
 
-def _may_stand_alone(word: Word) -> bool:
-    return word.low not in cues("titles") and word.low not in cues("office_parts") and len(word.text) > 1
-
-
-def _inside(words: Sequence[Word]) -> frozenset[str]:
+def _inside(words: Words) -> frozenset[str]:
     """Words, and pairs of words, that are written with a capital inside a sentence."""
     found = set()
-    before: Word | None = None
-    for word in words:
-        if word.capital:
-            if not word.starts:
-                found.add(word.low)
-                if before is not None and before.capital and not before.starts:
-                    found.add(f"{before.low} {word.low}")
-            before = word
+    before, last = "", -1
+    for number in words.capitals:
+        low = words.low[number]
+        if words.starts[number]:
+            before = ""
         else:
-            before = None
+            found.add(low)
+            if number == last + 1 and before:
+                found.add(f"{before} {low}")
+            before = low
+        last = number
     return frozenset(found)

@@ -241,7 +241,8 @@ class Statistical:
                 guess.add(coarse, model.same if (guess.start, guess.end) == (start, end) else model.across)
             alone = first == last or (model.leads and not same)
             if alone and model.alone and text[start].isupper() and "\n" not in text[start:end]:
-                own.append(Guess(start, end, tuple(text[start:end].split())))
+                words = tuple(text[start:end].split())
+                own.append(Guess(start, end, words, fold(" ".join(words))))
                 own[-1].add(coarse, model.alone)
         for index, guess in enumerate(guesses):
             if index not in seen and guess.end <= MOST_CHARACTERS:

@@ -77,7 +77,7 @@ class Tagger:
 
         Args:
             text: What is read.
-            words: Its words, as `words.split` gives them.
+            words: Its words, as `words.Words` gives them.
             guesses: What the rules make of them.
         """
         guessed = features.guesses_by_word(words, guesses)

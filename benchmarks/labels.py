@@ -26,7 +26,7 @@ from newsmill.config import PageConfig
 from newsmill.page import analysis, decoding, evidence, metadata, structured
 from newsmill.page.known import SecondOpinion, known
 from newsmill.page.passages import Passage, fold, in_heading, length, passages
-from newsmill.page.tree import Element, parse
+from newsmill.page.tree import Element, Elements, parse
 
 FOLDS: Final = 5
 SETS: Final = ("scrapinghub", "fundus_eval", "trafilatura", "fundus_pages", "readability")
@@ -91,7 +91,7 @@ def example(name: str, file: Path, gold: dict[str, Any]) -> Example | None:
     found = passages(root)
     if not found:
         return None
-    facts = metadata.facts(root, "https://unknown.invalid/", found)
+    facts = metadata.facts(Elements(root), "https://unknown.invalid/", found)
     page = known(
         title=facts.title,
         titles=facts.titles,

@@ -32,7 +32,7 @@ from newsmill.page.known import known
 from newsmill.page.metadata import Facts
 from newsmill.page.passages import Passage, fold, length, passages
 from newsmill.page.selection import Selection, select
-from newsmill.page.tree import Element, compose, parse
+from newsmill.page.tree import Element, Elements, compose, parse
 from newsmill.page.weighing import Weights
 from newsmill.records import Extraction, NotArticle, NotArticleReason, Page, RawPage, Removal
 
@@ -117,34 +117,31 @@ def read_page_any(
     if reason := classify.by_start(text.text):
         return _nothing(reason, text.charset)
     root = parse(text.utf8, page)
-    elements = list(root.iter())  # lxml makes an element's Python object anew whenever none is held
     if not text.is_composed:
-        compose(elements)
+        compose(root.iter())
     shown = overrides.apply(root, raw.url, page.site_overrides) if page.site_overrides is not None else root
     raw = msgspec.structs.replace(raw, body=text.utf8)
-    found, verdict = _read(root, shown, raw, text, page, weights, large=len(elements) > MOST_VOTED)
-    elements.clear()
+    found, verdict = _read(Elements(root), shown, raw, text, page, weights)
     return strings.cleaned(found), verdict
 
 
 def _read(
-    root: Element,
+    elements: Elements,
     shown: Element,
     raw: RawPage,
     text: decoding.Text,
     limits: PageConfig,
     weights: Weights | None,
-    *,
-    large: bool,
 ) -> tuple[Page, NotArticle | None]:
     """Read a page whose text is looked for in the part `shown` of its tree.
 
-    A `large` page is read without those whose cost is the square of its elements: the second extractor,
+    A large page is read without those whose cost is the square of its elements: the second extractor,
     and the search for a date in the whole source.
     """
+    root, large = elements.root, len(elements) > MOST_VOTED
     url = raw.final_url or raw.url
     found = passages(shown)
-    facts = metadata.facts(root, url, found if shown is root else passages(root))
+    facts = metadata.facts(elements, url, found if shown is root else passages(root))
     stated_as_written = structured.body(facts.article)
     stated = structured.text(stated_as_written) or ""
 
@@ -169,7 +166,7 @@ def _read(
     elif extraction.method == "state":
         body = hidden
     story = (selection.kept[0], selection.kept[-1]) if selection.kept else (-1, -1)
-    rest = metadata.read(root, facts, found, story, raw, large=large)
+    rest = metadata.read(elements, facts, found, story, raw, large=large)
     page = Page(
         title=facts.title,
         body=body,

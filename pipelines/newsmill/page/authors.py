@@ -9,13 +9,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, Final
 
-from lxml import etree
-
 from newsmill.page import bylines, structured, unspaced_names
 from newsmill.page.bylines import pen_name, person, split
 from newsmill.page.passages import Passage, in_heading
 from newsmill.page.structured import Node
-from newsmill.page.tree import Element
+from newsmill.page.tree import Element, Elements
 
 MOST: Final = 12
 """Most authors of a page."""
@@ -47,9 +45,6 @@ _OWNERS: Final = (
     "web_author",
     "designer",
     "generator",
-)
-_SAYS_AUTHOR: Final = etree.XPath(
-    "boolean(//@rel[. = 'author'] or //@itemprop[contains(., 'author')] or //byline)"
 )
 _OWNER_NOTICE: Final = re.compile(r"copyright|\(c\)|©|all rights reserved|\d{4}|[-–,.]", re.IGNORECASE)
 
@@ -97,7 +92,7 @@ _CREDIT: Final = re.compile(
 
 
 def read(
-    root: Element,
+    elements: Elements,
     article: Node,
     found: Sequence[Node],
     meta: Mapping[str, list[str]],
@@ -114,7 +109,7 @@ def read(
     keeps them.
 
     Args:
-        root: The page's tree.
+        elements: The page.
         article: Its JSON-LD article.
         found: All its JSON-LD objects.
         meta: Its meta tags.
@@ -128,10 +123,10 @@ def read(
     claims: list[tuple[list[str], set[str]]] = []
     stated = _stated(article, found)
     persons = _persons(stated)
-    marked = cache(lambda: _Marked(root))  # a walk through the whole page, which few pages need
+    marked = cache(lambda: _Marked(elements))  # a walk through the whole page, which few pages need
     sources: tuple[tuple[Callable[[], list[str]], set[str]], ...] = (
         (lambda: [name for item in stated for name in _names(item)], names_of_site),
-        (lambda: marked().under_headline if _SAYS_AUTHOR(root) else [], set()),
+        (lambda: marked().under_headline if _says_author(elements) else [], set()),
         (lambda: _from_meta(meta), names_of_site),
         (lambda: _credited(passages, story), set()),
         (lambda: marked().behind_headline, set()),  # a person's own site may bear the name
@@ -271,6 +266,14 @@ def _owner(value: str) -> list[str]:
     return [value, _OWNER_NOTICE.sub(" ", value)]
 
 
+def _says_author(elements: Elements) -> bool:
+    """Whether a page's markup says of anything that it is the author."""
+    return bool(elements.named("byline")) or any(
+        element.get("rel") == "author" or "author" in (element.get("itemprop") or "")
+        for element in elements.all
+    )
+
+
 class _Marked:
     """Elements that say they hold the author.
 
@@ -281,13 +284,13 @@ class _Marked:
         profiles: Names that link to a page of authors, behind the first h1.
     """
 
-    def __init__(self, root: Element) -> None:
+    def __init__(self, elements: Elements) -> None:
         marked: list[tuple[int, str, Element]] = []
         credits: list[str] = []
         self.profiles: list[str] = []
-        is_behind = root.find(".//h1") is None
+        is_behind = not elements.named("h1")
         after = 0
-        for element in root.iter("h1", *_BYLINE_TAGS):
+        for element in elements.named("h1", *_BYLINE_TAGS):
             if element.tag == "h1":
                 is_behind = True
                 continue

@@ -18,7 +18,7 @@ from htmldate import extractors, find_date
 from newsmill.page import structured, time_elements
 from newsmill.page.datelines import CHANGED, COPYRIGHT, FIRST, is_running, is_stated
 from newsmill.page.structured import Node
-from newsmill.page.tree import Element
+from newsmill.page.tree import Elements
 from newsmill.records import Micros
 
 EARLIEST: Final = date(1990, 1, 1)
@@ -176,7 +176,7 @@ class Stamp:
 
 
 def published(
-    root: Element,
+    elements: Elements,
     article: Node,
     found: Sequence[Node],
     meta: Mapping[str, list[str]],
@@ -192,7 +192,7 @@ def published(
     """The best-founded publication time of a page.
 
     Args:
-        root: The tree. Call this last: the text search may change it.
+        elements: The page. Call this last: the text search may change its tree.
         article: The page's JSON-LD article object.
         found: All JSON-LD objects.
         meta: Meta tags by lower-case name.
@@ -217,7 +217,7 @@ def published(
     visible = _visible(opening, latest, month_first=month_first)
     if stamp is not None:
         return _on_the_readers_day(stamp, [*visible, *([in_url.day] if in_url else [])])
-    marked = _time_element(root, latest)
+    marked = _time_element(elements, latest)
     if len(set(visible)) == 1:
         shown = parse(visible[0], "text", latest)
         return marked if marked and shown and marked.day == shown.day else shown
@@ -230,7 +230,7 @@ def published(
     if not searched:
         return None
     text = find_date(
-        root,
+        elements.root,
         extensive_search=extensive,
         original_date=True,
         min_date=EARLIEST.isoformat(),
@@ -247,7 +247,7 @@ def published(
             yield from _days(written, latest, month_first=first)
 
     changed = modified(article, meta)
-    is_own = is_stated(text, root, lines, meta, url, changed.day if changed else None, days)
+    is_own = is_stated(text, elements.root, lines, meta, url, changed.day if changed else None, days)
     return parse(text, "text", latest) if is_own else None
 
 
@@ -438,6 +438,6 @@ def _zone(text: str | None) -> timezone:
     return timezone(-offset if text[0] == "-" else offset)
 
 
-def _time_element(root: Element, latest: date) -> Stamp | None:
-    values = time_elements.stated(root)
+def _time_element(elements: Elements, latest: date) -> Stamp | None:
+    values = time_elements.stated(elements)
     return next((stamp for value in values if (stamp := parse(value, "time_element", latest))), None)

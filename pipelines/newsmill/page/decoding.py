@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ class Text:
     Attributes:
         text: The text.
         utf8: The same in UTF-8.
-        beyond: Its characters beyond ASCII, in their order.
+        beyond: Its characters beyond ASCII and those right before them, as `octets.beyond_ascii` gives them.
         charset: In which it was read.
         marks: Whether that was a guess, or the text was repaired.
     """
@@ -122,7 +123,7 @@ class Text:
     @property
     def is_composed(self) -> bool:
         """Whether it is in normal form NFC."""
-        return strings.is_nfc(self.text, self.beyond)
+        return unicodedata.is_normalized("NFC", self.beyond)
 
 
 def decompress(body: bytes, encoding: str | None, limits: InputConfig) -> bytes:
@@ -349,7 +350,7 @@ def _read_again(text: str, beyond: str) -> str | None:
     """A page that is misread as a whole, read right without a fault; None for any other."""
     if len(text) > MOST or not any(pair in beyond for pair in MAY_BE_WHOLE):
         return None
-    found = whole_restored(text, beyond)
+    found = whole_restored(text, strings.beyond_ascii(text))
     return found.text if found is not None and _few_faults(found.text) else None
 
 

@@ -11,7 +11,7 @@ from newsmill import urls
 from newsmill.page import authors, dates, rights, structured, titles
 from newsmill.page.passages import HEADINGS, Passage, fold, in_heading
 from newsmill.page.structured import Node
-from newsmill.page.tree import Element
+from newsmill.page.tree import Elements
 from newsmill.records import RawPage, Rights
 
 _MOST: Final = 30
@@ -62,20 +62,20 @@ class Metadata:
     cuts: tuple[str, ...] = ()  # marks: of what the page names more than is kept
 
 
-def facts(root: Element, url: str, passages: Sequence[Passage]) -> Facts:
+def facts(elements: Elements, url: str, passages: Sequence[Passage]) -> Facts:
     """Read meta tags and JSON-LD, and choose the title.
 
     Args:
-        root: The page's tree.
+        elements: The page.
         url: Where it came from.
         passages: All its passages, since a title is a line that a reader sees.
     """
-    meta = _meta(root)
-    nodes = structured.nodes(root)
-    canonical = _canonical(root, meta, url)
+    meta = _meta(elements)
+    nodes = structured.nodes(elements.named("script"))
+    canonical = _canonical(elements, meta, url)
     headings = _headings(passages)
-    head_title = root.find(".//title")
-    document_title = " ".join(" ".join(head_title.itertext()).split()) if head_title is not None else None
+    head_title = elements.named("title")[:1]
+    document_title = " ".join(" ".join(head_title[0].itertext()).split()) if head_title else None
     article = structured.article(
         nodes,
         canonical or url,
@@ -106,7 +106,7 @@ def facts(root: Element, url: str, passages: Sequence[Passage]) -> Facts:
         document_title=document_title,
         sites=sites,
         lines=_lines(passages),
-        is_french=(_language(root, meta, article) or "").lower().startswith("fr"),
+        is_french=(_language(elements, meta, article) or "").lower().startswith("fr"),
     )
     everything = [title, *claims, document_title, *headings[:_MOST]]
     names = {titles.squeezed(name) for name in sites}
@@ -151,7 +151,7 @@ def _lines(passages: Sequence[Passage]) -> Iterator[titles.Line]:
 
 
 def read(
-    root: Element,
+    elements: Elements,
     page: Facts,
     passages: Sequence[Passage],
     story: tuple[int, int],
@@ -162,7 +162,7 @@ def read(
     """Read all the rest. Call this last: the search for a date may change the tree.
 
     Args:
-        root: The page's tree.
+        elements: The page.
         page: From `facts`.
         passages: All passages of the page.
         story: Where the text begins and ends among them; both -1 where there is none.
@@ -170,15 +170,15 @@ def read(
         large: The tree is too large to be searched for a date.
     """
     article, meta = page.article, page.meta
-    lang = _language(root, meta, article)
-    people, byline = authors.read(root, article, page.nodes, meta, passages, page.sites, story)
+    lang = _language(elements, meta, article)
+    people, byline = authors.read(elements, article, page.nodes, meta, passages, page.sites, story)
     tags, images = _tags(article, meta), _images(article, meta, raw.url)
     counted = (("authors", people, authors.MOST), ("tags", tags, _MOST), ("images", images, _MOST))
     return Metadata(
         authors=tuple(_clip(name, _LONGEST_NAME) or "" for name in people[: authors.MOST]),
         byline=byline,
         published=dates.published(
-            root,
+            elements,
             article,
             page.nodes,
             meta,
@@ -207,7 +207,7 @@ def read(
         images=images[:_MOST],
         html_lang=lang,
         is_accessible_for_free=_accessible(page.nodes, meta),
-        rights=rights.read(root, article, meta, raw.headers),
+        rights=rights.read(elements, article, meta, raw.headers),
         cuts=tuple(f"{name}-cut" for name, found, most in counted if len(found) > most),
     )
 
@@ -231,9 +231,9 @@ def opening(passages: Sequence[Passage], first_prose: int | None, titles: Sequen
     return [p.text for p in window if p.words < _OPENING_WORDS and not p.frame.is_folded]
 
 
-def _meta(root: Element) -> dict[str, list[str]]:
+def _meta(elements: Elements) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for tag in root.iter("meta"):
+    for tag in elements.named("meta"):
         name = tag.get("property") or tag.get("name") or tag.get("itemprop") or tag.get("http-equiv")
         content = tag.get("content")
         if name and content and (value := " ".join(content[:20_000].split())):
@@ -249,11 +249,11 @@ def _clip(text: str | None, most: int) -> str | None:
     return text[:most] if text else None
 
 
-def _canonical(root: Element, meta: Mapping[str, list[str]], url: str) -> str | None:
+def _canonical(elements: Elements, meta: Mapping[str, list[str]], url: str) -> str | None:
     claimed = next(
         (
             link.get("href")
-            for link in root.iter("link")
+            for link in elements.named("link")
             if (link.get("rel") or "").lower() == "canonical" and link.get("href")
         ),
         None,
@@ -273,12 +273,10 @@ def _domain_names(url: str) -> list[str]:
     return [] if domain is None else [domain, domain.partition(".")[0]]
 
 
-def _language(root: Element, meta: Mapping[str, list[str]], article: Node) -> str | None:
-    html = root if root.tag == "html" else root.find(".//html")
+def _language(elements: Elements, meta: Mapping[str, list[str]], article: Node) -> str | None:
+    html = elements.named("html")
     stated = (
-        html.get("lang") or html.get("{http://www.w3.org/XML/1998/namespace}lang")
-        if html is not None
-        else None
+        html[0].get("lang") or html[0].get("{http://www.w3.org/XML/1998/namespace}lang") if html else None
     )
     stated = (
         stated

@@ -26,15 +26,22 @@ def has_controls(utf8: bytes) -> bool:
 
 
 def beyond_ascii(utf8: bytes) -> str:
-    """The characters of UTF-8 that ASCII lacks, in their order: of most pages few.
+    """The characters of UTF-8 that ASCII lacks, and those right before them: of most pages few.
 
-    Two that stand side by side do so here. Lone surrogates may be among them.
+    A character beyond ASCII has the same one before it as there. Lone surrogates may be among them.
 
     >>> beyond_ascii("Köln, “the ferry”".encode())
-    'ö“”'
+    'Kö “y”'
     """
     octets = np.frombuffer(utf8, dtype=np.uint8)
-    return octets[octets >= _FIRST_BEYOND].tobytes().decode("utf-8", "surrogatepass")
+    kept = octets >= _FIRST_BEYOND
+    kept[:-1] |= kept[1:]
+    return octets[kept].tobytes().decode("utf-8", "surrogatepass")
+
+
+def count(utf8: bytes, sign: bytes) -> int:
+    """How often one byte stands among others; faster than Python's own where it does so often."""
+    return int(np.count_nonzero(np.frombuffer(utf8, dtype=np.uint8) == ord(sign)))
 
 
 def holds(octets: bytes, pair: bytes) -> bool:

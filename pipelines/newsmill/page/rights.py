@@ -14,7 +14,7 @@ from typing import Final
 from newsmill import urls
 from newsmill.page import structured
 from newsmill.page.structured import Node
-from newsmill.page.tree import Element
+from newsmill.page.tree import Elements
 from newsmill.records import Rights
 
 _NO_AI: Final = re.compile(r"\b(?:noai|notrain|noml|noaitraining|no-ai|noaiinput)\b", re.IGNORECASE)
@@ -31,12 +31,12 @@ _ROBOTS: Final = (
 
 
 def read(
-    root: Element, article: Node, meta: Mapping[str, Sequence[str]], headers: Mapping[str, str]
+    elements: Elements, article: Node, meta: Mapping[str, Sequence[str]], headers: Mapping[str, str]
 ) -> Rights:
     """Rights of a page; a response header overrides a meta tag of the same meaning.
 
     Args:
-        root: The page.
+        elements: The page.
         article: Its JSON-LD article object.
         meta: Meta tags by lower-case name.
         headers: HTTP response headers by lower-case name.
@@ -55,17 +55,17 @@ def read(
         tdm_reservation=reservation,
         policy_url=urls.without_login(policy) if policy else None,
         noai=noai,
-        license=_license(root, article),
+        license=_license(elements, article),
     )
 
 
-def _license(root: Element, article: Node) -> str | None:
+def _license(elements: Elements, article: Node) -> str | None:
     stated = article.get("license")
     if isinstance(stated, dict):
         stated = stated.get("url") or stated.get("@id")
     if found := structured.text(stated):
         return urls.without_login(found)[:500]
-    for link in root.iter("link", "a"):
+    for link in elements.named("link", "a"):
         rel = link.get("rel")
         if rel and "license" in rel.lower().split() and link.get("href"):
             return urls.without_login(str(link.get("href")).strip())[:500]

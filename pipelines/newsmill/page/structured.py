@@ -42,10 +42,10 @@ _LEXEMES: Final = re.compile(
 _MOST_VALUES: Final = 50
 
 
-def nodes(root: Element) -> list[Node]:
-    """All JSON-LD objects of a page, outer before inner, in document order."""
+def nodes(scripts: Iterable[Element]) -> list[Node]:
+    """All JSON-LD objects of a page's scripts, outer before inner, in document order."""
     found: list[Node] = []
-    for script in root.iter("script"):
+    for script in scripts:
         kind = (script.get("type") or "").strip().lower()
         if not kind.startswith("application/ld+json") or not script.text:
             continue

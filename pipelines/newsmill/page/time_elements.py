@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from newsmill.page.datelines import CHANGED, FIRST, is_in_sentence
-from newsmill.page.tree import Element
+from newsmill.page.tree import Element, Elements
 
 _LABEL_BEFORE: Final = 30
 
 
-def stated(root: Element) -> list[str]:
+def stated(elements: Elements) -> list[str]:
     """What a page's elements give as times, the likeliest for its publication first.
 
     Those that are marked as published come first, then each `<time>` that is neither of a change nor within a
@@ -19,13 +19,12 @@ def stated(root: Element) -> list[str]:
     before_title: list[str] = []
     marked: list[str] = []
     plain: list[str] = []
-    for element in root.iter("h1", "time", "abbr", "meta", "span", "p", "div"):
+    for element in elements.named("h1", "time", "abbr", "meta", "span", "p", "div"):
         tag = element.tag
         if tag == "h1":
             before_title.extend(plain)
             plain.clear()
             continue
-        prop = (element.get("itemprop") or element.get("property") or "").lower()
         value = (
             element.get("datetime")
             or element.get("content")
@@ -33,6 +32,7 @@ def stated(root: Element) -> list[str]:
         )
         if value is None:
             continue
+        prop = (element.get("itemprop") or element.get("property") or "").lower()
         label = _label(element) if tag in ("time", "abbr") else ""
         if "datepublished" in prop or element.get("pubdate") is not None or FIRST.search(label):
             marked.append(value)

@@ -8,6 +8,7 @@ size are checked here, and a page over a limit is rejected instead of shortened.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, Final
@@ -17,11 +18,11 @@ from lxml import etree, html
 from newsmill import strings
 from newsmill.config import PageConfig
 from newsmill.errors import Code, Rejected
+from newsmill.page.octets import count
 
 Element = Any
 """An lxml element; lxml has no types of its own."""
 
-_COUNT: Final = etree.XPath("count(//*)")
 _CLASSES: Final = etree.ElementDefaultClassLookup(element=html.HtmlElement)
 """Elements are of one class: lxml's own choice by tag is a call of Python an element."""
 
@@ -44,7 +45,8 @@ def parse(utf8: bytes, limits: PageConfig) -> Element:
         Rejected: `E_NODES` over `max_nodes` elements, or for an element with very many attributes;
             `E_NESTING` over `max_depth` levels or when the parser itself gives up on the nesting.
     """
-    if len(utf8) > 4 * limits.max_nodes and utf8.count(b"<") > 4 * limits.max_nodes:
+    tags = count(utf8, b"<")
+    if tags > 4 * limits.max_nodes:
         raise Rejected(Code.NODES, f"more than {4 * limits.max_nodes} tags")
     if any(_attributes(piece) > _MOST_ATTRIBUTES for piece in _long_pieces(utf8)):
         raise Rejected(Code.NODES, f"an element with more than {_MOST_ATTRIBUTES} attributes")
@@ -68,11 +70,42 @@ def parse(utf8: bytes, limits: PageConfig) -> Element:
                 Code.NESTING,
                 f"the parser gives up on the nesting, long after page.max_depth ({limits.max_depth})",
             )
-    if (nodes := int(_COUNT(root))) > limits.max_nodes:
-        raise Rejected(Code.NODES, f"{nodes} elements, more than {limits.max_nodes}")
+    if 2 * tags > limits.max_nodes:  # a tag implies one more element at most
+        nodes = sum(1 for _ in root.iter())
+        if nodes > limits.max_nodes:
+            raise Rejected(Code.NODES, f"{nodes} elements, more than {limits.max_nodes}")
     if _deeper_than(limits.max_depth)(root):
         raise Rejected(Code.NESTING, f"elements nested more than page.max_depth ({limits.max_depth}) deep")
     return root
+
+
+class Elements:
+    """A page's elements in document order, found by tag without another walk through the tree.
+
+    lxml makes an element's Python object anew whenever none is held. These are held.
+
+    Attributes:
+        root: The outermost.
+        all: All of them.
+    """
+
+    __slots__ = ("_named", "all", "root")
+
+    def __init__(self, root: Element) -> None:
+        self.root = root
+        self.all: list[Element] = list(root.iter())
+        self._named: dict[str, list[Element]] = defaultdict(list)
+        for element in self.all:
+            self._named[element.tag].append(element)
+
+    def __len__(self) -> int:
+        return len(self.all)
+
+    def named(self, *tags: str) -> list[Element]:
+        """Those with one of these tags."""
+        if len(tags) == 1:
+            return self._named.get(tags[0], [])
+        return [element for element in self.all if element.tag in tags]
 
 
 def compose(elements: Iterable[Element]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from hypothesis import given, strategies as st
 
@@ -21,7 +22,15 @@ def test_controls_are_seen_when_they_stand_among_their_neighbours(text: str) -> 
 @given(st.text(SIGNS, max_size=20))
 def test_characters_beyond_ascii_are_all_given_when_others_stand_between_them(text: str) -> None:
     found = beyond_ascii(text.encode("utf-8", "surrogatepass"))
-    assert found == "".join(sign for sign in text if sign > "\x7f") == strings.beyond_ascii(text)
+    pairs = zip(text, [*text[1:], " "], strict=False)
+    assert found == "".join(sign for sign, following in pairs if max(sign, following) > "\x7f")
+    assert strings.beyond_ascii(text) == "".join(sign for sign in text if sign > "\x7f")
+
+
+@given(st.text("ae \u0301\u0323\u1100\u1161가ö\u09c7\u09be“", max_size=12))
+def test_normal_form_is_told_by_characters_beyond_ascii_when_marks_stand_on_others(text: str) -> None:
+    told = unicodedata.is_normalized("NFC", beyond_ascii(text.encode()))
+    assert told == unicodedata.is_normalized("NFC", text)
 
 
 @given(st.binary(max_size=12).map(lambda octets: bytes(b"~{x"[o % 3] for o in octets)))

@@ -20,7 +20,7 @@ ARTICLE = (
 
 def nodes(source: str) -> list[structured.Node]:
     page = f"<html><head><script type='application/ld+json'>{source}</script></head><body></body></html>"
-    return structured.nodes(parse(page.encode(), PageConfig()))
+    return structured.nodes(parse(page.encode(), PageConfig()).iter("script"))
 
 
 @pytest.mark.parametrize(

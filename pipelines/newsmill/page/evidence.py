@@ -11,15 +11,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import log1p
 from typing import Final
 
 import numpy as np
 
 from newsmill.page.frames import Tree
 from newsmill.page.known import Known
-from newsmill.page.lines import is_opening_line, line_rule
+from newsmill.page.lines import ends_sentence, is_opening_line, line_rule
 from newsmill.page.passages import HEADINGS, Passage
+from newsmill.page.signs import BARS, CAPITALS, DIGITS, MARKS, signs_of
 from newsmill.page.surroundings import (
     AROUND_NAMES,
     FEW_WORDS,
@@ -31,23 +31,16 @@ from newsmill.page.surroundings import (
     title_at,
 )
 
-_SENTENCE_END: Final = re.compile(r"[.!?…。！？؟।]['\"”’»›)\]）」』]*$")
 _HEAD: Final = 160
 _LONGEST_TITLE: Final = 40
 _OPENING_WORDS: Final = 15
 _QUOTES: Final = "\"“„«'‘「『"
 _NAMES_READ: Final = 120
-_DIGIT: Final = re.compile(r"\d")
-_MARKS: Final = re.compile(r"[,;，、；]")
-_BARS: Final = re.compile(r"[|•·»›/▸]")
-_UPPER: Final = re.compile(r"[^\W\d_a-zß-öø-ÿа-яα-ω](?<!\w.)")  # what is seldom comes first
 _BODY: Final = re.compile(
     r"body|content|entry|text|story|article|post|main|paragraph|detail|inhalt|cuerpo|corps"
 )
 
 TAGS: Final = ("p", "li", "td", "div", "blockquote")
-_IS_TAG: Final = {tag: [tag == other for other in TAGS] for tag in TAGS}
-_NO_TAG: Final = [False] * len(TAGS)
 
 
 def prose_of(p: Passage) -> float:
@@ -61,7 +54,7 @@ def prose_of(p: Passage) -> float:
     if words < 10:
         return 0.0
     weight = float(min(words, 80))
-    ends = _SENTENCE_END.search(p.text[-8:]) is not None
+    ends = ends_sentence(p.text)
     if p.link_chars * 2 > len(p.text):
         return weight * 0.2 if ends else 0.0
     if not ends:
@@ -69,39 +62,51 @@ def prose_of(p: Passage) -> float:
     return weight * 0.5 if p.frame.tag == "li" else weight
 
 
-def _own(p: Passage, words: int, rule: str | None, known: Known) -> list[float]:
-    """What a passage's own text, tag and the page's words about itself say."""
-    text = p.text
-    head = text[:_HEAD]
-    shown_words = max(1.0, words * len(head) / len(text))
-    folded = p.folded
-    share_of_title = 0.0
-    if known.title and words < _LONGEST_TITLE and not known.title.isdisjoint(folded.split()):
-        own = set(folded.split())
-        share_of_title = 2 * len(own & known.title) / (len(own) + len(known.title))
-    return [
-        min(log1p(words), 6.0) / 6,
-        _SENTENCE_END.search(text[-8:]) is not None,
-        p.link_share,
-        min(1.0, len(_DIGIT.findall(head)) * 2 / len(head)),
-        min(1.0, len(_MARKS.findall(head)) * 5 / shown_words),
-        min(1.0, len(_UPPER.findall(head)) / shown_words),
-        text[0] in _QUOTES,
-        words < _OPENING_WORDS and is_opening_line(text),
-        _BARS.search(head) is not None,
-        share_of_title,
-        len(folded) >= 40 and known.description[:40] == folded[:40],
-        len(folded) >= 20 and folded in known.description,
-        rule is not None,
-        rule == "related-line",
-        *_IS_TAG.get(p.frame.tag, _NO_TAG),
-        known.stated is not None,
-        known.stated is not None and folded in known.stated,
+def _own(passages: Sequence[Passage], lengths: Sequence[int], known: Known) -> Matrix:
+    """What each passage's own text, tag and the page's words about itself say."""
+    texts = [p.text for p in passages]
+    heads = [text[:_HEAD] for text in texts]
+    signs = signs_of(heads)
+    words = np.array(lengths, dtype=np.float64)
+    sizes = np.array([len(head) for head in heads], dtype=np.float64)
+    shown_words = np.maximum(1.0, words * sizes / np.array([len(text) for text in texts], dtype=np.float64))
+    rules = [line_rule(text) for text in texts]
+    stated, described = known.stated, known.description
+    own = np.zeros((len(passages), len(OWN_NAMES)), dtype=np.float32)
+    columns = (
+        np.minimum(np.log1p(words), 6.0) / 6,
+        [ends_sentence(text) for text in texts],
+        [p.link_share for p in passages],
+        np.minimum(1.0, signs[:, DIGITS] * 2 / sizes),
+        np.minimum(1.0, signs[:, MARKS] * 5 / shown_words),
+        np.minimum(1.0, signs[:, CAPITALS] / shown_words),
+        [text[0] in _QUOTES for text in texts],
+        [n < _OPENING_WORDS and is_opening_line(text) for n, text in zip(lengths, texts, strict=True)],
+        signs[:, BARS] > 0,
+        [_share_of_title(p, n, known.title) for n, p in zip(lengths, passages, strict=True)],
+        [described != "" and len(f := p.folded) >= 40 and described[:40] == f[:40] for p in passages],
+        [described != "" and len(f := p.folded) >= 20 and f in described for p in passages],
+        [rule is not None for rule in rules],
+        [rule == "related-line" for rule in rules],
+        *([p.frame.tag == tag for p in passages] for tag in TAGS),
+        stated is not None,
+        stated is not None and [p.folded in stated for p in passages],
         True,  # until the second extractor is asked
         False,
-        p.frame.is_folded,
-        _is_body(p.frame.names[:_NAMES_READ]),
-    ]
+        [p.frame.is_folded for p in passages],
+        [_is_body(p.frame.names[:_NAMES_READ]) for p in passages],
+    )
+    for n, column in enumerate(columns):
+        own[:, n] = column
+    return own
+
+
+def _share_of_title(p: Passage, words: int, title: frozenset[str]) -> float:
+    """Dice coefficient of a line's words and the title's, 0–1; 0 for what is no line."""
+    if not title or words >= _LONGEST_TITLE:
+        return 0.0
+    own = set(p.folded.split())
+    return 2 * len(own & title) / (len(own) + len(title))
 
 
 @lru_cache(maxsize=20_000)
@@ -175,10 +180,7 @@ def rows(passages: Sequence[Passage], known: Known) -> Rows:
         for n, p in enumerate(passages)
         if in_main[n] or words[n] >= _SENTENCE_WORDS or (words[n] >= FEW_WORDS and p.link_share <= LINKED)
     )
-    rules = {n: line_rule(passages[n].text) for n in which}
-    own = np.array([_own(passages[n], words[n], rules[n], known) for n in which], dtype=np.float32)
-    if not which:
-        own = np.zeros((0, len(OWN_NAMES)), dtype=np.float32)
+    own = _own([passages[n] for n in which], [words[n] for n in which], known)
     title = title_at(passages, known.titles)
     frames = around(passages, prose, tree, main, below, title, which)
     places = near(passages, words, prose, title, which)

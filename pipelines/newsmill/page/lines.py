@@ -146,14 +146,23 @@ def furniture_rule(text: str, link_share: float) -> str | None:
 
 def is_sentence(text: str) -> bool:
     """Whether a text of more than two words ends as a sentence does."""
-    return _SENTENCE_END.search(text[-8:]) is not None and (text.count(" ") > 1 or not text.isascii())
+    return ends_sentence(text) and (text.count(" ") > 1 or not text.isascii())
+
+
+def ends_sentence(text: str) -> bool:
+    """Whether a text ends with a mark that ends sentences, or with quotation marks or brackets behind one."""
+    last = text[-1:]
+    if last in _QUOTING:
+        last = text[-8:].rstrip(_QUOTING)[-1:]
+    return last != "" and last in _ENDING
 
 
 _MOSTLY_LINKED: Final = 0.5
 _RIGHTS: Final = re.compile(
     r"©|\(c\) ?\d|all rights reserved|alle rechte vorbehalten|tous droits réservés", re.IGNORECASE
 )
-_SENTENCE_END: Final = re.compile(r"[.!?…。！？؟।]['\"”’»›)\]）」』]*$")
+_ENDING: Final = ".!?…。！？؟।"
+_QUOTING: Final = "'\"”’»›)]）」』"
 
 
 _DATE: Final = re.compile(

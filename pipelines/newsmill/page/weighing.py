@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ _FIRST_LEFT: Final = np.array(
 """By the leaves that are struck out, as bits: the first that is not."""
 
 Floats = NDArray[np.float32]
+T = TypeVar("T", bound=np.generic)
 
 
 class Weights:
@@ -51,12 +52,17 @@ class Weights:
         self._threshold = np.full((count, MOST_LEAVES - 1), np.inf, dtype=np.float32)
         self._struck = np.zeros((count, MOST_LEAVES - 1), dtype=np.uint16)
         self._leaf = np.zeros((count, MOST_LEAVES), dtype=np.float32)
-        self._share = np.zeros((count, MOST_LEAVES, len(names)), dtype=np.float32)
+        shares = np.zeros((count, MOST_LEAVES, len(names)), dtype=np.float32)
         for t, tree in enumerate(trees):
-            self._add(t, tree, columns)
+            self._add(t, tree, columns, shares[t])
         self._base = np.arange(count) * MOST_LEAVES
-        # the first tests of all trees, then the second ones: numpy joins long rows faster than short columns
-        self._tests = self._column.T.ravel(), self._threshold.T.ravel(), self._struck.T.ravel()
+        # the first tests of all trees, then the second ones; trees share half of them, which are made once
+        tests = np.stack([self._column.T.ravel(), self._threshold.T.ravel().view(np.int32)])
+        made, which = np.unique(tests, axis=1, return_inverse=True)
+        self._which = which.ravel()
+        self._made = made[0], made[1].astype(np.int32).view(np.float32)[:, None]
+        self._strikes = self._struck.T.reshape(-1, 1)
+        self._shared = _sparse(shares.reshape(-1, len(names)))
 
     @classmethod
     def read(cls, path: Path, names: Sequence[str] = NAMES) -> Weights:
@@ -64,7 +70,7 @@ class Weights:
         stored = json.loads(path.read_text("utf-8"))
         return cls(stored["bias"], stored["trees"], names)
 
-    def _add(self, t: int, tree: Any, columns: dict[str, int]) -> None:
+    def _add(self, t: int, tree: Any, columns: dict[str, int], shares: Floats) -> None:
         tests = 0
         waiting: list[tuple[Any, int, list[tuple[int, float, float]]]] = [(tree, 0, [])]
         while waiting:
@@ -72,7 +78,7 @@ class Weights:
             if not isinstance(node, list):
                 self._leaf[t, first] = node
                 for (column, mean, _), (_, after, _) in zip(path, [*path[1:], (0, node, 0.0)], strict=True):
-                    self._share[t, first, column] += after - mean
+                    shares[first, column] += after - mean
                 continue
             name, threshold, mean, below, above = node
             if name not in columns:
@@ -93,10 +99,11 @@ class Weights:
         return np.concatenate([self._some(part) for part in _parts(rows)])
 
     def _some(self, rows: Floats) -> NDArray[np.intp]:
-        columns, thresholds, leaves = self._tests
-        failed = rows.take(columns, axis=1) > thresholds
-        struck = np.bitwise_or.reduce((failed * leaves).reshape(len(rows), MOST_LEAVES - 1, -1), axis=1)
-        return _FIRST_LEFT[struck] + self._base
+        columns, thresholds = self._made
+        failed = (rows.T.take(columns, axis=0) > thresholds).take(self._which, axis=0)
+        struck = (failed * self._strikes).reshape(MOST_LEAVES - 1, -1, len(rows))
+        left: NDArray[np.intp] = _FIRST_LEFT.take(np.bitwise_or.reduce(struck, axis=0).T)
+        return left + self._base
 
     def likelihood(self, leaves: NDArray[np.intp]) -> Floats:
         """How likely each row is one of the article's passages, 0–1."""
@@ -105,13 +112,22 @@ class Weights:
 
     def reasons(self, leaves: NDArray[np.intp], most: int) -> list[list[str]]:
         """For each row the names of the numbers that spoke most against it, strongest first."""
-        shares = self._share.reshape(-1, len(self.names))
-        found = []
-        for row in leaves:
-            against = shares[row].sum(axis=0)
-            leading = np.argsort(against, kind="stable")[:most]
-            found.append([self.names[n] for n in leading if against[n] < 0])
+        columns, shares = self._shared
+        width, found = len(self.names), []
+        for some in _parts(leaves):
+            cells = columns[some] + (np.arange(len(some)) * width)[:, None, None]
+            sums = np.bincount(cells.ravel(), shares[some].ravel(), minlength=len(some) * width)
+            for against in sums.reshape(-1, width):
+                leading = np.argsort(against, kind="stable")[:most]
+                found.append([self.names[n] for n in leading if against[n] < 0])
         return found
+
+
+def _sparse(table: Floats) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """What of each row of a table is not zero: columns and values, as many a row as the fullest has."""
+    most = int(np.count_nonzero(table, axis=1).max(initial=0))
+    columns = np.argsort(table == 0, axis=1, kind="stable")[:, :most]
+    return columns, np.take_along_axis(table, columns, axis=1).astype(np.float64)
 
 
 def _leaves(tree: Any) -> int:
@@ -125,7 +141,7 @@ def _leaves(tree: Any) -> int:
     return count
 
 
-def _parts(rows: Floats) -> Iterator[Floats]:
+def _parts(rows: NDArray[T]) -> Iterator[NDArray[T]]:
     for at in range(0, max(1, len(rows)), _AT_ONCE):
         yield rows[at : at + _AT_ONCE]
 

@@ -36,6 +36,7 @@ from sqlalchemy.exc import (
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError
 from newsmill.lake import identity, locations, storage, trouble
+from newsmill.lake.database import Database
 from newsmill.lake.identity import CATALOG_FILE, Identity
 from newsmill.lake.storage import Storage
 
@@ -218,10 +219,11 @@ def own(store: storage.LocalStorage, file: str) -> Catalog:
 
 def _loaded(found: Mapping[str, str]) -> Catalog:
     """A catalog. Two processes may make its tables at the same time: who was slower looks again."""
+    kind = Database if found.get("type", "").lower() == "sql" else load_catalog
     try:
-        catalog = load_catalog("newsmill", **storage.IO_PROPERTIES, **found)
+        catalog = kind("newsmill", **storage.IO_PROPERTIES, **found)
     except (OperationalError, ProgrammingError, IntegrityError):
-        catalog = load_catalog("newsmill", **storage.IO_PROPERTIES, **found)
+        catalog = kind("newsmill", **storage.IO_PROPERTIES, **found)
     if isinstance(catalog, SqlCatalog) and catalog.engine.dialect.name == "sqlite":
         event.listen(catalog.engine, "checkin", _rolled_back)
     return catalog

@@ -32,6 +32,7 @@ from newsmill.config import LakeConfig
 from newsmill.errors import LakeError
 from newsmill.lake import catalogs, hints, identity, layout, lease, locations, storage, trouble
 from newsmill.lake.columns import TableSchema
+from newsmill.lake.database import settled
 from newsmill.lake.identity import Identity
 from newsmill.lake.retention import Retention
 from newsmill.lake.schemas import LEDGER, TABLES
@@ -389,4 +390,4 @@ def _evolve(tables: Tables, table: Table, schema: TableSchema[Any]) -> None:
 def _leave_retries_to_us(table: Table) -> None:
     """Turn the library's own retries off: they would commit without asking our checks again."""
     properties = {**table.metadata.properties, "commit.retry.num-retries": "0"}
-    table.metadata = table.metadata.model_copy(update={"properties": properties})
+    table.metadata = settled(table.metadata).model_copy(update={"properties": properties})

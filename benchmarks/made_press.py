@@ -103,8 +103,16 @@ def fill(
 
 
 def tied(rows: Rows) -> Rows:
-    """The rows with fates that name the articles of their records."""
-    ids = dict(zip(*(rows["articles"][name].to_pylist() for name in ("offset", "article_id")), strict=True))
+    """The rows with fates and sketches that name the articles of their records."""
+    articles, sketches = rows["articles"], rows["copy_sketches"]
+    ids = dict(zip(*(articles[name].to_pylist() for name in ("offset", "article_id")), strict=True))
     fates = rows["fate"].to_pydict()
     fates["article_id"] = [ids.get(offset) for offset in fates["offset"]]
-    return rows | {"fate": pa.table(fates, schema=rows["fate"].schema)}
+    told = {name: articles[name] for name in ("article_id", "domain")}
+    told["cluster_id"] = pa.chunked_array(
+        [part.field("cluster_id") for part in articles["duplicate"].chunks], pa.string()
+    )
+    for name, column in told.items():
+        index = sketches.schema.get_field_index(name)
+        sketches = sketches.set_column(index, sketches.schema.field(index), column)
+    return rows | {"fate": pa.table(fates, schema=rows["fate"].schema), "copy_sketches": sketches}

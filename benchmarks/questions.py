@@ -74,7 +74,7 @@ class Newsroom:
         }
         by_offset = dict(zip(kept["offset"].to_pylist(), domains, strict=True))
         found = made | {"articles": _with(new, told)}
-        for table in ("fate", "cluster_events"):
+        for table in ("fate", "cluster_events", "copy_sketches"):
             rows = zip(made[table]["offset"].to_pylist(), made[table]["domain"].to_pylist(), strict=True)
             found[table] = _with(made[table], {"domain": [by_offset.get(o, known) for o, known in rows]})
         return found

@@ -40,7 +40,7 @@ from newsmill.lake.writer import Lake
 from newsmill.records import Fate, FateRow, OffsetRange, Position
 
 START, HOUR, AGE_S = 1_790_000_000_000_000, 3_600_000_000, 3 * 86_400
-TABLES = ("fate", "articles", "quarantine", "cluster_events")
+TABLES = ("fate", "articles", "copy_sketches", "quarantine", "cluster_events")
 _WORDS = 40
 
 Rows = dict[str, Counter[str]]
@@ -337,7 +337,7 @@ def _without(made: dict[str, pa.Table], withheld: frozenset[str]) -> dict[str, p
         for row in made["fate"].to_pylist()
     ]
     found = {"fate": pa.Table.from_pylist(fates, schema=made["fate"].schema)}
-    for name in ("articles", "quarantine", "cluster_events"):
+    for name in ("articles", "copy_sketches", "quarantine", "cluster_events"):
         if name in made:
             rows = [
                 r for r in made[name].to_pylist() if (r["topic"], r["partition"], r["offset"]) not in gone

@@ -147,6 +147,7 @@ def rows(batch: Batch, *, words: int = 40, flaky: bool = False) -> dict[str, pa.
             )
     found = {
         "articles": table_rows.articles(articles),
+        "copy_sketches": table_rows.copy_sketches(articles),
         "cluster_events": table_rows.cluster_events(events),
         "quarantine": table_rows.quarantine(failures, ingested_at=batch.ingested_at),
         "fate": table_rows.fates(fates),

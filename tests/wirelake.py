@@ -240,11 +240,14 @@ def _changed(press: Press, offset: int, column: str, value: object, at: int) -> 
     index = rows.schema.get_field_index(column)
     field = TABLES["articles"].arrow.field(column)
     rows = rows.set_column(index, field, pa.array([value], field.type))
-    fate = press.lake.tables.load("fate").scan(row_filter=f"offset == {offset}").to_arrow()
+    others = {
+        name: press.lake.tables.load(name).scan(row_filter=f"offset == {offset}").to_arrow()
+        for name in ("copy_sketches", "fate")
+    }
     first = int(rows["ingested_at"].cast(pa.int64())[0].as_py())
     written = [
         files.write(press.config.path, name, made, ingested_at=first)
-        for name, made in (("articles", rows), ("fate", fate))
+        for name, made in {"articles": rows, **others}.items()
     ]
     part = OffsetRange(topic=TOPIC, partition=0, start=offset, end=offset + 1, records=1, bytes=0)
     press.lake.replace(Batch(batch_id="replay", sequence=0, ingested_at=at, slices=(part,)), written)

@@ -72,8 +72,10 @@ def main(warc: Path, output: Path, processes: int) -> int:
         for made, shape, origin in done
         if (decision := decisions[made.position]).fate is not Fate.REDELIVERY
     ]
-    rows = [table_rows.articles(articles[start : start + 1000]) for start in range(0, len(articles), 1000)]
-    files.write_all(str(output), "articles", pa.concat_tables(rows), ingested_at=AT, file_rows=200_000)
+    parts = [articles[start : start + 1000] for start in range(0, len(articles), 1000)]
+    for table, made in (("articles", table_rows.articles), ("copy_sketches", table_rows.copy_sketches)):
+        rows = pa.concat_tables(map(made, parts))
+        files.write_all(str(output), table, rows, ingested_at=AT, file_rows=200_000)
     return len(articles)
 
 

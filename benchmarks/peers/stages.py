@@ -99,8 +99,9 @@ def main(warc: Path, output: Path) -> dict[str, dict[str, float]]:
                 sketch=marked.sketch,
             )
         )
-    rows = spent.on("rows", table_rows.articles, articles)
-    spent.on("write", files.write_all, str(output), "articles", rows, ingested_at=AT, file_rows=200_000)
+    for table, made in (("articles", table_rows.articles), ("copy_sketches", table_rows.copy_sketches)):
+        rows = spent.on("rows", made, articles)
+        spent.on("write", files.write_all, str(output), table, rows, ingested_at=AT, file_rows=200_000)
     return {
         "page_ms": {what: seconds * 1000 / total for what, seconds in spent.seconds.items()},
         "once_s": dict(once.seconds),

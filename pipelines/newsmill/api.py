@@ -60,8 +60,8 @@ class Lake:
         """The committed rows of a table as an Arrow dataset, with the columns of this version.
 
         Args:
-            table: `articles`, `article_entities`, `article_places`, `cluster_events`, `fate`, `quarantine` or
-                `takedowns`.
+            table: `articles`, `article_entities`, `article_places`, `cluster_events`, `copy_sketches`,
+                `fate`, `quarantine` or `takedowns`.
 
         Raises:
             LakeError: A data file is missing, or is no Parquet file; or an earlier version wrote the lake

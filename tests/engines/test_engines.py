@@ -54,7 +54,12 @@ ASKED = {
         "starts": "transform(entities, e -> e.mentions[0].start)",
         "ends": "transform(entities, e -> e.mentions[0].end)",
         "schema": "versions['schema']",
-        "sketch": "lower(hex(copy_sketch))",
+    },
+    "copy_sketches": {
+        "offset": "offset",
+        "revision": "revision",
+        "cluster_id": "cluster_id",
+        "sketch": "lower(hex(sketch))",
     },
     "fate": {"offset": "offset", "fate": "fate", "reason": "reason", "url": "url", "partition": "partition"},
     "cluster_events": {"offset": "offset", "seq": "seq", "event": "event", "size": "size"},
@@ -97,8 +102,9 @@ def told(table: str, rows: pa.Table) -> Rows:
                 if row["entities"] is None
                 else [entity["mentions"][0]["end"] for entity in row["entities"]],
                 "schema": None if row["versions"] is None else dict(row["versions"]).get("schema"),
-                "sketch": None if row["copy_sketch"] is None else row["copy_sketch"].hex(),
             }
+        if "sketch" in row:
+            row["sketch"] = None if row["sketch"] is None else row["sketch"].hex()
         if "day" in row:
             row["day"] = str(row["day"])
         found.append({name: row[name] for name in ASKED[table]})

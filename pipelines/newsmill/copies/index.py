@@ -29,7 +29,7 @@ SEED_ROWS: Final = 2048
 class SeedRow(Record, frozen=True, kw_only=True):
     """A row of `articles` as far as the index needs it on a fresh start."""
 
-    sketch: bytes  # column `copy_sketch`
+    sketch: bytes  # as in `copy_sketches`
     revision: int
     cluster_id: str
 

@@ -29,6 +29,7 @@ from newsmill.lake.files import DataFile
 from newsmill.lake.ledger import Batch
 from newsmill.lake.places import PLACE, position_of
 from newsmill.lake.schemas import LEDGER, TABLES
+from newsmill.lake.sketch_rows import SKETCHES
 from newsmill.lake.staging import set_properties
 from newsmill.lake.writer import Lake
 from newsmill.records import ClusterEvent, Duplicate, Fate, Micros, Origin, OriginMethod, Position
@@ -148,6 +149,11 @@ def _anew(config: Config, at: Micros) -> _Told:
             departed[row["cluster_id"]].append(one)
         told, naming = _Told({}, []), dict[Position, tuple[Micros, Row]]()
         instead: dict[str, Row | None] = dict.fromkeys(gone)
+        offsets = duck.sql(_OFFSETS).to_arrow_table()["offset"].combine_chunks()
+        sketched = reader.rows(config.lake.path, SKETCHES)
+        duck.register(
+            "sketches", sketched.to_table(columns=[*PLACE, "sketch"], filter=pc.field("offset").isin(offsets))
+        )
         for cluster_id, times, rows in _by_story(duck):
             outcome = Outcome({row.position: row for row in rows}, [], None)
             if cluster_id is not None and cluster_id in leaders:
@@ -203,11 +209,16 @@ CREATE TEMP TABLE touched AS SELECT DISTINCT cluster_id FROM members WHERE artic
   WHERE duplicate.matched_id IN (FROM gone) OR duplicate.representative_id IN (FROM gone));
 """
 
+_OFFSETS: Final = """
+SELECT DISTINCT a."offset" FROM articles a JOIN members m USING (article_id)
+SEMI JOIN touched t ON t.cluster_id = m.cluster_id
+"""
+
 _ROWS: Final = """
 SELECT m.cluster_id, epoch_us(a.ingested_at) AS ingested_at, a.topic, a.partition, a."offset", a.article_id,
-  a.domain, a.fate, a.duplicate, a.origin,
-  CASE WHEN t.cluster_id IS NOT NULL THEN a.copy_sketch END AS copy_sketch
+  a.domain, a.fate, a.duplicate, a.origin, s.sketch
 FROM articles a LEFT JOIN members m USING (article_id) LEFT JOIN touched t ON t.cluster_id = m.cluster_id
+LEFT JOIN sketches s USING (topic, partition, "offset")
 WHERE t.cluster_id IS NOT NULL
    OR list_has_any(a.duplicate.links, (SELECT list(article_id) FROM gone))
    OR a.origin.article_id IN (FROM gone)
@@ -244,7 +255,7 @@ def _by_story(
 
 
 def _row(row: Mapping[str, Any]) -> Row:
-    sketch, origin = row["copy_sketch"], row["origin"]
+    sketch, origin = row["sketch"], row["origin"]
     return Row(
         position=position_of(row),
         article_id=row["article_id"],
@@ -265,7 +276,7 @@ def _row(row: Mapping[str, Any]) -> Row:
 
 def _rewritten(lake: str, changed: Mapping[Position, Row]) -> Iterator[DataFile]:
     """Files of the rows of records that say something else now, those of each batch of their own."""
-    for name in ("articles", LEDGER):
+    for name in ("articles", SKETCHES, LEDGER):
         found = reader.rows(lake, name).to_table(filter=among(changed))
         mine = found.filter(
             pa.array([position_of(r) in changed for r in found.select(PLACE).to_pylist()], pa.bool_())
@@ -279,8 +290,11 @@ def _rewritten(lake: str, changed: Mapping[Position, Row]) -> Iterator[DataFile]
 
 
 def _with(row: dict[str, Any], told: Row) -> dict[str, Any]:
-    """A row of `articles` or `fate` with what is told now."""
-    row["fate"] = told.fate.value
+    """A row of `articles`, `copy_sketches` or `fate` with what is told now."""
+    if "cluster_id" in row:
+        row["cluster_id"] = told.duplicate.cluster_id
+    if "fate" in row:
+        row["fate"] = told.fate.value
     if "duplicate" in row:
         row["duplicate"] = msgspec.structs.asdict(told.duplicate)
         if told.origin is None:

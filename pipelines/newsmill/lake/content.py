@@ -47,7 +47,7 @@ def _articles_of(rows: pa.Table, kind: str, value: str) -> pa.ChunkedArray:
 
 
 def also_of(rows: pa.Table, kind: str, value: str) -> pa.ChunkedArray:
-    """Rows of `articles` whose page led there: by a redirect, or by its canonical link."""
+    """Rows whose page led there: by a redirect, or by its canonical link."""
     led = pa.chunked_array([pa.array([False] * len(rows), pa.bool_())])
     for name in ALSO_TOLD_BY:
         urls = rows[name].cast(pa.string())
@@ -65,6 +65,11 @@ def _flat_of(rows: pa.Table, kind: str, value: str) -> pa.ChunkedArray:
     if kind == "url":
         return pc.equal(rows["article_id"], article_id(value))
     return pc.equal(rows["domain"], value)
+
+
+def _sketches_of(rows: pa.Table, kind: str, value: str) -> pa.ChunkedArray:
+    mine = pc.or_(_flat_of(rows, kind, value), also_of(rows, kind, value))
+    return pc.and_(mine, pc.is_valid(rows["sketch"]))
 
 
 def _quarantined_of(rows: pa.Table, kind: str, value: str) -> pa.ChunkedArray:
@@ -93,6 +98,7 @@ def _is_of(url: str, kind: str, value: str) -> bool:
 
 CONTENT: Final = {
     "articles": Content(("url_key", "domain", "withheld", *ALSO_TOLD_BY), _articles_of),
+    "copy_sketches": Content(("article_id", "domain", *ALSO_TOLD_BY, "sketch"), _sketches_of),
     "quarantine": Content(("url", "stage", "payload", "key", "headers"), _quarantined_of),
     **{name: Content(("article_id", "domain"), _flat_of, goes=True) for name in FLAT},
 }

@@ -30,6 +30,7 @@ NOTE: Final = ".emptied"
 
 _TOLD_AT_LEAST: Final = {
     "articles": frozenset({"url_key", "domain", "body"}),
+    "copy_sketches": frozenset({"article_id", "domain", "sketch"}),
     "quarantine": frozenset({"url", "payload"}),
     "article_entities": frozenset({"article_id", "domain", "entity_id"}),
     "article_places": frozenset({"article_id", "domain", "geonameid"}),

@@ -21,14 +21,17 @@ from newsmill.lake import edition, files as data_files, flattening, rewriting, t
 from newsmill.lake.files import DataFile
 from newsmill.lake.places import PLACE
 from newsmill.lake.schemas import LEDGER, TABLES
+from newsmill.lake.sketch_rows import COLUMN, SKETCHES
+from newsmill.lake.sketches import with_sketches
 from newsmill.lake.staging import append, replace, set_properties
 from newsmill.lake.tables import LiveFile, Tables
 from newsmill.records import Micros, Record
 
 NOTED = "newsmill.replacing"
 OPERATION = {"newsmill.operation": "replay"}
-_REPLACED = ("articles", "quarantine")
+_REPLACED = ("articles", SKETCHES, "quarantine")
 _APPENDED = "cluster_events"
+_NO_MATTER: Final = {"updated_at": None, COLUMN: None}
 
 _Place = tuple[str, int, int]
 ChangeLedger = Callable[[Callable[[Table, Transaction], bool]], Table]
@@ -104,10 +107,10 @@ def _written(tables: Tables, name: str, rows: Sequence[Mapping[str, Any]]) -> It
 
 
 def _same(new: Mapping[str, Any] | None, old: Mapping[str, Any] | None) -> bool:
-    """Whether a record's row is as it was, but for the time of its last change."""
+    """Whether a record's row is as it was, but for the time of its last change, and where its sketch is."""
     if new is None or old is None:
         return new is old
-    return {**new, "updated_at": None} == {**old, "updated_at": None}
+    return {**new, **_NO_MATTER} == {**old, **_NO_MATTER}
 
 
 def _place(row: Mapping[str, Any]) -> _Place:
@@ -148,6 +151,8 @@ def publish(
         change_ledger: Changes the ledger if it is still ours.
         properties: Set on the ledger with the last step.
     """
+    files = with_sketches(tables, replacement.files)
+    replacement = msgspec.structs.replace(replacement, files=files)
     places, hours = _replaced(tables, replacement)
     for name in _REPLACED:
         tables.change(name, partial(_swap, tables, name, replacement, places, hours))

@@ -14,13 +14,24 @@ from newsmill.records import Article, ClusterEvent, Failure, FateRow, Micros
 GAP = "gap"
 """`fate` of a ledger row that stands for a range of offsets which the broker lost before they were read."""
 
-HOLDING: Final = {"articles": ("article", "copy", "revision"), "quarantine": ("quarantined",)}
+_OF_ARTICLES: Final = ("article", "copy", "revision")
+
+HOLDING: Final = {
+    "articles": _OF_ARTICLES,
+    "copy_sketches": _OF_ARTICLES,
+    "quarantine": ("quarantined",),
+}
 """Fates of the records that have a row in a table; of all others it has none."""
 
 
 def articles(rows: Sequence[Article]) -> pa.Table:
     """Rows of `articles`."""
     return TABLES["articles"].rows(rows)
+
+
+def copy_sketches(rows: Sequence[Article]) -> pa.Table:
+    """Rows of `copy_sketches`, one for each row of `articles`."""
+    return TABLES["copy_sketches"].rows(rows)
 
 
 def cluster_events(rows: Sequence[ClusterEvent]) -> pa.Table:

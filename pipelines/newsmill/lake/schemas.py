@@ -29,6 +29,7 @@ from newsmill.lake.columns import (
     struct,
 )
 from newsmill.lake.flat import FLAT
+from newsmill.lake.sketch_rows import COPY_SKETCHES
 from newsmill.records import Article, FateRow, FilePlace
 
 
@@ -271,8 +272,9 @@ _ARTICLES_COLUMNS: Final[tuple[Column[Article], ...]] = (
     Column(47, "versions", map_of(132, 133),
            "schema, pipeline, and each enricher by name: what made this row",
            _versions, kept=True),
-    Column(48, "copy_sketch", BINARY, "from which the copies index is filled again; opaque",
-           lambda a: a.sketch),
+    Column(48, "copy_sketch", BINARY,
+           "null: `copy_sketches` has it. In rows of before schema 7 what the copies index is filled with",
+           lambda a: None),
     Column(49, "withheld", STRING, "why the content was taken out of a row; null when it is there",
            lambda a: None, kept=True),
     Column(50, "withheld_at", TIME, "when it was taken out", lambda a: None, kept=True),
@@ -466,6 +468,7 @@ LEDGER = "fate"
 _ALL: Final[tuple[TableSchema[Any], ...]] = (
     _ARTICLES,
     *(flat.schema for flat in FLAT.values()),
+    COPY_SKETCHES,
     _CLUSTER_EVENTS,
     _FATE,
     _QUARANTINE,

@@ -125,6 +125,11 @@ def _is_placed(article: Article) -> bool:
     return article.body_hash is not None
 
 
+def other(url: str | None, known: str) -> str | None:
+    """A URL, where it is not one that is known already."""
+    return None if url == known else url
+
+
 def part_of(of: Callable[[Any], FilePlace | None], part: str) -> Callable[[Any], Any]:
     """A part of a record's place in files, as the value of a column; None for a record of a topic."""
 

@@ -19,7 +19,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -41,6 +40,7 @@ from newsmill.lake import (
     raw_rows,
     replacing,
     rows as table_rows,
+    sketches,
 )
 from newsmill.lake.content import CONTENT
 from newsmill.lake.coverage import check_coverage
@@ -71,12 +71,13 @@ from newsmill.lake.ledger import (
 )
 from newsmill.lake.owned_ledger import OwnedLedger
 from newsmill.lake.schemas import LEDGER
+from newsmill.lake.sketch_rows import COLUMN, SKETCHES
 from newsmill.lake.staging import append, set_properties
 from newsmill.lake.tables import Tables
 from newsmill.records import Gap, Micros, OffsetRange, Record
 from newsmill.runtime import failpoints
 
-ORDER = ("articles", "cluster_events", "quarantine", LEDGER)
+ORDER = ("articles", SKETCHES, "cluster_events", "quarantine", LEDGER)
 """Tables of a batch in the order in which they are committed."""
 
 FORGOTTEN_AT_ONCE = 50
@@ -86,18 +87,10 @@ FORGOTTEN_AT_ONCE = 50
 class Seed(Record, frozen=True, kw_only=True):
     """A row of `articles` as the copies index needs it again."""
 
-    article_id: str
     revision: int
-    content_hash: str
-    topic: str
-    partition: int
-    offset: int
-    url_key: str
-    domain: str
-    published_at: Micros | None
+    cluster_id: str
     ingested_at: Micros
-    duplicate: dict[str, Any]
-    copy_sketch: bytes | None
+    sketch: bytes | None  # none after a takedown
 
 
 class Commit(Record, frozen=True, kw_only=True):
@@ -134,13 +127,14 @@ class Lake(OwnedLedger):
         try:
             opening.check_ledger(tables)
             lake._take_over()
+            flattening.fill(tables)  # before a batch that has its number makes them look whole
+            sketches.fill(tables)
             batch = lake.pending()
             if batch is not None and batch.files:
                 lake._publish(batch)
             replacement = replacing.noted(lake._ledger())
             if replacement is not None:
                 lake._publish_replacement(replacement)
-            flattening.fill(tables)
             for name in tables.names:
                 tables.point(tables.load(name))
         except BaseException:
@@ -289,11 +283,21 @@ class Lake(OwnedLedger):
             days: How many.
             since: Leaves out the hours before a time.
         """
-        for rows in self.articles(days=days, columns=Seed.__struct_fields__, since=since):
-            times = {n: rows[n].cast(pa.int64()) for n in ("published_at", "ingested_at")}
-            plain = rows.drop_columns(list(times))
-            for row, published, ingested in zip(plain.to_pylist(), *times.values(), strict=True):
-                yield Seed(**row, published_at=published.as_py(), ingested_at=ingested.as_py())
+        for rows in self._sketches(days, since):
+            times = rows["ingested_at"].cast(pa.int64()).to_pylist()
+            for row, at in zip(rows.drop_columns(["ingested_at"]).to_pylist(), times, strict=True):
+                yield Seed(**row, ingested_at=at)
+
+    def _sketches(self, days: float, since: Micros) -> Iterator[pa.Table]:
+        """What `Seed` has; of a lake that no writer of this version opened yet, from `articles`."""
+        if not sketches.is_filled(self.tables):
+            columns = ("revision", "ingested_at", "duplicate", COLUMN)
+            for rows in self.articles(days=days, columns=columns, since=since):
+                names = rows.select(["revision", "ingested_at", COLUMN])
+                clusters = pc.struct_field(rows["duplicate"], "cluster_id")
+                yield names.rename_columns({COLUMN: "sketch"}).append_column("cluster_id", clusters)
+        if SKETCHES in self.tables.names:
+            yield from self._rows(SKETCHES, days, Seed.__struct_fields__, since=since)
 
     def articles(
         self, *, days: float, columns: Sequence[str], before: float | None = None, since: Micros = 0
@@ -306,10 +310,21 @@ class Lake(OwnedLedger):
             before: Leaves out as many of the newest days: no row is given with and without it.
             since: Leaves out the hours before a time.
         """
+        return self._rows("articles", days, columns, before=before, since=since)
+
+    def _rows(
+        self,
+        name: str,
+        days: float,
+        columns: Sequence[str],
+        *,
+        before: float | None = None,
+        since: Micros = 0,
+    ) -> Iterator[pa.Table]:
         newest = int(self._ledger().properties.get(INGESTED_AT, 0))
         first = data_files.hour(max(since, newest - int(days * 86_400_000_000)))
         until = None if before is None else data_files.hour(max(0, newest - int(before * 86_400_000_000)))
-        table = self.tables.load("articles")
+        table = self.tables.load(name)
         files = self.tables.retry(lambda: list(self.tables.files(table)))
         for live in sorted(files, key=lambda live: (live.hours.start, live.sequence, live.uri)):
             wanted = range(first, live.hours.stop if until is None else until)
@@ -382,8 +397,9 @@ class Lake(OwnedLedger):
         """Append the files of a decided batch to each table that does not have them; the ledger last."""
         rows: dict[str, int] = {}
         changed: list[Table] = []
+        files = sketches.with_sketches(self.tables, batch.files)
         for name in ORDER:
-            mine = [file for file in batch.files if file.table == name]
+            mine = [file for file in files if file.table == name]
             rows[name] = sum(file.rows for file in mine)
             if name != LEDGER and mine:
                 changed.append(self.tables.change(name, partial(_append_once, batch, mine)))
@@ -391,7 +407,7 @@ class Lake(OwnedLedger):
             if name == "articles" and mine:
                 changed += self._flatten(batch, mine)
 
-        written = {file.table: batch.sequence for file in batch.files if file.table != LEDGER}
+        written = {file.table: batch.sequence for file in files if file.table != LEDGER}
 
         def last(table: Table, transaction: Transaction) -> bool:
             if int(table.properties.get(SEQUENCE, 0)) >= batch.sequence:

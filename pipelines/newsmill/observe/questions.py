@@ -26,11 +26,12 @@ def connect(lake: str) -> duckdb.DuckDBPyConnection:
     duck = duckdb.connect(":memory:")
     duck.execute("SET TimeZone = 'UTC'")
     whole = flattening.is_whole(lake)
+    there = reader.names(lake)
     for name in TABLES:
-        if whole or name not in FLAT:
-            duck.register(name, reader.rows(lake, name))
-        else:
+        if name in FLAT and not whole:
             duck.execute(_unnested(FLAT[name]))
+        elif name in there:
+            duck.register(name, reader.rows(lake, name))
     for file in VIEWS:
         duck.execute(_view(file))
     return duck

@@ -121,6 +121,10 @@ def merging(rows: pa.Table) -> pa.Table:
         ("articles", lambda r: pa.concat_tables([r, r.slice(0, 1)]), "C3", "more than one row of articles"),
         ("articles", matched, "C7", "not in the lake"),
         ("articles", itself, "C7", "copies of themselves"),
+        ("copy_sketches", lambda r: r.slice(1), "C14", "is missing, another"),
+        ("copy_sketches", column("sketch", first(None)), "C14", "is missing, another"),
+        ("copy_sketches", column("cluster_id", first("0" * 32)), "C14", "is missing, another"),
+        ("copy_sketches", lambda r: pa.concat_tables([r, r.slice(0, 1)]), "C14", "more than one row"),
         ("quarantine", lambda r: r.slice(1), "C3", "without their payload"),
         ("quarantine", column("payload", first(b"other")), "C8", "not what was noted"),
         ("quarantine", column("code", first("E_NONE")), "C8", "codes that do not exist"),
@@ -250,7 +254,7 @@ def test_audit_counts_files_that_no_snapshot_names(filled: Lake, config: LakeCon
     batch = filled.begin(list(synthetic.slices(0, 80, 120)), now=1_790_000_000_000_000)
     synthetic.write(config.path, batch)
     report = audit(config.path)
-    assert (report.orphans, report.pending, report.findings) == (4, True, [])
+    assert (report.orphans, report.pending, report.findings) == (5, True, [])
 
 
 def test_audit_since_a_snapshot_opens_only_newer_files(filled: Lake, config: LakeConfig) -> None:
@@ -258,7 +262,7 @@ def test_audit_since_a_snapshot_opens_only_newer_files(filled: Lake, config: Lak
     assert audit(config.path, since=since).files_read == 0
     synthetic.fill(filled, config.path, batches=1, size=40, partitions=(0, 1))
     report = audit(config.path, since=since)
-    assert (report.files_read, report.records, report.findings) == (5, 12 * synthetic.RECORDS_A_GROUP, [])
+    assert (report.files_read, report.records, report.findings) == (6, 12 * synthetic.RECORDS_A_GROUP, [])
     with pytest.raises(LakeError, match="has no snapshot 7"):
         audit(config.path, since=7)
 

@@ -43,14 +43,14 @@ def test_lake_is_written_read_and_kept_in_a_folder_of_any_name(name: str, tmp_pa
         lake.commit(batch, files)
         assert summary_of(files).records == synthetic.RECORDS_A_GROUP
     assert sorted(path.name for path in folder.iterdir() if path.name[0] != "_") == [
-        *("article_entities", "article_places", "articles", "catalog.db", "cluster_events", "fate"),
-        *("lake.json", "quarantine", "takedowns"),
+        *("article_entities", "article_places", "articles", "catalog.db", "cluster_events"),
+        *("copy_sketches", "fate", "lake.json", "quarantine", "takedowns"),
     ]
     assert reader.rows(config.path, "articles").count_rows() == 3 * synthetic.ARTICLES_A_GROUP
     (story,) = explain(config.path, f"{synthetic.TOPIC}/0/3")
     assert story["stored"]["snapshot"] is not None
     assert survey(config.path).totals["records"] == 3 * synthetic.RECORDS_A_GROUP
-    assert len(list(compaction.compact(lake.tables))) == 5
+    assert len(list(compaction.compact(lake.tables))) == 6
     take_down(config, "site1.example", reason="case", now=NOW + 3 * HOUR)
     assert list(garbage_collection.collect(lake.tables, grace_s=3600)) == []
     lake.release()

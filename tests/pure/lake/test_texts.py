@@ -138,11 +138,14 @@ def test_replay_hands_the_text_on_where_the_row_gets_another(press: Press) -> No
     table = table.set_column(column, table.schema.field(column), pa.array(["another text"], pa.string()))
     column = table.schema.get_field_index("body_hash")
     table = table.set_column(column, table.schema.field(column), pa.array(["0" * 32], pa.string()))
-    fate = press.lake.tables.load("fate").scan(row_filter="offset == 0").to_arrow()
+    others = {
+        name: press.lake.tables.load(name).scan(row_filter="offset == 0").to_arrow()
+        for name in ("copy_sketches", "fate")
+    }
     at = int(table["ingested_at"].cast(pa.int64())[0].as_py())
     written = [
         files.write(press.config.path, name, made, ingested_at=at)
-        for name, made in (("articles", table), ("fate", fate))
+        for name, made in {"articles": table, **others}.items()
     ]
     part = OffsetRange(topic=TOPIC, partition=0, start=0, end=1, records=1, bytes=0)
     press.lake.replace(Batch(batch_id="replay", sequence=0, ingested_at=LATER, slices=(part,)), written)

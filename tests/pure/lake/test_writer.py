@@ -45,7 +45,13 @@ def test_commit_advances_the_offsets_and_ends_the_batch(lake: Lake, config: Lake
     assert lake.committed() == {(synthetic.TOPIC, 0): 40}
     assert lake.pending() is None
     assert lake.version == batch.batch_id == commit.batch_id
-    assert commit.rows == {"articles": 30, "cluster_events": 26, "quarantine": 2, "fate": 38}
+    assert commit.rows == {
+        "articles": 30,
+        "copy_sketches": 30,
+        "cluster_events": 26,
+        "quarantine": 2,
+        "fate": 38,
+    }
     assert audit(config.path).findings == []
 
 
@@ -244,7 +250,7 @@ def test_page_taken_down_while_its_batch_ran_makes_the_batch_run_again(
 def test_recent_gives_what_the_copies_index_needs_again(filled: Lake) -> None:
     seeds = list(filled.recent(days=7))
     assert len(seeds) == 8 * synthetic.ARTICLES_A_GROUP
-    assert all(seed.copy_sketch for seed in seeds)
+    assert all(seed.sketch for seed in seeds)
     assert list(filled.recent(days=0)) != []
     assert [s.ingested_at for s in seeds] == sorted(s.ingested_at for s in seeds)
 

@@ -164,7 +164,5 @@ def _seen(rows: pa.Table) -> Seen:
 def seeds(rows: Iterable[Seed]) -> Iterator[SeedRow]:
     """Rows of the lake as the copies index is filled with."""
     for row in rows:
-        if row.copy_sketch is not None:
-            yield SeedRow(
-                sketch=row.copy_sketch, revision=row.revision, cluster_id=row.duplicate["cluster_id"]
-            )
+        if row.sketch is not None:
+            yield SeedRow(sketch=row.sketch, revision=row.revision, cluster_id=row.cluster_id)

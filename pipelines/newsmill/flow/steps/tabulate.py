@@ -20,8 +20,8 @@ Rows = ArticleChunk | TerminalFates | EventChunk
 class TabulateRows(beam.PTransform):
     """Turn what a batch made into rows, a fate for each record included.
 
-    Each article gives a row of `articles` and one of `fate`; each early end a row of `fate` and, where
-    it was rejected, one of `quarantine`; each cluster event a row of `cluster_events`.
+    Each article gives a row of `articles`, one of `copy_sketches` and one of `fate`; each early end a row of
+    `fate` and, where it was rejected, one of `quarantine`; each cluster event a row of `cluster_events`.
     """
 
     def expand(self, chunks: beam.PCollection[Rows]) -> beam.PCollection[RowChunk]:
@@ -33,7 +33,9 @@ def tabulate(chunk: Rows) -> Iterator[tuple[str, Micros, pa.Table]]:
     """The pure twin: one chunk to its rows, as (table, time of the batch, rows)."""
     if isinstance(chunk, ArticleChunk):
         at = chunk.articles[0].article.draft.ingested_at
-        yield "articles", at, table_rows.articles([item.article for item in chunk.articles])
+        articles = [item.article for item in chunk.articles]
+        yield "articles", at, table_rows.articles(articles)
+        yield "copy_sketches", at, table_rows.copy_sketches(articles)
         yield LEDGER, at, table_rows.fates([_fate(item) for item in chunk.articles])
     elif isinstance(chunk, TerminalFates):
         at = chunk.fates[0].ingested_at

@@ -4,6 +4,8 @@ A row is written anew three times at most: when its hour is over, when its day i
 sixth of a month. The rows of a span are ordered by the table's columns over all of its files, and cut into
 enough of them that a question for one site, one language or one person opens few.
 
+Sketches that rows of `articles` of before have go where the table `copy_sketches` has them.
+
 What merged files hold is compared with what the small ones held, row count and offsets, and what is
 on the disk with what was meant, before readers are given them. The small files stay until `gc`, for
 readers that still have an older snapshot.
@@ -22,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from newsmill.errors import LakeError
-from newsmill.lake import rewriting
+from newsmill.lake import rewriting, sketch_rows, sketches
 from newsmill.lake.columns import TableSchema
 from newsmill.lake.files import DataFile
 from newsmill.lake.schemas import TABLES
@@ -100,9 +102,10 @@ def compact(tables: Tables, *, target_bytes: int = TARGET_BYTES, dry_run: bool =
     for name in tables.names:
         table = tables.load(name)
         live = list(tables.files(table))
+        moved = name == "articles" and sketches.is_whole(tables)
         for plan in plans(tables, TABLES[name], live, target_bytes):
             planned = Merged(name, len(plan.files), plan.rows, plan.bytes)
-            yield planned if dry_run else _merge(tables, name, plan)
+            yield planned if dry_run else _merge(tables, name, plan, without_sketches=moved)
 
 
 def plans(
@@ -156,19 +159,23 @@ def _differs(files: int, into: int) -> bool:
 
 
 def _unpacked_bytes(tables: Tables, file: LiveFile) -> int:
-    with tables.store.open(tables.store.path(file.uri)) as opened:
-        footer = pq.read_metadata(opened)
+    try:
+        with tables.store.open(tables.store.path(file.uri)) as opened:
+            footer = pq.read_metadata(opened)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise LakeError(f"{file.uri}: its footer can't be read: {error}") from error
     return sum(footer.row_group(i).total_byte_size for i in range(footer.num_row_groups))
 
 
-def _merge(tables: Tables, name: str, plan: Plan) -> Merged:
+def _merge(tables: Tables, name: str, plan: Plan, *, without_sketches: bool) -> Merged:
     start = time.monotonic()
     schema = TABLES[name]
     ordered = ordering.Ordered(tables, schema, plan.files, plan.parts)
     merged: list[DataFile] = []
     found: list[pa.Table] = []
     for rows in ordered.pieces(plan.into):
-        file, held = rewriting.write(tables, schema, rows)
+        kept = sketch_rows.without_column(rows) if without_sketches else rows
+        file, held = rewriting.write(tables, schema, kept)
         merged.append(file)
         found.append(held)
     held = rewriting.positions(pa.concat_tables(found))

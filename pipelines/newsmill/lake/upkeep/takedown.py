@@ -24,7 +24,6 @@ from newsmill.lake import content, erasure, files, named, provenance, raw_rows, 
 from newsmill.lake.change_order import changing
 from newsmill.lake.content import CONTENT, Tombstone
 from newsmill.lake.files import DataFile
-from newsmill.lake.flat import FLAT
 from newsmill.lake.ledger import INGESTED_AT, TAKEDOWNS, pending_batch, tombstones
 from newsmill.lake.places import PLACE
 from newsmill.lake.retention import Retention
@@ -125,10 +124,9 @@ def _taken_down(
         at=at,
         dry_run=dry_run,
     )
-    articles = _replace(tables, "articles", marks, at, dry_run)
-    quarantined = _replace(tables, "quarantine", marks, at, dry_run)
-    flat = [_replace(tables, name, marks, at, dry_run) for name in FLAT if name in tables.names]
-    replaced = sum(len(emptied.old) for emptied in (articles, quarantined, *flat))
+    emptied = {name: _replace(tables, name, marks, at, dry_run) for name in CONTENT if name in tables.names}
+    articles = emptied["articles"]
+    replaced = sum(len(one.old) for one in emptied.values())
     taken_down = [*erasure.tombstones(tables), *marks]
     gone = raw_rows.taken_down(marks)
     raw = raw_rows.let_go(tables, gone, "takedown", at=at, dry_run=dry_run, at_once=True)
@@ -146,7 +144,7 @@ def _taken_down(
         kind=mine.kind,
         value=mine.value,
         articles=articles.rows,
-        quarantined=quarantined.rows,
+        quarantined=emptied["quarantine"].rows,
         raw=raw.records,
         also=tuple(other.value for other in others),
         already=articles.already,

@@ -29,6 +29,7 @@ from newsmill.lake.identity import Identity
 from newsmill.lake.ledger import PENDING, SEQUENCE, TAKEDOWNS, WRITTEN, Batch
 from newsmill.lake.replacing import Replacement
 from newsmill.lake.schemas import LEDGER, TABLES
+from newsmill.lake.sketch_rows import SKETCHES
 from newsmill.lake.storage import LocalStorage, Storage
 
 _SUFFIX: Final = ".metadata.json"
@@ -36,6 +37,7 @@ _DELETED: Final = 2  # status of a manifest entry, Iceberg specification, "Manif
 _PLACE: Final = 'topic, partition, "offset"'
 _ROWS: Final = (
     ("articles", "fate IN ('article', 'copy', 'revision')"),
+    (SKETCHES, "fate IN ('article', 'copy', 'revision')"),
     ("quarantine", "fate = 'quarantined'"),
 )
 
@@ -327,6 +329,8 @@ def _check_rows(store: Storage, found: Mapping[str, Found], *, whole: bool) -> i
         for name in (LEDGER, *(name for name, _ in _ROWS)):
             connection.register(name, _rows(store, name, found.get(name)))
         for name, fates in _ROWS if whole else ():
+            if name == SKETCHES and _is_behind(found):
+                continue
             fate = f"(SELECT * FROM {LEDGER} WHERE {fates})"
             rows = (
                 f'(SELECT {_PLACE} FROM {name} JOIN committed USING (topic, partition) WHERE "offset" < next)'
@@ -341,6 +345,15 @@ def _check_rows(store: Storage, found: Mapping[str, Found], *, whole: bool) -> i
                     raise _odd(store, f"{what}: {count}")
         ((records,),) = connection.execute(f"SELECT count(*) FROM {LEDGER} WHERE fate <> 'gap'").fetchall()
     return int(records)
+
+
+def _is_behind(found: Mapping[str, Found]) -> bool:
+    """Whether `copy_sketches` is not there, or an earlier version wrote since: the next writer fills it."""
+    numbers = [
+        int(found[name].properties.get(SEQUENCE, 0)) if name in found else -1
+        for name in ("articles", SKETCHES)
+    ]
+    return numbers[1] < numbers[0]
 
 
 def _rows(store: Storage, name: str, found: Found | None) -> ds.Dataset:

@@ -19,6 +19,7 @@ break it.
 | C11 | the flat tables name just what the rows of articles name, in that order |
 | C12 | another lake made from the same records says the same of each of them |
 | C13 | each raw record that a row points to is there, whole, and that record's |
+| C14 | each row of articles has its row of copy_sketches, with a sketch unless its content was taken out |
 | W1 | nothing that was taken down is readable |
 | W2 | no file of the folder, visible or not, holds what was taken down; no manifest tells bounds of it |
 """
@@ -46,7 +47,9 @@ from newsmill.errors import Code, LakeError
 from newsmill.lake.verification import against_broker, raw_records
 from newsmill.lake.verification.erased import check as check_erased
 from newsmill.lake.verification.evidence import (
+    FLAT,
     LATER,
+    SKETCHES,
     LakeEvidence,
     TableEvidence,
     VisibleFile,
@@ -66,8 +69,8 @@ LASTING = 2
 
 _EVER = 365_000
 
-_FLAT = "C11"
-"""The rule about tables that lakes of before lack, and that are changed after the table they follow."""
+_FOLLOWING = {"C11": FLAT, "C14": (SKETCHES,)}
+"""The rules about tables that lakes of before lack, and that are changed after `articles`."""
 
 _STORIES = "C7"
 """The rule about copies and clusters: a replay that takes articles out tells them anew when all are gone."""
@@ -139,7 +142,8 @@ def audit(
         known = {"days": days, "horizon": horizon_days, "lasting": LASTING}
         connection.register("known", pa.table({name: pa.array([n], pa.int32()) for name, n in known.items()}))
         for rule, what, query in _rules():
-            if rule == _FLAT and (evidence.changing or not evidence.flat):
+            follow = _FOLLOWING.get(rule)
+            if follow and (evidence.changing or not evidence.tell_of_all(follow)):
                 continue
             if rule == _STORIES and departing:
                 continue
@@ -374,10 +378,10 @@ _NAMED_BY_NEW_ROWS = """
 
 def _choose(connection: duckdb.DuckDBPyConnection, evidence: LakeEvidence, since_ms: int) -> None:
     """Name the rows that the rules check, and those that they check them against (see rules.sql)."""
-    flat = [name for name in LATER if name in evidence.tables]
+    later = [name for name in LATER if name in evidence.tables]
     connection.execute(_DEPARTED)
     if not since_ms:
-        for name in flat:
+        for name in later:
             connection.execute(f"CREATE VIEW near_{name} AS FROM {name}")
         connection.execute(_EVERY_ROW)
         return
@@ -397,7 +401,7 @@ def _choose(connection: duckdb.DuckDBPyConnection, evidence: LakeEvidence, since
     for (topic, partition), (lowest, highest) in around.items():
         here = (ds.field("topic") == topic) & (ds.field("partition") == partition)
         near |= here & (ds.field("offset") >= lowest) & (ds.field("offset") <= highest)
-    for name in ("fate", "articles", "quarantine", *flat):
+    for name in ("fate", "articles", "quarantine", *later):
         _view(connection, name, f"near_{name}", _rows(evidence.tables[name]).filter(near))
     connection.execute(_NAMED_BY_NEW_ROWS)
     (fallen,) = connection.execute("SELECT count(*) FROM new_takedowns").fetchone() or (0,)

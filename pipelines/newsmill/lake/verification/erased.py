@@ -24,6 +24,8 @@ from newsmill.lake.schemas import TABLES
 from newsmill.lake.verification.evidence import LakeEvidence, content, listed, of_a_lake, place
 from newsmill.lake.verification.findings import Report
 
+_OF_SKETCHES = ("article_id", "domain", "final_url", "canonical_url", "sketch")
+
 WRITE_WAIT_S = 5.0
 """How long a writer may take to finish a file."""
 
@@ -98,12 +100,14 @@ def _held(data: bytes, urls: set[str], domains: set[str]) -> int:
     """Rows that hold content of what was taken down."""
     parquet = pq.ParquetFile(pa.BufferReader(data))
     names = parquet.schema_arrow.names
+    if {"article_id", "domain", "sketch"}.issubset(names):
+        columns = [name for name in _OF_SKETCHES if name in names]
+        return sum(_sketches(batch, urls, domains) for batch in parquet.iter_batches(columns=columns))
     if {"url_key", "domain", "body"}.issubset(names):
         return sum(_articles(batch, urls, domains) for batch in parquet.iter_batches())
     if {"article_id", "domain", "nth"}.issubset(names):
         batches = parquet.iter_batches(columns=["article_id", "domain"])
-        ids = {hashlib.blake2b(url.encode(), digest_size=16).hexdigest() for url in urls}
-        return sum(_flat(batch, ids, domains) for batch in batches)
+        return sum(_flat(batch, urls, domains) for batch in batches)
     if "payload" in names and "url" in names:
         batches = parquet.iter_batches(columns=["url", "payload"])
         return sum(_payloads(batch, urls, domains) for batch in batches)
@@ -115,10 +119,7 @@ def _articles(rows: pa.RecordBatch, urls: set[str], domains: set[str]) -> int:
         pc.is_in(rows["url_key"], pa.array(sorted(urls), pa.string())),
         pc.is_in(rows["domain"], pa.array(sorted(domains), pa.string())),
     )
-    bare = {url.split("://", 1)[-1] for url in urls}
-    for name in {"final_url", "canonical_url"}.intersection(rows.schema.names):
-        led = [url is not None and _is_of(url, bare, domains) for url in rows[name].to_pylist()]
-        mine = pc.or_(pc.fill_null(mine, False), pa.array(led, pa.bool_()))
+    mine = pc.or_(pc.fill_null(mine, False), _led_there(rows, urls, domains))
     rows = pa.Table.from_batches([rows]).filter(mine)
     full = pa.array([False] * len(rows), pa.bool_())
     for name in TABLES["articles"].content.intersection(rows.column_names):
@@ -126,13 +127,33 @@ def _articles(rows: pa.RecordBatch, urls: set[str], domains: set[str]) -> int:
     return pc.sum(full).as_py() or 0
 
 
-def _flat(rows: pa.RecordBatch, ids: set[str], domains: set[str]) -> int:
+def _led_there(rows: pa.RecordBatch, urls: set[str], domains: set[str]) -> pa.Array:
+    """Rows whose page led to what was taken down."""
+    bare = {url.split("://", 1)[-1] for url in urls}
+    found = pa.array([False] * len(rows), pa.bool_())
+    for name in {"final_url", "canonical_url"}.intersection(rows.schema.names):
+        led = [url is not None and _is_of(url, bare, domains) for url in rows[name].to_pylist()]
+        found = pc.or_(found, pa.array(led, pa.bool_()))
+    return found
+
+
+def _flat(rows: pa.RecordBatch, urls: set[str], domains: set[str]) -> int:
     """Rows of a flat table: they are content as a whole."""
-    mine = pc.or_(
+    return pc.sum(_of(rows, urls, domains)).as_py() or 0
+
+
+def _sketches(rows: pa.RecordBatch, urls: set[str], domains: set[str]) -> int:
+    mine = pc.or_(_of(rows, urls, domains), _led_there(rows, urls, domains))
+    return pc.sum(pc.and_(mine, pc.is_valid(rows["sketch"]))).as_py() or 0
+
+
+def _of(rows: pa.RecordBatch, urls: set[str], domains: set[str]) -> pa.Array:
+    """Rows of the article itself, told by its id, or of its site."""
+    ids = {hashlib.blake2b(url.encode(), digest_size=16).hexdigest() for url in urls}
+    return pc.or_(
         pc.is_in(rows["article_id"], pa.array(sorted(ids), pa.string())),
         pc.is_in(rows["domain"], pa.array(sorted(domains), pa.string())),
     )
-    return pc.sum(mine).as_py() or 0
 
 
 def _is_filled(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -14,7 +14,7 @@ import re
 import shlex
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -32,8 +32,14 @@ from newsmill.lake.schemas import TABLES as PROMISED
 TABLES = ("fate", "articles", "cluster_events", "quarantine", "takedowns")
 """The ledger first: what other tables hold beyond it belongs to a commit under way."""
 
-LATER = ("article_entities", "article_places")
+FLAT = ("article_entities", "article_places")
 """Tables that lakes of before schema 6 lack."""
+
+SKETCHES = "copy_sketches"
+"""A table that lakes of before schema 7 lack."""
+
+LATER = (*FLAT, SKETCHES)
+"""Tables that are filled from `articles` where an earlier version wrote."""
 
 NOTE = "lake.json"
 """What the lake notes of itself."""
@@ -134,12 +140,11 @@ class LakeEvidence:
     tables: dict[str, TableEvidence]
     changing: bool = False  # rows may have been changed between the reading of one table and the next
 
-    @property
-    def flat(self) -> bool:
-        """Whether the flat tables are there, and tell of all articles."""
+    def tell_of_all(self, names: Iterable[str]) -> bool:
+        """Whether some tables are there, and tell of all articles."""
         newest = [
             int(self.tables[name].properties.get("newsmill.sequence", 0)) if name in self.tables else -1
-            for name in ("articles", *LATER)
+            for name in ("articles", *names)
         ]
         return min(newest) == newest[0]
 

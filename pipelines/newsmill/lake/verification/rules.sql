@@ -134,3 +134,16 @@ FULL JOIN (
   SELECT topic, partition, "offset", list(name ORDER BY nth) AS told FROM near_article_places GROUP BY ALL) p
 USING (topic, partition, "offset")
 WHERE named IS DISTINCT FROM told;
+
+-- C14: offsets with more than one row of copy_sketches
+SELECT topic, partition, "offset", count(*) FROM near_copy_sketches GROUP BY ALL HAVING count(*) > 1;
+
+-- C14: rows of articles whose row of copy_sketches is missing, another, or tells what was taken down
+SELECT topic, partition, "offset" FROM (
+  SELECT topic, partition, "offset", {article: article_id, revision: revision, cluster: duplicate.cluster_id,
+    domain: domain, ingested_at: ingested_at, there: withheld IS NULL} AS told FROM near_articles) a
+FULL JOIN (
+  SELECT topic, partition, "offset", {article: article_id, revision: revision, cluster: cluster_id,
+    domain: domain, ingested_at: ingested_at, there: sketch IS NOT NULL} AS told FROM near_copy_sketches) s
+USING (topic, partition, "offset")
+WHERE a.told IS DISTINCT FROM s.told;

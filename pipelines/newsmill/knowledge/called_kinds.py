@@ -7,7 +7,9 @@ have is the country's.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -15,7 +17,7 @@ import msgspec
 from newsmill.knowledge.forms import first_cases
 from newsmill.knowledge.gazetteer import Candidate, Gazetteer
 from newsmill.knowledge.mentions import Found
-from newsmill.knowledge.names import fold
+from newsmill.knowledge.names import fold, fold_whole
 from newsmill.knowledge.recognisers.cues import words_of
 from newsmill.knowledge.recognisers.offices import is_office
 
@@ -42,9 +44,35 @@ def as_called(text: str, language: str, found: Sequence[Found], gazetteer: Gazet
         found: Mentions by their start.
         gazetteer: Where the places are looked up.
     """
-    if not words_of("division", language) | words_of("division_after", language):
+    before, after = _telling(language)
+    if not before and not after:
         return list(found)
-    return [_called(text, language, mention, gazetteer) for mention in found]
+    folded = fold_whole(text)
+    told = sorted(at for word in before for at in _occurrences(folded, word))
+    return [
+        _called(text, language, mention, gazetteer)
+        if bisect_left(told, mention.end) > bisect_left(told, mention.start - _LONGEST)
+        or folded.startswith(after, mention.end + 1)
+        else mention
+        for mention in found
+    ]
+
+
+def _occurrences(folded: str, word: str) -> Iterator[int]:
+    at = folded.find(word)
+    while at >= 0:
+        yield at
+        at = folded.find(word, at + 1)
+
+
+@cache
+def _telling(language: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """All words that tell a kind before a name, or as its first word, and behind it."""
+    before, after = (
+        tuple({word: None for kind in _KINDS for word in sorted(words_of(f"{kind}{side}", language))})
+        for side in ("", "_after")
+    )
+    return before, after
 
 
 def _called(text: str, language: str, mention: Found, gazetteer: Gazetteer) -> Found:

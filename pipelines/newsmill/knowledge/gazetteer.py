@@ -7,21 +7,19 @@ milliseconds. Nothing is written.
 from __future__ import annotations
 
 import json
-import mmap
 import re
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import marisa_trie
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from newsmill.errors import ConfigError
 from newsmill.knowledge import forms
 from newsmill.knowledge.bounds import LONGEST_NAME
 from newsmill.knowledge.build import ROLES, importance
+from newsmill.knowledge.columns import Runs, Strings, bits, mapped, view
 from newsmill.knowledge.context import WORDS
 from newsmill.knowledge.entries import Entry
 from newsmill.knowledge.files import FORMAT
@@ -93,23 +91,24 @@ class Gazetteer:
     ) -> None:
         self._trie = trie
         self._tables = tables  # keeps what the views look at alive
-        self._start = _view(tables["names.arrow"], "start")
-        self._common = _bits(tables["names.arrow"].column("flags"))
-        self._edge = [_view(tables["edges.arrow"], c) for c in ("entity", "role", "weight")]
+        self._start = view(tables["names.arrow"], "start")
+        self._common = bits(tables["names.arrow"].column("flags"))
+        self._edge = [view(tables["edges.arrow"], c) for c in ("entity", "role", "weight")]
         columns = ("type", "country", "admin1", "qid", "geonameid", "population", "lat", "lon", "weight")
-        self._entity = {c: _view(tables["entities.arrow"], c) for c in columns}
+        self._entity = {c: view(tables["entities.arrow"], c) for c in columns}
         self._columns = tuple(self._entity.values())
         self._types = [(type_, about["coarse"][type_]) for type_ in about["types"]]
         self._countries = [country or None for country in about["countries"]]
         self._divisions = [division or None for division in about["admin1"]]
-        self._names = _Strings(tables["entities.arrow"].column("name"))
-        self._keys = _Runs(tables["entities.arrow"].column("key"))
+        self._names = Strings(tables["entities.arrow"].column("name"))
+        self._keys = Runs(tables["entities.arrow"].column("key"))
         names = tables["entities.arrow"].schema.names
-        self._founded = _view(tables["entities.arrow"], "founded") if "founded" in names else None
-        self._context = _view(tables["entities.arrow"], "context") if "context" in names else None
+        self._founded = view(tables["entities.arrow"], "founded") if "founded" in names else None
+        self._context = view(tables["entities.arrow"], "context") if "context" in names else None
         self.about = about
         self._by_number: Recent[int, tuple[Candidate, ...]] = Recent(_REMEMBERED)
         self._by_surface: Recent[str, tuple[Candidate, ...]] = Recent(_REMEMBERED)
+        self._by_form: Recent[tuple[str, str], bool] = Recent(_REMEMBERED)
 
     @property
     def version(self) -> str:
@@ -131,7 +130,7 @@ class Gazetteer:
         tables, name = {}, ""
         try:
             for name in _FILES[1:]:
-                tables[name] = pa.ipc.open_file(_mapped(path / name), options=_ALONE).get_batch(0)
+                tables[name] = pa.ipc.open_file(mapped(path / name), options=_ALONE).get_batch(0)
             about = json.loads(tables["entities.arrow"].schema.metadata[b"newsmill"])
             name = _FILES[0]
             trie = marisa_trie.Trie().mmap(str(path / "names.marisa"))
@@ -320,6 +319,9 @@ class Gazetteer:
         ):
             return None
         least = _LEAST_INFLECTED if known is None else _INSTEAD * known.candidates[0].weight
+        first = _FORM.match(text, start)
+        if first is None or not self._may_be_form(folded[start : first.end()], language, press):
+            return None
         begun = [("", start)]
         best: Match | None = None
         for _ in range(_MOST_WORDS):
@@ -347,6 +349,18 @@ class Gazetteer:
             if not begun:
                 break
         return best
+
+    def _may_be_form(self, low: str, language: str, press: Mapping[str, str]) -> bool:
+        """Whether a name, or the first word of one, may be the folded word or what it is a form of."""
+        known = self._by_form.get((low, language))
+        if known is None:
+            names = (low, *forms.first_cases(low, language))
+            known = self._by_form.put(
+                (low, language),
+                any(self._trie.get(press.get(name, "").lower() or name) is not None for name in names)
+                or any(self._begins(f"{name} ") for name in names),
+            )
+        return known
 
     def _begins(self, letters: str) -> bool:
         """Whether a name begins with these letters."""
@@ -404,56 +418,6 @@ class Gazetteer:
             founded=(self._founded[index] or None) if self._founded is not None else None,
             row=index,
         )
-
-
-def _mapped(file: Path) -> pa.Buffer:
-    """A file in memory; Arrow's own mapping is read by threads, which a process that forks must not have."""
-    with file.open("rb") as opened:
-        return pa.py_buffer(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
-
-
-class _Strings:
-    """An Arrow column of strings, read without Arrow scalars."""
-
-    def __init__(self, column: pa.StringArray) -> None:
-        _, starts, letters = column.buffers()
-        self._starts = memoryview(starts).cast("B")[: 4 * (len(column) + 1)].cast("i")
-        self._letters = memoryview(letters)
-
-    def __len__(self) -> int:
-        return len(self._starts) - 1
-
-    def __getitem__(self, index: int) -> str:
-        return str(self._letters[self._starts[index] : self._starts[index + 1]], "utf-8")
-
-
-class _Runs:
-    """A column of strings that is nearly empty: where its runs end, and what stands in each."""
-
-    def __init__(self, column: pa.Array) -> None:
-        if not isinstance(column, pa.RunEndEncodedArray):  # of a knowledge base from before
-            column = pc.run_end_encode(column, run_end_type=pa.int32())
-        self._ends: list[int] = column.run_ends.to_pylist()
-        self._texts: list[str] = column.values.to_pylist()
-
-    def __getitem__(self, index: int) -> str:
-        return self._texts[bisect_right(self._ends, index)]
-
-
-def _bits(column: pa.Array) -> memoryview:
-    """A column of flags, a bit each, the lowest one first."""
-    flags = column.cast(pa.bool_()) if column.type == pa.uint8() else column  # of a base from before
-    return memoryview(flags.buffers()[1]).cast("B")
-
-
-def _view(batch: pa.RecordBatch, column: str) -> Any:
-    """A column of numbers as a memoryview: its items are Python numbers, at half the cost of numpy's."""
-    array = batch.column(column)
-    if isinstance(array, pa.FixedSizeListArray):
-        array = array.flatten()
-    letter = {"uint8": "B", "int16": "h", "uint16": "H", "uint32": "I", "float": "f"}[str(array.type)]
-    size = len(array) * int(array.type.bit_width) // 8
-    return memoryview(array.buffers()[1]).cast("B")[:size].cast(letter)  # type: ignore[call-overload]
 
 
 def _starts(text: str, begins: re.Pattern[str]) -> Iterator[int]:

@@ -12,7 +12,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -55,14 +55,19 @@ class Topics:
         if document.language != "en":
             return {}
         words = Counter(_WORD.findall(fold_whole(document.text)))
-        length = max(1.0, sum(words.values()) / 100)
+        length = max(1.0, words.total() / 100)
         for word in _WORD.findall(fold(document.title or "")):
             words[word] += 3
         counts: dict[tuple[str, str], tuple[float, int]] = {}
+        table = _cues()
         for word, count in words.items():
-            for topic, cue, weight in _match(word):
-                old = counts.get((topic, cue), (weight, 0))
-                counts[topic, cue] = (weight, old[1] + count)
+            for begins in (word[:2], word[:3], word[:_STEM]):
+                if begins not in table:
+                    continue
+                for stem, whole, topic, weight in table[begins]:
+                    if word == stem or (not whole and word.startswith(stem)):
+                        old = counts.get((topic, stem), (weight, 0))
+                        counts[topic, stem] = (weight, old[1] + count)
         types = _entity_cues()
         for entity in (m.entity for m in document.linked if m.entity is not None):
             for topic in types.get(entity.type, ()):
@@ -104,14 +109,3 @@ def _entity_cues() -> dict[str, tuple[str, ...]]:
 def _rows() -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = YAML(typ="safe", pure=False).load(data("topics.yaml"))
     return rows
-
-
-@lru_cache(maxsize=10_000)
-def _match(word: str) -> tuple[tuple[str, str, float], ...]:
-    """(topic, cue, weight) for each cue that a word carries."""
-    table, found = _cues(), []
-    for length in range(2, _STEM + 1):
-        for stem, whole, topic, weight in table.get(word[:length], ()):
-            if word == stem or (not whole and word.startswith(stem)):
-                found.append((topic, stem, weight))
-    return tuple(found)

@@ -53,6 +53,7 @@ _TELL: Mapping[str, Sequence[tuple[str, float]]] = {
 }
 """What the word before an English name tells of its type."""
 
+_VIEWS = ("ism", "ists", "ist")
 _HARDLY = 1.5  # evidence for a place up to which a family name beside a verb of speech is a person's
 _CYRILLIC = frozenset(("ru", "uk", "be", "bg"))
 _ABBREVIATED = (
@@ -204,7 +205,15 @@ def _own_of_one(guess: Guess, word: Word, *, english: bool, known: bool) -> None
         and not text.startswith(_NAME_PREFIXES)
     ):
         guess.add("ORG", 1.5)  # BlackRock
-    if word.low.endswith(("ism", "ists", "ist")):
+    if word.low.endswith(_VIEWS):
+        guess.add("MISC", 1.5)
+
+
+def own_of_plain(guess: Guess) -> None:
+    """The same as `own` for one unknown word in small letters but for the first, outside English."""
+    if guess.name in cues("things"):
+        guess.add("MISC", 5.0)
+    if guess.name.endswith(_VIEWS):
         guess.add("MISC", 1.5)
 
 

@@ -7,7 +7,7 @@ Rubio`: what stands between the office and the given name is the office's, a bod
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 from newsmill.knowledge.forms import first_cases
@@ -34,8 +34,13 @@ def is_office(word: str, language: str) -> bool:
         return True
     if language not in _COMPOUNDING:
         return False
-    ends = (word[at:] for at in range(2, len(word) - _LEAST_END + 1))
-    return any(end in words_of("role", language) or end in words_of("office", language) for end in ends)
+    offices = _offices(language)
+    return any(word[at:] in offices for at in range(2, len(word) - _LEAST_END + 1))
+
+
+@cache
+def _offices(language: str) -> frozenset[str]:
+    return words_of("role", language) | words_of("office", language)
 
 
 def stands_behind(words: Words, text: str, low: int, language: str) -> bool:

@@ -398,6 +398,10 @@ class Rules:
         """What a name says wherever it stands: by the gazetteer, and by its own words."""
         name = fold(" ".join(written))
         guess = Guess(words[0].start, words[-1].end, written, name)
+        alone = opens_alone(words[0], self._importance) if len(words) == 1 else Opens.NEVER
+        if language != "en" and len(words) == 1 and self._is_plain(written[0], name, language):
+            evidence.own_of_plain(guess)
+            return _Told(guess.evidence, False, name, alone)
         weights, known = self._weighed(written, language)
         for coarse, weight in weights:
             guess.add(coarse, weight)
@@ -411,8 +415,14 @@ class Rules:
         if language == "en" and len(words) == 2 and words[1].low in _BODIES:
             place = self._importance(written[0]) > WELL_KNOWN and self._names_place(written[0])
             guess.add("ORG", _OF_A_PLACE_BODY if place else 0.0)  # Kenya Airways
-        alone = opens_alone(words[0], self._importance) if len(words) == 1 else Opens.NEVER
         return _Told(guess.evidence, known, name, alone)
+
+    def _is_plain(self, word: str, name: str, language: str) -> bool:
+        """Whether a word is unknown, and written as any noun: nearly all words of German texts are."""
+        if not word.isalpha() or not word[1:].islower():
+            return False
+        press = press_names(language)
+        return word not in press and name not in press and not self._names.lookup(word)
 
     def _is_place_alone(self, written: Sequence[str], words: Sequence[Word], language: str) -> bool:
         """Whether a name of several words is a known place's, and hardly anything else's: `Novi Sad`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from itertools import accumulate, count
@@ -127,13 +127,16 @@ class Words:
                 if chunk[0].isupper():
                     capitals.append(index - done + len(words))
                 continue
-            word = chunk[:-1]
-            if word.isalnum() and chunk[-1] in _CLOSING and not (chunk[-1] == "." and word.lower() in states):
-                if word[0].isupper():
-                    capitals.append(index - done + len(words))
-                chunks[index], folded[index] = word, folded[index][:-1]
-                ends[index] -= 1
-                continue
+            word = chunk.strip(_SIGNS)
+            if word.isalnum():
+                at = chunk.index(word)
+                if not (chunk.startswith(".", at + len(word)) and word.lower() in states):
+                    if word[0].isupper():
+                        capitals.append(index - done + len(words))
+                    chunks[index], folded[index] = word, folded[index][at : at + len(word)]
+                    begins[index] += at
+                    ends[index] = begins[index] + len(word)
+                    continue
             words += chunks[done:index]
             lows += folded[done:index]
             starts += begins[done:index]
@@ -152,22 +155,36 @@ class Words:
         self.start, self.end = starts + begins[done:-1], stops + ends[done:]
         self.count = len(self.text)
         self.capital, self.starts = [False] * self.count, [False] * self.count
-        self.capitals = self._capitals(text, capitals, _headlines(text) if language == "en" else ())
+        self.capitals = self._capitals(text, capitals, language)
 
-    def _capitals(self, text: str, capitals: list[int], headlines: Sequence[tuple[int, int]]) -> list[int]:
+    def _capitals(self, text: str, capitals: list[int], language: str) -> list[int]:
         """Those that count, each with its marks."""
+        headlines = self._headlines(text) if language == "en" else []
         if headlines:
             common = common_words()
             capitals = [
                 number
                 for number in capitals
-                if not (_is_within(headlines, self.start[number]) and self.text[number].lower() in common)
+                if not (_is_within(headlines, number) and self.text[number].lower() in common)
             ]
         for number in capitals:
             self.capital[number] = True
             gap = text[self.end[number - 1] : self.start[number]] if number else "\n"
             self.starts[number] = gap != " " and _breaks(gap, self.text[number - 1], self.low[number - 1])
         return capitals
+
+    def _headlines(self, text: str) -> list[tuple[int, int]]:
+        """Which stretches of words are lines that are headlines."""
+        found, end = [], -1
+        while end < len(text):
+            begin, end = end + 1, text.find("\n", end + 1)
+            if end < 0:
+                end = len(text)
+            if 10 < end - begin < 200:
+                first, last = bisect_left(self.start, begin), bisect_left(self.start, end)
+                if _is_headline(text[begin:end], self.text[first:last]):
+                    found.append((first, last))
+        return found
 
     def __getitem__(self, number: int) -> Word:
         return Word(
@@ -188,8 +205,8 @@ _Part = tuple[str, str, int, int]
 """A word of a chunk: as it stands, folded, its where it begins and ends in the chunk."""
 
 _LONGEST_CHUNK = 40
-_CLOSING = frozenset('.,;:!?)"”')
-"""Signs behind the last word of a chunk that are no part of it, but for the full stop of an abbreviation."""
+_SIGNS = ".,;:!?()[]\"“”„«»'’‘"
+"""Signs around the only word of a chunk that are no part of it, but for the full stop of an abbreviation."""
 
 
 def _parts_of(chunk: str, cutting: str) -> tuple[_Part, ...]:
@@ -212,20 +229,9 @@ def _parts_of(chunk: str, cutting: str) -> tuple[_Part, ...]:
 _parts = lru_cache(maxsize=_REMEMBERED)(_parts_of)
 
 
-def _headlines(text: str) -> list[tuple[int, int]]:
-    """Where the lines of an English text stand that are headlines."""
-    found, start = [], 0
-    for line in text.split("\n"):
-        end = start + len(line)
-        if 10 < len(line) < 200 and _is_headline(line, _TOKEN.findall(line)):
-            found.append((start, end))
-        start = end + 1
-    return found
-
-
-def _is_within(lines: Sequence[tuple[int, int]], start: int) -> bool:
-    at = bisect_right(lines, (start, MOST_CHARACTERS)) - 1
-    return at >= 0 and start < lines[at][1]
+def _is_within(stretches: Sequence[tuple[int, int]], number: int) -> bool:
+    at = bisect_right(stretches, (number, MOST_CHARACTERS)) - 1
+    return at >= 0 and number < stretches[at][1]
 
 
 def _apostrophe(word: str, language: str) -> int:
@@ -243,7 +249,11 @@ def _is_headline(line: str, found: Sequence[str]) -> bool:
     letters = [word for word in found if word[0].isalpha()]
     if len(letters) > 2 and sum(map(str.isupper, letters)) >= 0.6 * len(letters):
         return True
-    long = [word for word in letters if len(word) > 3]
+    long = [
+        word
+        for word in letters
+        if len(word) > 3 and not (len(word) == 4 and word[:3].lower() in cues("states"))
+    ]
     return (
         len(letters) > 4
         and len(long) > 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from newsmill.knowledge import landforms
@@ -150,7 +150,7 @@ class Document:
         recognised = {f.start for f in self.found if f.coarse is not None}
         return [m for m in linked if m.entity is not None or m.start in recognised or m.group != fold(m.text)]
 
-    def in_title(self, surfaces: Sequence[str]) -> bool:
+    def in_title(self, surfaces: Iterable[str]) -> bool:
         """Whether one of the surface forms stands in the title as whole words."""
         title = self._folded_title
         return any(f" {fold(s)} " in title for s in surfaces)

@@ -66,6 +66,12 @@ def press_names(language: str) -> Mapping[str, str]:
     return _press().get(language, {})
 
 
+@cache
+def press_beginnings(language: str) -> frozenset[str]:
+    """The first two letters of the short names, folded; the letter of a name that has but one."""
+    return frozenset(fold(name[:2]) for name in press_names(language))
+
+
 def is_press_name(surface: str, language: str) -> bool:
     """Whether a word is a short name of the language with the marks that it has there: `Mỹ`, not `My`."""
     return surface in _as_written().get(language, ())

@@ -243,22 +243,22 @@ class Gazetteer:
         position = 0
         inflected = language in forms.languages()
         press = forms.press_names(language)
-        initials = {fold(name[0]) for name in press}
+        beginnings = forms.press_beginnings(language)
         for start in _starts(text, _ELIDED_START if language in ELIDING else _WORD_START):
             if start < position:
                 continue
             direct = len(found)
-            if (
-                folded[start] in initials
-                and (short := self._press_name(text, folded, start, press)) is not None
-            ):
+            if (folded[start : start + 2] in beginnings or folded[start] in beginnings) and (
+                short := self._press_name(text, folded, start, press)
+            ) is not None:
                 found.append(short)
                 position = short.end
                 continue
             for name in reversed(prefixes(folded[start : start + _LONGEST])):
                 end = start + len(name)
-                if end < len(text) and not _ends(text, end):
-                    continue
+                after = text[end : end + 1]
+                if after.isalnum() and not is_spaceless(after) and text[end - 1].isalnum():
+                    continue  # within a word
                 number = get(name)
                 candidates = _spelled(self._candidates(number), text[start:end], language)
                 if candidates:

@@ -81,13 +81,13 @@ def _identity(linked: Linked) -> tuple[str, str]:
 
 def _entity(id_: str, group: list[Linked], document: Document, most: int) -> Entity:
     entity = group[0].entity
-    longest = max((g.text for g in group), key=len)
-    inside = document.in_title(sorted({g.text for g in group}))
+    inside = document.in_title({g.text for g in group})
     early = 1 - group[0].start / max(1, len(document.text))
     salience = 0.5 * len(group) / most + 0.3 * early + 0.2 * inside
     mentions = tuple(Mention(start=g.start, end=g.end, text=g.text) for g in group)
     if entity is None:
         coarse = _majority(group)
+        longest = max((g.text for g in group), key=len)
         return Entity(
             entity_id=id_, type=_NIL_TYPE[coarse], coarse=coarse, name=" ".join(longest.split()),
             mentions=mentions, salience=round(salience, 3), in_title=inside,
@@ -110,6 +110,8 @@ def _entity(id_: str, group: list[Linked], document: Document, most: int) -> Ent
 
 
 def _majority(group: list[Linked]) -> str:
+    if len(group) == 1:
+        return group[0].coarse
     votes: dict[str, int] = defaultdict(int)
     for linked in group:
         votes[linked.coarse] += 1

@@ -105,7 +105,10 @@ def _share_of_title(p: Passage, words: int, title: frozenset[str]) -> float:
     """Dice coefficient of a line's words and the title's, 0–1; 0 for what is no line."""
     if not title or words >= _LONGEST_TITLE:
         return 0.0
-    own = set(p.folded.split())
+    folded = p.folded.split()
+    if title.isdisjoint(folded):
+        return 0.0
+    own = set(folded)
     return 2 * len(own & title) / (len(own) + len(title))
 
 

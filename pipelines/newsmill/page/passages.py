@@ -15,6 +15,7 @@ from lxml import etree
 
 from newsmill import strings
 from newsmill.page.roles import BIT, LONGEST_NAMES, roles_of
+from newsmill.page.signs import folded
 from newsmill.page.tree import Element
 
 _SKIPPED: Final = frozenset(
@@ -83,22 +84,8 @@ class Passage(msgspec.Struct, eq=False, gc=False):
     frame: Frame
     link_chars: int
     words: int
-    _folded: str | None = None
-    _length: int = 0
-
-    @property
-    def folded(self) -> str:
-        """The text as `fold` gives it."""
-        if self._folded is None:
-            self._folded = fold(self.text)
-        return self._folded
-
-    @property
-    def length(self) -> int:
-        """The text's words as `length` counts them."""
-        if not self._length:
-            self._length = length(self.text)
-        return self._length
+    folded: str = ""  # the text as `fold` gives it
+    length: int = 0  # its words as `length` counts them
 
     @property
     def link_share(self) -> float:
@@ -161,6 +148,8 @@ def passages(root: Element) -> list[Passage]:
     """
     walk = _Walk()
     walk.run(root)
+    for p, (text, words) in zip(walk.found, folded([p.text for p in walk.found]), strict=True):
+        p.folded, p.length = text, words
     return walk.found
 
 

@@ -77,6 +77,7 @@ _DOM_NOT: Final = re.compile(
     r"|widget|sidebar|kommentar|reply|more-|teaser|(?<!v)card|(?<!na)(?<!umn)list|\borg\b",
     re.IGNORECASE,
 )
+_TELLING: Final = frozenset(("class", "id", "data-testid", "rel", "itemprop"))
 _EXACT: Final = re.compile(
     r"author[\w-]{0,40}name|\bauthor\b|\bbyline\b|\bauteur\b|\bautor\b",
     re.IGNORECASE,
@@ -291,12 +292,15 @@ class _Marked:
         is_behind = not elements.named("h1")
         after = 0
         for element in elements.named("h1", *_BYLINE_TAGS):
-            if element.tag == "h1":
+            tag = element.tag
+            if tag == "h1":
                 is_behind = True
                 continue
             after += is_behind
+            if not element.keys() and tag != "byline":
+                continue
             if (
-                element.tag == "a"
+                tag == "a"
                 and is_behind
                 and after < _NEAR
                 and len(self.profiles) < _FEWEST_NAME
@@ -439,6 +443,8 @@ def _ends(passages: Sequence[Passage], story: tuple[int, int]) -> list[str]:
 def _rank(element: Element) -> int | None:
     """How surely an element holds the author: 0 says so by its markup, 1 and 2 by a name; None is not."""
     get = element.get
+    if _TELLING.isdisjoint(element.keys()):
+        return 0 if element.tag == "byline" else None
     names = f"{get('class') or ''} {get('id') or ''} {get('data-testid') or ''}"[:_LONGEST_NAMES]
     by_name = _rank_of(names)
     if by_name == _NEVER:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from newsmill.page.passages import HEADINGS, Frame, Passage
@@ -41,6 +42,7 @@ _COMMENTS_NAME: Final = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_NAMES: Final = 300
+_NO_BLOCK: Final = HEADINGS | {"p", "tr", "td"}
 _STORY_WORDS: Final = 40
 _ACCOUNT: Final = re.compile(r"^[a-z][a-z_.-]*\d+$|^@\w+$|^[^\W_]*_\w+$")
 
@@ -82,9 +84,14 @@ def _is_in_comments(frame: Frame | None, known: dict[int, bool]) -> bool:
         frame = frame.parent
     above = known[id(frame)] if frame is not None else False
     for below in reversed(path):
-        above = above or _COMMENTS_NAME.search(below.names[:_LONGEST_NAMES]) is not None
+        above = above or _says_comments(below.names)
         known[id(below)] = above
     return above
+
+
+@lru_cache(maxsize=20_000)
+def _says_comments(names: str) -> bool:
+    return _COMMENTS_NAME.search(names[:_LONGEST_NAMES]) is not None
 
 
 def _alike(passages: Sequence[Passage], where: range) -> list[list[list[int]]]:
@@ -95,7 +102,7 @@ def _alike(passages: Sequence[Passage], where: range) -> list[list[list[int]]]:
         for _ in range(_LEVELS):
             if frame is None or frame.parent is None:
                 break
-            if frame.tag not in ("p", *HEADINGS, "tr", "td"):
+            if frame.tag not in _NO_BLOCK:
                 key = (id(frame.parent), frame.tag, frame.names)
                 groups.setdefault(key, {}).setdefault(id(frame), []).append(n)
             frame = frame.parent

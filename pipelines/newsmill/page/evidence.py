@@ -174,10 +174,8 @@ def rows(passages: Sequence[Passage], known: Known) -> Rows:
     prose = [prose_of(p) for p in passages]
     tree = Tree(passages, prose)
     main = tree.main()
-    below = [False] * len(tree.frames)
-    for f in range(1, len(tree.frames)):
-        below[f] = below[tree.parent[f]] or tree.parent[f] == main
-    in_main = [below[f] or tree.holds(f, main) for f in tree.at]
+    holders, behind = set(tree.holders(main)), tree.end[main]
+    in_main = [main < f < behind or f in holders for f in tree.at]
     which = tuple(
         n
         for n, p in enumerate(passages)
@@ -185,7 +183,7 @@ def rows(passages: Sequence[Passage], known: Known) -> Rows:
     )
     own = _own([passages[n] for n in which], [words[n] for n in which], known)
     title = title_at(passages, known.titles)
-    frames = around(passages, prose, tree, main, below, title, which)
+    frames = around(passages, prose, tree, main, title, which)
     places = near(passages, words, prose, title, which)
     return Rows(
         np.concatenate([own, frames, places], axis=1),

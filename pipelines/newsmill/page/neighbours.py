@@ -15,6 +15,7 @@ _HEADLINE_WORDS: Final = 3
 _STORY_WORDS: Final = 40
 _MOST_SHARE: Final = 0.6
 _LEVELS: Final = 6
+_NO_STORY: Final = HEADINGS | {"p", "a", "td", "tr"}
 _ALONE: Final = ("article",)
 """Frames that are a story of their own, whatever the second extractor says."""
 
@@ -47,7 +48,7 @@ def other_stories(
         for _ in range(_LEVELS):
             if frame is None or id(frame) in holders:
                 break
-            if frame.tag not in (*HEADINGS, "p", "a", "td", "tr"):
+            if frame.tag not in _NO_STORY:
                 members.setdefault(id(frame), (frame, []))[1].append(n)
             frame = frame.parent
     chosen = set(kept)

@@ -43,6 +43,8 @@ _ASCII_FOLDED: Final = bytes(
 _UNSPACED: Final = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden")
 _DEEPEST_IN_HEADING: Final = 4
+_MAY_HIDE: Final = frozenset(("style", "hidden"))
+_NO_NAMES: Final[dict[str, str]] = {}
 _OTHER_NAMES: Final = ("id", "data-testid", "data-component")
 _CELLS: Final = frozenset(("td", "th"))
 _LONGEST_CELL: Final = 160
@@ -175,7 +177,11 @@ class _Walk:
                 if tag == "img":
                     frame.images += 1
                     continue
-                named = dict(element.items())
+                # of links, many and with long addresses, nothing is read but whether they may be hidden
+                if tag == "a" and not _MAY_HIDE.intersection(element.keys()):
+                    named = _NO_NAMES
+                else:
+                    named = dict(element.items())
                 is_block = tag in _BLOCK
                 is_hidden = ("style" in named or "hidden" in named) and _is_hidden(named)
                 if is_block:

@@ -35,6 +35,7 @@ _NOTED: Final = 0.1
 _MOST_REASONS: Final = 3
 _LINKED: Final = 0.8
 _LINKED_WORDS: Final = 10
+_NO_SENTENCE: Final = HEADINGS | {"li"}
 _NOT_LINKED: Final = BIT["related"] | BIT["promo"] | BIT["nav"] | BIT["subscribe"] | BIT["share"]
 _REPEATED_WORDS: Final = 8
 _STORY_WORDS: Final = 40
@@ -212,7 +213,7 @@ def _with_linked_sentences(
         for n in in_main - chosen
         if n not in why
         and passages[n].link_share > _LINKED
-        and passages[n].frame.tag not in ("li", *HEADINGS)
+        and passages[n].frame.tag not in _NO_SENTENCE
         and passages[n].length >= _LINKED_WORDS
         and is_sentence(passages[n].text)
         and not passages[n].frame.all_roles & _NOT_LINKED

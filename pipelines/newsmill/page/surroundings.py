@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import log1p
 from typing import Final
 
@@ -31,8 +31,9 @@ AROUND: Final = (
     "blockquote",
     "li",
 )
-_AROUND_INDEX: Final = {tag: n for n, tag in enumerate(AROUND)}
-_BITS: Final = tuple(BIT.values())
+_AROUND_BIT: Final = {tag: 1 << n for n, tag in enumerate(AROUND)}
+_AROUND_BITS: Final = np.array(list(_AROUND_BIT.values()), dtype=np.int64)
+_BITS: Final = np.array(list(BIT.values()), dtype=np.int64)
 
 
 def around(
@@ -40,105 +41,136 @@ def around(
     prose: Sequence[float],
     tree: Tree,
     main: int,
-    below_main: Sequence[bool],
     title: int,
     which: Sequence[int],
 ) -> Matrix:
     """What the frames around each passage say."""
-    total = max(1.0, sum(prose))
-    count = len(tree.frames)
-    roles = [0] * count
-    tags: list[frozenset[int]] = [frozenset()] * count
-    branch = [0] * count  # the frame right below one that holds the main frame
-    distance = [0] * count  # steps up until a frame that holds the main one
-    holds_main = [False] * count
-    walk = main
-    while walk >= 0:
-        holds_main[walk] = True
-        walk = tree.parent[walk]
-    signature: list[int] = [0] * count
-    signatures: dict[tuple[str, str, int], int] = {}
-    least = TRUNK * total
-    for f, frame in enumerate(tree.frames):
-        parent = tree.parent[f]
-        names = frame.names
-        if parent >= 0:
-            key = (frame.tag, names, -1 if names else signature[parent])
-            held = holds_main[f]
-            branch[f] = branch[parent] if below_main[parent] or not holds_main[parent] else f
-            if not held:
-                distance[f] = distance[parent] + 1
-                if tree.prose[f] >= least:
-                    roles[f], tags[f] = roles[parent], tags[parent]
-                else:
-                    roles[f] = roles[parent] | frame.roles
-                    at = _AROUND_INDEX.get(frame.tag)
-                    tags[f] = tags[parent] | {at} if at is not None else tags[parent]
-        else:
-            key = (frame.tag, names, -1)
-        signature[f] = signatures.setdefault(key, len(signatures))
-    shared = tree.shared_with(tree.at[title] if title >= 0 else -1)
-    kinds = len(signatures)
-    of_kind = [0] * kinds
-    prose_of_kind = [0.0] * kinds
-    links_of_kind = [0.0] * kinds
-    chars_of_kind = [0.0] * kinds
-    for n, p in enumerate(passages):
-        kind = signature[tree.at[n]]
-        of_kind[kind] += 1
-        prose_of_kind[kind] += prose[n]
-        links_of_kind[kind] += p.link_chars
-        chars_of_kind[kind] += len(p.text)
-    most = max(prose_of_kind, default=0.0) or 1.0
-    places: dict[int, int] = {}
-    lines: list[list[float]] = []
-    for n in which:
-        f = tree.at[n]
-        if f in places:
-            continue
-        places[f] = len(lines)
-        parent = max(0, tree.parent[f])
-        grand = max(0, tree.parent[parent])
-        b = branch[f]
-        kind = signature[f]
-        frame = tree.frames[f]
-        line = [
-            holds_main[f] or below_main[f],
-            min(distance[f], 10) / 10,
-            tree.prose[f] / total,
-            tree.prose[parent] / total,
-            tree.prose[grand] / total,
-            tree.prose[b] / total,
-            tree.link_chars[f] / max(1.0, tree.chars[f]),
-            tree.link_chars[parent] / max(1.0, tree.chars[parent]),
-            tree.link_chars[grand] / max(1.0, tree.chars[grand]),
-            tree.link_chars[b] / max(1.0, tree.chars[b]),
-            min(log1p(tree.passages[parent]), 6) / 6,
-            min(log1p(tree.passages[b]), 6) / 6,
-            tree.images[parent] > 0,
-            min(tree.images[b], 5) / 5,
-            prose_of_kind[kind] / most,
-            min(log1p(of_kind[kind]), 6) / 6,
-            links_of_kind[kind] / max(1.0, chars_of_kind[kind]),
-            tree.passages[f] == 1,
-            min(tree.children[parent], 20) / 20,
-            tree.repelling[f],
-            tree.prose[shared[f]] / total,
-            tree.passages[shared[f]] / len(passages),
-            min(frame.depth - tree.frames[shared[f]].depth, 10) / 10,
-            _is_other_article(tree, f, shared[f]),
-        ]
-        inherited = roles[f]
-        line += [bool(inherited & bit) for bit in _BITS] if inherited else _NO_ROLES
-        line += [at in tags[f] for at in range(len(AROUND))] if tags[f] else _NOT_AROUND
-        lines.append(line)
-    if not lines:
+    if not which:
         return np.zeros((0, len(AROUND_NAMES)), dtype=np.float32)
-    return np.array(lines, dtype=np.float32)[[places[tree.at[n]] for n in which]]
+    total = max(1.0, float(tree.prose[0]))
+    places = {f: n for n, f in enumerate(dict.fromkeys(tree.at[n] for n in which))}
+    inherited = _inherited(tree, main, places, TRUNK * total)
+    shared = _shared(tree, title, places)
+    f = np.array(list(places), dtype=np.intp)
+    parents = np.maximum(np.array(tree.parent, dtype=np.intp), 0)
+    parent = parents[f]
+    grand = parents[parent]
+    b, distance, roles, tags = np.array([inherited[n] for n in places], dtype=np.int64).T
+    links = tree.link_chars / np.maximum(1.0, tree.chars)
+    held = tree.prose / total
+    size = np.minimum(np.log1p(tree.passages), 6) / 6
+    holders = set(tree.holders(main))
+    steps = [tree.frames[n].depth - tree.frames[s].depth for n, s in zip(places, shared, strict=True)]
+    columns = (
+        [n in holders or main < n < tree.end[main] for n in places],
+        np.minimum(distance, 10) / 10,
+        held[f],
+        held[parent],
+        held[grand],
+        held[b],
+        links[f],
+        links[parent],
+        links[grand],
+        links[b],
+        size[parent],
+        size[b],
+        tree.images[parent] > 0,
+        np.minimum(tree.images[b], 5) / 5,
+        *_of_kinds(passages, prose, tree, f),
+        tree.passages[f] == 1,
+        np.minimum(tree.children[parent], 20) / 20,
+        [tree.repelling[n] for n in places],
+        held[shared],
+        tree.passages[shared] / len(passages),
+        np.minimum(steps, 10) / 10,
+        [_is_other_article(tree, n, s) for n, s in zip(places, shared, strict=True)],
+    )
+    lines = np.zeros((len(places), len(AROUND_NAMES)), dtype=np.float32)
+    for n, column in enumerate(columns):
+        lines[:, n] = column
+    lines[:, len(columns) : len(columns) + len(_BITS)] = roles[:, None] & _BITS != 0
+    lines[:, len(columns) + len(_BITS) :] = tags[:, None] & _AROUND_BITS != 0
+    return lines[[places[tree.at[n]] for n in which]]
 
 
-_NO_ROLES: Final = [False] * len(_BITS)
-_NOT_AROUND: Final = [False] * len(AROUND)
+def _inherited(
+    tree: Tree, main: int, wanted: Iterable[int], least: float
+) -> dict[int, tuple[int, int, int, int]]:
+    """What frames have from those around them.
+
+    Args:
+        tree: All frames.
+        main: The one that holds the story.
+        wanted: Those that are asked for; those around them are told as well.
+        least: Prose from which what a frame's class and tag say is not held against its text.
+
+    Returns:
+        By frame: the one right below one that holds the main frame, with it in it; the steps up to one that
+        holds the main frame; bits of roles and of `AROUND`, its own and those from around it.
+    """
+    holders = set(tree.holders(main))
+    found: dict[int, tuple[int, int, int, int]] = {0: (0, 0, 0, 0)}
+    for f in wanted:
+        path = []
+        while f not in found:
+            path.append(f)
+            f = tree.parent[f]
+        for below in reversed(path):
+            branch, distance, roles, tags = found[f]
+            frame = tree.frames[below]
+            if f in holders:
+                branch = below
+            if below not in holders:
+                distance += 1
+                if tree.prose[below] < least:
+                    roles |= frame.roles
+                    tags |= _AROUND_BIT.get(frame.tag, 0)
+            else:
+                distance, roles, tags = 0, 0, 0
+            found[below] = branch, distance, roles, tags
+            f = below
+    return found
+
+
+def _of_kinds(
+    passages: Sequence[Passage], prose: Sequence[float], tree: Tree, frames: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], ...]:
+    """What all frames of each one's kind have in them: prose, passages and the share of links.
+
+    Frames are of a kind that have the same tag and names, or no names and stand in frames of one kind.
+    """
+    signature: list[int] = []
+    known: dict[tuple[str, str, int], int] = {}
+    for frame, parent in zip(tree.frames, tree.parent, strict=True):
+        names = frame.names
+        key = (frame.tag, names, -1 if names or parent < 0 else signature[parent])
+        signature.append(known.setdefault(key, len(known)))
+    kinds = np.array(signature, dtype=np.intp)
+    of_passages = kinds[np.array(tree.at, dtype=np.intp)]
+    count = np.bincount(of_passages, minlength=len(known))
+    held, links, chars = (
+        np.bincount(of_passages, weights=numbers, minlength=len(known))
+        for numbers in (prose, [p.link_chars for p in passages], [len(p.text) for p in passages])
+    )
+    of_frames = kinds[frames]
+    return (
+        (held / (held.max() or 1.0))[of_frames],
+        (np.minimum(np.log1p(count), 6) / 6)[of_frames],
+        (links / np.maximum(1.0, chars))[of_frames],
+    )
+
+
+def _shared(tree: Tree, title: int, frames: Iterable[int]) -> list[int]:
+    """For each frame the innermost one that holds both it and the title; the outermost where none stands."""
+    holders = {0, *(tree.holders(tree.at[title]) if title >= 0 else ())}
+    found = []
+    for f in frames:
+        while f not in holders:
+            f = tree.parent[f]
+        found.append(f)
+    return found
+
+
 AROUND_NAMES: Final = (
     "in-main",
     "far-from-main",
@@ -194,89 +226,72 @@ def near(
     which: Sequence[int],
 ) -> Matrix:
     """Where a passage stands, and what stands before and after it."""
-    count = len(passages)
-    total = max(1.0, sum(prose))
-    title_level = (
-        int(passages[title].frame.tag[1]) if title >= 0 and passages[title].frame.tag in HEADINGS else 2
-    )
-    titles_since = 0
-    may_be = set(which)
-    lines: list[list[float]] = []
-    before = 0.0
-    seen: set[str] = set()
-    since, level = 0, 0
-    last_prose = -1
-    for n, p in enumerate(passages):
-        if n in may_be:
-            folded = p.folded
-            lines.append(
-                [
-                    n / count,
-                    before / total,
-                    max(0.0, (total - before - prose[n]) / total),
-                    n < title,
-                    title < 0,
-                    min(log1p(max(0, n - title)), 6) / 6 if title >= 0 else 0.5,
-                    words[n] >= FEW_WORDS + 1 and folded in seen,
-                    min(since, 30) / 30,
-                    level / 6,
-                    min(n - last_prose, 20) / 20 if last_prose >= 0 else 1.0,
-                    min(titles_since, 5) / 5,
-                ]
-            )
-            seen.add(folded)
-        before += prose[n]
-        if p.frame.tag in HEADINGS:
-            since, level = 0, int(p.frame.tag[1])
-            titles_since += n > title and level <= title_level
-        else:
-            since += 1
-        if prose[n] >= _PROSE:
-            last_prose = n
-    next_prose = count + 20
-    to_next = np.zeros((count, 1), dtype=np.float32)
-    for n in range(count - 1, -1, -1):
-        to_next[n] = min(next_prose - n, 20) / 20
-        if prose[n] >= _PROSE:
-            next_prose = n
-    base = np.zeros((count, 4), dtype=np.float32)
-    base[:, 0] = np.minimum(prose, 80) / 80
-    base[:, 1] = [p.link_share for p in passages]
-    base[:, 2] = np.minimum(np.log1p(words), 6.0) / 6
-    base[:, 3] = [p.frame.tag in HEADINGS for p in passages]
-    padded = np.zeros((count + 4, base.shape[1]), dtype=np.float32)
-    padded[2:-2] = base
-    at = np.array(which, dtype=np.intp)
-    shifted = [padded[2 + by + at] for by in (-2, -1, 1, 2)]
-    sums = np.concatenate([np.zeros((1, 2), np.float32), np.cumsum(base[:, :2], axis=0)])
-    windows = [
-        (sums[np.clip(at + high, 0, count)] - sums[np.clip(at + low, 0, count)]) / 8
-        for low, high in ((-8, 0), (1, 9))
-    ]
-    same = [
-        [
-            n > 0 and p.frame is passages[n - 1].frame,
-            n > 0 and p.frame.parent is passages[n - 1].frame.parent,
-            n + 1 < count and p.frame.parent is passages[n + 1].frame.parent,
-        ]
-        for n, p in ((n, passages[n]) for n in which)
-    ]
-    size = np.full((len(which), 1), min(log1p(total), 9) / 9, dtype=np.float32)
     if not which:
         return np.zeros((0, len(NEAR_NAMES)), dtype=np.float32)
-    return np.concatenate(
-        [
-            np.array(lines, dtype=np.float32),
-            to_next[at],
-            *shifted,
-            *windows,
-            np.array(same, dtype=np.float32),
-            size,
-        ],
-        axis=1,
+    count = len(passages)
+    at = np.array(which, dtype=np.intp)
+    weights = np.array(prose, dtype=np.float64)
+    sums = np.zeros(count + 1)
+    np.cumsum(weights, out=sums[1:])
+    total = max(1.0, float(sums[-1]))
+    above = sums[at]
+    level = np.array([_LEVEL.get(p.frame.tag, 0) for p in passages], dtype=np.intp)
+    headings = np.concatenate([[-1], np.flatnonzero(level)])
+    title_level = (level[title] or 2) if title >= 0 else 2
+    last_heading = headings[np.searchsorted(headings, at) - 1]
+    titled = np.flatnonzero((level > 0) & (level <= title_level) & (np.arange(count) > title))
+    long = np.flatnonzero(weights >= _PROSE)
+    last_long = np.concatenate([[-_FAR], long])[np.searchsorted(long, at)]
+    next_long = np.concatenate([long, [count + _FAR]])[np.searchsorted(long, at, side="right")]
+    base = np.zeros((count + 4, 4), dtype=np.float32)
+    base[2:-2, 0] = np.minimum(weights, 80) / 80
+    base[2:-2, 1] = [p.link_share for p in passages]
+    base[2:-2, 2] = np.minimum(np.log1p(words), 6.0) / 6
+    base[2:-2, 3] = level > 0
+    around = np.concatenate([np.zeros((1, 2), np.float32), np.cumsum(base[2:-2, :2], axis=0)])
+    columns = (
+        at / count,
+        above / total,
+        np.maximum(0.0, (total - above - weights[at]) / total),
+        at < title,
+        title < 0,
+        np.minimum(np.log1p(np.maximum(0, at - title)), 6) / 6 if title >= 0 else 0.5,
+        _repeated(passages, words, which),
+        np.minimum(at - 1 - last_heading, 30) / 30,
+        np.where(last_heading >= 0, level[last_heading], 0) / 6,
+        np.minimum(at - last_long, _FAR) / _FAR,
+        np.minimum(np.searchsorted(titled, at), 5) / 5,
+        np.minimum(next_long - at, _FAR) / _FAR,
+        *(base[2 + by + at, n] for by in (-2, -1, 1, 2) for n in range(4)),
+        *(
+            (around[np.clip(at + high, 0, count), n] - around[np.clip(at + low, 0, count), n]) / 8
+            for low, high in ((-8, 0), (1, 9))
+            for n in range(2)
+        ),
+        [n > 0 and passages[n].frame is passages[n - 1].frame for n in which],
+        [n > 0 and passages[n].frame.parent is passages[n - 1].frame.parent for n in which],
+        [n + 1 < count and passages[n].frame.parent is passages[n + 1].frame.parent for n in which],
+        min(log1p(total), 9) / 9,
     )
+    lines = np.zeros((len(which), len(NEAR_NAMES)), dtype=np.float32)
+    for n, column in enumerate(columns):
+        lines[:, n] = column
+    return lines
 
 
+def _repeated(passages: Sequence[Passage], words: Sequence[int], which: Sequence[int]) -> list[bool]:
+    """Whether each passage of some words says what one above it says."""
+    seen: set[str] = set()
+    found = []
+    for n in which:
+        folded = passages[n].folded
+        found.append(words[n] > FEW_WORDS and folded in seen)
+        seen.add(folded)
+    return found
+
+
+_FAR: Final = 20
+_LEVEL: Final = {tag: int(tag[1]) for tag in HEADINGS}
 _PROSE: Final = 20
 NEAR_NAMES: Final = (
     "place",

@@ -105,7 +105,8 @@ class Elements:
         """Those with one of these tags."""
         if len(tags) == 1:
             return self._named.get(tags[0], [])
-        return [element for element in self.all if element.tag in tags]
+        wanted = frozenset(tags)
+        return [element for element in self.all if element.tag in wanted]
 
 
 def compose(elements: Iterable[Element]) -> None:

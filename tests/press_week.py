@@ -128,6 +128,7 @@ class _Press:
         rows: dict[str, list[dict[str, Any]]] = {name: [] for name in ("articles", "quarantine", "fate")}
         for offset in range(start, end):
             self._record(at, offset, rows)
+        rows["cluster_events"] = [_event(article, seq) for seq, article in enumerate(rows["articles"])]
         return {name: pa.Table.from_pylist(found, schema=TABLES[name].arrow) for name, found in rows.items()}
 
     def _record(self, at: int, offset: int, rows: dict[str, list[dict[str, Any]]]) -> None:
@@ -277,6 +278,14 @@ class _Press:
                     "in_title": False,
                     "mentions": [],
                 }
+
+
+def _event(article: dict[str, Any], seq: int) -> dict[str, Any]:
+    """What its story's cluster hears of an article: each is told once."""
+    same = ("topic", "partition", "offset", "ingested_at", "article_id", "domain")
+    story = {name: article["duplicate"][name] for name in ("cluster_id", "representative_id")}
+    event = "joined" if article["duplicate"]["is_duplicate"] else "created"
+    return {name: article[name] for name in same} | story | {"event": event, "seq": seq, "size": 1}
 
 
 def _id(offset: int) -> str:

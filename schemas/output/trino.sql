@@ -1,5 +1,77 @@
--- What each article says now, and what people ask of it, flat. Made from articles.sql: do not edit.
--- For Trino, over the tables `articles`, `article_entities`, `article_places` and `fate` of the session's schema.
+-- What each article says now, and what people ask of it, flat, and the state of stories.
+-- Made from clusters.sql and articles.sql: do not edit.
+-- For Trino, over the tables `articles`, `article_entities`, `article_places`, `cluster_events` and `fate` of the session's schema.
+
+-- Where a cluster went: clusters merge, so an id that a row of `articles` has may go on under another one. Followed
+-- over 8 merges one after another; `newsmill sql` follows as many as there are.
+CREATE OR REPLACE VIEW cluster_ids AS
+WITH merges AS (
+    SELECT n.cluster_id, n.merged_into
+    FROM (
+        SELECT
+            cluster_id, merged_into,
+            row_number() OVER (PARTITION BY cluster_id ORDER BY ingested_at DESC, seq DESC) AS nth
+        FROM cluster_events WHERE event = 'merged'
+    ) n
+    WHERE n.nth = 1
+)
+SELECT
+    c.cluster_id,
+    coalesce(
+        m8.merged_into, m7.merged_into, m6.merged_into, m5.merged_into,
+        m4.merged_into, m3.merged_into, m2.merged_into, m1.merged_into, c.cluster_id
+    ) AS current_id
+FROM (SELECT DISTINCT cluster_id FROM cluster_events) c
+LEFT JOIN merges m1 ON m1.cluster_id = c.cluster_id
+LEFT JOIN merges m2 ON m2.cluster_id = m1.merged_into
+LEFT JOIN merges m3 ON m3.cluster_id = m2.merged_into
+LEFT JOIN merges m4 ON m4.cluster_id = m3.merged_into
+LEFT JOIN merges m5 ON m5.cluster_id = m4.merged_into
+LEFT JOIN merges m6 ON m6.cluster_id = m5.merged_into
+LEFT JOIN merges m7 ON m7.cluster_id = m6.merged_into
+LEFT JOIN merges m8 ON m8.cluster_id = m7.merged_into;
+
+-- The cluster in which an article is now; none where a replay took it out of the lake.
+CREATE OR REPLACE VIEW article_clusters AS
+SELECT e.article_id, i.current_id AS cluster_id, e.ingested_at AS since
+FROM (
+    SELECT
+        article_id, cluster_id, event, ingested_at,
+        row_number() OVER (PARTITION BY article_id ORDER BY ingested_at DESC, seq DESC) AS nth
+    FROM cluster_events WHERE event IN ('created', 'joined', 'left')
+) e JOIN cluster_ids i ON i.cluster_id = e.cluster_id
+WHERE e.nth = 1 AND e.event <> 'left';
+
+-- The article that stands for a cluster now; of clusters that no other one took in.
+CREATE OR REPLACE VIEW representatives AS
+SELECT r.cluster_id, r.representative_id
+FROM (
+    SELECT
+        e.cluster_id, e.representative_id,
+        row_number() OVER (PARTITION BY e.cluster_id ORDER BY e.ingested_at DESC, e.seq DESC) AS nth
+    FROM cluster_events e JOIN cluster_ids i ON i.cluster_id = e.cluster_id
+    WHERE e.event IN ('created', 'joined', 'representative_changed') AND i.current_id = e.cluster_id
+) r
+WHERE r.nth = 1;
+
+-- One row for each cluster that has articles.
+CREATE OR REPLACE VIEW clusters AS
+SELECT
+    c.cluster_id,
+    min(r.representative_id) AS representative_id,
+    count(*) AS size,
+    count(DISTINCT d.domain) AS domains,
+    min(d.ingested_at) AS first_at,
+    max(d.ingested_at) AS last_at
+FROM article_clusters c
+JOIN (
+    SELECT
+        article_id, domain, ingested_at,
+        row_number() OVER (PARTITION BY article_id ORDER BY ingested_at DESC, seq DESC) AS nth
+    FROM cluster_events WHERE event IN ('created', 'joined')
+) d ON d.article_id = c.article_id AND d.nth = 1
+JOIN representatives r ON r.cluster_id = c.cluster_id
+GROUP BY c.cluster_id;
 
 -- The newest revision of each article: one row an article.
 CREATE OR REPLACE VIEW articles_latest AS
@@ -43,10 +115,11 @@ FROM article_entities_latest
 GROUP BY day, entity_id;
 
 -- Who copied whom: one row for each article that is a copy, as known now; `sources`, `source_weeks`, `stories` and
--- the report count these. `original` is the representative of its story as its newest row has it: an article that
--- came first is a copy, too, once one that was published before it has come, while `duplicate.is_duplicate` of its
--- row stays as it was when the row was written. `copy_type`, `similarity` and `matched`, the article whose text it
--- was compared with, are as known then, too: they are null of an article that was no copy then, since nothing was
+-- the report count these. All articles of a story but one are: `original` is the one that stands for it, by the
+-- events. So an article that came first is a copy, too, once one that was published before it has come, and those of
+-- two stories that turned out to be one are copies of the one that stands for both, while `duplicate` of their rows
+-- stays as it was when they were written. `copy_type`, `similarity` and `matched`, the article whose text it was
+-- compared with, are as known then, too: they are null of an article that was no copy then, since nothing was
 -- compared, but for `copy_type`, which is `exact` where both have the same text.
 CREATE OR REPLACE VIEW copies AS
 SELECT
@@ -59,7 +132,7 @@ SELECT
     CASE WHEN c.duplicate.is_duplicate THEN c.duplicate.copy_type WHEN c.body_hash = o.body_hash THEN 'exact' END
         AS copy_type,
     c.duplicate.similarity AS similarity,
-    c.duplicate.cluster_id AS cluster_id,
+    k.cluster_id AS cluster_id,
     o.article_id AS original_id,
     o.url AS original_url,
     o.domain AS original_domain,
@@ -67,13 +140,8 @@ SELECT
     m.article_id AS matched_id,
     m.domain AS matched_domain
 FROM articles_latest c
-JOIN (
-    SELECT
-        duplicate.cluster_id AS cluster_id,
-        duplicate.representative_id AS representative_id,
-        row_number() OVER (PARTITION BY duplicate.cluster_id ORDER BY ingested_at DESC, article_id) AS nth
-    FROM articles_latest
-) s ON s.cluster_id = c.duplicate.cluster_id AND s.nth = 1
+JOIN article_clusters k ON k.article_id = c.article_id
+JOIN representatives s ON s.cluster_id = k.cluster_id
 LEFT JOIN articles_latest o ON o.article_id = s.representative_id
 LEFT JOIN articles_latest m ON m.article_id = c.duplicate.matched_id
 WHERE s.representative_id <> c.article_id;

@@ -35,7 +35,7 @@ def duck(demo_lake: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.load_extension("avro")
         connection.execute(first)
-        for name in ("articles", "clusters", "stories"):
+        for name in ("clusters", "articles", "stories"):
             connection.execute((ROOT / "schemas" / "output" / f"{name}.sql").read_text(encoding="utf-8"))
         yield connection
 

@@ -63,7 +63,8 @@ public class Lake {
 
   /** ask LAKE OUT STATEMENT... QUERY: the query's answer over the lake's tables by name, as JSON lines. */
   private static long ask(SparkSession spark, String[] words) {
-    for (String table : new String[] {"articles", "article_entities", "article_places", "fate"}) {
+    for (String table :
+        new String[] {"articles", "article_entities", "article_places", "cluster_events", "fate"}) {
       spark.read().format("iceberg").load(words[1] + "/" + table).createOrReplaceTempView(table);
     }
     for (int at = 3; at < words.length - 1; at++) {

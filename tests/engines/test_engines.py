@@ -319,6 +319,7 @@ VIEWS = {
     "cast(day AS varchar(10)) AS day",
     "article_places_latest": "article_id, name, nth",
     "entity_daily": "entity_id, name, articles, stories, domains, mentions, cast(day AS varchar(10)) AS day",
+    "clusters": "cluster_id, representative_id, size, domains",
     "copies": "article_id, domain, copy_type, original_id, original_domain, matched_id, matched_domain",
     "sources": "domain, site_name, lang, records, articles, copies, copy_share",
     "source_weeks": "domain, articles, copies, cast(week AS varchar(10)) AS week",

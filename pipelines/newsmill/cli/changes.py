@@ -91,17 +91,17 @@ def _time(lake: str, since: str) -> int:
         return feed.time_of(lake, int(since))
     try:
         at = datetime.fromisoformat(since)
-    except ValueError:
+        return feed.micros(at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC))
+    except (ValueError, OverflowError):  # before the year 1 or after 9999, in UTC
         raise ConfigError(
             f"--since {since}: must be a time, e.g. 2026-11-29T12:00:00Z, or the id of a snapshot of `fate`"
         ) from None
-    return feed.micros(at.replace(tzinfo=at.tzinfo or UTC))
 
 
 def _as_jsonl(found: Changes, file: IO[bytes]) -> Counter[str]:
     told: Counter[str] = Counter()
     for batch in found.rows:
-        for row in batch.to_pylist():
+        for row in batch.to_pylist(maps_as_pydicts="strict"):
             told[row["change"]] += 1
             if row["change"] == "removed":
                 row = {name: value for name, value in row.items() if value is not None}

@@ -118,17 +118,13 @@ def _rows(
 ) -> Iterator[pa.RecordBatch]:
     table = reader.table(lake, name)
     wanted = [_between(table, since, until), *(f"ingested_at == '{instant(at).isoformat()}'" for at in late)]
-    for batch in _scan(table, " or ".join(f"({one})" for one in wanted)):
+    for batch in reader.matching(lake, name, table, " or ".join(f"({one})" for one in wanted)):
         yield _shaped(batch, schema, _kinds(batch, since, late))
     if name in FLAT:
         yield from _without_items(lake, FLAT[name], schema, since, until)
         yield from _removed(lake, HOLDING["articles"], schema, since, until)
     elif name in HOLDING:
         yield from _removed(lake, HOLDING[name], schema, since, until)
-
-
-def _scan(table: StaticTable, wanted: str, columns: tuple[str, ...] = ("*",)) -> Iterator[pa.RecordBatch]:
-    return iter(table.scan(row_filter=wanted, selected_fields=columns).to_arrow_batch_reader())
 
 
 def _between(table: StaticTable, since: Micros, until: Micros) -> str:
@@ -158,7 +154,7 @@ def _removed(
     table = reader.table(lake, LEDGER)
     held = ", ".join(f"'{fate}'" for fate in holding)
     gone = f"fate not in ({held}) and ingested_at <= '{instant(since).isoformat()}'"
-    for batch in _scan(table, f"({_between(table, since, until)}) and {gone}", PLACE):
+    for batch in reader.matching(lake, LEDGER, table, f"({_between(table, since, until)}) and {gone}", PLACE):
         yield _shaped(batch, schema, pa.array(["removed"] * len(batch), pa.string()))
 
 
@@ -168,7 +164,7 @@ def _without_items(
     """The records whose row of `articles` was there, changed, and has nothing for a flat table now."""
     table = reader.table(lake, "articles")
     wanted = f"({_between(table, since, until)}) and ingested_at <= '{instant(since).isoformat()}'"
-    for batch in _scan(table, wanted, (*PLACE, flat.column)):
+    for batch in reader.matching(lake, "articles", table, wanted, (*PLACE, flat.column)):
         none = batch.filter(pc.equal(pc.fill_null(pc.list_value_length(batch[flat.column]), 0), 0))
         yield _shaped(none.select(PLACE), schema, pa.array(["removed"] * len(none), pa.string()))
 

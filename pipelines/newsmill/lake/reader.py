@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import pyarrow.dataset
-from pyiceberg.table import StaticTable
+from pyiceberg.expressions.parser import parse
+from pyiceberg.expressions.visitors import bind
+from pyiceberg.io.pyarrow import expression_to_pyarrow
+from pyiceberg.table import DataScan, StaticTable
 
 from newsmill.errors import LakeError
 from newsmill.lake import hints, identity, storage
@@ -72,9 +77,35 @@ def rows(lake: str, name: str) -> pyarrow.dataset.FileSystemDataset:
         ConfigError: There is no lake.
         LakeError: It is not the lake that its note tells of, or a data file is missing or no Parquet.
     """
-    found = table(lake, name)
+    return _files(lake, name, table(lake, name).scan())
+
+
+def matching(
+    lake: str, name: str, found: StaticTable, wanted: str, columns: Sequence[str] | None = None
+) -> Iterator[pyarrow.RecordBatch]:
+    """The rows of a table for which a condition holds; files that their bounds rule out are not read.
+
+    As `rows` has them, and not as the library does: to it a list of structs that is null is an empty one.
+
+    Args:
+        lake: Folder of the lake, or its URI.
+        name: A name of `lake.schemas.TABLES`.
+        found: That table, as `table` gave it.
+        wanted: The condition, as Iceberg writes it.
+        columns: Which; all where absent.
+
+    Raises:
+        LakeError: A data file is missing or no Parquet.
+    """
+    condition = expression_to_pyarrow(bind(found.schema(), parse(wanted), case_sensitive=True))
+    files = _files(lake, name, found.scan(row_filter=wanted))
+    names = None if columns is None else list(columns)
+    yield from files.to_batches(names, condition, batch_readahead=2, fragment_readahead=1)
+
+
+def _files(lake: str, name: str, scan: DataScan) -> pyarrow.dataset.FileSystemDataset:
     store = storage.at(lake)
-    paths = [store.arrow(store.path(task.file.file_path))[1] for task in found.scan().plan_files()]
+    paths = [store.arrow(store.path(task.file.file_path))[1] for task in scan.plan_files()]
     schema, (filesystem, _) = TABLES[name].arrow, store.arrow("")
     if not paths:
         return pyarrow.dataset.FileSystemDataset([], schema, pyarrow.dataset.ParquetFileFormat(), filesystem)

@@ -12,7 +12,7 @@ from newsmill.lake import flattening, reader
 from newsmill.lake.flat import FLAT, Flat
 from newsmill.lake.schemas import TABLES
 
-VIEWS: Final = ("articles.sql", "clusters.sql", "stories.sql")
+VIEWS: Final = ("clusters.sql", "articles.sql", "stories.sql")
 """Files of `lake/views`, each over the tables and earlier views."""
 
 
@@ -33,17 +33,18 @@ def connect(lake: str) -> duckdb.DuckDBPyConnection:
         elif name in there:
             duck.register(name, reader.rows(lake, name))
     for file in VIEWS:
-        duck.execute(_view(file))
+        duck.execute(view(file))
     return duck
 
 
 def _unnested(flat: Flat) -> str:
     """What stands for a flat table in a lake where it is not there, or lacks rows of an earlier version."""
     parts = ", ".join(f"e.{part}" for part in flat.parts)
-    return _view("unnested.sql").format(name=flat.schema.name, column=flat.column, parts=parts)
+    return view("unnested.sql").format(name=flat.schema.name, column=flat.column, parts=parts)
 
 
-def _view(file: str) -> str:
+def view(file: str) -> str:
+    """A file of `lake/views`."""
     return importlib.resources.files("newsmill.lake").joinpath("views", file).read_text("utf-8")
 
 

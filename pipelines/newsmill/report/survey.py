@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from newsmill.lake import reader
 from newsmill.lake.places import PLACE
+from newsmill.observe import questions
 from newsmill.observe.drift import DriftEvent
 from newsmill.observe.history import known
 
@@ -120,6 +121,8 @@ class _Questions:
             if self.since is not None:
                 rows = rows.filter(pc.field("ingested_at") >= pa.scalar(self.since, newest.type))
             self._duck.register(f"lake_{table}", rows)
+        self._duck.register("cluster_events", self.tables["cluster_events"])  # of all time: stories are older
+        self._duck.execute(questions.view("clusters.sql"))
         for statement in _PREPARE:
             self._duck.execute(statement)
 
@@ -140,29 +143,19 @@ _PREPARE: Final = (
         published_at, ingested_at, body_chars, completeness, is_accessible_for_free, withheld, authors,
         versions,
         extraction.method AS extraction_method, rights.reserved AS reserved,
-        duplicate.cluster_id, duplicate.representative_id,
-        duplicate.copy_type, coalesce(origin.agency, origin.domain) AS origin_name,
+        duplicate.cluster_id, duplicate.copy_type, coalesce(origin.agency, origin.domain) AS origin_name,
         list_transform(entities, lambda e: struct_pack(id := e.entity_id, coarse := e.coarse, name := e.name,
             linked := e.linked, mentions := e.mention_count)) AS entities,
         list_transform(places, lambda p: struct_pack(name := p.name, country := p.country, lat := p.lat,
             lon := p.lon)) AS places
         FROM lake_articles""",
-    "CREATE TABLE merged AS SELECT DISTINCT cluster_id, merged_into FROM lake_cluster_events "
-    "WHERE event = 'merged' AND merged_into IS NOT NULL",
-    """CREATE TABLE story AS WITH RECURSIVE chain(cluster_id, story_id, depth) AS (
-        SELECT cluster_id, merged_into, 1 FROM merged
-        UNION SELECT c.cluster_id, m.merged_into, depth + 1
-        FROM chain c JOIN merged m ON c.story_id = m.cluster_id WHERE depth < 50)
-        SELECT cluster_id, arg_max(story_id, depth) AS story_id FROM chain GROUP BY cluster_id""",
-    """CREATE VIEW newest AS SELECT a.*, coalesce(s.story_id, a.cluster_id) AS story_id
-        FROM articles a LEFT JOIN story s USING (cluster_id)
+    """CREATE TABLE story AS SELECT c.article_id, c.cluster_id AS story_id, r.representative_id
+        FROM article_clusters c JOIN representatives r USING (cluster_id)""",
+    # Who is a copy, and whose, is what the view `copies` of the lake says.
+    """CREATE VIEW latest AS SELECT a.*, coalesce(s.story_id, a.cluster_id) AS story_id, s.representative_id,
+            coalesce(s.representative_id <> a.article_id, false) AS is_copy
+        FROM articles a LEFT JOIN story s USING (article_id)
         QUALIFY row_number() OVER (PARTITION BY article_id ORDER BY ingested_at DESC, revision DESC) = 1""",
-    # Who is a copy, and whose, is what the newest row of its story has: as the view `copies` of the lake.
-    """CREATE VIEW latest AS SELECT n.* EXCLUDE representative_id, l.representative_id,
-            l.representative_id <> n.article_id AS is_copy
-        FROM newest n JOIN (SELECT cluster_id, representative_id FROM newest
-            QUALIFY row_number() OVER (PARTITION BY cluster_id ORDER BY ingested_at DESC, article_id) = 1) l
-        USING (cluster_id)""",
 )
 
 _TOTALS: Final = """

@@ -362,8 +362,23 @@ def test_changes_are_the_same_rows_in_each_form(newsmill: Run, lake: Path, tmp_p
     assert found.schema.field("updated_at").type == pa.timestamp("us", "UTC")
 
 
-def test_changes_refuse_what_is_no_time_and_a_parquet_file_without_a_name(newsmill: Run, lake: Path) -> None:
-    code, _, err = newsmill("changes", lake, "--since", "yesterday")
+def test_changes_are_the_rows_that_sql_gives_when_both_are_json(newsmill: Run, lake: Path) -> None:
+    for table in ("articles", "fate", "article_entities"):
+        _, asked, _ = newsmill("sql", lake, f"FROM {table}", "--format", "json")
+        held = {json.dumps(json.loads(line), sort_keys=True) for line in asked.splitlines()}
+        told, _ = followed(newsmill, lake, "--table", table)
+        assert {row.pop("change") for row in told} == {"inserted"}
+        assert {json.dumps(row, sort_keys=True) for row in told} == held
+
+
+@pytest.mark.parametrize(
+    "since", ["yesterday", "", "-5", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59-01:00"]
+)
+def test_changes_refuse_what_is_no_time(newsmill: Run, lake: Path, since: str) -> None:
+    code, _, err = newsmill("changes", lake, f"--since={since}")
     assert (code, "must be a time" in err) == (2, True)
+
+
+def test_changes_refuse_a_parquet_file_without_a_name(newsmill: Run, lake: Path) -> None:
     code, _, err = newsmill("changes", lake, "--format", "parquet")
     assert (code, "needs a file" in err) == (2, True)

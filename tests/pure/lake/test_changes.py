@@ -19,7 +19,7 @@ from keeping import House
 from newsmill.cli.changes import changes as changes_command
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError
-from newsmill.lake import change_order, changes, files, rows as table_rows
+from newsmill.lake import change_order, changes, files, reader, rows as table_rows
 from newsmill.lake.flat import FLAT
 from newsmill.lake.ledger import Batch
 from newsmill.lake.places import PLACE
@@ -63,7 +63,7 @@ class Follower:
 
     def is_right(self, lake: Lake | Tables) -> bool:
         tables = lake.tables if isinstance(lake, Lake) else lake
-        held = tables.load(self.table).scan().to_arrow().to_pylist()
+        held = reader.rows(tables.store.uri(""), self.table).to_table().to_pylist()
         key = TABLES[self.table].key
         return self.rows == {tuple(row[name] for name in key): row for row in held}
 
@@ -103,6 +103,7 @@ def test_takedown_is_told_of_each_row_that_it_empties_and_of_the_text_it_hands_o
     emptied = [row for change, row in told if change == "taken_down"]
     assert {row["domain"] for row in emptied} == {"wire.example"} and len(emptied) == 3
     assert all(row["body"] is None and row["title"] is None for row in emptied)
+    assert all(row["entities"] is None and row["places"] is None for row in emptied)
     heirs = [row for change, row in told if change == "updated"]
     assert heirs and all(row["body"] for row in heirs)
     assert follower.is_right(press.lake)

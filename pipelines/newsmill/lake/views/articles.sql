@@ -1,6 +1,6 @@
 -- What each article says now, and what people ask of it, flat. For DuckDB; `python -m newsmill.lake.dialects spark`
--- writes the same for Spark, `… trino` for Trino. Days are those of the session's time zone: set it to UTC. Expects `articles`,
--- `article_entities`, `article_places` and `fate`, e.g.
+-- writes the same for Spark, `… trino` for Trino. Days are those of the session's time zone: set it to UTC. Expects
+-- `articles`, `article_entities`, `article_places`, `fate` and the views of clusters.sql, e.g.
 --   CREATE VIEW articles AS SELECT * FROM iceberg_scan('lake/articles');
 
 -- The newest revision of each article: one row an article.
@@ -45,10 +45,11 @@ FROM article_entities_latest
 GROUP BY day, entity_id;
 
 -- Who copied whom: one row for each article that is a copy, as known now; `sources`, `source_weeks`, `stories` and
--- the report count these. `original` is the representative of its story as its newest row has it: an article that
--- came first is a copy, too, once one that was published before it has come, while `duplicate.is_duplicate` of its
--- row stays as it was when the row was written. `copy_type`, `similarity` and `matched`, the article whose text it
--- was compared with, are as known then, too: they are null of an article that was no copy then, since nothing was
+-- the report count these. All articles of a story but one are: `original` is the one that stands for it, by the
+-- events. So an article that came first is a copy, too, once one that was published before it has come, and those of
+-- two stories that turned out to be one are copies of the one that stands for both, while `duplicate` of their rows
+-- stays as it was when they were written. `copy_type`, `similarity` and `matched`, the article whose text it was
+-- compared with, are as known then, too: they are null of an article that was no copy then, since nothing was
 -- compared, but for `copy_type`, which is `exact` where both have the same text.
 CREATE OR REPLACE VIEW copies AS
 SELECT
@@ -61,7 +62,7 @@ SELECT
     CASE WHEN c.duplicate.is_duplicate THEN c.duplicate.copy_type WHEN c.body_hash = o.body_hash THEN 'exact' END
         AS copy_type,
     c.duplicate.similarity AS similarity,
-    c.duplicate.cluster_id AS cluster_id,
+    k.cluster_id AS cluster_id,
     o.article_id AS original_id,
     o.url AS original_url,
     o.domain AS original_domain,
@@ -69,13 +70,8 @@ SELECT
     m.article_id AS matched_id,
     m.domain AS matched_domain
 FROM articles_latest c
-JOIN (
-    SELECT
-        duplicate.cluster_id AS cluster_id,
-        duplicate.representative_id AS representative_id,
-        row_number() OVER (PARTITION BY duplicate.cluster_id ORDER BY ingested_at DESC, article_id) AS nth
-    FROM articles_latest
-) s ON s.cluster_id = c.duplicate.cluster_id AND s.nth = 1
+JOIN article_clusters k ON k.article_id = c.article_id
+JOIN representatives s ON s.cluster_id = k.cluster_id
 LEFT JOIN articles_latest o ON o.article_id = s.representative_id
 LEFT JOIN articles_latest m ON m.article_id = c.duplicate.matched_id
 WHERE s.representative_id <> c.article_id;

@@ -53,7 +53,7 @@ SELECT
     p.languages,
     a.agency,       -- the one that most evidence names, by its confidence; null where nothing names one
     a.agency_share, -- of the evidence that names any
-    s.copies,       -- as the view `copies` has them; their number by type:
+    s.copies,       -- as the view `copies` has them: all articles but one; their number by type:
     s.exact,
     s.truncated,
     s.extended,

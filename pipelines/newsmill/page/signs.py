@@ -50,11 +50,10 @@ def _kinds() -> NDArray[np.uint8]:
     return found
 
 
-@cache
-def _folded_ascii() -> NDArray[np.uint8]:
-    """ASCII's letters and digits, in lower case, and the line break; a blank for all others."""
-    lowered = (chr(code).lower() for code in range(128))
-    return np.array([ord(c) if re.match(r"\w|\n", c) else _BLANK for c in lowered], dtype=np.uint8)
+_FOLDED_ASCII: Final = bytes(
+    ord(sign) if re.match(r"\w|\n", sign) else _BLANK for sign in map(str.lower, map(chr, range(256)))
+)
+"""ASCII's letters and digits, in lower case, and the line break; a blank for all others."""
 
 
 def folded(lines: Sequence[str]) -> list[tuple[str, int]]:
@@ -85,14 +84,14 @@ def _folded(lines: Sequence[str]) -> list[tuple[str, int]]:
 def _of_ascii(lines: Sequence[str]) -> list[tuple[str, int]]:
     if not lines:
         return []
-    octets = np.frombuffer("\n".join(lines).encode(), dtype=np.uint8)
-    text = _without_double_blanks(_folded_ascii().take(octets)).tobytes().decode()
+    octets = np.frombuffer("\n".join(lines).encode().translate(_FOLDED_ASCII), dtype=np.uint8)
+    text = _without_double_blanks(octets).tobytes().decode()
     return [(new.strip(" "), old.count(" ") + 1) for new, old in zip(text.split("\n"), lines, strict=True)]
 
 
 def _beyond_ascii(lines: Sequence[str]) -> list[tuple[str, int]]:
     codes = np.frombuffer("\n".join(lines).lower().encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    kinds = _kinds().take(np.minimum(codes, _LAST))
+    kinds = _kinds().take(codes, mode="clip")
     breaks = codes == _BREAK
     starts = np.concatenate([[0], np.flatnonzero(breaks) + 1])
     unspaced = np.add.reduceat(kinds >> _UNSPACED & 1, starts, dtype=np.intp).tolist()
@@ -119,7 +118,7 @@ def signs_of(texts: Sequence[str]) -> NDArray[np.intp]:
     if not texts:
         return np.zeros((0, 4), dtype=np.intp)
     codes = np.frombuffer("\n".join(texts).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    kinds = _kinds().take(np.minimum(codes, _LAST))
+    kinds = _kinds().take(codes, mode="clip")
     capitals = kinds >> CAPITALS & 1
     capitals[1:] &= ~(kinds[:-1] >> _WORD)
     starts = np.cumsum([0, *(len(text) + 1 for text in texts[:-1])])

@@ -15,12 +15,14 @@ SENTENCE_END = re.compile(r"[.!?…。！？؟।]['\"”’»›)\]）」』]*$
 SIGNS = "aZéÉжЖ日_ 7٣,;、|»•\t😀𝔸𠀋\ue000\U000e0041"
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(SIGNS, min_size=1, max_size=8), max_size=5))
 def test_signs_are_counted_as_patterns_find_them_when_texts_stand_together(texts: list[str]) -> None:
     found = signs_of(texts).tolist()
     assert found == [[len(re.findall(pattern, text)) for pattern in PATTERNS] for text in texts]
 
 
+@settings(deadline=None)
 @given(st.text(".!。a \"”)'", max_size=10))
 def test_a_sentence_ends_when_marks_of_quotation_stand_behind_its_end(text: str) -> None:
     assert ends_sentence(text) == bool(SENTENCE_END.search(text[-8:]))

@@ -31,7 +31,7 @@ from newsmill.records import Record
 _FILES = ("names.marisa", "names.arrow", "edges.arrow", "entities.arrow")
 _ALONE = pa.ipc.IpcReadOptions(use_threads=False)
 _LONGEST = 64  # characters of a name looked for in text
-_SPELT = ("capitals", "postal", "demonym", "domestic")  # roles with rules of spelling
+_SPELT = frozenset(("capitals", "postal", "demonym", "domestic"))  # roles with rules of spelling
 _ABBREVIATION = 3  # letters of a name that is written in capitals, or is another
 _REMEMBERED = 10_000  # names and spellings kept, twice: each extraction process has its own
 _LEADING = re.compile(
@@ -445,9 +445,12 @@ def _ends(text: str, end: int) -> bool:
 
 def _spelled(candidates: tuple[Candidate, ...], surface: str, language: str) -> tuple[Candidate, ...]:
     """The candidates whose rules of spelling the surface keeps."""
+    spelt = not _SPELT.isdisjoint([c.role for c in candidates])
+    if not spelt and surface[1:2].islower():
+        return candidates  # nearly always
     upper = surface.isupper() or surface.lower() == surface.upper()
     kept = candidates
-    if any(c.role in _SPELT for c in candidates):
+    if spelt:
         kept = tuple(
             c
             for c in candidates

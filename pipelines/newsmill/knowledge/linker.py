@@ -243,9 +243,11 @@ def _names(found: Sequence[Found]) -> dict[str, _Name]:
         if mention.inside:
             names.setdefault(mention.folded, _Name([mention]))
     for name in names.values():
-        votes = Counter(m.coarse for m in name.mentions if m.coarse)
-        name.coarse = max(votes, key=lambda c: (votes[c], c)) if votes else None
-        name.group = name.mentions[0].folded
+        first = name.mentions[0]
+        name.group, name.coarse = first.folded, first.coarse or None
+        if len(name.mentions) > 1:
+            votes = Counter([m.coarse for m in name.mentions if m.coarse])
+            name.coarse = max(votes, key=lambda c: (votes[c], c)) if votes else None
     return names
 
 

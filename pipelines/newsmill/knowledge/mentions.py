@@ -11,7 +11,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import Final
 
 import msgspec
@@ -132,7 +132,10 @@ def gather(text: str, language: str, gazetteer: Gazetteer, spans: Sequence[Span]
 def _apart(found: Iterable[Found]) -> list[Found]:
     """The mentions by start; of those that overlap the longest, but for places inside what is kept."""
     ordered = sorted({(f.start, f.end): f for f in found}.values(), key=lambda f: (f.start, -f.end))
-    outer = [Span(start=f.start, end=f.end, coarse="", sure=f.sure) for f in ordered if not f.inside]
+    named = [f for f in ordered if not f.inside]
+    if all(before.end <= after.start for before, after in pairwise(named)):
+        return ordered
+    outer = [Span(start=f.start, end=f.end, coarse="", sure=f.sure) for f in named]
     kept = [(s.start, s.end) for s in apart(outer)]
     if len(kept) == len(outer):
         return ordered
@@ -206,7 +209,8 @@ def _believable(text: str, matches: Sequence[Match], language: str) -> list[Matc
     A town is as likely to be a plain word there. It counts when it is large, or when its country speaks
     the language or is named otherwise; never when the same word stands in small letters in the text.
     """
-    plain = {fold(w) for w in set(_WORD.findall(text)) if w.islower() and w.upper() != w}
+    small = (w for w in set(_WORD.findall(text)) if w.islower() and w.upper() != w)
+    plain = {w if w.isascii() else fold(w) for w in small}
     calendar, stop = own_words.calendar(language), words_of("stop", language)
     doubtful, locative = words_of("doubtful", language), words_of("locative", language)
     opens = words_of("opens", language)

@@ -41,6 +41,8 @@ FAILPOINTS = (
     "commit.checked",
     "commit.decided",
     "commit.appended.articles",
+    "commit.appended.article_entities",
+    "commit.appended.copy_sketches",
     "commit.appended.cluster_events",
     "commit.appended.quarantine",
     "commit.done",

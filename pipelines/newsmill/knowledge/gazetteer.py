@@ -23,7 +23,7 @@ from newsmill.knowledge.columns import Runs, Strings, bits, mapped, view
 from newsmill.knowledge.context import WORDS
 from newsmill.knowledge.entries import Entry
 from newsmill.knowledge.files import FORMAT
-from newsmill.knowledge.names import fold, fold_whole, is_spaceless, key
+from newsmill.knowledge.names import FIRST_SPACELESS, fold, fold_whole, is_spaceless, key
 from newsmill.knowledge.recent import Recent
 from newsmill.knowledge.recognisers.words import ELIDING
 from newsmill.records import Record
@@ -257,8 +257,9 @@ class Gazetteer:
             for name in reversed(prefixes(folded[start : start + _LONGEST])):
                 end = start + len(name)
                 after = text[end : end + 1]
-                if after.isalnum() and not is_spaceless(after) and text[end - 1].isalnum():
-                    continue  # within a word
+                within = after.isalnum() and (after < FIRST_SPACELESS or not is_spaceless(after))
+                if within and text[end - 1].isalnum():
+                    continue
                 number = get(name)
                 candidates = _spelled(self._candidates(number), text[start:end], language)
                 if candidates:
@@ -319,13 +320,12 @@ class Gazetteer:
         ):
             return None
         least = _LEAST_INFLECTED if known is None else _INSTEAD * known.candidates[0].weight
-        first = _FORM.match(text, start)
-        if first is None or not self._may_be_form(folded[start : first.end()], language, press):
+        word = _FORM.match(text, start)
+        if word is None or not self._may_be_form(folded[start : word.end()], language, press):
             return None
         begun = [("", start)]
         best: Match | None = None
         for _ in range(_MOST_WORDS):
-            word = _FORM.match(text, begun[0][1])
             if word is None or word.end() - word.start() > _LONGEST_WORD:
                 break
             end, low = word.end(), folded[word.start() : word.end()]
@@ -348,6 +348,7 @@ class Gazetteer:
             begun = [(f"{name} ", end + 1) for name in names if joined and self._begins(f"{name} ")]
             if not begun:
                 break
+            word = _FORM.match(text, begun[0][1])
         return best
 
     def _may_be_form(self, low: str, language: str, press: Mapping[str, str]) -> bool:

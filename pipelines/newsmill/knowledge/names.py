@@ -13,6 +13,8 @@ _QUOTES = dict.fromkeys("’‘ʼ`´ʻʹ′", "'")
 _HYPHENS = dict.fromkeys("‐‑‒–—−", "-")
 _SPACES = dict.fromkeys("\t\n\r\x0b\x0c\u00a0\u2002\u2003\u2009\u200a\u202f\u3000", " ")
 _WORD = re.compile(r"\w[\w'’.-]*")
+FIRST_SPACELESS = "\u0e00"
+"""The first letter of those that `is_spaceless` tells of."""
 
 
 def _plain() -> dict[str, str]:

@@ -178,7 +178,7 @@ def _firms(text: str, found: Sequence[Found]) -> list[Found]:
 
 
 def _goes_on(text: str, found: Found) -> bool:
-    after = _NEXT.match(text, found.end)
+    after = _NEXT.match(text, found.end) if text[found.end : found.end + 1] in ("'", "’") else None
     return (
         after is not None
         and after.group(1) in cues("finite_verbs")

@@ -40,7 +40,7 @@ from newsmill.lake.schemas import TABLES
 from newsmill.lake.tables import LiveFile, Tables
 from newsmill.lake.upkeep import compaction
 from newsmill.lake.verification.audit import audit
-from newsmill.lake.writer import ORDER, Lake
+from newsmill.lake.writer import Lake
 
 TOLD: list[dict[str, object]] = []
 COMPACTED_HOURS = 3
@@ -167,6 +167,9 @@ def main() -> None:
     config = LakeConfig(path=str(folder / "lake"))
     rows_a_batch = arguments.batch // synthetic.GROUP * synthetic.RECORDS_A_GROUP
     batches = arguments.rows // rows_a_batch
+    if batches <= COMPACTED_HOURS * arguments.batches_an_hour:
+        least = (COMPACTED_HOURS * arguments.batches_an_hour + 1) * rows_a_batch
+        parser.error(f"{COMPACTED_HOURS} hours have to be over, for compact: --rows of {least} and more")
     wall, cpu = commit_times(
         config,
         batches=batches,
@@ -174,7 +177,9 @@ def main() -> None:
         words=arguments.words,
         an_hour=arguments.batches_an_hour,
     )
-    tell(batches=batches, rows=batches * rows_a_batch, files_a_day_at_288_batches=288 * len(ORDER))
+    tables = Tables.open(config)
+    live = {name: sum(1 for _ in tables.files(tables.load(name))) for name in tables.names}
+    tell(batches=batches, rows=batches * rows_a_batch, files_a_batch=round(sum(live.values()) / batches, 1))
     for name, times in (("wall", wall), ("cpu", cpu)):
         first, last = tenths(times)
         tell(
@@ -183,7 +188,6 @@ def main() -> None:
                 f"commit_{name}_ratio": round(last / first, 2),
             }
         )
-    tables = Tables.open(config)
     compaction_speed(tables, folder)
     kept = tables.load("fate").snapshots()
     for since in (None, kept[-3].snapshot_id):
@@ -211,7 +215,10 @@ def page(arguments: Sequence[str]) -> str:
         "",
         f"Made by `python benchmarks/lake.py {' '.join(arguments)}`, {datetime.now(UTC):%Y-%m-%d}, on "
         f"{os.cpu_count()} cores that other work shared; do not edit. Pairs are medians of the first and of "
-        "the last tenth of the commits.",
+        "the last tenth of the commits. Tables are partitioned by month; `compact` joins files of an hour, "
+        "of a day and of a span of five days "
+        "([0067](../decisions/0067-spans-of-days-cut-by-language-and-site.md)): measured are hours, of which "
+        "most files are.",
         "",
         "| figure | value |",
         "|---|---|",

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
 
@@ -29,6 +29,9 @@ LOOKED_AT = 10_000
 
 WINDOW = 130
 """Characters of each window of a long text's sample: three windows, or five where they fit."""
+
+FEW_WINDOWS = 3
+"""Windows of a text that is not long enough for five."""
 
 LONG_LINE = 0.5
 """Share of the longest line's bytes from which a line is part of the body that decides."""
@@ -205,18 +208,32 @@ def _without_names(sample: str) -> tuple[str, float, str] | None:
 
 
 def _posterior(windows: Sequence[tuple[str, float]]) -> dict[str, float]:
-    """The weighted mean of the arbiter's probabilities; of a short text as a whole where its lines agree."""
-    each = [arbiter().probabilities(window) for window, _ in windows]
-    best = {max(p, key=lambda code: (p[code], code), default="und") for p in each}
+    """The weighted mean of the arbiter's probabilities; of a short text as a whole where its lines agree.
+
+    Where three of five windows leave no doubt, the two between them could not outweigh them.
+    """
+    asked = windows[::2] if len(windows) > FEW_WINDOWS else windows
+    told = {window: arbiter().probabilities(window) for window, _ in asked}
+    if len(asked) < len(windows) and not _leave_no_doubt(told.values()):
+        told |= {window: arbiter().probabilities(window) for window, _ in windows if window not in told}
+        asked = windows
+    best = {max(p, key=lambda code: (p[code], code), default="und") for p in told.values()}
     whole = " ".join(window for window, _ in windows)
-    if len(each) > 1 and len(best) == 1 and len(whole) <= 3 * WINDOW:
+    if len(windows) > 1 and len(best) == 1 and len(whole) <= FEW_WINDOWS * WINDOW:
         return arbiter().probabilities(whole)
-    total = sum(weight for _, weight in windows)
+    total = sum(weight for _, weight in asked)
     posterior: dict[str, float] = defaultdict(float)
-    for probabilities, (_, weight) in zip(each, windows, strict=True):
-        for code, p in probabilities.items():
+    for window, weight in asked:
+        for code, p in told[window].items():
             posterior[code] += p * weight / total
     return dict(posterior)
+
+
+def _leave_no_doubt(told: Collection[Mapping[str, float]]) -> bool:
+    """Whether all are of one language beyond doubt."""
+    first, *others = told
+    sure = (code for code, p in first.items() if p >= BEYOND_DOUBT)
+    return any(all(p.get(code, 0.0) >= BEYOND_DOUBT for p in others) for code in sure)
 
 
 def _told_apart(prose: str, best: str, posterior: Mapping[str, float]) -> dict[str, float]:
@@ -281,8 +298,8 @@ def _windows(lines: Sequence[str]) -> list[tuple[str, float]]:
     after it. A long one gives windows at equal distances. Numbers and pictographs are cut out.
     """
     prose = " ".join(lines)
-    if len(prose) > 3 * WINDOW:
-        count = 5 if len(prose) >= 5 * WINDOW else 3
+    if len(prose) > FEW_WINDOWS * WINDOW:
+        count = 5 if len(prose) >= 5 * WINDOW else FEW_WINDOWS
         starts = [(len(prose) - WINDOW) * i // (count - 1) for i in range(count)]
         cuts = [(prose[start : start + WINDOW], 1.0) for start in starts]
     else:

@@ -100,8 +100,10 @@ def do(settings: Config, selection: Selection, *, dry_run: bool, as_json: bool) 
         for (old, new), count in sorted(report.moved.items()):
             say(f"  {old} → {new}: {count:,}")
         if report.taken_down:
-            were = "article was" if report.taken_down == 1 else "articles were"
-            say(f"  {report.taken_down:,} {were} taken down, and stay as they are")
+            were = "article was taken down, and stays as it is"
+            if report.taken_down > 1:
+                were = "articles were taken down, and stay as they are"
+            say(f"  {report.taken_down:,} {were}")
         if report.told_anew:
             rows = "row" if report.told_anew == 1 else "rows"
             say(f"  {report.told_anew:,} {rows} of their stories told anew without what left them")

@@ -73,6 +73,8 @@ class Selection:
             condition &= pc.field("domain") == self.domain
         if self.from_raw:
             condition &= pc.field("raw_file").is_valid()
+        if self.only is not None:
+            condition &= source_records.among(self.only)
         return condition & self.seen()
 
     def seen(self) -> pc.Expression:

@@ -21,7 +21,7 @@ from newsmill.urls import without_login
 
 
 def among(places: Iterable[Position]) -> pc.Expression:
-    """A filter that holds for at least these records."""
+    """A filter that holds for at least these records; row groups without their offsets are not read."""
     offsets = [place.offset for place in places]
     return pc.field("offset").isin(offsets)
 

@@ -143,7 +143,7 @@ def test_run_of_marks_is_broken_wherever_it_stands(length: int) -> None:
 
 
 def test_normal_form_costs_no_square_of_a_run_of_marks() -> None:
-    assert cpu_ratio(strings.nfkc, lambda n: "a" + "\u0315\u0300" * (n // 2), small=40_000) < 1.3
+    assert cpu_ratio(strings.nfkc, lambda n: "a" + "\u0315\u0300" * (n // 2), small=40_000) < 2
 
 
 def test_references_are_resolved_and_numbers_beyond_all_characters_go() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from newsmill.config import LakeConfig
-from newsmill.lake import files
+from newsmill.lake import files, sketch_rows
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.writer import Lake
 from newsmill.records import OffsetRange
@@ -129,7 +129,8 @@ class _Press:
         for offset in range(start, end):
             self._record(at, offset, rows)
         rows["cluster_events"] = [_event(article, seq) for seq, article in enumerate(rows["articles"])]
-        return {name: pa.Table.from_pylist(found, schema=TABLES[name].arrow) for name, found in rows.items()}
+        made = {n: pa.Table.from_pylist(found, schema=TABLES[n].arrow) for n, found in rows.items()}
+        return made | {"copy_sketches": sketch_rows.of_articles(made["articles"])}
 
     def _record(self, at: int, offset: int, rows: dict[str, list[dict[str, Any]]]) -> None:
         rng = self._rng

@@ -17,6 +17,7 @@ import duckdb
 import pytest
 
 from newsmill.config import LakeConfig
+from newsmill.lake import reader
 from newsmill.lake.upkeep import compaction
 from newsmill.lake.upkeep.takedown import take_down
 from newsroom import story
@@ -78,7 +79,7 @@ SEEN = (
 
 
 def in_lake(press: Press) -> list[tuple[object, ...]]:
-    articles = press.lake.tables.load("articles").scan().to_arrow()
+    articles = reader.rows(press.config.path, "articles").to_table()
     with duckdb.connect() as here:
         return here.from_arrow(articles).select(SEEN).order("ALL").fetchall()
 

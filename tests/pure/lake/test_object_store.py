@@ -97,7 +97,7 @@ def test_lake_in_an_object_store_is_written_kept_and_audited_as_a_local_one(conf
         fill(lake, config, start, start + 20, now)
     assert lake.committed() == {(synthetic.TOPIC, 0): 60}
     assert audit(config.path).findings == []
-    assert len(list(compaction.compact(lake.tables))) == 5
+    assert len(list(compaction.compact(lake.tables))) == 6
     assert list(garbage_collection.collect(lake.tables, grace_s=3600)) == []
     done = take_down(config, "site1.example", reason="case", now=NOW + 3 * HOUR)
     assert done.articles == synthetic.ARTICLES_A_GROUP

@@ -106,7 +106,7 @@ def _called(text: str, language: str, mention: Found, gazetteer: Gazetteer) -> F
 def _places(
     surface: str, kind: str, types: Sequence[str], language: str, gazetteer: Gazetteer
 ) -> tuple[Candidate, ...]:
-    """States or towns of that name, or of that of what is best known by it; none where that is one itself."""
+    """States (or towns) of a name, where something else is better known by it: of that thing's name, too."""
     names = (surface, *first_cases(fold(surface), language))
     known = next((of_it for name in names if (of_it := gazetteer.spelled(name, language))), ())
     best = known[0] if known else None

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Set as AbstractSet
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +20,7 @@ from pyiceberg.table import Table, Transaction
 
 from newsmill.errors import LakeError
 from newsmill.lake import files as data_files, reader, rewriting
+from newsmill.lake.columns import TableSchema
 from newsmill.lake.files import DataFile
 from newsmill.lake.flat import FLAT, Flat
 from newsmill.lake.ledger import SEQUENCE, WRITTEN
@@ -44,7 +45,7 @@ def made(tables: Tables, flat: Flat, articles: Iterable[str]) -> list[DataFile]:
     for uri in articles:
         rows = flat.rows(tables.retry(partial(_read, tables, flat, uri), passed=FileNotFoundError))
         if rows.num_rows:
-            written.append(tables.retry(partial(_written, tables, flat, rows)))
+            written.append(tables.retry(partial(published, tables, flat.schema, rows)))
     return written
 
 
@@ -97,14 +98,14 @@ def is_filled(lake: str, name: str, ledger: Table) -> bool:
     A batch that is being published may be in `articles` and not in the flat table yet.
     """
     articles = reader.table(lake, "articles")
-    needed = _sequence(articles)
-    if needed > _sequence(ledger):
+    needed = sequence_of(articles)
+    if needed > sequence_of(ledger):
         needed = json.loads(ledger.properties.get(WRITTEN, "{}")).get("articles", 0)
-    return name in reader.names(lake) and _sequence(reader.table(lake, name)) >= needed
+    return name in reader.names(lake) and sequence_of(reader.table(lake, name)) >= needed
 
 
 def _whole(flat: Table, articles: Table) -> bool:
-    return _sequence(flat) >= _sequence(articles)
+    return sequence_of(flat) >= sequence_of(articles)
 
 
 def fill(tables: Tables) -> None:
@@ -119,7 +120,7 @@ def fill(tables: Tables) -> None:
         return
     _log.info("filling %s from the rows of articles, once", " and ".join(missing))
     earlier: dict[str, set[str]] = {name: set() for name in missing}
-    while _filled(tables, earlier) != _snapshot(tables):
+    while _filled(tables, earlier) != newest_snapshot(tables):
         pass
 
 
@@ -137,21 +138,23 @@ def _filled(tables: Tables, earlier: dict[str, set[str]]) -> int | None:
         try:
             files = {file.path for file in made(tables, FLAT[name], live)}
         except FileNotFoundError as error:
-            if snapshot == _snapshot(tables):
+            if snapshot == newest_snapshot(tables):
                 raise LakeError(f"articles: a file is missing: {error}") from error
             return snapshot  # a takedown removed what it replaced
         failpoints.reach(f"fill.written.{name}")
-        tables.change(name, partial(_fill, tables, files, _sequence(articles)))
+        tables.change(name, partial(_fill, tables, files, sequence_of(articles)))
         forget(tables, {name: earlier[name]})
         earlier[name] |= files
     return snapshot
 
 
-def _snapshot(tables: Tables) -> int | None:
+def newest_snapshot(tables: Tables) -> int | None:
+    """The newest snapshot of `articles`."""
     return tables.load("articles").metadata.current_snapshot_id
 
 
-def _sequence(table: Table) -> int:
+def sequence_of(table: Table) -> int:
+    """The number of the newest batch that a table has."""
     return int(table.properties.get(SEQUENCE, 0))
 
 
@@ -219,12 +222,13 @@ def _same(flat: Flat, one: pa.Table, other: pa.Table) -> bool:
 def _by_day(tables: Tables, flat: Flat, rows: pa.Table) -> Iterator[DataFile]:
     days = pc.floor_temporal(rows["ingested_at"], unit="day")
     for day in pc.unique(days).sort():
-        yield _written(tables, flat, rows.filter(pc.equal(days, day)))
+        yield published(tables, flat.schema, rows.filter(pc.equal(days, day)))
 
 
-def _written(tables: Tables, flat: Flat, rows: pa.Table) -> DataFile:
-    ordered = data_files.sort(flat.schema, rows)
-    return data_files.publish(tables.store, flat.schema, ordered, ingested_at=rewriting.latest(rows))
+def published(tables: Tables, schema: TableSchema[Any], rows: pa.Table) -> DataFile:
+    """Rows that follow others, as a file that is not visible yet."""
+    ordered = data_files.sort(schema, rows)
+    return data_files.publish(tables.store, schema, ordered, ingested_at=rewriting.latest(rows))
 
 
 def _read(tables: Tables, flat: Flat, uri: str) -> pa.Table:

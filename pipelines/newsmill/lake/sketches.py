@@ -19,8 +19,9 @@ import pyarrow.parquet as pq
 from pyiceberg.table import Table, Transaction
 
 from newsmill.errors import LakeError
-from newsmill.lake import files as data_files, flattening, rewriting
+from newsmill.lake import flattening, rewriting
 from newsmill.lake.files import DataFile
+from newsmill.lake.flattening import newest_snapshot, published, sequence_of
 from newsmill.lake.ledger import INGESTED_AT, SEQUENCE, WRITTEN
 from newsmill.lake.places import PLACE
 from newsmill.lake.schemas import LEDGER
@@ -37,14 +38,14 @@ _log = logging.getLogger(__name__)
 
 def is_whole(tables: Tables) -> bool:
     """Whether the table is there and tells of all articles."""
-    needed = _sequence(tables.load("articles"))  # before the other, which follows it
-    return SKETCHES in tables.names and _sequence(tables.load(SKETCHES)) >= needed
+    needed = sequence_of(tables.load("articles"))  # before the other, which follows it
+    return SKETCHES in tables.names and sequence_of(tables.load(SKETCHES)) >= needed
 
 
 def is_filled(tables: Tables) -> bool:
     """Whether the table is there and tells of all articles of committed batches."""
     needed = _committed(tables)[0]
-    return SKETCHES in tables.names and _sequence(tables.load(SKETCHES)) >= needed
+    return SKETCHES in tables.names and sequence_of(tables.load(SKETCHES)) >= needed
 
 
 def with_sketches(tables: Tables, files: Sequence[DataFile]) -> tuple[DataFile, ...]:
@@ -63,7 +64,7 @@ def with_sketches(tables: Tables, files: Sequence[DataFile]) -> tuple[DataFile, 
                     rows = tables.retry(partial(_read, tables, file.path), passed=FileNotFoundError)
                 except FileNotFoundError as error:
                     raise LakeError(f"a file of the batch is gone: {error}") from error
-                made.append(tables.retry(partial(_written, tables, of_articles(rows))))
+                made.append(tables.retry(partial(published, tables, COPY_SKETCHES, of_articles(rows))))
     return (*files, *made)
 
 
@@ -77,7 +78,7 @@ def fill(tables: Tables) -> None:
         return
     _log.info("filling %s from the rows of articles, once", SKETCHES)
     earlier: set[str] = set()
-    while _filled(tables, earlier) != _snapshot(tables):
+    while _filled(tables, earlier) != newest_snapshot(tables):
         pass
 
 
@@ -99,7 +100,7 @@ def _filled(tables: Tables, earlier: set[str]) -> int | None:
         try:
             rows = tables.retry(partial(_read, tables, file.uri), passed=FileNotFoundError)
         except FileNotFoundError as error:
-            if snapshot == _snapshot(tables):
+            if snapshot == newest_snapshot(tables):
                 raise LakeError(f"articles: a file is missing: {error}") from error
             earlier |= written
             return snapshot  # a takedown removed what it replaced
@@ -109,7 +110,7 @@ def _filled(tables: Tables, earlier: set[str]) -> int | None:
             rows = _later(rows, known)
             renewed.append(rows.select(PLACE))
         if rows.num_rows:
-            written.add(tables.retry(partial(_written, tables, of_articles(rows))).path)
+            written.add(tables.retry(partial(published, tables, COPY_SKETCHES, of_articles(rows))).path)
     gone = known.select(PLACE).join(pa.concat_tables(stay), keys=list(PLACE), join_type="left anti")
     failpoints.reach(f"fill.written.{SKETCHES}")
     leave = pa.concat_tables([*renewed, gone.cast(renewed[0].schema)])
@@ -171,26 +172,13 @@ def _fill(
     return True
 
 
-def _snapshot(tables: Tables) -> int | None:
-    return tables.load("articles").metadata.current_snapshot_id
-
-
 def _committed(tables: Tables) -> tuple[int, Micros]:
     """The number of the newest committed batch that has articles, and the time of the newest of all."""
     ledger = tables.load(LEDGER)
-    newest, last = _sequence(tables.load("articles")), _sequence(ledger)
+    newest, last = sequence_of(tables.load("articles")), sequence_of(ledger)
     if newest > last:  # it is being published
         newest = json.loads(ledger.properties.get(WRITTEN, "{}")).get("articles", last)
     return newest, int(ledger.properties.get(INGESTED_AT, 0))
-
-
-def _sequence(table: Table) -> int:
-    return int(table.properties.get(SEQUENCE, 0))
-
-
-def _written(tables: Tables, rows: pa.Table) -> DataFile:
-    ordered = data_files.sort(COPY_SKETCHES, rows)
-    return data_files.publish(tables.store, COPY_SKETCHES, ordered, ingested_at=rewriting.latest(rows))
 
 
 def _read(tables: Tables, uri: str) -> pa.Table:

@@ -22,7 +22,7 @@ from newsmill.config import InputConfig
 from newsmill.errors import Code, Rejected
 from newsmill.page.detection import charset_of
 from newsmill.page.misread import MAY_BE_WHOLE, MOST, whole_restored
-from newsmill.page.octets import beyond_ascii, has_controls, holds
+from newsmill.page.octets import beyond_ascii_led, has_controls, holds
 
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
@@ -109,7 +109,7 @@ class Text:
     Attributes:
         text: The text.
         utf8: The same in UTF-8.
-        beyond: Its characters beyond ASCII and those right before them, as `octets.beyond_ascii` gives them.
+        beyond: Its characters beyond ASCII and those right before them (`octets.beyond_ascii_led`).
         charset: In which it was read.
         marks: Whether that was a guess, or the text was repaired.
     """
@@ -278,7 +278,7 @@ def codec_of(name: str | None) -> str | None:
 def _finished(text: str, charset: str, declared: str | None, *marks: str, utf8: bytes | None = None) -> Text:
     """Clean text of what no page means: NUL and other controls, lone surrogates, repaired mojibake marked."""
     utf8 = text.encode("utf-8", "surrogatepass") if utf8 is None else utf8
-    beyond = beyond_ascii(utf8)
+    beyond = beyond_ascii_led(utf8)
     found = list(marks)
     cleaned = text
     if has_controls(utf8) or _CONTROLS.search(beyond):
@@ -290,7 +290,7 @@ def _finished(text: str, charset: str, declared: str | None, *marks: str, utf8: 
         cleaned = strings.stream_safe(cleaned)
     if cleaned is not text:
         text, utf8 = cleaned, cleaned.encode()
-        beyond = beyond_ascii(utf8)
+        beyond = beyond_ascii_led(utf8)
     claimed = codec_of(declared)
     if claimed is not None and claimed != charset and "charset-guessed" not in found:
         found.append("charset-corrected")
@@ -301,7 +301,7 @@ def _finished(text: str, charset: str, declared: str | None, *marks: str, utf8: 
         found.append("mojibake-repaired")
     if repaired is not None:
         text, utf8 = repaired, repaired.encode()
-        beyond = beyond_ascii(utf8)
+        beyond = beyond_ascii_led(utf8)
     return Text(text, utf8, beyond, charset, tuple(found))
 
 

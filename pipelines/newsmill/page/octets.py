@@ -25,12 +25,12 @@ def has_controls(utf8: bytes) -> bool:
     return bool(np.count_nonzero(octets < _BLANK) > parting) or _DELETE in utf8
 
 
-def beyond_ascii(utf8: bytes) -> str:
+def beyond_ascii_led(utf8: bytes) -> str:
     """The characters of UTF-8 that ASCII lacks, and those right before them: of most pages few.
 
     A character beyond ASCII has the same one before it as there. Lone surrogates may be among them.
 
-    >>> beyond_ascii("Köln, “the ferry”".encode())
+    >>> beyond_ascii_led("Köln, “the ferry”".encode())
     'Kö “y”'
     """
     octets = np.frombuffer(utf8, dtype=np.uint8)

@@ -20,6 +20,7 @@ public class Lake {
         SparkSession.builder()
             .master("local[1]")
             .config("spark.ui.enabled", "false")
+            .config("spark.sql.shuffle.partitions", "1") // tables of a few rows, one core
             .config("spark.sql.session.timeZone", "UTC")
             .config("spark.sql.extensions", "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions")
             .config("spark.driver.bindAddress", "127.0.0.1")

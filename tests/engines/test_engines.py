@@ -314,6 +314,9 @@ VIEWS = {
     "entity_daily": "entity_id, name, articles, stories, domains, mentions, cast(day AS varchar(10)) AS day",
     "clusters": "cluster_id, representative_id, size, domains",
     "copies": "article_id, domain, copy_type, original_id, original_domain, matched_id, matched_domain",
+    "stories": "known_as, cluster_id, size, earliest_id, earliest_domain, agency, "
+    "round(agency_share, 9) AS share, copies, exact, truncated, extended, edited, of_unknown_type, "
+    "languages, first_elsewhere_at > earliest_at AS later",
     "sources": "domain, site_name, lang, records, articles, copies, copy_share",
     "source_weeks": "domain, articles, copies, cast(week AS varchar(10)) AS week",
 }

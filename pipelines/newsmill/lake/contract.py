@@ -83,10 +83,10 @@ def page() -> str:
         f"Schema version {SCHEMA_VERSION}. {_LIMITS} {_USE}",
         "",
         "Times are UTC in microseconds. Offsets into text count characters. The state of the clusters is the "
-        "view in [clusters.sql](clusters.sql) over `cluster_events`; [stories.sql](stories.sql) adds the "
-        "earliest article, the agency and the sizes by type. [articles.sql](articles.sql) has the newest "
-        "revision of each article, flat views of entities, places and copies, and the sites; the same for "
-        "other engines: [spark.sql](spark.sql), [trino.sql](trino.sql).",
+        "view in [clusters.sql](clusters.sql) over `cluster_events`. [articles.sql](articles.sql) has the "
+        "newest revision of each article, flat views of entities, places and copies, and the sites; "
+        "[stories.sql](stories.sql) the earliest article of each story, the agency and the sizes by type. "
+        "All of them for other engines: [spark.sql](spark.sql), [trino.sql](trino.sql).",
     ]
     for schema in TABLES.values():
         lines += ["", f"## {schema.name}", "", schema.doc, ""]

@@ -1,4 +1,4 @@
-"""The views of `views/clusters.sql` and `views/articles.sql`, written for DuckDB, for other engines.
+"""The views of `views/`, written for DuckDB, for other engines.
 
 The text keeps to what DuckDB, Spark and Trino have in common, but for the first words of a view, and for
 `cluster_ids`: Spark has no recursion, so `views/cluster_ids.sql` follows a limited number of merges.
@@ -23,7 +23,7 @@ _HEADS: Final[dict[Dialect, str]] = {
 }
 _WHAT: Final = (
     "-- What each article says now, and what people ask of it, flat, and the state of stories.\n"
-    "-- Made from clusters.sql and articles.sql: do not edit."
+    "-- Made from clusters.sql, articles.sql and stories.sql: do not edit."
 )
 _VIEW: Final = re.compile(
     r"(?:^--[^\n]*\n)*^CREATE OR REPLACE VIEW (\w+) AS\n.*?;\n", re.MULTILINE | re.DOTALL
@@ -41,7 +41,7 @@ def text(dialect: Dialect) -> str:
 
 def source() -> dict[str, str]:
     """The views in DuckDB's SQL, each with its comment."""
-    return _views("clusters.sql") | _views("articles.sql")
+    return _views("clusters.sql") | _views("articles.sql") | _views("stories.sql")
 
 
 def _views(file: str) -> dict[str, str]:
@@ -51,7 +51,7 @@ def _views(file: str) -> dict[str, str]:
 
 def statements(views: str) -> list[str]:
     """The statements of a text, without comments."""
-    bare = re.sub(r"^\s*--.*$", "", views, flags=re.MULTILINE)
+    bare = re.sub(r"\s*--.*$", "", views, flags=re.MULTILINE)
     return [statement.strip() for statement in bare.split(";") if statement.strip()]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
@@ -20,6 +20,7 @@ from newsmill.knowledge.mentions import Found
 from newsmill.knowledge.names import fold, fold_whole
 from newsmill.knowledge.recognisers.cues import words_of
 from newsmill.knowledge.recognisers.offices import is_office
+from newsmill.knowledge.spans import occurrences
 
 _KINDS: Final = {"division": ("admin1", "admin2"), "town": ("city",)}
 """What is meant, by the kind of words in `words.tsv`; those that stand behind a name have `_after` to it."""
@@ -48,7 +49,7 @@ def as_called(text: str, language: str, found: Sequence[Found], gazetteer: Gazet
     if not before and not after:
         return list(found)
     folded = fold_whole(text)
-    told = sorted(at for word in before for at in _occurrences(folded, word))
+    told = sorted(at for word in before for at in occurrences(folded, word))
     return [
         _called(text, language, mention, gazetteer)
         if bisect_left(told, mention.end) > bisect_left(told, mention.start - _LONGEST)
@@ -56,13 +57,6 @@ def as_called(text: str, language: str, found: Sequence[Found], gazetteer: Gazet
         else mention
         for mention in found
     ]
-
-
-def _occurrences(folded: str, word: str) -> Iterator[int]:
-    at = folded.find(word)
-    while at >= 0:
-        yield at
-        at = folded.find(word, at + 1)
 
 
 @cache

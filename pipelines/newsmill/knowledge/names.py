@@ -9,6 +9,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from newsmill.strings import beyond_ascii
+
 _QUOTES = dict.fromkeys("’‘ʼ`´ʻʹ′", "'")
 _HYPHENS = dict.fromkeys("‐‑‒–—−", "-")
 _SPACES = dict.fromkeys("\t\n\r\x0b\x0c\u00a0\u2002\u2003\u2009\u200a\u202f\u3000", " ")
@@ -28,6 +30,8 @@ def _plain() -> dict[str, str]:
 
 
 _PLAIN = {**_plain(), **_QUOTES, **_HYPHENS, **_SPACES}
+_PLAIN_ASCII = tuple(filter(str.isascii, _PLAIN))
+_LONG = 200  # characters from which the few beyond ASCII are sooner picked out than all put in a set
 
 
 def fold(text: str) -> str:
@@ -44,7 +48,8 @@ def fold(text: str) -> str:
             return folded
     else:
         folded = text.replace("İ", "i").lower()  # the one letter that str.lower makes two of
-    for letter in _PLAIN.keys() & set(folded):
+    met = set(folded) if len(folded) < _LONG else {*_PLAIN_ASCII, *beyond_ascii(folded)}
+    for letter in _PLAIN.keys() & met:
         folded = folded.replace(letter, _PLAIN[letter])
     return folded
 

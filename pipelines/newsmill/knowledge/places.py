@@ -153,7 +153,7 @@ class _Name:
         self.bonus = [0.0] * len(self.bearers)
         self.belief: list[float] = []
         self.own: list[float] = []  # score without any other name
-        self.where: list[tuple[str, tuple[str, str] | None, tuple[int, int] | None]] = []
+        self.where: list[tuple[str, tuple[str, str] | None, tuple[tuple[int, int], ...]]] = []
 
     def start(self, country: str | None) -> None:
         """Believe in the bearers by their own weight, and the site's country."""
@@ -163,7 +163,7 @@ class _Name:
             + (_SITE if country is not None and b.country == country else 0.0)
             for b, bonus in zip(self.bearers, self.bonus, strict=True)
         ]
-        self.where = [(b.country or "", _division(b), _cell(b)) for b in self.bearers]
+        self.where = [(b.country or "", _division(b), _cells(b)) for b in self.bearers]
         self.belief = _shares(self.own)
 
     def tell_apart(self, other: _Name) -> None:
@@ -179,12 +179,12 @@ class _Name:
         """Believe anew, given what the other names say."""
         countries, divisions, cells = others.countries, others.divisions, others.cells
         scores = []
-        for own, (country, division, cell) in zip(self.own, self.where, strict=True):
+        for own, (country, division, near) in zip(self.own, self.where, strict=True):
             score = own + _COUNTRY * math.log1p(max(0.0, countries.get(country, 0.0)))
             if division is not None:
                 score += _DIVISION * math.log1p(max(0.0, divisions.get(division, 0.0)))
-            if cell is not None:
-                score += _NEAR * math.log1p(max(0.0, cells.get(cell, 0.0)))
+            if near:
+                score += _NEAR * math.log1p(max(0.0, cells.get(near[0], 0.0)))
             scores.append(score)
         self.belief = _shares(scores)
 
@@ -208,8 +208,8 @@ class _Evidence:
 
     def add(self, name: _Name, sign: float) -> None:
         """Add what a name says, or take it back; a bearer speaks for its cell and the eight around it."""
-        strength = sign * math.sqrt(name.count)
-        for (country, division, cell), belief in zip(name.where, name.belief, strict=True):
+        strength, cells = sign * math.sqrt(name.count), self.cells
+        for (country, division, near), belief in zip(name.where, name.belief, strict=True):
             if belief < 0.03:
                 continue
             amount = strength * belief
@@ -217,11 +217,8 @@ class _Evidence:
                 self.countries[country] += amount
             if division is not None:
                 self.divisions[division] += amount
-            if cell is not None:
-                y, x = cell
-                for dy in (-1, 0, 1):
-                    for dx in (-1, 0, 1):
-                        self.cells[y + dy, x + dx] += amount
+            for cell in near:
+                cells[cell] += amount
 
 
 def _shares(scores: list[float]) -> list[float]:
@@ -243,10 +240,15 @@ def _is_beside(one: Candidate, other: Candidate) -> bool:
     return abs(one.lat - other.lat) < 0.5 and abs(one.lon - other.lon) < 0.5
 
 
-def _cell(bearer: Candidate) -> tuple[int, int] | None:
+_AROUND = tuple((dy, dx) for dy in (0, -1, 1) for dx in (0, -1, 1))
+
+
+def _cells(bearer: Candidate) -> tuple[tuple[int, int], ...]:
+    """The cell that a place lies in, then the eight around it; none for what is no spot."""
     if bearer.lat is None or bearer.lon is None or bearer.type not in ("city", "admin2", "airport"):
-        return None
-    return math.floor(bearer.lat / _CELL), math.floor(bearer.lon / _CELL)
+        return ()
+    y, x = math.floor(bearer.lat / _CELL), math.floor(bearer.lon / _CELL)
+    return tuple([(y + dy, x + dx) for dy, dx in _AROUND])
 
 
 def _keys(toponyms: Sequence[Toponym]) -> list[_Key]:
@@ -321,7 +323,7 @@ def comma_pairs(text: str, toponyms: Sequence[Toponym]) -> None:
     """Set `sentence`, and `within` where a place that holds the toponym follows: "Athens, Texas"."""
     sentence = position = 0
     for index, toponym in enumerate(toponyms):
-        sentence += sum(1 for _ in _SENTENCE_END.finditer(text, position, toponym.start))
+        sentence += len(_SENTENCE_END.findall(text, position, toponym.start))
         position = max(position, toponym.end)
         toponym.sentence = sentence
         if index + 1 == len(toponyms):

@@ -17,6 +17,7 @@ from newsmill.knowledge.gazetteer import Candidate
 from newsmill.knowledge.mentions import Found, begins_sentence
 from newsmill.knowledge.names import fold
 from newsmill.knowledge.recognisers.cues import cues, first_names, frequent_words, surnames
+from newsmill.knowledge.spans import occurrences
 from newsmill.knowledge.wider import widened
 
 _NEXT = re.compile(r"['’]s\s{1,3}([^\W\d_]+)")
@@ -30,7 +31,7 @@ _PLAYERS = re.compile(
     r"goalkeeper|midfielder|fullback|tailback|kicker)(?![^\W\d_])"
 )
 _BOUND = re.compile(r"\s?,\s?")
-_LOWER = re.compile(r"(?<![^\W\d_])[a-zß-öø-ÿ]{3,}(?![^\W\d_])")
+_SMALL = re.compile(r"[a-zß-öø-ÿ]{3,}")
 _PREVIOUS = re.compile(r"([^\W\d_]{1,20})[ \u00a0]$")
 _FIRST = re.compile(r"(?<![^\W_])([A-ZÀ-ÖØ-ÞА-ЯЁІЇЄŁŚŻŠŽČĆĐ][^\W\d_A-ZА-Я]{2,20}) $")
 _LAST = re.compile(r" ([A-ZÀ-ÖØ-ÞА-ЯЁІЇЄŁŚŻŠŽČĆĐ][^\W\d_A-ZА-Я]{2,20})(?![^\W_])")
@@ -132,12 +133,22 @@ def _things(text: str, found: Sequence[Found]) -> list[Found]:
     doubtful = {
         f.folded for f in found if _is_place(f) and " " not in f.folded and begins_sentence(text, f.start)
     }
-    doubtful -= {f.folded for f in found if not begins_sentence(text, f.start)}
-    if not any(name in text for name in doubtful):
-        return list(found)
-    small = set(_LOWER.findall(text))
-    things = {n for n in doubtful if n in small or f"{n}s" in small}
-    return [f for f in found if f.folded not in things]
+    if doubtful:
+        doubtful -= {f.folded for f in found if f.folded in doubtful and not begins_sentence(text, f.start)}
+    things = {n for n in doubtful if _stands_small(text, n) or _stands_small(text, f"{n}s")}
+    return [f for f in found if f.folded not in things] if things else list(found)
+
+
+def _stands_small(text: str, word: str) -> bool:
+    """Whether a text has a word in small letters, with no letter beside it."""
+    return _SMALL.fullmatch(word) is not None and any(
+        not (_is_letter(text[max(0, at - 1) : at]) or _is_letter(text[at + len(word) : at + len(word) + 1]))
+        for at in occurrences(text, word)
+    )
+
+
+def _is_letter(sign: str) -> bool:
+    return sign.isalnum() and not sign.isdecimal()
 
 
 def _with_apostrophe(found: Found) -> Found:

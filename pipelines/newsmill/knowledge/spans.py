@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from newsmill.records import Record
@@ -21,6 +21,18 @@ class Span(Record, frozen=True, kw_only=True, order=True):
     end: int
     coarse: str
     sure: bool = False
+
+
+def occurrences(text: str, word: str) -> Iterator[int]:
+    """Where a word stands in a text, be it in a longer one; a pattern for it costs more to make than to run.
+
+    >>> [*occurrences("An and in sand", "an")]
+    [3, 11]
+    """
+    at = text.find(word)
+    while at >= 0:
+        yield at
+        at = text.find(word, at + 1)
 
 
 def apart(spans: Iterable[Span]) -> list[Span]:

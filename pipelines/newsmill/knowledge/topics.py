@@ -60,14 +60,13 @@ class Topics:
             words[word] += 3
         counts: dict[tuple[str, str], tuple[float, int]] = {}
         table = _cues()
-        for word, count in words.items():
+        telling = [word for word in words if word[:_STEM] in table or word[:3] in table or word[:2] in table]
+        for word in telling:
             for begins in (word[:2], word[:3], word[:_STEM]):
-                if begins not in table:
-                    continue
-                for stem, whole, topic, weight in table[begins]:
+                for stem, whole, topic, weight in table.get(begins, ()):
                     if word == stem or (not whole and word.startswith(stem)):
                         old = counts.get((topic, stem), (weight, 0))
-                        counts[topic, stem] = (weight, old[1] + count)
+                        counts[topic, stem] = (weight, old[1] + words[word])
         types = _entity_cues()
         for entity in (m.entity for m in document.linked if m.entity is not None):
             for topic in types.get(entity.type, ()):

@@ -26,3 +26,9 @@ def test_acronyms_are_short_and_in_capitals() -> None:
         False,
         False,
     ]
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="`"), max_size=20), min_size=1, max_size=20))
+def test_folding_is_the_same_when_a_name_stands_in_a_long_text(names: list[str]) -> None:
+    letters = "".join(names) + "Zürich — “Łódź”\n" * 20
+    assert fold(letters) == "".join(map(fold, letters))

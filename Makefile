@@ -44,9 +44,11 @@ system: ## install what some tests use of the system: Chromium, promtool, deboot
 test: dev system ## run all tests and doctests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-engines: dev ## read a lake with Spark, dbt and other engines, and test it by its data contract; the first time fetches Spark from Maven (270 MB)
+engines: dev ## read a lake with Spark, Trino, dbt and others, and test it by its data contract; the first time fetches 590 MB from Maven
 	@ls .engines/spark-sql_*.jar >/dev/null 2>&1 || mvn -q -B -f tests/engines/pom.xml \
 	  org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/.engines
+	@ls .engines/trino/trino-main-*.jar >/dev/null 2>&1 || mvn -q -B -f tests/engines/trino/pom.xml \
+	  org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/.engines/trino
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .engines/contract
 	$(BIN)/uv pip install --quiet --python .engines/contract/bin/python 'datacontract-cli[duckdb,iceberg]==1.2.8' sqlalchemy
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .engines/dbt

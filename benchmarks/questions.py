@@ -45,7 +45,7 @@ from newsmill.observe import questions
 
 GUIDE = Path(__file__).parents[1] / "docs" / "guide" / "questions.md"
 ASKED = re.findall(
-    r"^([A-Z][^\n]*\?)(?: \*\(also Spark\)\*)?\n\n```sql\n(.*?);\n```",
+    r"^([A-Z][^\n]*\?)(?: \*\(also Spark and Trino\)\*)?\n\n```sql\n(.*?);\n```",
     GUIDE.read_text(encoding="utf-8"),
     re.MULTILINE | re.DOTALL,
 )

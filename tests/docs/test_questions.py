@@ -11,11 +11,11 @@ from newsmill.observe import questions
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "questions.md"
 ASKED = re.findall(
-    r"^([A-Z][^\n]*\?)(?: \*\((also Spark)\)\*)?\n\n```sql\n(.*?)^```",
+    r"^([A-Z][^\n]*\?)(?: \*\((also Spark and Trino)\)\*)?\n\n```sql\n(.*?)^```",
     GUIDE.read_text(encoding="utf-8"),
     re.MULTILINE | re.DOTALL,
 )
-"""(question, whether Spark answers it too, query)."""
+"""(question, whether Spark and Trino answer it too, query)."""
 
 
 @pytest.mark.parametrize(("query"), [query for *_, query in ASKED], ids=[asked for asked, *_ in ASKED])

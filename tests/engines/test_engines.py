@@ -1,7 +1,7 @@
-"""DuckDB, Polars, pyiceberg and Spark see the same rows, whatever was done to a lake before.
+"""DuckDB, Polars, pyiceberg, Spark and Trino see the same rows, whatever was done to a lake before.
 
-None of them is told of the catalog: they find the tables by their folders. Spark comes from `make engines`;
-without it the others are held against the writer all the same.
+All but Trino, which reads the lake's own catalog, find the tables by their folders. Spark and Trino come from
+`make engines`; without them the others are held against the writer all the same.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from duckdb_extensions import import_extension
 from pyiceberg.table import StaticTable
 
 import spark_engine as engine
+import trino_engine
 from newsmill.config import LakeConfig
 from newsmill.lake import changes, dialects, schemas
 from newsmill.lake.retention import Retention
@@ -81,6 +83,17 @@ ASKED = {
     },
 }
 """What is compared of each table, as Spark says it."""
+
+IN_TRINO = {
+    "unix_micros(ingested_at)": "CAST(round(to_unixtime(ingested_at) * 1e6) AS bigint)",
+    "unix_micros(published_at)": "CAST(round(to_unixtime(published_at) * 1e6) AS bigint)",
+    "transform(entities, e -> e.mentions[0].start)": "transform(entities, e -> e.mentions[1].start)",
+    "transform(entities, e -> e.mentions[0].end)": 'transform(entities, e -> e.mentions[1]."end")',
+    "versions['schema']": "element_at(versions, 'schema')",
+    "lower(hex(sketch))": "lower(to_hex(sketch))",
+    "cast(day AS string)": "CAST(day AS varchar)",
+}
+"""The same in Trino, where that is another text."""
 
 
 def told(table: str, rows: pa.Table) -> Rows:
@@ -148,22 +161,37 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engine.Spark]:
     made.close()
 
 
-@pytest.fixture
-def press(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Press]:
+@pytest.fixture(scope="session")
+def trino(tmp_path_factory: pytest.TempPathFactory) -> Iterator[trino_engine.Trino]:
+    if reason := trino_engine.missing():
+        pytest.skip(reason)
+    made = trino_engine.Trino(tmp_path_factory.mktemp("trino"))
+    yield made
+    made.close()
+
+
+@contextmanager
+def pressed(folder: Path) -> Iterator[Press]:
     """A lake whose first batch was written before `body_hash` was a column, and ten hours later one more."""
     now = schemas.TABLES["articles"]
     older = replace(now, columns=tuple(column for column in now.columns if column.since < 2))
-    with monkeypatch.context() as before:
+    with pytest.MonkeyPatch.context() as before:
         before.setitem(schemas.TABLES, "articles", older)
-        first = Press(LakeConfig(path=str(tmp_path / "lake")))
+        first = Press(LakeConfig(path=str(folder / "lake")))
         first.send(Sent("https://old.example/1", story(50), "Old"), Sent("https://old.example/2", story(51)))
         first.close()
-    made = Press(LakeConfig(path=str(tmp_path / "lake")))
+    made = Press(LakeConfig(path=str(folder / "lake")))
     made.bodies |= first.bodies
     press_day(made)
     made.send(Sent("https://late.example/1", story(52), "Late"), at=LATER)
     yield made
     made.close()
+
+
+@pytest.fixture
+def press(tmp_path: Path) -> Iterator[Press]:
+    with pressed(tmp_path) as made:
+        yield made
 
 
 def as_it_was(press: Press) -> None:
@@ -223,6 +251,33 @@ def test_spark_sees_what_the_writer_sees(
     for table, columns in ASKED.items():
         expected = told(table, press.lake.tables.load(table).scan().to_arrow())
         assert in_order(spark.read(f"{press.config.path}/{table}", **columns)) == expected
+
+
+def by_trino(trino: trino_engine.Trino, lake: str | None, table: str, name: str | None = None) -> Rows:
+    columns = (f'{IN_TRINO.get(text, text)} AS "{said}"' for said, text in ASKED[table].items())
+    return in_order(trino.ask(lake, f"SELECT {', '.join(columns)} FROM {name or table}"))
+
+
+def test_trino_follows_a_lake_through_run_compact_replay_takedown_and_gc(
+    press: Press, trino: trino_engine.Trino
+) -> None:
+    """By the catalog of the lake: it keeps nothing of what was."""
+    for step in (as_it_was, compacted, replayed, run_on, collected):
+        step(press)
+        for table in ASKED:
+            expected = told(table, press.lake.tables.load(table).scan().to_arrow())
+            assert by_trino(trino, press.config.path, table) == expected, (step.__name__, table)
+
+
+def test_trino_sees_a_registered_table_as_it_was_then(press: Press, trino: trino_engine.Trino) -> None:
+    """As the guide has it, by the newest metadata that `version-hint.text` names."""
+    folder = f"{press.config.path}/articles"
+    newest = Path(folder, "metadata", "version-hint.text").read_text().strip()
+    expected = told("articles", press.lake.tables.load("articles").scan().to_arrow())
+    register = f"CALL system.register_table('news', 'articles', 'file://{folder}', 'v{newest}.metadata.json')"
+    trino.ask(None, "CREATE SCHEMA news", register)
+    run_on(press)
+    assert by_trino(trino, None, "articles", "news.articles") == expected
 
 
 def test_spark_follows_appends_past_compaction(press: Press, spark: engine.Spark) -> None:
@@ -317,7 +372,7 @@ VIEWS = {
     "stories": "known_as, cluster_id, size, earliest_id, earliest_domain, agency, "
     "round(agency_share, 9) AS share, copies, exact, truncated, extended, edited, of_unknown_type, "
     "languages, first_elsewhere_at > earliest_at AS later",
-    "sources": "domain, site_name, lang, records, articles, copies, copy_share",
+    "sources": "domain, site_name, host, country, lang, records, articles, copies, copy_share",
     "source_weeks": "domain, articles, copies, cast(week AS varchar(10)) AS week",
 }
 
@@ -331,9 +386,30 @@ def test_views_say_the_same_in_spark_and_in_duckdb(press: Press, spark: engine.S
     assert by_duckdb
 
 
+@pytest.fixture(scope="module")
+def viewed(trino: trino_engine.Trino, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A lake with the views of `trino.sql` in its catalog."""
+    with pressed(tmp_path_factory.mktemp("viewed")) as press:
+        trino.ask(press.config.path, *dialects.statements(dialects.text("trino")))
+        run_on(press)
+        return press.config.path
+
+
+def test_views_of_trino_in_the_catalog_of_a_lake_are_no_trouble_to_it(viewed: str) -> None:
+    assert audit(viewed).findings == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_views_say_the_same_in_trino_and_in_duckdb(viewed: str, trino: trino_engine.Trino, view: str) -> None:
+    query = f"SELECT {VIEWS[view]} FROM {view}"
+    by_duckdb = questions.connect(viewed).sql(query).to_arrow_table().to_pylist()
+    assert in_order(trino.ask(viewed, query)) == in_order(by_duckdb)
+    assert by_duckdb
+
+
 GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "questions.md"
 QUESTIONS = re.findall(
-    r"^([A-Z][^\n]*\?) \*\(also Spark\)\*\n\n```sql\n(.*?);\n```",
+    r"^([A-Z][^\n]*\?) \*\(also Spark and Trino\)\*\n\n```sql\n(.*?);\n```",
     GUIDE.read_text(encoding="utf-8"),
     re.MULTILINE | re.DOTALL,
 )
@@ -344,11 +420,22 @@ def test_spark_answers_a_question_of_the_guide_as_duckdb_does(
     press: Press, spark: engine.Spark, query: str
 ) -> None:
     by_duckdb = questions.connect(press.config.path).sql(query).to_arrow_table()
-    by_spark = spark.ask(press.config.path, dialects.statements(dialects.text("spark")), query)
-    assert len(by_spark) == len(by_duckdb)
+    same_answer(by_duckdb, spark.ask(press.config.path, dialects.statements(dialects.text("spark")), query))
+
+
+@pytest.mark.parametrize("query", [query for _, query in QUESTIONS], ids=[asked for asked, _ in QUESTIONS])
+def test_trino_answers_a_question_of_the_guide_as_duckdb_does(
+    viewed: str, trino: trino_engine.Trino, query: str
+) -> None:
+    same_answer(questions.connect(viewed).sql(query).to_arrow_table(), trino.ask(viewed, query))
+
+
+def same_answer(by_duckdb: pa.Table, rows: Rows) -> None:
+    """Times and numbers with a fraction are written in other ways."""
+    assert len(rows) == len(by_duckdb)
     for name, kind in zip(by_duckdb.column_names, by_duckdb.schema.types, strict=True):
         if pa.types.is_string(kind) or pa.types.is_integer(kind):
-            assert [row[name] for row in by_spark] == by_duckdb[name].to_pylist()
+            assert [row[name] for row in rows] == by_duckdb[name].to_pylist()
 
 
 def test_all_see_the_same_after_spark_has_merged_files_and_the_mill_went_on(

@@ -318,7 +318,8 @@ def by_stage(
     a_page = start * 1000 / total
     shared = {stage: ms for stage, ms in stages["page_ms"].items() if stage != "entities"}
     lines = [
-        "CPU time of each stage's pure function in one process without a runner (`peers/stages.py`). "
+        "CPU time of each stage's pure function in one process without a runner (`peers/stages.py`), with "
+        "Python's collector set as a run sets it. "
         f"*Start* is the run over {WORKERS} pages, {start:.1f} s of CPU, shared by {total} pages; *runner "
         "and pipes* is what the run above takes beyond all of them, patterns of origin among it; "
         "entities are not part of it, since no peer has them.",

@@ -27,6 +27,7 @@ from newsmill.page.identity import draft
 from newsmill.page.language import detect
 from newsmill.page.reading import prepare
 from newsmill.records import Article, NotArticle, RawPage
+from newsmill.runtime import allocator
 from newsmill.sources import envelopes, files as page_files
 
 AT = 1_700_000_000_000_000
@@ -62,6 +63,7 @@ def main(warc: Path, output: Path) -> dict[str, dict[str, float]]:
     once.seconds["imports"] = process_time()
     once.on("extraction and language models", prepare, page=CONFIG.page, input=CONFIG.input)
     enricher = once.on("knowledge base", Enricher.open, EnrichConfig())
+    allocator.keep()  # as a run does: with Python's own thresholds its collector is most of what rows cost
     for record in spent.each("read WARC", page_files.read([warc])):
         total += 1
         try:

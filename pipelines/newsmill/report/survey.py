@@ -219,14 +219,15 @@ WITH s AS (SELECT story_id, count(*) AS members, count(DISTINCT domain) AS domai
 FROM s WHERE members > 1 ORDER BY members DESC, domains DESC, story_id LIMIT {STORIES}"""
 
 _ENTITIES: Final = f"""
-WITH e AS (SELECT unnest(entities, recursive := true) FROM latest WHERE len(entities) > 0)
-SELECT any_value(name) AS name, count(*) AS articles, sum(mentions) AS mentions, bool_or(linked) AS linked
+WITH e AS (SELECT article_id, unnest(entities, recursive := true) FROM latest WHERE len(entities) > 0)
+SELECT any_value(name) AS name, count(DISTINCT article_id) AS articles, sum(mentions) AS mentions,
+    bool_or(linked) AS linked
 FROM e WHERE coarse = ? GROUP BY id ORDER BY articles DESC, mentions DESC, id LIMIT {ENTITIES}"""
 
 _PLACES: Final = f"""
-WITH p AS (SELECT unnest(places, recursive := true) FROM latest WHERE len(places) > 0)
+WITH p AS (SELECT article_id, unnest(places, recursive := true) FROM latest WHERE len(places) > 0)
 SELECT any_value(name) AS name, any_value(country) AS country, round(lat, 1) AS lat, round(lon, 1) AS lon,
-    count(*) AS articles
+    count(DISTINCT article_id) AS articles
 FROM p WHERE lat BETWEEN -90 AND 90 AND lon BETWEEN -180 AND 180
 GROUP BY round(p.lat, 1), round(p.lon, 1) ORDER BY articles DESC, lat, lon LIMIT {PLACES}"""
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import msgspec
 import pytest
 
+import wirelake
+from newsmill.flow.elements.chunks import Finished
 from newsmill.knowledge.places import _country_of_host
 from newsmill.lake import dialects
 from newsmill.observe import questions
@@ -89,6 +92,39 @@ def test_entities_of_an_article_are_a_row_each_and_copies_can_be_left_out(press:
     daily = asked(press, "SELECT sum(articles) AS articles, max(stories) AS stories FROM entity_daily")
     assert daily[0]["articles"] == len(rows)
     assert 1 < daily[0]["stories"] < len(articles)
+
+
+def test_article_counts_once_when_it_names_an_entity_and_a_place_in_two_ways(
+    press: Press, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Portugal and the Portuguese: two entities with one id, two places at one point."""
+    named = wirelake._named
+
+    def named_twice(item: Finished) -> Finished:
+        article = named(item).article
+        one, other = article.enrichment.entities
+        (place,) = article.enrichment.places
+        both = (
+            msgspec.structs.replace(one, entity_id="Q45"),
+            msgspec.structs.replace(other, entity_id="Q45", type="people"),
+        )
+        nearby = msgspec.structs.replace(place, name="Old Riverton", lat=50.0)
+        places = (msgspec.structs.replace(place, lat=50.0), nearby)
+        found = msgspec.structs.replace(article.enrichment, entities=both, places=places)
+        return msgspec.structs.replace(item, article=msgspec.structs.replace(article, enrichment=found))
+
+    monkeypatch.setattr(wirelake, "_named", named_twice)
+    press.send(Sent("https://a.late.example/x", story(70)), Sent("https://b.late.example/y", story(71)))
+    assert asked(press, "SELECT count(*) AS n FROM article_entities_latest WHERE entity_id = 'Q45'") == [
+        {"n": 4}
+    ]
+    daily = asked(
+        press, "SELECT articles, stories, domains, mentions FROM entity_daily WHERE entity_id = 'Q45'"
+    )
+    assert daily == [{"articles": 2, "stories": 2, "domains": 2, "mentions": 4}]
+    found = survey.survey(press.config.path)
+    assert [row["articles"] for row in found.entities["LOC"] if row["mentions"] == 4] == [2]
+    assert [row["articles"] for row in found.places if row["lat"] == 50.0] == [2]
 
 
 def test_sources_count_their_articles_and_copies(press: Press) -> None:

@@ -37,7 +37,7 @@ SELECT
     entity_id,
     min(name) AS name,
     min(type) AS type,
-    count(*) AS articles,
+    count(DISTINCT article_id) AS articles, -- two names of one entity in an article are two rows
     count(DISTINCT cluster_id) AS stories,
     count(DISTINCT domain) AS domains,
     sum(mention_count) AS mentions

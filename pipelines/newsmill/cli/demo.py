@@ -15,6 +15,7 @@ import typer
 from rich.table import Table
 
 from newsmill.cli.ingest import ingest
+from newsmill.cli.options import outside_lakes
 from newsmill.cli.output import Screen, say
 from newsmill.cli.run import run_direct
 from newsmill.config import Config, LakeConfig
@@ -39,7 +40,12 @@ FROM articles GROUP BY ALL ORDER BY lang, fate"""
 
 def demo(
     lake: Annotated[
-        Path, typer.Option(help="Where the demo's lake goes; an earlier one is made anew.", file_okay=False)
+        Path,
+        typer.Option(
+            help="Where the demo's lake goes; an earlier one is made anew.",
+            file_okay=False,
+            callback=outside_lakes,
+        ),
     ] = Path("demo-lake"),
     kafka: Annotated[
         bool, typer.Option("--kafka/--no-kafka", help="Use a real broker where Java 17 and Maven are there.")

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from newsmill.cli.groups import group
-from newsmill.cli.options import Json
+from newsmill.cli.options import Json, outside_lakes
 from newsmill.cli.output import say
 from newsmill.config import KafkaConfig
 from newsmill.dev.local_kafka import DevKafka
@@ -24,7 +24,9 @@ app = group("Run a real Kafka here, without containers (needs Java 17; Maven for
 Data = Annotated[
     Path | None,
     typer.Option(
-        "--data", help="Folder for its data and log; newsmill/dev in the user's state folder if absent."
+        "--data",
+        help="Folder for its data and log; newsmill/dev in the user's state folder if absent.",
+        callback=outside_lakes,
     ),
 ]
 

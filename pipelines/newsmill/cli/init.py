@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from newsmill.cli.options import outside_lakes
 from newsmill.cli.output import say
 from newsmill.errors import ConfigError
 
@@ -16,7 +17,13 @@ NAME: Final = "mill.yaml"
 
 def init(
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Folder for it; made where it is absent.", file_okay=False)
+        Path,
+        typer.Argument(
+            metavar="[DIR]",
+            help="Folder for it, not in a lake; made where it is absent.",
+            file_okay=False,
+            callback=outside_lakes,
+        ),
     ] = Path("."),
 ) -> None:
     """Write mill.yaml: every setting with its meaning, unit, default and when to change it, as comments.

@@ -22,7 +22,7 @@ from rich.progress import (
 from rich.table import Table
 
 from newsmill.cli.groups import group
-from newsmill.cli.options import Json
+from newsmill.cli.options import Json, outside_lakes
 from newsmill.cli.output import Screen, say
 from newsmill.errors import ConfigError
 
@@ -43,9 +43,15 @@ _Folder = Annotated[
 @app.command()
 def build(
     folder: Annotated[
-        Path | None, typer.Argument(help="Where to write; an earlier knowledge base is replaced.")
+        Path | None,
+        typer.Argument(
+            help="Where to write, not in a lake; an earlier knowledge base is replaced.",
+            callback=outside_lakes,
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "--output", "-o", help="The same.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "--output", "-o", help="The same.", callback=outside_lakes)
+    ] = None,
     add: Annotated[
         list[Path] | None, typer.Option(help="YAML or CSV file with entities of your own; may be repeated.")
     ] = None,

@@ -38,9 +38,34 @@ What = Annotated[
 """A record of the lake, the second argument after `LakeFirst`."""
 OldLake = Annotated[str | None, typer.Option("--lake", "-l", hidden=True)]
 """How some commands named the lake before."""
+
+
+def outside_lakes(target: Path | None) -> Path | None:
+    """The callback of each option that names a file or a folder to write: none in a lake.
+
+    Raises:
+        ConfigError: The target, its links followed, is a lake or in one.
+    """
+    from newsmill.lake import identity
+    from newsmill.lake.storage import LocalStorage
+
+    if target is not None:
+        real = Path(os.path.realpath(target))
+        for folder in (real, *real.parents):
+            if folder.is_dir() and identity.exists(LocalStorage(folder)):
+                raise ConfigError(f"{target}: is in the lake {folder}: name a place outside of it")
+    return target
+
+
 OutputFile = Annotated[
     Path | None,
-    typer.Option("--output", "-o", help="File to write; else standard output.", dir_okay=False),
+    typer.Option(
+        "--output",
+        "-o",
+        help="File to write, not in a lake; else standard output.",
+        dir_okay=False,
+        callback=outside_lakes,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]

@@ -11,7 +11,7 @@ import typer
 
 from newsmill.cli.groups import group
 from newsmill.cli.json_lines import json_line
-from newsmill.cli.options import ConfigFile, DryRun, Json, LakeFirst, Sets, first, loaded
+from newsmill.cli.options import ConfigFile, DryRun, Json, LakeFirst, Sets, first, loaded, outside_lakes
 from newsmill.cli.output import say
 from newsmill.errors import Code, ConfigError
 from newsmill.strings import counted
@@ -111,7 +111,13 @@ def export(
     lake_or_what: LakeFirst,
     what: What = None,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="File for the record's bytes; one that is there stays.")
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="File for the record's bytes, not in a lake; one that is there stays.",
+            callback=outside_lakes,
+        ),
     ] = Path("record.bin"),
     config: ConfigFile = None,
     sets: Sets = None,

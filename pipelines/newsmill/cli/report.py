@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,16 +9,19 @@ from typing import Annotated
 
 import typer
 
-from newsmill.cli.options import ConfigFile, Sets, loaded
+from newsmill.cli.options import ConfigFile, Sets, loaded, outside_lakes
 from newsmill.cli.output import say
 from newsmill.errors import ConfigError
 
 
 def report(
     lake: Annotated[str, typer.Argument(help="The lake's folder or URI.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where the page goes.", dir_okay=False)] = Path(
-        "report.html"
-    ),
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", help="Where the page goes, not in a lake.", dir_okay=False, callback=outside_lakes
+        ),
+    ] = Path("report.html"),
     days: Annotated[
         float | None, typer.Option(help="Only so many days before the newest batch.", min=0)
     ] = None,
@@ -35,31 +37,21 @@ def report(
     from newsmill.report.page import render
     from newsmill.report.survey import survey
 
-    _check_target(out, lake)
+    _check_target(out)
     behind = _behind(lake, config, sets) if config or sets else None
     page = render(survey(lake, days=days, behind=behind), now=datetime.now(UTC)).encode()
     out.write_bytes(page)
     say(f"{out}: a report of {len(page) / 1000:.0f} kB", err=True)
 
 
-def _check_target(out: Path, lake: str) -> None:
-    """Raise ConfigError where the page would take the place of something else, or disturb a lake."""
-    from newsmill.lake.locations import local_path
-    from newsmill.lake.schemas import TABLES
+def _check_target(out: Path) -> None:
+    """Raise ConfigError where the page would take the place of something else."""
     from newsmill.report.page import HEAD_BYTES, is_report
 
-    target, earlier = Path(os.path.realpath(out)), False
-    if target.is_file() and target.stat().st_size:
-        with target.open("rb") as file:
-            earlier = is_report(file.read(HEAD_BYTES))
-        if not earlier:
-            raise ConfigError(f"--out {out}: is there and is no report of newsmill: name another file")
-    root = local_path(lake)
-    if root is None or not target.is_relative_to(os.path.realpath(root)):
-        return
-    top = target.relative_to(os.path.realpath(root)).parts[0]
-    if top in TABLES or top.startswith("_") or not (earlier or target.suffix == ".html"):
-        raise ConfigError(f"--out {out}: is a place for the lake's own files: name one outside of it")
+    if out.is_file() and out.stat().st_size:
+        with out.open("rb") as file:
+            if not is_report(file.read(HEAD_BYTES)):
+                raise ConfigError(f"--out {out}: is there and is no report of newsmill: name another file")
 
 
 def _behind(lake: str, config: Path | None, sets: list[str] | None) -> Mapping[tuple[str, int], int]:

@@ -93,15 +93,43 @@ def test_report_writes_over_nothing_but_an_earlier_report(newsmill: Run, lake: P
     notes.write_text("<!DOCTYPE html><title>Notes</title>")
     link.symlink_to(lake / "catalog.db")
     own = [path for path in lake.rglob("*") if path.is_file()]
-    new = [lake / name for name in ("x.db", "articles/x.html", "fate/data/x.html", "_temp/x.html")]
     before = held(lake)
-    for target in (notes, link, lake / "catalog.db", lake / "lake.json", *own[:5], *new):
+    for target in (notes, link, *own[:5]):
         code, _, err = newsmill("report", lake, "-o", target)
-        assert code == 2 and f"--out {target}: is " in err
+        assert code == 2 and f"{target}: is " in err
     assert held(lake) == before and notes.read_text().endswith("Notes</title>")
-    for target in (page, page, lake / "report.html", lake / "report.html"):
+    for target in (page, page):
         assert newsmill("report", lake, "-o", target)[0] == 0
         assert "</html>" in target.read_text()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("raw", "LAKE", "wire/0/1", "-o"),
+        ("changes", "LAKE", "-o"),
+        ("report", "LAKE", "-o"),
+        ("quarantine", "export", "LAKE", "wire/0/1", "-o"),
+        ("kb", "build", "-o"),
+        ("kb", "build"),
+        ("init",),
+        ("demo", "--no-kafka", "--lake"),
+        ("dev", "up", "--data"),
+    ],
+    ids=" ".join,
+)
+def test_command_writes_nothing_into_a_lake_when_its_output_is_in_one(
+    newsmill: Run, lake: Path, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """Its own lake or another, by a link or not, in place of a file of it or beside them."""
+    link, before = tmp_path / "link", held(lake)
+    link.symlink_to(lake)
+    own = lake / "articles" / "metadata" / "version-hint.text"
+    folders = command[0] in ("init", "dev", "demo", "kb")
+    for target in (lake, link / "x") if folders else (own, lake / "x.html", link / "fate" / "x.html"):
+        code, _, err = newsmill(*(lake if part == "LAKE" else part for part in command), target)
+        assert code == 2 and f"{target}: is in the lake {lake}: name a place outside of it" in err
+    assert held(lake) == before
 
 
 @pytest.mark.parametrize(

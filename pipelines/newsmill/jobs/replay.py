@@ -140,7 +140,7 @@ def replay(config: Config, selection: Selection, *, now: Micros, dry_run: bool =
                         config, lake, index, departing, at, old, report, from_raw=selection.from_raw
                     )
         report.told_anew = departing.settle()
-        raw_rows.keep_no_more(lake.tables, None, "replay")
+        raw_rows.let_go(lake.tables, raw_rows.kept_no_more(None), "replay")
     finally:
         lake.release()
     return report

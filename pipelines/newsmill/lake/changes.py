@@ -2,8 +2,9 @@
 
 Read as any reader reads, without the catalog and without a trace. A row comes in the state that it has now,
 however often it changed. Whoever puts the rows in the place of those with the same key, and takes out those
-that are removed, has the table as it was at `Changes.until`, or newer. In a flat table a record has many
-rows, and all of them are told where one changed: they take the place of all that the record had.
+that are removed, has the table as it was at `Changes.until`, or newer, but for where raw records are: that is
+no change of a row. In a flat table a record has many rows, and all of them are told where one changed: they
+take the place of all that the record had.
 """
 
 from __future__ import annotations
@@ -150,7 +151,10 @@ def _kinds(rows: pa.RecordBatch, since: Micros, late: Sequence[Micros]) -> pa.Ar
 def _removed(
     lake: str, holding: Sequence[str], schema: pa.Schema, since: Micros, until: Micros
 ) -> Iterator[pa.RecordBatch]:
-    """The records that were known before, and that a replay left without a row in the table."""
+    """The records that were known before, and to which a replay gave a fate without a row in the table.
+
+    What they were before is not known any more, so some may have had none.
+    """
     table = reader.table(lake, LEDGER)
     held = ", ".join(f"'{fate}'" for fate in holding)
     gone = f"fate not in ({held}) and ingested_at <= '{instant(since).isoformat()}'"

@@ -17,7 +17,6 @@ import pyarrow.parquet as pq
 
 from newsmill.errors import LakeError, Rejected
 from newsmill.lake import raw_files, rewriting
-from newsmill.lake.change_order import changing, under_way
 from newsmill.lake.content import Tombstone
 from newsmill.lake.files import DataFile
 from newsmill.lake.places import RAW, file_place
@@ -158,34 +157,13 @@ def holds(store: Storage, file: str, tombstones: Sequence[Tombstone]) -> bool:
         return True
 
 
-def keep_no_more(tables: Tables, before: Micros | None, why: str) -> None:
-    """Let records go that are kept no more, as a change that followers of the ledger see.
-
-    Args:
-        tables: The lake; may be written meanwhile.
-        before: Those first seen before this time, and those that a replay withheld; only these where absent.
-        why: Noted with the snapshots.
-    """
-    gone = kept_no_more(before)
-    cut_off = any(change.what == _LETTING_GO for change in under_way(tables.load(LEDGER).properties))
-    if cut_off or let_go(tables, gone, why, at=0, dry_run=True).records:
-        with changing(tables, _LETTING_GO) as at:
-            let_go(tables, gone, why, at=at)
-
-
-_LETTING_GO: Final = "raw records that are kept no more: gc"
-
-
-def let_go(
-    tables: Tables, gone: Gone, why: str, *, at: Micros, dry_run: bool = False, at_once: bool = False
-) -> LetGo:
+def let_go(tables: Tables, gone: Gone, why: str, *, dry_run: bool = False, at_once: bool = False) -> LetGo:
     """Let records go. May run beside the writer and other keepers, and again: it then finds nothing more.
 
     Args:
         tables: The lake.
         gone: Which rows shall point to no record.
         why: Noted with the snapshots.
-        at: Time of the change, which all rows that point elsewhere then carry; see `change_order`.
         dry_run: Only count.
         at_once: Remove the old files when no row points into them, though readers may be at it.
     """
@@ -194,7 +172,7 @@ def let_go(
     while again:
         again = False
         for group in _groups(tables, gone):
-            if dry_run or _swapped(tables, group, gone, why, at):
+            if dry_run or _swapped(tables, group, gone, why):
                 doomed = group.doomed
                 done.records += group.records
                 done.files += sorted(doomed)
@@ -239,7 +217,7 @@ def _groups(tables: Tables, gone: Gone) -> list[_Group]:
     return groups
 
 
-def _swapped(tables: Tables, group: _Group, gone: Gone, why: str, at: Micros) -> bool:
+def _swapped(tables: Tables, group: _Group, gone: Gone, why: str) -> bool:
     """Let the rows of a group point elsewhere; false where somebody else replaced a file meanwhile."""
     parts = [rewriting.read(tables, TABLES[LEDGER], [live]) for live in group.live]
     rows = pa.concat_tables(parts)
@@ -261,10 +239,7 @@ def _swapped(tables: Tables, group: _Group, gone: Gone, why: str, at: Micros) ->
     ]
     written, start = [], 0
     for part in parts:
-        span = slice(start, start + len(part))
-        elsewhere = [was != now for was, now in zip(places[span], new[span], strict=True)]
-        changed = raw_files.pointed(part, new[span])
-        changed = rewriting.stamped(changed, pa.array(elsewhere, pa.bool_()), at)
+        changed = raw_files.pointed(part, new[start : start + len(part)])
         written.append(rewriting.write(tables, TABLES[LEDGER], changed)[0])
         start += len(part)
     return rewriting.swap(tables, LEDGER, group.live, written, why)

@@ -19,7 +19,7 @@ from pyiceberg.table import Table, Transaction
 
 from newsmill.lake import edition, files as data_files, flattening, rewriting, texts
 from newsmill.lake.files import DataFile
-from newsmill.lake.places import PLACE
+from newsmill.lake.places import PLACE, RAW
 from newsmill.lake.schemas import LEDGER, TABLES
 from newsmill.lake.sketch_rows import COLUMN, SKETCHES
 from newsmill.lake.sketches import with_sketches
@@ -31,7 +31,7 @@ NOTED = "newsmill.replacing"
 OPERATION = {"newsmill.operation": "replay"}
 _REPLACED = ("articles", SKETCHES, "quarantine")
 _APPENDED = "cluster_events"
-_NO_MATTER: Final = {"updated_at": None, COLUMN: None}
+_NO_MATTER: Final = {"updated_at": None, COLUMN: None, **dict.fromkeys(RAW)}
 
 _Place = tuple[str, int, int]
 ChangeLedger = Callable[[Callable[[Table, Transaction], bool]], Table]
@@ -63,7 +63,8 @@ def changed(tables: Tables, replacement: Replacement) -> Replacement | None:
     """What of a replacement is not as it was, and carries its time; none where all is as it was.
 
     The new rows of a record are left out where they are those that it has. Of the others, those that
-    differ get the time of the replacement as `updated_at`. Cluster events are always new.
+    differ get the time of the replacement as `updated_at`, but where they only differ in where the raw record
+    is. Cluster events are always new.
     """
     new: dict[str, dict[_Place, dict[str, Any]]] = {}
     old: dict[str, dict[_Place, dict[str, Any]]] = {}
@@ -82,7 +83,12 @@ def changed(tables: Tables, replacement: Replacement) -> Replacement | None:
         name: {place for place in new[LEDGER] if not _same(new[name].get(place), old[name].get(place))}
         for name in new
     }
-    touched = set().union(*differ.values())
+    moved = {
+        place
+        for place, row in new[LEDGER].items()
+        if (was := old[LEDGER].get(place)) is not None and any(row[name] != was[name] for name in RAW)
+    }
+    touched = moved.union(*differ.values())
     kept = [file for file in replacement.files if file.table == _APPENDED]
     if not touched and not kept:
         return None
@@ -107,7 +113,7 @@ def _written(tables: Tables, name: str, rows: Sequence[Mapping[str, Any]]) -> It
 
 
 def _same(new: Mapping[str, Any] | None, old: Mapping[str, Any] | None) -> bool:
-    """Whether a record's row is as it was, but for the time of its last change, and where its sketch is."""
+    """Whether a record's row is as it was, but for its time, and for where its sketch and raw record are."""
     if new is None or old is None:
         return new is old
     return {**new, **_NO_MATTER} == {**old, **_NO_MATTER}

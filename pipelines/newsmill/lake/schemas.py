@@ -177,7 +177,8 @@ def _source(first: int, of: Callable[[Any], FilePlace | None]) -> tuple[Column[A
 
 _RAW_FILE: Final = (
     "WARC file with the record as it came, as a path inside the lake; null where it is not kept (see "
-    "`lake.keep_raw`). Where it is is no change of the row: `updated_at` stays"
+    "`lake.keep_raw`). Where it is, and whether, is no change of the row: `updated_at` stays, and `newsmill "
+    "changes` does not tell it"
 )
 
 _UPDATED: Final = (

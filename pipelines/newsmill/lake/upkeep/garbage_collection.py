@@ -27,7 +27,6 @@ from newsmill.lake.retention import Retention
 from newsmill.lake.schemas import LEDGER
 from newsmill.lake.storage import TEMPORARY, Listed
 from newsmill.lake.tables import Tables
-from newsmill.records import Micros
 
 LEAST_GRACE_S = 3600.0
 """A shorter grace time could take files that a slow worker just wrote."""
@@ -114,7 +113,7 @@ def collect(
         return
     for name in tables.names:
         tables.expire(name, keep)
-    raw_rows.keep_no_more(tables, _first_kept(tables), "gc")
+    raw_rows.let_go(tables, _kept_no_more(tables), "gc")
     still = {found.path for found in unseen(tables, keep=keep)}
     for garbage in planned.garbage:
         if garbage.path in still:
@@ -180,7 +179,7 @@ def _unseen_raw(tables: Tables) -> Iterator[Listed]:
     there = list(tables.store.walk(raw_files.FOLDER))
     ledger = tables.load(LEDGER)
     batch, replacement = pending_batch(ledger), replacing.noted(ledger)
-    needed = raw_rows.visible(tables, without=raw_rows.kept_no_more(_first_kept(tables)))
+    needed = raw_rows.visible(tables, without=_kept_no_more(tables))
     noted = [*(batch.files if batch else ()), *(replacement.files if replacement else ())]
     needed |= raw_rows.decided(tables, noted)
     if lost := raw_files.missing(tables.store, needed):
@@ -192,8 +191,8 @@ def _unseen_raw(tables: Tables) -> Iterator[Listed]:
             yield found
 
 
-def _first_kept(tables: Tables) -> Micros | None:
-    return raw_rows.first_kept(tables.retention.raw_days, time.time())
+def _kept_no_more(tables: Tables) -> raw_rows.Gone:
+    return raw_rows.kept_no_more(raw_rows.first_kept(tables.retention.raw_days, time.time()))
 
 
 def _check_visible(tables: Tables, table: Table, listed: set[str]) -> None:

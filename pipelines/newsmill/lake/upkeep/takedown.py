@@ -129,7 +129,7 @@ def _taken_down(
     replaced = sum(len(one.old) for one in emptied.values())
     taken_down = [*erasure.tombstones(tables), *marks]
     gone = raw_rows.taken_down(marks)
-    raw = raw_rows.let_go(tables, gone, "takedown", at=at, dry_run=dry_run, at_once=True)
+    raw = raw_rows.let_go(tables, gone, "takedown", dry_run=dry_run, at_once=True)
     if dry_run:
         twice = handed_on.files & {live.uri for live in articles.old}  # replaced by the handing on, and again
         unseen = sum(1 for _ in erasure.unseen_with_content(tables, taken_down))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict
 from typing import Annotated
 
@@ -24,7 +25,8 @@ def compact(
     """Merge the files of each past span of five days; of the newest span, those of each past day or hour.
 
     May run beside `newsmill run`. Row counts, offsets and content are compared before readers get the
-    new files. The small ones stay for readers of older snapshots, until `newsmill gc`.
+    new files. The small ones stay for readers of older snapshots, until `newsmill gc`. JSON has a line for
+    each merge, and a last one with `total`.
     """
     from newsmill.lake.tables import Tables
     from newsmill.lake.upkeep import compaction
@@ -32,7 +34,10 @@ def compact(
     settings = loaded(config, sets, lake__path=lake).config
     files = left = into = 0
     for merged in compaction.compact(
-        Tables.open(settings.lake), target_bytes=target_mb * 1_000_000, dry_run=dry_run
+        Tables.open(settings.lake),
+        now=time.time_ns() // 1000,
+        target_bytes=target_mb * 1_000_000,
+        dry_run=dry_run,
     ):
         done = dry_run or bool(merged.into)
         files, into = files + done * merged.files, into + (len(merged.into) or done)
@@ -47,7 +52,9 @@ def compact(
             made = f"→ {merged.into_bytes / 1e6:,.1f} MB in {merged.seconds:.1f} s"
             why = "would be merged" if dry_run else "changed meanwhile, left"
             say(f"{what} {made if merged.into else why}")
-    if not as_json:
+    if as_json:
+        say(json.dumps({"total": {"files": files, "into": into, "left": left, "dry_run": dry_run}}))
+    else:
         merge = "would be merged" if dry_run else "merged"
         rest = f"; {counted(left, 'group')} changed meanwhile and stayed" if left else ""
         what = (

@@ -36,7 +36,8 @@ def gc(
 ) -> None:
     """Forget old snapshots, and remove what no snapshot names: leftovers of crashes and of `compact`.
 
-    Files that are not of the lake's making are left and told of.
+    Files that are not of the lake's making are left and told of. JSON has a line for each file, and a last
+    one with `total`.
     """
     from newsmill.lake import provenance
     from newsmill.lake.retention import Retention
@@ -64,7 +65,10 @@ def gc(
             say(
                 f"{garbage.path}  {garbage.bytes:,} bytes, {garbage.age_s / 3600:.1f} h old, {garbage.reason}"
             )
-    if not as_json:
+    if as_json:
+        total = {"files": files.total(), "bytes": size, "reasons": dict(sorted(files.items()))}
+        say(json.dumps({"total": {**total, "young": asdict(young), "dry_run": dry_run}}))
+    else:
         of = ", ".join(f"{count:,} {reason}" for reason, count in sorted(files.items()))
         what = (
             f"{counted(files.total(), 'file')}, {size / 1e6:,.1f} MB {'would go' if dry_run else 'removed'}"

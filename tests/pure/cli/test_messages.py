@@ -73,11 +73,24 @@ def test_audit_fails_as_other_commands_do_when_the_broker_does_not_answer(say: S
 
 
 def test_compact_says_so_when_there_is_nothing_to_merge(say: Say, lake: Path) -> None:
+    assert say("compact", lake)[0] == 0
     code, out, _ = say("compact", lake)
     assert (code, out) == (
         0,
         "nothing to merge: no past span, day or hour has files to join\n",
     )
+
+
+def test_keepers_say_in_json_that_there_was_nothing_to_do(say: Say, lake: Path) -> None:
+    assert say("compact", lake)[0] == 0
+    for command, total in (
+        (("compact",), {"files": 0, "into": 0, "left": 0, "dry_run": False}),
+        (("compact", "--dry-run"), {"files": 0, "into": 0, "left": 0, "dry_run": True}),
+        (("gc", "--dry-run"), {"files": 0, "bytes": 0, "reasons": {}, "dry_run": True}),
+    ):
+        code, out, _ = say(*command, lake, "--json")
+        told = json.loads(out)["total"]
+        assert code == 0 and {key: told[key] for key in total} == total
 
 
 def test_config_show_has_values_of_json(say: Say, tmp_path: Path) -> None:

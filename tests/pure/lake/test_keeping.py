@@ -77,6 +77,37 @@ def test_compact_puts_one_file_in_the_place_of_many_and_keeps_every_row(
     assert list(compaction.compact(closed_hour.tables)) == []
 
 
+def test_newest_hour_is_merged_when_the_clock_has_left_it_and_nothing_is_under_way(
+    filled: Lake, config: LakeConfig
+) -> None:
+    over = (filled.last_ingested_at // HOUR + 1) * HOUR
+    before = {table: rows(filled, table) for table in COMPACTED}
+
+    def planned(now: int) -> list[compaction.Merged]:
+        return list(compaction.compact(filled.tables, now=now, dry_run=True))
+
+    assert planned(0) == planned(over - 1) == []
+    assert [m.table for m in planned(over)] == [*COMPACTED] and planned(over) == planned(over + HOUR // 2)
+    committed = filled.committed()[synthetic.TOPIC, 0]
+    parts = list(synthetic.slices(0, committed, committed + 20))
+    batch = filled.begin(parts, now=over - 1)  # its rows will be of the hour that is over
+    assert planned(over) == planned(over + 9 * HOUR) == []
+    filled.abandon(batch)
+    assert all(done.into for done in compaction.compact(filled.tables, now=over))
+    assert {len(listed(filled, table)) for table in COMPACTED} == {1}
+    for table, held in before.items():
+        order = [
+            (c, "ascending")
+            for c in ("ingested_at", "topic", "partition", "offset", "nth")
+            if c in held.column_names
+        ]
+        assert rows(filled, table).sort_by(order).equals(held.sort_by(order))
+    assert planned(over) == planned(over + 20 * 24 * HOUR) == []
+    batch = filled.begin(parts, now=over - 1)  # its clock is behind
+    filled.commit(batch, synthetic.write(config.path, batch))
+    assert audit(config.path).findings == []
+
+
 def test_readers_that_follow_the_table_have_nothing_to_read_of_a_compaction(
     closed_hour: Lake, config: LakeConfig
 ) -> None:

@@ -1,8 +1,9 @@
 """Merging small files: the same rows in fewer, sorted files, of hours, then of days, then of spans of days.
 
 A row is written anew three times at most: when its hour is over, when its day is, and when its span is, a
-sixth of a month. The rows of a span are ordered by the table's columns over all of its files, and cut into
-enough of them that a question for one site, one language or one person opens few.
+sixth of a month. They are over by the newest rows, and in a lake that has gone quiet by the clock. The rows
+of a span are ordered by the table's columns over all of its files, and cut into enough of them that a
+question for one site, one language or one person opens few.
 
 Sketches that rows of `articles` of before have go where the table `copy_sketches` has them.
 
@@ -24,12 +25,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from newsmill.errors import LakeError
-from newsmill.lake import rewriting, sketch_rows, sketches
+from newsmill.lake import replacing, rewriting, sketch_rows, sketches
 from newsmill.lake.columns import TableSchema
-from newsmill.lake.files import DataFile
-from newsmill.lake.schemas import TABLES
+from newsmill.lake.files import DataFile, hour
+from newsmill.lake.ledger import pending_batch
+from newsmill.lake.schemas import LEDGER, TABLES
 from newsmill.lake.tables import LiveFile, Tables
 from newsmill.lake.upkeep import ordering
+from newsmill.records import Micros
 
 TARGET_BYTES: Final = 256_000_000
 """What merged files come near to at most: between 128 and 512 MB, as readers of object stores ask."""
@@ -85,7 +88,9 @@ class Plan:
         return sum(file.bytes for file in self.files)
 
 
-def compact(tables: Tables, *, target_bytes: int = TARGET_BYTES, dry_run: bool = False) -> Iterator[Merged]:
+def compact(
+    tables: Tables, *, now: Micros = 0, target_bytes: int = TARGET_BYTES, dry_run: bool = False
+) -> Iterator[Merged]:
     """Merge the files of each past span; in the newest span, of each day; in the newest day, of each hour.
 
     May run beside the writer. What is planned is swapped in one by one; where files changed meanwhile, they
@@ -93,26 +98,36 @@ def compact(tables: Tables, *, target_bytes: int = TARGET_BYTES, dry_run: bool =
 
     Args:
         tables: The lake.
+        now: The time; the newest rows' counts where it is later, and while a batch or a replay is under way,
+            whose rows are of its beginning.
         target_bytes: Most bytes of a merged file, about.
         dry_run: Only say what would be merged.
 
     Raises:
         LakeError: A file is torn, or the merged file does not hold what the small ones held.
     """
+    ledger = tables.load(LEDGER)
+    quiet = pending_batch(ledger) is None and replacing.noted(ledger) is None
+    present = hour(now) if quiet else 0
     for name in tables.names:
         table = tables.load(name)
         live = list(tables.files(table))
         moved = name == "articles" and sketches.is_whole(tables)
-        for plan in plans(tables, TABLES[name], live, target_bytes):
+        for plan in plans(tables, TABLES[name], live, target_bytes, present):
             planned = Merged(name, len(plan.files), plan.rows, plan.bytes)
             yield planned if dry_run else _merge(tables, name, plan, without_sketches=moved)
 
 
 def plans(
-    tables: Tables, schema: TableSchema[Any], live: Sequence[LiveFile], target_bytes: int
+    tables: Tables,
+    schema: TableSchema[Any],
+    live: Sequence[LiveFile],
+    target_bytes: int,
+    present: int = 0,
 ) -> Iterator[Plan]:
-    """What there is to merge of a table, in order of time."""
-    newest = max((file.hours.stop for file in live), default=0) - 1
+    """What there is to merge of a table, in order of time: of before the newest hour, and a `present` one."""
+    newest = max((file.hours.stop - 1 for file in live), default=0)
+    newest = max(newest, present)
     together: dict[int, list[LiveFile]] = defaultdict(list)
     for file in live:
         if (last := file.hours.stop - 1) < newest:
@@ -128,18 +143,18 @@ def plans(
                 yield Plan(tuple(ordered), into, parts)
 
 
-def _first(hour: int, newest: int) -> int:
+def _first(at: int, newest: int) -> int:
     """The first hour of what an hour's files are merged with, while the newest hour is another."""
-    span = _span(hour)
+    span = _span(at)
     if span < _span(newest):
         return span
-    day = hour - hour % _DAY
-    return day if day < newest - newest % _DAY else hour
+    day = at - at % _DAY
+    return day if day < newest - newest % _DAY else at
 
 
-def _span(hour: int) -> int:
+def _span(at: int) -> int:
     """The first hour of an hour's span."""
-    day = datetime.fromtimestamp(hour * 3600, UTC)
+    day = datetime.fromtimestamp(at * 3600, UTC)
     first = min((day.day - 1) // SPAN_DAYS, _SPANS - 1) * SPAN_DAYS + 1
     return int(datetime(day.year, day.month, first, tzinfo=UTC).timestamp()) // 3600
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import pairwise
 
 import msgspec
@@ -31,7 +32,10 @@ _PLAYERS = re.compile(
     r"goalkeeper|midfielder|fullback|tailback|kicker)(?![^\W\d_])"
 )
 _BOUND = re.compile(r"\s?,\s?")
-_SMALL = re.compile(r"[a-zß-öø-ÿ]{3,}")
+_SMALL = re.compile(r"(?<![^\W\d_])[a-zß-öø-ÿ]{3,}(?![^\W\d_])")
+_FEW = (
+    20  # words that are sooner looked for one by one than in a list of all that a text has in small letters
+)
 _PREVIOUS = re.compile(r"([^\W\d_]{1,20})[ \u00a0]$")
 _FIRST = re.compile(r"(?<![^\W_])([A-ZÀ-ÖØ-ÞА-ЯЁІЇЄŁŚŻŠŽČĆĐ][^\W\d_A-ZА-Я]{2,20}) $")
 _LAST = re.compile(r" ([A-ZÀ-ÖØ-ÞА-ЯЁІЇЄŁŚŻŠŽČĆĐ][^\W\d_A-ZА-Я]{2,20})(?![^\W_])")
@@ -135,7 +139,12 @@ def _things(text: str, found: Sequence[Found]) -> list[Found]:
     }
     if doubtful:
         doubtful -= {f.folded for f in found if f.folded in doubtful and not begins_sentence(text, f.start)}
-    things = {n for n in doubtful if _stands_small(text, n) or _stands_small(text, f"{n}s")}
+    is_small = (
+        partial(_stands_small, text)
+        if len(doubtful) <= _FEW
+        else frozenset(_SMALL.findall(text)).__contains__
+    )
+    things = {n for n in doubtful if is_small(n) or is_small(f"{n}s")}
     return [f for f in found if f.folded not in things] if things else list(found)
 
 

@@ -81,6 +81,16 @@ def test_place_is_a_thing_when_it_only_opens_sentences_and_stands_in_small_lette
     assert places(enricher, text) == []
 
 
+def test_place_is_a_thing_when_many_places_open_sentences_too(enricher: Enricher) -> None:
+    towns = (
+        "Paris Berlin Madrid Rome Vienna Prague Budapest Athens Lisbon Dublin Oslo Stockholm Helsinki "
+        "Tallinn Riga Vilnius Kyiv Minsk Bucharest Sofia Belgrade Zagreb Brussels Amsterdam Copenhagen"
+    ).split()
+    text = " ".join(f"{town} is cold." for town in ("Turkey", *towns))
+    assert "Turkey" in {name for name, _, _ in places(enricher, text)}
+    assert "Turkey" not in {name for name, _, _ in places(enricher, f"{text} A turkey costs more.")}
+
+
 def test_place_stays_one_when_it_stands_inside_a_sentence_too(enricher: Enricher) -> None:
     assert places(enricher, "Turkey sells turkey. He flew to Turkey.") == [("Turkey", "TR", None)] * 2
 

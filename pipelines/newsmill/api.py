@@ -64,7 +64,7 @@ class Lake:
                 `fate`, `quarantine` or `takedowns`.
 
         Raises:
-            LakeError: A data file is missing, or is no Parquet file; or an earlier version wrote the lake
-                last, and did not have the table.
+            LakeError: A data file is missing; or an earlier version wrote the lake last, and did not have
+                the table.
         """
         return reader.rows(self._path, table)

@@ -349,6 +349,9 @@ def test_lost_raw_file_is_told_and_nothing_is_removed(config: Config, tmp_path: 
     (finding,) = audit(str(lake)).findings
     assert finding.rule == "C13"
     assert "is missing; 5 rows point into it" in finding.examples[0]
+    ended = CliRunner().invoke(app, ["replay", str(lake), "--from-raw", "--dry-run"])
+    assert (ended.exit_code, ended.stdout.splitlines()[0]) == (1, "0 records would be done again")
+    assert ended.stderr.count("has no raw record: its file is missing") == 5
     with pytest.raises(LakeError, match=r"is pointed to and not there.*Nothing was removed"):
         list(garbage_collection.collect(Tables.open(config.lake), grace_s=3600))
     shutil.copytree(lake, tmp_path / "copy")

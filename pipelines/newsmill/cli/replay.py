@@ -107,7 +107,10 @@ def do(settings: Config, selection: Selection, *, dry_run: bool, as_json: bool) 
         if report.told_anew:
             rows = "row" if report.told_anew == 1 else "rows"
             say(f"  {report.told_anew:,} {rows} of their stories told anew without what left them")
+        gone = "has no raw record: its file is missing" if selection.from_raw else "is nowhere any more"
         for place in report.lost[:10]:
-            say(f"lost: {place.topic}/{place.partition}/{place.offset} is nowhere any more", err=True)
+            say(f"lost: {place.topic}/{place.partition}/{place.offset} {gone}", err=True)
+        if len(report.lost) > 10:
+            say(f"lost: {len(report.lost) - 10:,} more", err=True)
     if report.lost:
         raise typer.Exit(1)

@@ -17,7 +17,7 @@ import typer
 from newsmill.cli.json_lines import json_line, jsonable
 from newsmill.cli.options import ConfigFile, Sets, loaded
 from newsmill.cli.output import give, plain, say
-from newsmill.errors import ConfigError, NewsmillError
+from newsmill.errors import ConfigError, LakeError, NewsmillError
 
 if TYPE_CHECKING:
     import duckdb
@@ -63,9 +63,9 @@ def sql(
     with _interruptible():
         duck = connect(place)
         if query is not None:
-            _ask(duck, _sql_of(query), form)
+            _ask(duck, place, _sql_of(query), form)
         else:
-            _converse(duck, form)
+            _converse(duck, place, form)
 
 
 def _sql_of(query: str) -> str:
@@ -98,8 +98,10 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _ask(duck: duckdb.DuckDBPyConnection, query: str, form: Form) -> None:
+def _ask(duck: duckdb.DuckDBPyConnection, lake: str, query: str, form: Form) -> None:
     import duckdb
+
+    from newsmill.observe.questions import check_files
 
     try:
         for statement in duck.extract_statements(query):
@@ -111,7 +113,13 @@ def _ask(duck: duckdb.DuckDBPyConnection, query: str, form: Form) -> None:
             else:
                 _write_json(duck.execute(statement))
     except duckdb.Error as error:
+        if _OF_READING in str(error):
+            check_files(lake)
         raise ConfigError(str(error)) from None
+
+
+_OF_READING: Final = "arrow_scan"
+"""In DuckDB's message where Arrow could not read a file."""
 
 
 def _write_csv(answer: duckdb.DuckDBPyConnection) -> None:
@@ -162,7 +170,7 @@ def _columns(answer: duckdb.DuckDBPyConnection) -> list[str]:
     return [column[0] for column in answer.description or ()]
 
 
-def _converse(duck: duckdb.DuckDBPyConnection, form: Form) -> None:
+def _converse(duck: duckdb.DuckDBPyConnection, lake: str, form: Form) -> None:
     """Questions from standard input, each ended by `;`; with history and completion on a terminal."""
     terminal = sys.stdin.isatty()
     if terminal:
@@ -177,19 +185,19 @@ def _converse(duck: duckdb.DuckDBPyConnection, form: Form) -> None:
             break
         asked = _sql_of(line) if not asked and line.strip() == TABLES else f"{asked}{line}\n"
         if asked.rstrip().endswith(";"):
-            _tried(duck, asked, form, terminal=terminal)
+            _tried(duck, lake, asked, form, terminal=terminal)
             asked = ""
     if asked.strip():
-        _tried(duck, asked, form, terminal=terminal)
+        _tried(duck, lake, asked, form, terminal=terminal)
 
 
-def _tried(duck: duckdb.DuckDBPyConnection, query: str, form: Form, *, terminal: bool) -> None:
+def _tried(duck: duckdb.DuckDBPyConnection, lake: str, query: str, form: Form, *, terminal: bool) -> None:
     try:
-        _ask(duck, query, form)
-    except ConfigError as error:
+        _ask(duck, lake, query, form)
+    except (ConfigError, LakeError) as error:
         if not terminal:
             raise
-        for problem in error.problems:
+        for problem in error.problems if isinstance(error, ConfigError) else [str(error)]:
             say(plain(problem), err=True)
 
 

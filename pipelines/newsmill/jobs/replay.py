@@ -123,7 +123,9 @@ def replay(config: Config, selection: Selection, *, now: Micros, dry_run: bool =
     report = Report(selected=fates)
     unfinished = departures.is_unfinished(config.lake.path)
     if dry_run or not (fates or unfinished):
-        report.records = fates.total()
+        if selection.from_raw:
+            report.lost = source_records.without_raw_file(config.lake.path, selection.holds())
+        report.records = fates.total() - len(report.lost)
         return report
     lake = Lake.open(config.lake, make=False)
     try:

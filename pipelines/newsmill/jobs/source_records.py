@@ -59,6 +59,19 @@ def from_raw_files(lake: str, places: Collection[Position]) -> Iterator[tuple[Po
             continue  # let go while this was read
 
 
+def without_raw_file(lake: str, wanted: pc.Expression) -> list[Position]:
+    """The records of the ledger that a condition holds for, and whose raw file is not there; in order."""
+    ledger = reader.rows(lake, "fate")
+    files: set[str] = set()
+    for batch in ledger.to_batches(columns=["raw_file"], filter=wanted):
+        files |= raw_files.named(batch)
+    gone = raw_files.missing(storage.at(lake), files)
+    if not gone:
+        return []
+    rows = ledger.to_table(columns=list(PLACE), filter=wanted & pc.field("raw_file").isin(gone))
+    return sorted(map(position_of, rows.to_pylist()))
+
+
 def pointers(lake: str, places: Collection[Position]) -> dict[Position, FilePlace]:
     """Where the lake keeps records as they came."""
     wanted = among(places) & pc.field("raw_file").is_valid()

@@ -251,7 +251,7 @@ def pointed(fates: pa.Table, places: Sequence[FilePlace | None]) -> pa.Table:
     return fates
 
 
-def named(rows: pa.Table) -> set[str]:
+def named(rows: pa.Table | pa.RecordBatch) -> set[str]:
     """The files that rows of the ledger point into."""
     return set(pc.unique(rows["raw_file"]).drop_null().to_pylist())
 

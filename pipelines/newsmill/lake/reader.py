@@ -66,18 +66,24 @@ def names(lake: str) -> tuple[str, ...]:
     )
 
 
-def rows(lake: str, name: str) -> pyarrow.dataset.FileSystemDataset:
+def rows(lake: str, name: str, *, checked: bool = True) -> pyarrow.dataset.FileSystemDataset:
     """The committed rows of one table, with this version's columns (null where a file is older).
 
     Args:
         lake: Folder of the lake, or its URI.
         name: A name of `lake.schemas.TABLES`.
+        checked: Look now whether all files are there; else one that is not is Arrow's error once it is read.
 
     Raises:
         ConfigError: There is no lake.
-        LakeError: It is not the lake that its note tells of, or a data file is missing or no Parquet.
+        LakeError: It is not the lake that its note tells of, or a data file is missing.
     """
-    return _files(lake, name, table(lake, name).scan())
+    return _files(lake, name, table(lake, name).scan(), checked=checked)
+
+
+def not_there(what: str) -> str:
+    """What people read of a file that readers see, and that is missing."""
+    return f"{what}: is visible and not there; run `newsmill audit`"
 
 
 def matching(
@@ -95,7 +101,7 @@ def matching(
         columns: Which; all where absent.
 
     Raises:
-        LakeError: A data file is missing or no Parquet.
+        LakeError: A data file is missing.
     """
     condition = expression_to_pyarrow(bind(found.schema(), parse(wanted), case_sensitive=True))
     files = _files(lake, name, found.scan(row_filter=wanted))
@@ -103,16 +109,20 @@ def matching(
     yield from files.to_batches(names, condition, batch_readahead=2, fragment_readahead=1)
 
 
-def _files(lake: str, name: str, scan: DataScan) -> pyarrow.dataset.FileSystemDataset:
+def _files(
+    lake: str, name: str, scan: DataScan, *, checked: bool = True
+) -> pyarrow.dataset.FileSystemDataset:
     store = storage.at(lake)
     paths = [store.arrow(store.path(task.file.file_path))[1] for task in scan.plan_files()]
     schema, (filesystem, _) = TABLES[name].arrow, store.arrow("")
-    if not paths:
-        return pyarrow.dataset.FileSystemDataset([], schema, pyarrow.dataset.ParquetFileFormat(), filesystem)
+    if not paths or not checked:
+        form = pyarrow.dataset.ParquetFileFormat()
+        fragments = [form.make_fragment(path, filesystem) for path in paths]
+        return pyarrow.dataset.FileSystemDataset(fragments, schema, form, filesystem)
     try:
         return pyarrow.dataset.dataset(paths, schema=schema, filesystem=filesystem, format="parquet")
-    except (FileNotFoundError, pyarrow.ArrowInvalid) as error:
-        raise LakeError(f"{name}: {error}") from error
+    except FileNotFoundError as error:
+        raise LakeError(f"{name}: {not_there(str(error))}") from error
 
 
 def table(lake: str, name: str) -> StaticTable:

@@ -205,7 +205,7 @@ def test_csv_of_sql_is_read_back_as_it_was_when_texts_hold_line_breaks(
     duck = duckdb.connect()
     quoted = ", ".join("('" + text.replace("'", "''") + "')" for text in HOSTILE)
     for query in (f"SELECT x FROM (VALUES {quoted}) t(x)", f"SELECT x, 1 FROM (VALUES {quoted}) t(x)"):
-        sql._ask(duck, query, sql.Form.CSV)
+        sql._ask(duck, "a lake", query, sql.Form.CSV)
         out = capfdbinary.readouterr().out.decode()
         read = list(csv.reader(io.StringIO(out, newline="")))
         assert [row[0] for row in read[1:]] == HOSTILE
@@ -261,6 +261,25 @@ def test_commands_give_the_same_time_in_the_same_form(newsmill: Run, lake: Path)
     assert bad and times("quarantine", "list", lake, "--json") == bad
 
 
+def test_readers_name_the_command_when_a_data_file_is_missing(newsmill: Run, tmp_path: Path) -> None:
+    """What does not read the table answers as ever."""
+    lake = synthetic.made(tmp_path / "lake", batches=2, size=40)
+    lost, *_ = sorted((lake / "articles").rglob("*.parquet"))
+    _, fates, _ = newsmill("sql", lake, "SELECT count(*) FROM fate", "--format", "csv")
+    lost.unlink()
+    told = f"error: articles: {lost}: is visible and not there; run `newsmill audit`\n"
+    for command in (
+        ("sql", lake, "SELECT count(*) FROM articles"),
+        ("sql", lake, "SELECT title FROM articles_latest LIMIT 1", "--format", "json"),
+        ("changes", lake),
+    ):
+        assert newsmill(*command)[::2] == (1, told), command
+    assert newsmill("sql", lake, "SELECT count(*) FROM fate", "--format", "csv") == (0, fates, "")
+    code, _, err = newsmill("sql", lake, "SELECT nothing FROM articles")
+    assert code == 2 and "audit" not in err
+    assert newsmill("changes", lake, "--table", "fate")[0] == 0
+
+
 @pytest.mark.parametrize("form", list(sql.Form))
 def test_sql_is_interrupted_when_ctrl_c_comes_while_duckdb_asks_python_for_rows(form: sql.Form) -> None:
     def row(number: int) -> int:
@@ -271,9 +290,11 @@ def test_sql_is_interrupted_when_ctrl_c_comes_while_duckdb_asks_python_for_rows(
     duck = duckdb.connect()
     duck.create_function("row", row, [BIGINT], BIGINT)
     with pytest.raises(KeyboardInterrupt), sql._interruptible():
-        sql._ask(duck, "SELECT row(range) FROM range(1)", form)  # of more, a late one would hit what follows
+        sql._ask(
+            duck, "a lake", "SELECT row(range) FROM range(1)", form
+        )  # of more, a late one hits what follows
     with pytest.raises(ConfigError), sql._interruptible():
-        sql._ask(duck, "SELECT error('KeyboardInterrupt')", form)
+        sql._ask(duck, "a lake", "SELECT error('KeyboardInterrupt')", form)
     assert signal.getsignal(signal.SIGINT) is before
 
 

@@ -20,7 +20,7 @@ from enum import StrEnum
 from pyiceberg.table import Table
 
 from newsmill.errors import ConfigError, LakeError
-from newsmill.lake import files, hints, named, provenance, raw_files, raw_rows, replacing
+from newsmill.lake import files, hints, named, provenance, raw_files, raw_rows, reader, replacing
 from newsmill.lake.ledger import pending_batch
 from newsmill.lake.raw_files import SUFFIX
 from newsmill.lake.retention import Retention
@@ -200,9 +200,7 @@ def _check_visible(tables: Tables, table: Table, listed: set[str]) -> None:
     for live in tables.files(table):
         path = tables.store.path(live.uri)
         if path not in listed and tables.store.size(path) is None:
-            raise LakeError(
-                f"{live.uri}: is visible and not there; run `newsmill audit`. Nothing was removed"
-            )
+            raise LakeError(f"{reader.not_there(live.uri)}. Nothing was removed")
 
 
 def _decided(tables: Tables, ledger: Table) -> set[str]:

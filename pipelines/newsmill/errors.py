@@ -111,6 +111,10 @@ class LakeError(NewsmillError):
     """The lake is damaged or refuses what was asked."""
 
 
+_NOTED_CHARS: Final = 300
+"""Most characters that are told of a place which a file names."""
+
+
 class Displaced(LakeError):
     """The lake's files tell of another place than where it was opened: it is a copy, or was moved."""
 
@@ -118,8 +122,9 @@ class Displaced(LakeError):
         self.here = here
         self.noted = noted
         adopt = f"newsmill lake adopt {shlex.quote(here)}"
+        said = noted if len(noted) <= _NOTED_CHARS else f"{noted[:_NOTED_CHARS]}…"
         super().__init__(
-            f"{here}: its tables say that they are at {noted}: it is a copy, or was moved. `{adopt}` makes "
+            f"{here}: its tables say that they are at {said}: it is a copy, or was moved. `{adopt}` makes "
             f"a copy a lake of its own; `{adopt} --moved` keeps the id of a lake whose old place is gone"
         )
 

@@ -86,10 +86,23 @@ def shown(text: str) -> str:
     return text if text.isprintable() else _NOT_SHOWN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
+def quoted(text: str) -> str:
+    """What a file says, as a message may have it: in one line, cut where it is long.
+
+    >>> quoted("1\\n2"), len(quoted("x" * 900))
+    ('1\\\\u000a2', 80)
+    """
+    said = shown(text[: QUOTED_CHARS + 1])
+    return said if len(said) <= QUOTED_CHARS else f"{said[: QUOTED_CHARS - 1]}…"
+
+
 def in_place(text: str) -> str:
     """A text whose offsets others count: what may not stand in it becomes U+FFFD, one for one."""
     return text if text.isprintable() else _ANY_OUT.sub("\ufffd", text)
 
+
+QUOTED_CHARS: Final = 80
+"""Most characters of a file's content in a message."""
 
 _NOT_SHOWN: Final = re.compile(f"[{UNPRINTABLE}{TURNING}{_BREAKS}\t\n\r]")
 _ANY_OUT: Final = re.compile(f"[{UNPRINTABLE}]")

@@ -23,6 +23,9 @@ from newsmill.lake.storage import Storage
 KEPT_METADATA: Final = 100
 """Metadata of this many changes is kept, under both names, for readers that have just read a hint."""
 
+MOST_CHARS: Final = 100
+"""Of a version that a hint can name: an Iceberg writer's has a number and a UUID."""
+
 _SUFFIX = ".metadata.json"
 
 
@@ -65,13 +68,15 @@ def number(version: str) -> int:
     (12, 12, 12, -1)
     """
     first = version.removeprefix("v").split("-", 1)[0].split(".", 1)[0]
-    return int(first) if first.isdecimal() else -1
+    return int(first) if first.isdecimal() and len(first) <= MOST_CHARS else -1
 
 
 def metadata(store: Storage, table: str) -> str | None:
-    """Path of the metadata that the hint of a table names; None where there is no hint."""
+    """Path of the metadata that the hint of a table names; None where there is no hint, or none of a file."""
     version = read(store, table)
-    return f"{table}/metadata/{'v' * version.isdecimal()}{version}{_SUFFIX}" if version else None
+    if not version or len(version) > MOST_CHARS or "/" in version or "\x00" in version:
+        return None
+    return f"{table}/metadata/{'v' * version.isdecimal()}{version}{_SUFFIX}"
 
 
 def read(store: Storage, table: str) -> str:

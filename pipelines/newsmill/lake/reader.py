@@ -13,6 +13,7 @@ from pyiceberg.table import DataScan, StaticTable
 from newsmill.errors import LakeError
 from newsmill.lake import hints, identity, storage
 from newsmill.lake.schemas import TABLES
+from newsmill.strings import quoted
 
 
 def check(lake: str) -> identity.Identity | None:
@@ -130,8 +131,12 @@ def table(lake: str, name: str) -> StaticTable:
     note = check(lake)
     store = storage.at(lake)
     path = hints.metadata(store, name)
+    if path is None:
+        said = quoted(hints.read(store, name)) or "nothing"
+        hint = f"{name}/metadata/version-hint.text names none: {said}"
+        raise LakeError(f"{identity.place(store)}: the table {name} has no metadata: {hint}")
     try:
-        found = StaticTable.from_metadata(store.uri(path or f"{name}/metadata"), storage.IO_PROPERTIES)
+        found = StaticTable.from_metadata(store.uri(path), storage.IO_PROPERTIES)
     except FileNotFoundError as error:
         raise LakeError(f"{identity.place(store)}: the table {name} has no metadata: {error}") from error
     identity.check_place(store, found.location().removesuffix(f"/{name}"))

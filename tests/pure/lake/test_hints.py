@@ -10,7 +10,8 @@ import pytest
 
 import synthetic
 from newsmill.config import LakeConfig
-from newsmill.lake import hints
+from newsmill.errors import LakeError
+from newsmill.lake import hints, reader
 from newsmill.lake.schemas import TABLES
 from newsmill.lake.upkeep import garbage_collection
 from newsmill.lake.verification.audit import audit
@@ -81,3 +82,33 @@ def test_second_names_that_no_metadata_stands_for_any_more_are_garbage(
     assert [found.path for found in garbage_collection.collect(filled.tables, grace_s=3600)] == [
         "fate/metadata/v9999.metadata.json"
     ]
+
+
+@pytest.mark.parametrize("said", ["x" * 3000, "../" * 1000, "9" * 5000, "a\x00b"], ids=len)
+def test_hint_that_names_no_metadata_is_told_of_in_few_words_and_written_anew(
+    filled: Lake, config: LakeConfig, said: str
+) -> None:
+    hint = Path(config.path, "articles", "metadata", "version-hint.text")
+    right = hint.read_text()
+    hint.write_text(said)
+    with pytest.raises(
+        LakeError, match=r"the table articles has no metadata: .*version-hint.text names none"
+    ) as told:
+        reader.table(config.path, "articles")
+    (finding,) = audit(config.path).findings
+    assert finding.rule == "C6" and finding.examples[0].startswith(f"{hint}: names no metadata: ")
+    for message in (str(told.value), *finding.examples):
+        assert len(message) < len(config.path) + 250
+    filled.tables.point(filled.tables.load("articles"))
+    assert hint.read_text() == right
+
+
+def test_place_that_a_note_names_is_told_of_in_few_words_when_it_is_long(
+    filled: Lake, config: LakeConfig
+) -> None:
+    note = Path(config.path, "lake.json")
+    note.write_text(json.dumps(json.loads(note.read_text()) | {"location": "file:///" + "x" * 9000}))
+    for check in (audit, reader.check):
+        with pytest.raises(LakeError, match="it is a copy, or was moved") as told:
+            check(config.path)
+        assert len(str(told.value)) < 3 * len(config.path) + 700

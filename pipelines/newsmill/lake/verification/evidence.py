@@ -28,6 +28,7 @@ import pyarrow.fs
 
 from newsmill.errors import ConfigError, Displaced, LakeError
 from newsmill.lake.schemas import TABLES as PROMISED
+from newsmill.strings import quoted
 
 TABLES = ("fate", "articles", "cluster_events", "quarantine", "takedowns")
 """The ledger first: what other tables hold beyond it belongs to a commit under way."""
@@ -49,6 +50,8 @@ CATALOG = "catalog.db"
 
 _ADDED, _DELETED = 1, 2  # status of a manifest entry, Iceberg specification, "Manifest Entry Fields"
 
+_VERSION = re.compile("[^/\\x00]{1,100}")
+"""What a version-hint.text can say: an Iceberg writer's has a number and a UUID."""
 _LOCAL = re.compile("file:(?://(?:localhost)?)?(?=/)")
 
 _TYPES = {
@@ -350,7 +353,14 @@ def _metadata_location(root: str, name: str, note: dict[str, Any]) -> str:
         version = content(f"{root}/{name}/metadata/version-hint.text").decode().strip()
     except OSError as error:
         raise LakeError(f"{root}: is no lake: {error}") from error
+    if not names_metadata(version):
+        raise LakeError(f"{root}/{name}/metadata/version-hint.text: names no metadata: {quoted(version)}")
     return f"{root}/{name}/metadata/{'v' * version.isdecimal()}{version}.metadata.json"
+
+
+def names_metadata(version: str) -> bool:
+    """Whether what a hint says can be a version's name."""
+    return bool(_VERSION.fullmatch(version))
 
 
 def _numbered(version: str) -> str:

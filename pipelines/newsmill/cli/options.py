@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -104,6 +105,13 @@ def first(lake_or_what: str, what: str | None, old_lake: str | None) -> tuple[st
     if old_lake is not None:
         raise ConfigError(f"the lake is named twice: {lake_or_what} and --lake {old_lake}")
     return lake_or_what, what
+
+
+def no_span(since: datetime | None, until: datetime | None) -> list[str]:
+    """That no time is between those of `--from` and `--to`, where none is."""
+    if since is None or until is None or since < until:
+        return []
+    return [f"--from {since:%Y-%m-%dT%H:%M:%S} --to {until:%Y-%m-%dT%H:%M:%S}: no time is between them"]
 
 
 def no_lake(config: Config) -> list[str]:

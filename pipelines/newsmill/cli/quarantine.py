@@ -11,7 +11,17 @@ import typer
 
 from newsmill.cli.groups import group
 from newsmill.cli.json_lines import json_line
-from newsmill.cli.options import ConfigFile, DryRun, Json, LakeFirst, Sets, first, loaded, outside_lakes
+from newsmill.cli.options import (
+    ConfigFile,
+    DryRun,
+    Json,
+    LakeFirst,
+    Sets,
+    first,
+    loaded,
+    no_span,
+    outside_lakes,
+)
 from newsmill.cli.output import say
 from newsmill.errors import Code, ConfigError
 from newsmill.strings import counted
@@ -175,6 +185,8 @@ def _without_payload(row: dict[str, Any]) -> str:
 def _filter(code: Code | None, site: str | None, since: datetime | None, until: datetime | None) -> Filter:
     from newsmill.observe.quarantine import Filter
 
+    if problems := no_span(since, until):
+        raise ConfigError(problems)
     return Filter(
         code=code.value if code else None,
         site=site,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from newsmill.cli.options import ConfigFile, DryRun, Json, Sets, loaded, no_lake
+from newsmill.cli.options import ConfigFile, DryRun, Json, Sets, loaded, no_lake, no_span
 from newsmill.cli.output import say
 from newsmill.errors import Code, ConfigError
 from newsmill.strings import counted
@@ -64,6 +64,7 @@ def replay(
         problems.append(
             "say which records: --quarantine, --code, --from, --to, --domain, --from-raw or --enricher"
         )
+    problems += no_span(since, until)
     if problems:
         raise ConfigError([*problems, *no_lake(settings)])
     selection = replaying.Selection(
@@ -89,7 +90,11 @@ def do(settings: Config, selection: Selection, *, dry_run: bool, as_json: bool) 
 
     report = replaying.replay(settings, selection, now=time.time_ns() // 1000, dry_run=dry_run)
     if selection.from_raw and not report.selected:
-        say("the lake keeps no raw record of these: lake.keep_raw keeps those of later batches", err=True)
+        say(
+            "the lake keeps no raw record of these: lake.keep_raw keeps those of later batches, and "
+            "`newsmill gc` lets go of those that are older than lake.raw_days",
+            err=True,
+        )
     if as_json:
         say(json.dumps(report.as_dict() | {"dry_run": dry_run}))
     else:

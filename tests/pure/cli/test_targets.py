@@ -88,6 +88,28 @@ def test_port_that_is_none_is_refused(newsmill: Run, option: tuple[str, str], po
     assert code == 2 and f"{name}': must be at " in err
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        *[("replay",), ("replay", "--from-raw"), ("replay", "--quarantine")],
+        *[("quarantine", "list"), ("quarantine", "replay")],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("until", ["2026-12-01", "2026-12-05"])
+def test_range_that_no_time_is_in_is_refused(
+    newsmill: Run, lake: Path, command: tuple[str, ...], until: str
+) -> None:
+    code, _, err = newsmill(*command, lake, "--from", "2026-12-05", "--to", until)
+    assert code == 2
+    assert f"--from 2026-12-05T00:00:00 --to {until}T00:00:00: no time is between them" in err
+
+
+def test_replay_tells_both_reasons_when_no_raw_record_is_there(newsmill: Run, lake: Path) -> None:
+    code, _, err = newsmill("replay", lake, "--from-raw", "--to", "2026-12-05", "--dry-run")
+    assert code == 0 and "lake.keep_raw" in err and "lake.raw_days" in err
+
+
 def test_report_writes_over_nothing_but_an_earlier_report(newsmill: Run, lake: Path, tmp_path: Path) -> None:
     notes, link, page = tmp_path / "notes.html", tmp_path / "link.html", tmp_path / "page.html"
     notes.write_text("<!DOCTYPE html><title>Notes</title>")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -167,6 +169,14 @@ def test_stories_tell_where_they_were_first_seen_elsewhere(press: Press) -> None
     assert ferry["earliest_at"] < ferry["first_elsewhere_at"] < ferry["last_published_at"]
     assert ferry["languages"] == ["en"]
     assert found["f.example"]["first_elsewhere_at"] is None
+
+
+def test_guide_tells_what_a_row_of_each_view_is() -> None:
+    rows = (Path(__file__).parents[3] / "docs/guide/querying.md").read_text("utf-8").splitlines()
+    told = {
+        name for row in rows if row.startswith("| `") for name in re.findall(r"`(\w+)`", row.split("|")[1])
+    }
+    assert set(dialects.source()) <= told
 
 
 @pytest.mark.parametrize("dialect", dialects.DIALECTS)

@@ -3,6 +3,9 @@
 A commit of a batch changes a table eight times and more. At each change the library reads all metadata twice
 and copies all of it, every snapshot of days included, though a metadata file never changes, and neither
 does a snapshot: half of what a commit took was that.
+
+Time never goes back in a table's metadata, whatever the clock does: Java's readers (Spark, Trino, Flink)
+refuse a table in which it does by more than a minute (`TableMetadata` of Iceberg's Java).
 """
 
 from __future__ import annotations
@@ -11,9 +14,10 @@ from collections.abc import Iterable
 from typing import Any, Final, Self, TypeVar
 
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
-from pyiceberg.table import CommitTableResponse, Table
+from pyiceberg.table import CommitTableResponse, StagedTable, Table
 from pyiceberg.table.metadata import TableMetadata
-from pyiceberg.table.update import TableRequirement, TableUpdate
+from pyiceberg.table.update import AddSnapshotUpdate, TableRequirement, TableUpdate
+from pyiceberg.typedef import Identifier
 
 _Item = TypeVar("_Item")
 
@@ -40,6 +44,19 @@ class Database(SqlCatalog):
         self._known[name] = (table.metadata_location, table.metadata)
         return table
 
+    def _update_and_stage_table(
+        self,
+        current_table: Table | None,
+        table_identifier: Identifier,
+        requirements: tuple[TableRequirement, ...],
+        updates: tuple[TableUpdate, ...],
+    ) -> StagedTable:
+        staged = super()._update_and_stage_table(current_table, table_identifier, requirements, updates)
+        before = 0 if current_table is None else newest_ms(current_table.metadata)
+        if staged.metadata.last_updated_ms < before:
+            staged.metadata = staged.metadata.model_copy(update={"last_updated_ms": before})
+        return staged
+
     def commit_table(
         self, table: Table, requirements: tuple[TableRequirement, ...], updates: tuple[TableUpdate, ...]
     ) -> CommitTableResponse:
@@ -47,6 +64,19 @@ class Database(SqlCatalog):
         told = super().commit_table(table, requirements, updates)
         self._known[table.name()] = (told.metadata_location, settled(told.metadata))
         return told
+
+
+def newest_ms(metadata: TableMetadata) -> int:
+    """The newest time in a table's metadata."""
+    return max(metadata.last_updated_ms, *(entry.timestamp_ms for entry in metadata.snapshot_log[-1:]), 0)
+
+
+def not_before(update: TableUpdate, newest: int) -> TableUpdate:
+    """The same change of a table; a snapshot that it adds is not older than `newest`."""
+    if not isinstance(update, AddSnapshotUpdate) or update.snapshot.timestamp_ms >= newest:
+        return update
+    snapshot = update.snapshot.model_copy(update={"timestamp_ms": newest})
+    return update.model_copy(update={"snapshot": snapshot})
 
 
 def settled(metadata: TableMetadata) -> TableMetadata:

@@ -1,8 +1,10 @@
-"""What a lake knows of itself: its id, its place, its catalog and the UUIDs of its tables.
+"""What a lake knows of itself: its id, its place, its catalog, the UUIDs and the schema of its tables.
 
-The note is `lake.json` in the lake. A copy carries it along, so that the copy is not taken for the lake, and
-a lake whose catalog is lost or put back from an older backup is not taken for a new one. Whoever finds
-something else than the note says stops, and names the command that mends it.
+The note is `lake.json` in the lake: `{"schema": 7, "lake": {…}}`. A copy carries it along, so that the copy
+is not taken for the lake, and a lake whose catalog is lost or put back from an older backup is not taken for
+a new one. A version of newsmill that knows older tables only stops at it, since it would miss what is in the
+newer ones; those of before schema 7, which had all in one object, can't read it. Whoever finds something else
+than the note says stops, and names the command that mends it.
 """
 
 from __future__ import annotations
@@ -16,10 +18,11 @@ from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
+from msgspec import structs
 
 from newsmill.errors import ConfigError, Displaced, LakeError
 from newsmill.lake import hints, locations
-from newsmill.lake.schemas import LEDGER, TABLES
+from newsmill.lake.schemas import LEDGER, SCHEMA_VERSION, TABLES
 from newsmill.lake.storage import LocalStorage, Storage
 from newsmill.records import Record
 
@@ -54,6 +57,7 @@ class Identity(Record, frozen=True, kw_only=True):
     catalog: dict[str, str]  # without secrets; empty: the file in the lake
     hidden: tuple[str, ...] = ()  # settings of the catalog that are not noted
     namespace: str = NAMESPACE
+    schema: int = 0  # of the version of newsmill that opened it for writing; 0: of one that did not note it
 
     @property
     def own_catalog(self) -> bool:
@@ -61,7 +65,11 @@ class Identity(Record, frozen=True, kw_only=True):
         return not self.catalog
 
 
-_NOTES: Final = msgspec.json.Decoder(Identity)
+class _Note(Record, frozen=True):
+    """The note's file. Of before schema 7, `Identity` itself."""
+
+    schema: int = 0
+    lake: msgspec.Raw = msgspec.Raw()  # empty of before
 
 
 def new_id() -> str:
@@ -73,22 +81,29 @@ def read(store: Storage) -> Identity | None:
     """The note; None for a lake of before there were notes, and where there is no lake.
 
     Raises:
-        LakeError: The note can't be understood.
+        LakeError: The note can't be understood, or a newer version wrote the lake.
     """
     if store.size(NOTE) is None:
         return None
     with store.open(NOTE) as file:
         content = bytes(file.read())
     try:
-        return _NOTES.decode(content)
+        note = msgspec.json.decode(content, type=_Note)
+        if note.schema > SCHEMA_VERSION:
+            raise LakeError(
+                f"{place(store)}: a newer newsmill has written this lake: its tables have schema "
+                f"{note.schema}, this version knows {SCHEMA_VERSION}. Install the newer one; nothing was changed"
+            )
+        lake = bytes(note.lake) or content
+        return structs.replace(msgspec.json.decode(lake, type=Identity), schema=note.schema)
     except msgspec.DecodeError as error:
         raise LakeError(f"{store.uri(NOTE)}: can't be read: {error}") from error
 
 
 def write(store: Storage, note: Identity) -> None:
-    """Put a note in place of another."""
-    text = json.dumps(json.loads(msgspec.json.encode(note)), indent=2, ensure_ascii=False)
-    store.replace(NOTE, text.encode() + b"\n")
+    """Put a note, of this version's schema, in place of another."""
+    told = {"schema": SCHEMA_VERSION, "lake": msgspec.to_builtins(structs.replace(note, schema=0))}
+    store.replace(NOTE, json.dumps(told, indent=2, ensure_ascii=False).encode() + b"\n")
 
 
 def exists(store: Storage) -> bool:

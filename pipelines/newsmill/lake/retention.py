@@ -8,6 +8,7 @@ only the number of days sets: 668 with 7 days, and those that wait to be forgott
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Final
@@ -33,7 +34,8 @@ class Retention:
     """What stays.
 
     Args:
-        days: For how long; older snapshots go, but for the newest.
+        days: For how long; older snapshots go, but for the newest. With 0, those that a clock which went
+            ahead has dated later than now, too.
         least: The newest that stay however old they are.
         followed: The newest that stay one by one while they are young enough.
         raw_days: For how many days of ingest raw records stay; for ever where absent.
@@ -54,7 +56,7 @@ class Retention:
         named = {ref.snapshot_id for ref in table.refs().values()}
         snapshots = sorted(table.metadata.snapshots, key=lambda s: s.sequence_number or 0)
         last_of_hour = {s.timestamp_ms // _HOUR_MS: s.snapshot_id for s in snapshots}
-        begin = time.time() * 1000 - self.days * _DAY_MS
+        begin = time.time() * 1000 - self.days * _DAY_MS if self.days else math.inf
 
         def stays(snapshot: Snapshot, newer: int) -> bool:
             if newer < self.least or snapshot.snapshot_id in named:

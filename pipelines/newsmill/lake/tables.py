@@ -25,17 +25,17 @@ from pyiceberg.schema import index_name_by_id
 from pyiceberg.serializers import ToOutputFile
 from pyiceberg.table import Table, Transaction
 from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.update import TableRequirement, TableUpdate
 from pyiceberg.table.update.snapshot import ExpireSnapshots
 from sqlalchemy.exc import IntegrityError
 
 from newsmill.config import LakeConfig
 from newsmill.errors import LakeError
-from newsmill.lake import catalogs, hints, identity, layout, lease, locations, storage, trouble
+from newsmill.lake import catalogs, database, hints, identity, layout, lease, locations, storage, trouble
 from newsmill.lake.columns import TableSchema
-from newsmill.lake.database import settled
 from newsmill.lake.identity import Identity
 from newsmill.lake.retention import Retention
-from newsmill.lake.schemas import LEDGER, TABLES
+from newsmill.lake.schemas import LEDGER, SCHEMA_VERSION, TABLES
 from newsmill.lake.storage import Storage
 from newsmill.runtime import failpoints
 
@@ -221,6 +221,7 @@ class Tables:
             catalog=told if note is None else note.catalog,
             hidden=hidden if note is None or config.catalog else note.hidden,
             namespace=".".join(self._namespace),
+            schema=SCHEMA_VERSION,
         )
         if noted != note:
             identity.write(self.store, noted)
@@ -355,6 +356,12 @@ class _Change(Transaction):
 
     _seen: tuple[TableMetadata, int, TableMetadata] | None = None
 
+    def _apply(
+        self, updates: tuple[TableUpdate, ...], requirements: tuple[TableRequirement, ...] = ()
+    ) -> Transaction:
+        newest = database.newest_ms(self._table.metadata)
+        return super()._apply(tuple(database.not_before(u, newest) for u in updates), requirements)
+
     @property
     def table_metadata(self) -> TableMetadata:
         """The table's metadata with the changes staged so far."""
@@ -390,4 +397,4 @@ def _evolve(tables: Tables, table: Table, schema: TableSchema[Any]) -> None:
 def _leave_retries_to_us(table: Table) -> None:
     """Turn the library's own retries off: they would commit without asking our checks again."""
     properties = {**table.metadata.properties, "commit.retry.num-retries": "0"}
-    table.metadata = settled(table.metadata).model_copy(update={"properties": properties})
+    table.metadata = database.settled(table.metadata).model_copy(update={"properties": properties})

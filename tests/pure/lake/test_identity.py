@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -9,13 +10,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 import synthetic
 from newsmill.config import LakeConfig
 from newsmill.errors import ConfigError, LakeError
 from newsmill.jobs.explain import explain
 from newsmill.lake import identity, reader, storage
-from newsmill.lake.schemas import LEDGER, TableSchema
+from newsmill.lake.schemas import LEDGER, SCHEMA_VERSION, TableSchema
 from newsmill.lake.tables import Tables
 from newsmill.lake.upkeep import compaction, garbage_collection
 from newsmill.lake.upkeep.takedown import take_down
@@ -235,3 +237,28 @@ def test_lake_of_before_notes_gets_one_when_it_is_opened_for_writing_and_is_read
     Lake.open(config).release()
     note = identity.read(storage.at(config.path))
     assert note is not None and note.location == f"file://{original}" and set(note.tables) >= {"fate"}
+
+
+def test_lake_noted_in_one_object_is_noted_anew_when_it_is_opened_for_writing(
+    original: Path, config: LakeConfig
+) -> None:
+    path = original / identity.NOTE
+    path.write_text(json.dumps(json.loads(path.read_text())["lake"]))  # as before schema 7
+    before = identity.read(storage.at(config.path))
+    assert before is not None and before.schema == 0
+    assert audit(config.path).findings == []
+    Lake.open(config).release()
+    assert identity.read(storage.at(config.path)) == structs.replace(before, schema=SCHEMA_VERSION)
+    assert json.loads(path.read_text())["schema"] == SCHEMA_VERSION
+
+
+@opening(KEEPERS | READERS | WRITERS)
+def test_lake_is_left_alone_when_a_newer_version_has_written_it(
+    original: Path, config: LakeConfig, command: Opening
+) -> None:
+    path = original / identity.NOTE
+    path.write_text(json.dumps({"schema": SCHEMA_VERSION + 1, "lake": {"nobody": "knows"}}))
+    before = content(original)
+    with pytest.raises(LakeError, match=f"newer newsmill .* schema {SCHEMA_VERSION + 1}, .* knows"):
+        command(config)
+    assert content(original) == before

@@ -11,6 +11,9 @@ from pyiceberg.table.refs import SnapshotRef, SnapshotRefType
 import synthetic
 from newsmill.config import LakeConfig
 from newsmill.lake.retention import Retention
+from newsmill.lake.tables import Tables
+from newsmill.lake.upkeep.takedown import take_down
+from newsmill.lake.verification.audit import audit
 from newsmill.lake.writer import Lake
 
 HOUR_S = 3_600.0
@@ -65,10 +68,11 @@ def test_only_the_newest_stay_where_that_is_asked_for(filled: Lake) -> None:
 
 
 def test_a_table_of_a_time_is_asked_for_when_snapshots_between_are_forgotten(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch, config: LakeConfig
+    monkeypatch: pytest.MonkeyPatch, config: LakeConfig
 ) -> None:
+    lake = Lake.open(LakeConfig(path=config.path, lease_s=86_400))
     now = time.time()
-    begin = now - now % HOUR_S - 4 * HOUR_S
+    begin = now - now % HOUR_S + HOUR_S
     clock = [begin]
     monkeypatch.setattr("time.time", lambda: clock[0])
     monkeypatch.setattr("newsmill.lake.writer.FORGOTTEN_AT_ONCE", 1)
@@ -84,3 +88,27 @@ def test_a_table_of_a_time_is_asked_for_when_snapshots_between_are_forgotten(
     assert past is not None
     rows = table.scan(snapshot_id=past.snapshot_id).to_arrow()
     assert 2 * len(rows) == len(table.scan().to_arrow()) > 0
+    assert audit(config.path).findings == []
+    lake.release()
+
+
+def test_times_of_a_table_never_go_back_and_takedown_forgets_all_when_the_clock_was_ahead(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, config: LakeConfig
+) -> None:
+    """Java's readers refuse a table whose times go back."""
+    for number, ahead_s in enumerate((0, 240 * HOUR_S, 0, 0)):
+        with monkeypatch.context() as patched:
+            now = time.time() + ahead_s
+            patched.setattr("time.time", lambda now=now: now)
+            parts = list(synthetic.slices(0, number * 20, number * 20 + 20))
+            batch = lake.begin(parts, now=int(now * 1e6))
+            lake.commit(batch, synthetic.write(config.path, batch, words=5))
+    for name in lake.tables.names:
+        metadata = lake.tables.load(name).metadata
+        for log in (metadata.snapshot_log, metadata.metadata_log):
+            times = [entry.timestamp_ms for entry in log] + [metadata.last_updated_ms]
+            assert times == sorted(times), name
+    lake.release()
+    take_down(config, "site1.example", reason="x", now=int(time.time() * 1e6))
+    assert len(Tables.open_readonly(config).load("articles").metadata.snapshots) == 1
+    assert audit(config.path).findings == []

@@ -34,6 +34,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 
 import duckdb
@@ -201,11 +202,7 @@ def _check_chain(root: str, table: TableEvidence, report: Report) -> None:
     find("manifests that can't be read", table.broken)
     find("snapshots of the same number", _more_than_once(s["sequence-number"] for s in snapshots))
     find("forks", _more_than_once(p for s in snapshots if (p := s.get("parent-snapshot-id"))))
-    ids = {s["snapshot-id"] for s in snapshots}
-    find(
-        "snapshots whose parent is gone",
-        [i for s in snapshots[1:] if (i := s["parent-snapshot-id"]) not in ids],
-    )
+    find("snapshots whose parent is gone", _orphaned(snapshots))
     newest = snapshots[-1]["snapshot-id"] if snapshots else None
     find("the current snapshot is not the newest", [table.current] if table.current != newest else [])
     find("files added twice", [uri for uri, times in table.added.items() if times > 1])
@@ -215,6 +212,15 @@ def _check_chain(root: str, table: TableEvidence, report: Report) -> None:
         told, held = int(snapshots[-1]["summary"]["total-records"]), sum(file.rows for file in table.files)
         find(f"summary tells {told} rows, files hold {held}", [newest] if told != held else [])
     find("version-hint.text points to no whole metadata of this table", _hint_problems(root, table))
+
+
+def _orphaned(snapshots: list[dict[str, Any]]) -> Iterator[int]:
+    """Snapshots whose parent is not there, though none was forgotten between them and the one before."""
+    ids = {snapshot["snapshot-id"] for snapshot in snapshots}
+    for before, snapshot in pairwise(snapshots):
+        followed = snapshot["sequence-number"] == before["sequence-number"] + 1
+        if followed and snapshot.get("parent-snapshot-id") not in ids:
+            yield snapshot["snapshot-id"]
 
 
 def _batches(snapshots: list[dict[str, Any]]) -> Iterator[str]:

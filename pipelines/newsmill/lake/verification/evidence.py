@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.fs
 
 from newsmill.errors import ConfigError, Displaced, LakeError
-from newsmill.lake.schemas import TABLES as PROMISED
+from newsmill.lake.schemas import SCHEMA_VERSION, TABLES as PROMISED
 from newsmill.strings import quoted
 
 TABLES = ("fate", "articles", "cluster_events", "quarantine", "takedowns")
@@ -243,9 +243,15 @@ def _note(root: str) -> dict[str, Any]:
     if not filesystem.get_file_info(f"{folder}/{NOTE}").is_file:
         return {}
     try:
-        note: dict[str, Any] = json.loads(content(f"{root}/{NOTE}"))
+        told: dict[str, Any] = json.loads(content(f"{root}/{NOTE}"))
     except ValueError as error:
         raise LakeError(f"{root}/{NOTE}: can't be read: {error}") from error
+    if (schema := told.get("schema", 0)) > SCHEMA_VERSION:
+        raise LakeError(
+            f"{root}: a newer newsmill has written this lake: its tables have schema {schema}, this version "
+            f"knows {SCHEMA_VERSION}"
+        )
+    note: dict[str, Any] = told.get("lake", told)  # of before schema 7, all in one object
     _check_place(root, note["location"])
     if not note["catalog"] and not filesystem.get_file_info(f"{folder}/{CATALOG}").is_file:
         mend = f"newsmill lake recover {shlex.quote(root)}"

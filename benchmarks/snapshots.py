@@ -57,7 +57,7 @@ def run(folder: Path, *, commits: int, minutes: float, every: int) -> Iterator[d
         made = synthetic.rows(first, words=5)
         lake.abandon(first)
         cpu: list[float] = []
-        next_gc = clock() + 86_400
+        next_gc, gc_s = clock() + 86_400, 0.0
         for number in range(commits):
             clock.ahead_s += minutes * 60
             begun = time.process_time()
@@ -71,15 +71,15 @@ def run(folder: Path, *, commits: int, minutes: float, every: int) -> Iterator[d
             begun = time.process_time()
             lake.commit(batch, written)
             cpu.append(beginning + time.process_time() - begun)
-            gc_s = 0.0
             if clock() >= next_gc:
                 next_gc += 86_400
                 begun = time.process_time()
                 list(garbage_collection.collect(Tables.open(config), grace_s=86_400))
-                gc_s = time.process_time() - begun
+                gc_s += time.process_time() - begun
             if (number + 1) % every == 0:
                 yield measured(lake.tables, config, clock, number + 1, cpu, gc_s)
                 cpu.clear()
+                gc_s = 0.0
         lake.release()
         report = audit(config.path)
         yield {"commits": commits, "findings of the audit": len(report.findings)}

@@ -92,7 +92,8 @@ def read(store: Storage) -> Identity | None:
         if note.schema > SCHEMA_VERSION:
             raise LakeError(
                 f"{place(store)}: a newer newsmill has written this lake: its tables have schema "
-                f"{note.schema}, this version knows {SCHEMA_VERSION}. Install the newer one; nothing was changed"
+                f"{note.schema}, this version knows {SCHEMA_VERSION}. Install the newer one; nothing was "
+                "changed"
             )
         lake = bytes(note.lake) or content
         return structs.replace(msgspec.json.decode(lake, type=Identity), schema=note.schema)

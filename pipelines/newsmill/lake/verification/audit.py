@@ -56,13 +56,12 @@ from newsmill.lake.verification.evidence import (
     VisibleFile,
     content,
     gather,
+    hint_problem,
     listed,
-    names_metadata,
     of_a_lake,
     place,
 )
 from newsmill.lake.verification.findings import Report
-from newsmill.strings import quoted
 
 REPLAY_WAIT_S = 60.0
 """How long a replay may take to change its tables."""
@@ -237,8 +236,8 @@ def _hint_problems(root: str, table: TableEvidence) -> list[str]:
     folder, version = f"{root}/{table.name}/metadata", table.hint
     if version is None:
         return [f"{folder}/version-hint.text: there is none that can be read"]
-    if not names_metadata(version):
-        return [f"{folder}/version-hint.text: names no metadata: {quoted(version)}"]
+    if problem := hint_problem(version):
+        return [f"{folder}/version-hint.text: {problem}"]
     try:
         hinted = json.loads(content(f"{folder}/{'v' * version.isdecimal()}{version}.metadata.json"))
     except (OSError, ValueError) as error:

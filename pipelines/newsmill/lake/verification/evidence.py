@@ -28,7 +28,6 @@ import pyarrow.fs
 
 from newsmill.errors import ConfigError, Displaced, LakeError
 from newsmill.lake.schemas import SCHEMA_VERSION, TABLES as PROMISED
-from newsmill.strings import quoted
 
 TABLES = ("fate", "articles", "cluster_events", "quarantine", "takedowns")
 """The ledger first: what other tables hold beyond it belongs to a commit under way."""
@@ -359,14 +358,14 @@ def _metadata_location(root: str, name: str, note: dict[str, Any]) -> str:
         version = content(f"{root}/{name}/metadata/version-hint.text").decode().strip()
     except OSError as error:
         raise LakeError(f"{root}: is no lake: {error}") from error
-    if not names_metadata(version):
-        raise LakeError(f"{root}/{name}/metadata/version-hint.text: names no metadata: {quoted(version)}")
+    if problem := hint_problem(version):
+        raise LakeError(f"{root}/{name}/metadata/version-hint.text: {problem}")
     return f"{root}/{name}/metadata/{'v' * version.isdecimal()}{version}.metadata.json"
 
 
-def names_metadata(version: str) -> bool:
-    """Whether what a hint says can be a version's name."""
-    return bool(_VERSION.fullmatch(version))
+def hint_problem(version: str) -> str | None:
+    """Why what a hint says can be no version's name, with the beginning of it; None if it can."""
+    return None if _VERSION.fullmatch(version) else f"names no metadata: {version[:80]!r}"
 
 
 def _numbered(version: str) -> str:

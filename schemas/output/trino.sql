@@ -110,7 +110,7 @@ SELECT
     count(DISTINCT article_id) AS articles, -- two names of one entity in an article are two rows
     count(DISTINCT cluster_id) AS stories,
     count(DISTINCT domain) AS domains,
-    sum(mention_count) AS mentions
+    CAST(sum(mention_count) AS BIGINT) AS mentions
 FROM article_entities_latest
 GROUP BY day, entity_id;
 

@@ -122,7 +122,7 @@ def test_note_tells_the_server_and_no_password_when_the_lake_is_made(
 ) -> None:
     filled(config)
     note = (Path(config.path) / "lake.json").read_text()
-    assert json.loads(note)["catalog"]["uri"] == address(server)
+    assert json.loads(note)["lake"]["catalog"]["uri"] == address(server)
     assert not any(
         word in file.read_bytes()
         for file in Path(config.path).rglob("*")

@@ -112,14 +112,11 @@ def _ask(duck: duckdb.DuckDBPyConnection, lake: str, query: str, form: Form) -> 
                 _write_csv(duck.execute(statement))
             else:
                 _write_json(duck.execute(statement))
+    except (duckdb.ParserException, duckdb.CatalogException, duckdb.BinderException) as error:
+        raise ConfigError(str(error)) from None  # nothing was read yet
     except duckdb.Error as error:
-        if _OF_READING in str(error):
-            check_files(lake)
+        check_files(lake)
         raise ConfigError(str(error)) from None
-
-
-_OF_READING: Final = "arrow_scan"
-"""In DuckDB's message where Arrow could not read a file."""
 
 
 def _write_csv(answer: duckdb.DuckDBPyConnection) -> None:

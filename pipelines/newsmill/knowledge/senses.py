@@ -33,9 +33,7 @@ _PLAYERS = re.compile(
 )
 _BOUND = re.compile(r"\s?,\s?")
 _SMALL = re.compile(r"(?<![^\W\d_])[a-zß-öø-ÿ]{3,}(?![^\W\d_])")
-_FEW = (
-    20  # words that are sooner looked for one by one than in a list of all that a text has in small letters
-)
+_FEW = 20  # words that cost less to look for one by one than to list all that a text has in small letters
 _PREVIOUS = re.compile(r"([^\W\d_]{1,20})[ \u00a0]$")
 _FIRST = re.compile(r"(?<![^\W_])([A-ZÀ-ÖØ-ÞА-ЯЁІЇЄŁŚŻŠŽČĆĐ][^\W\d_A-ZА-Я]{2,20}) $")
 _LAST = re.compile(r" ([A-ZÀ-ÖØ-ÞА-ЯЁІЇЄŁŚŻŠŽČĆĐ][^\W\d_A-ZА-Я]{2,20})(?![^\W_])")

@@ -352,6 +352,8 @@ class _Change(Transaction):
 
     The library's copies all of it, each snapshot included, each of the dozen times that it looks, which
     made a commit slower with every snapshot: 4 times after 150 (benchmarks/lake.py).
+
+    A snapshot is not dated before the table's last change: readers and catalogs in Java refuse that.
     """
 
     _seen: tuple[TableMetadata, int, TableMetadata] | None = None

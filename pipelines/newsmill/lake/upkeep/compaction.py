@@ -125,9 +125,11 @@ def plans(
     target_bytes: int,
     present: int = 0,
 ) -> Iterator[Plan]:
-    """What there is to merge of a table, in order of time: of before the newest hour, and a `present` one."""
-    newest = max((file.hours.stop - 1 for file in live), default=0)
-    newest = max(newest, present)
+    """What there is to merge of a table, in order of time.
+
+    Files whose last hour is over: it is before the newest hour of all files, or before `present`.
+    """
+    newest = max([present, *(file.hours.stop - 1 for file in live)])
     together: dict[int, list[LiveFile]] = defaultdict(list)
     for file in live:
         if (last := file.hours.stop - 1) < newest:

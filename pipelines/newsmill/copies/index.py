@@ -130,7 +130,7 @@ class CopyIndex:
             return None
         try:
             found = _PUBLISHED.decode(self._folder.read_manifest() or b"")
-        except msgspec.DecodeError:
+        except ValueError:  # a string may be no UTF-8
             return None
         if found.maker != self._maker() or not all(map(self._folder.is_whole, found.image.files())):
             return None

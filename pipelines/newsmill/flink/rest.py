@@ -178,7 +178,7 @@ class FlinkRest:
         answer = self._ask("GET", path)
         try:
             return msgspec.json.decode(answer, type=kind)
-        except msgspec.MsgspecError as error:
+        except ValueError as error:
             raise FlinkRefused(f"{self.url}{path} does not answer as Flink does: {error}") from error
 
     def _ask(self, method: str, path: str) -> bytes:
@@ -205,7 +205,7 @@ def _why(answer: bytes) -> str:
         told: Any = msgspec.json.decode(answer)
         lines = [text for text in told["errors"] if text]
         return _shortly(str(lines[-1]))
-    except (msgspec.MsgspecError, KeyError, TypeError, IndexError):
+    except (ValueError, KeyError, TypeError, IndexError):
         return _shortly(answer[:2000].decode("utf-8", "replace"))
 
 

@@ -65,7 +65,7 @@ def condense(package: Path) -> bytes:
     try:
         index = msgspec.json.decode((package / "dist/json/nsi.json").read_bytes())["nsi"]
         items = msgspec.json.decode((package / "dist/wikidata/wikidata.json").read_bytes())["wikidata"]
-    except (OSError, msgspec.DecodeError, KeyError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise ConfigError(f"{package}: is no unpacked name-suggestion-index package: {error}") from None
     names: dict[str, dict[str, None]] = defaultdict(dict)
     kinds: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))

@@ -97,7 +97,7 @@ def read(store: Storage) -> Identity | None:
             )
         lake = bytes(note.lake) or content
         return structs.replace(msgspec.json.decode(lake, type=Identity), schema=note.schema)
-    except msgspec.DecodeError as error:
+    except ValueError as error:
         raise LakeError(f"{store.uri(NOTE)}: can't be read: {error}") from error
 
 

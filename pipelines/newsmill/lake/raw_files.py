@@ -105,7 +105,7 @@ def record_in(stored: bytes) -> SourceRecord:
         own = "".join(value for name, _, value in fields if name == _OWN)
         size = int(next(value for name, _, value in fields if name == "Content-Length"))
         record = _RECORDS.decode(base64.b64decode(own, validate=True))
-    except (OSError, EOFError, zlib.error, ValueError, StopIteration, msgspec.DecodeError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, StopIteration) as error:
         raise LakeError(f"no raw record: {error}") from error
     if len(rest) != size + len(_END):
         raise LakeError("no raw record: its length is another than it says")

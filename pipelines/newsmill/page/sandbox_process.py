@@ -28,7 +28,7 @@ _START_LIMIT_S: Final = 60.0
 _ANSWER_BYTES: Final = 256 * 1024 * 1024
 """A longer answer is no answer: all that extraction finds in the largest page is a fraction of it."""
 
-_BROKEN: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+_BROKEN: Final = (ValueError, RecursionError)
 """What decoding an answer can raise, whatever its bytes are."""
 
 _SLEEP_S: Final = 2.0

@@ -148,7 +148,8 @@ def test_nothing_is_taken_when_another_version_made_it(kept, monkeypatch, what):
 def test_a_manifest_that_is_no_manifest_is_none(kept):
     import xxhash
 
-    for content in (b"", b"x", msgspec.msgpack.encode({"maker": 1}), bytes(100)):
+    no_utf8 = b"\x81\xa1\xff\x01"
+    for content in (b"", b"x", no_utf8, msgspec.msgpack.encode({"maker": 1}), bytes(100)):
         (kept / MANIFEST).write_bytes(xxhash.xxh3_64_digest(content) + content)
         ready = opened(kept)
         assert ready.load() is None

@@ -29,6 +29,13 @@ RECORDED: dict[str, Any] = json.loads(Path(__file__).with_name("rest_1_16.json")
 JOB: str = RECORDED["job"]
 
 
+def _body(answer: Any) -> bytes:
+    """What is sent: bytes and text as they are, all else as JSON."""
+    if isinstance(answer, bytes):
+        return answer
+    return (answer if isinstance(answer, str) else json.dumps(answer)).encode()
+
+
 class Replay:
     """Serves the answers; `then` are what a path answers after a job was cancelled."""
 
@@ -45,7 +52,7 @@ class Replay:
                     replay.answers.update(replay.then)
                 absent = (202, {}) if self.command == "PATCH" else (404, {"errors": ["Not found"]})
                 code, answer = replay.answers.get(self.path, absent)
-                body = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
+                body = _body(answer)
                 self.send_response(code)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -206,6 +213,8 @@ def test_following_fails_when_the_job_is_lost_or_failed(replay: Replay, answer: 
         (200, "<html>a login page</html>", FlinkRefused, "does not answer as Flink does"),
         (200, {"flink-version": "1"}, FlinkRefused, "does not answer as Flink does"),
         (200, "", FlinkRefused, "does not answer as Flink does"),
+        (200, b'{"flink-version": "\xff"}', FlinkRefused, "does not answer as Flink does"),
+        (403, b'{"errors": ["\xff"]}', FlinkRefused, "403: "),
     ],
 )
 def test_an_answer_that_is_not_flinks_is_told_as_such(

@@ -250,6 +250,31 @@ def test_audit_finds_or_refuses_spoiled_metadata(filled: Lake, config: LakeConfi
     assert audit(config.path).findings == []
 
 
+ODD = {
+    "a list": b"[]",
+    "a number": b"7",
+    "no JSON": b"{",
+    "no UTF-8": b'{"location": "\xff"}',
+    "an empty object": b"{}",
+    "a word for a number": b'{"schema": "seven", "current-schema-id": "one"}',
+    "a list for an object": b'{"schema": 7, "lake": []}',
+    "no place": b'{"schema": 7, "lake": {"tables": {}, "catalog": {}}, "table-uuid": "1"}',
+}
+
+
+@pytest.mark.parametrize("content", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("of", ["lake.json", "articles"])
+def test_audit_names_the_file_when_it_says_something_else_than_it_must(
+    filled: Lake, config: LakeConfig, of: str, content: bytes
+) -> None:
+    named = Path(config.path, of)
+    if named.is_dir():
+        named = Path(filled.tables.load(of).metadata_location.removeprefix("file://"))
+    named.write_bytes(content)
+    with pytest.raises(LakeError, match=f"{named.name}: can't be read"):
+        audit(config.path)
+
+
 def test_audit_counts_files_that_no_snapshot_names(filled: Lake, config: LakeConfig) -> None:
     batch = filled.begin(list(synthetic.slices(0, 80, 120)), now=1_790_000_000_000_000)
     synthetic.write(config.path, batch)

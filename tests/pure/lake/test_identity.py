@@ -115,6 +115,28 @@ def test_lake_without_its_catalog_is_refused_and_left_alone_by_each_command(
     assert content(original) == before
 
 
+ODD_NOTES = {
+    "a list": b"[]",
+    "cut off": b'{"schema": 7,',
+    "no UTF-8": b'{"lake": {"id": "\xff"}}',
+    "no lake in it": b'{"schema": 7, "lake": []}',
+    "a word for a number": b'{"schema": "seven"}',
+    "of nothing": b"{}",
+}
+
+
+@opening(KEEPERS | READERS | WRITERS)
+@pytest.mark.parametrize("note", ODD_NOTES.values(), ids=ODD_NOTES)
+def test_lake_is_refused_and_left_alone_by_each_command_when_its_note_cannot_be_read(
+    original: Path, config: LakeConfig, command: Opening, note: bytes
+) -> None:
+    (original / identity.NOTE).write_bytes(note)
+    before = content(original)
+    with pytest.raises(LakeError, match=f"{identity.NOTE}: can't be read"):
+        command(config)
+    assert content(original) == before
+
+
 @opening(KEEPERS | WRITERS)
 def test_catalog_that_was_made_anew_or_put_back_is_refused_by_each_command(
     original: Path, config: LakeConfig, command: Opening, tmp_path: Path

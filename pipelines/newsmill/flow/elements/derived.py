@@ -40,7 +40,7 @@ def enrichment_of(encoded: bytes, body: str) -> Enrichment | None:
     """The enrichment of an extraction process; None where it is none, or none of this body."""
     try:
         found = _ENRICHMENT.decode(encoded)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         return None
     named: tuple[Entity | Place, ...] = (*found.entities, *found.places)
     return found if all(_is_within(m.start, m.end, body) for each in named for m in each.mentions) else None

@@ -169,7 +169,7 @@ def _begun(dump: Path, spool: Path, options: Options) -> Progress:
         )
     try:
         found = msgspec.msgpack.decode(file.read_bytes(), type=Progress)
-    except msgspec.DecodeError:
+    except ValueError:
         found = None
     if (
         found is None

@@ -19,10 +19,11 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, partial
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import fastavro
+import msgspec
 import pyarrow as pa
 import pyarrow.fs
 
@@ -77,6 +78,43 @@ _MADE = [
         rf"/metadata/(snap-\d+-(\d+-)?{_UUID}|{_UUID}-m\d+|optimized-m-{_UUID}|adopted-{_UUID})\.avro$",
     )
 ]
+
+
+T = TypeVar("T")
+
+
+class _Told(msgspec.Struct):
+    """What a note says of itself."""
+
+    schema: int = 0
+
+
+class _Note(msgspec.Struct):
+    """What the lake notes of itself: at least that."""
+
+    location: str
+    tables: dict[str, str]  # UUIDs
+    catalog: dict[str, str]
+
+
+class _Snapshot(msgspec.Struct, rename="kebab"):
+    """At least what a snapshot of Iceberg's metadata says."""
+
+    snapshot_id: int
+    sequence_number: int
+    timestamp_ms: int
+    manifest_list: str
+
+
+class _Metadata(msgspec.Struct, rename="kebab"):
+    """At least what Iceberg's metadata says of a table."""
+
+    location: str
+    table_uuid: str
+    current_schema_id: int
+    schemas: list[dict[str, Any]]
+    properties: dict[str, str] = {}
+    snapshots: list[_Snapshot] = []
 
 
 @dataclass(frozen=True)
@@ -241,16 +279,14 @@ def _note(root: str) -> dict[str, Any]:
         raise ConfigError(f"{root}: no newsmill lake")
     if not filesystem.get_file_info(f"{folder}/{NOTE}").is_file:
         return {}
-    try:
-        told: dict[str, Any] = json.loads(content(f"{root}/{NOTE}"))
-    except ValueError as error:
-        raise LakeError(f"{root}/{NOTE}: can't be read: {error}") from error
-    if (schema := told.get("schema", 0)) > SCHEMA_VERSION:
+    told = _object(f"{root}/{NOTE}")
+    if (schema := _says(_Told, told, f"{root}/{NOTE}").schema) > SCHEMA_VERSION:
         raise LakeError(
             f"{root}: a newer newsmill has written this lake: its tables have schema {schema}, this version "
             f"knows {SCHEMA_VERSION}"
         )
     note: dict[str, Any] = told.get("lake", told)  # of before schema 7, all in one object
+    _says(_Note, note, f"{root}/{NOTE}")
     _check_place(root, note["location"])
     if not note["catalog"] and not filesystem.get_file_info(f"{folder}/{CATALOG}").is_file:
         mend = f"newsmill lake recover {shlex.quote(root)}"
@@ -263,13 +299,28 @@ def _check_place(root: str, location: str) -> None:
         raise Displaced(root, location)
 
 
+def _object(uri: str) -> dict[str, Any]:
+    """The JSON object of a file."""
+    try:
+        found = msgspec.json.decode(content(uri), type=dict[str, Any])
+    except (OSError, ValueError) as error:
+        raise LakeError(f"{uri}: can't be read: {error}") from error
+    return found
+
+
+def _says(least: type[T], found: Any, uri: str) -> T:
+    """What is sure to be in an object that was found in a file."""
+    try:
+        return msgspec.convert(found, least)
+    except msgspec.ValidationError as error:
+        raise LakeError(f"{uri}: can't be read: {error}") from error
+
+
 def _table(root: str, name: str, note: dict[str, Any]) -> TableEvidence:
     hint = _hint(root, name)  # first: a writer moves the catalog first, and may do so at any moment
     location = _metadata_location(root, name, note)
-    try:
-        table = TableEvidence(name, json.loads(content(location)), location, hint)
-    except (OSError, ValueError) as error:
-        raise LakeError(f"{location}: can't be read: {error}") from error
+    table = TableEvidence(name, _object(location), location, hint)
+    _says(_Metadata, table.metadata, location)
     here = partial(_here, root)
     versions = {location, *(entry["metadata-file"] for entry in table.metadata.get("metadata-log", []))}
     table.named = set(map(here, versions | set(map(_numbered, versions))))

@@ -93,7 +93,7 @@ def _problem(data: bytes, pointer: _Pointer) -> str | None:
         return "its raw file ends before"
     try:
         records = list(_records(stored))
-    except (OSError, ValueError, msgspec.DecodeError) as error:
+    except (OSError, ValueError) as error:
         return f"can't be read: {error}"
     if len(records) != 1:
         return f"is {len(records)} records, not one"

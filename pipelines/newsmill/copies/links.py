@@ -117,7 +117,7 @@ class Links:
         rows = self._gather(np.array([text, x, y], dtype=np.int64))
         hashes = rows["hashes"][0]
         bound = complete_to(rows).min()
-        of_x, of_y = (np.isin(hashes, rows["hashes"][i]) & (hashes < bound) for i in (1, 2))
+        of_x, of_y = (_held(hashes, rows["hashes"][i]) & (hashes < bound) for i in (1, 2))
         return float((of_x & of_y).sum() / max(1, min(of_x.sum(), of_y.sum())))
 
     def is_form(self, x: int, y: int, others: Sequence[int]) -> bool:
@@ -125,8 +125,8 @@ class Links:
         rows = self._gather(np.array([x, y, *others], dtype=np.int64))
         bound = complete_to(rows).min()
         mine = rows["hashes"][0]
-        shared = mine[(mine < bound) & np.isin(mine, rows["hashes"][1])]
-        held = np.array([np.isin(shared, row).sum() for row in rows["hashes"][2:]])
+        shared = mine[(mine < bound) & _held(mine, rows["hashes"][1])]
+        held = np.array([_held(shared, row).sum() for row in rows["hashes"][2:]])
         return len(shared) > 0 and int((held >= COVERED * len(shared)).sum()) >= LEARNT
 
     def novel(self, node: int) -> float:
@@ -135,7 +135,19 @@ class Links:
         rows = self._gather(np.array([node, *others.tolist()], dtype=np.int64))
         mine = rows["hashes"][0]
         mine = mine[mine < complete_to(rows).min()]
-        return round(1 - float(np.isin(mine, rows["hashes"][1:]).sum() / max(len(mine), 1)), 4)
+        return round(1 - float(_held(mine, rows["hashes"][1:]).sum() / max(len(mine), 1)), 4)
+
+
+def _held(hashes: NDArray[np.uint32], others: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Which of ascending hashes are among others of any order: as `np.isin`, which sorts the others."""
+    wanted = others.ravel()
+    held = np.zeros(len(hashes), dtype=bool)
+    if len(hashes):
+        at = np.searchsorted(hashes, wanted)
+        at[at == len(hashes)] = 0
+        held[at[hashes[at] == wanted]] = True
+    found: NDArray[np.bool_] = held[np.searchsorted(hashes, hashes)]  # where one is there twice, both are
+    return found
 
 
 def _rows(fresh: Sequence[Sketch]) -> NDArray[np.void]:

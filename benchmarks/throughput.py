@@ -2,10 +2,10 @@
 
 Stages: read WARC, extract, language, near-duplicates, Parquet. Peers: datatrove's own blocks, and a bare
 multiprocessing loop over newsmill's pure functions; and newsmill from a topic of a real broker on this
-machine. Pages are those of the evaluation folder, repeated under distinct URLs and with distinct words,
-so that nothing is answered from a cache and no page is a copy of another. Rounds are interleaved; each
-run is a process of its own with the same number of workers. Runs over one page a worker tell what a
-start costs.
+machine. Pages are those of the evaluation folder, repeated under distinct URLs and with every fourth word
+changed, so that nothing is answered from a cache; newsmill still finds most of them to be copies.
+Rounds are interleaved; each run is a process of its own with the same number of workers. Runs over one
+page a worker tell what a start costs.
 
 Usage: python benchmarks/throughput.py [--pages N] [--rounds N] [--json] [--write-docs [docs/performance.md]]
 """

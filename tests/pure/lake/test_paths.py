@@ -73,7 +73,7 @@ def test_other_engines_read_a_lake_in_a_folder_of_any_name(name: str, tmp_path: 
         connection.load_extension("avro")
         connection.load_extension("iceberg")
         quoted = table.replace("'", "''")
-        counted = connection.sql(f"SELECT count(*) FROM iceberg_scan('{quoted}')").fetchone()
+        counted = connection.execute(f"SELECT count(*) FROM iceberg_scan('{quoted}')").fetchone()
     rows = StaticTable.from_metadata(table)
     assert counted == (synthetic.ARTICLES_A_GROUP,)
     assert rows.scan().to_arrow().num_rows == synthetic.ARTICLES_A_GROUP

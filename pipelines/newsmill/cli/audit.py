@@ -44,8 +44,8 @@ def audit(
     """Check the lake by a program that shares no code with the writer.
 
     Exit code 1 when a rule is broken, or the lake or the broker can't be read; 2 when there is no lake, or a
-    setting is wrong. May run while the lake is written. With --bootstrap every record of the topic must have
-    its one fate.
+    setting is wrong. May run while the lake is written. With --bootstrap every record of the topic up to
+    the committed offsets must have its one fate; later ones wait to be read, which is no fault.
     """
     from kafka.errors import KafkaError
 

@@ -275,6 +275,14 @@ def test_audit_names_the_file_when_it_says_something_else_than_it_must(
         audit(config.path)
 
 
+def test_audit_refuses_a_lake_when_its_note_is_a_folder(filled: Lake, config: LakeConfig) -> None:
+    note = Path(config.path, "lake.json")
+    note.unlink()
+    note.mkdir()
+    with pytest.raises(LakeError, match=r"lake\.json: can't be read"):
+        audit(config.path)
+
+
 def test_audit_counts_files_that_no_snapshot_names(filled: Lake, config: LakeConfig) -> None:
     batch = filled.begin(list(synthetic.slices(0, 80, 120)), now=1_790_000_000_000_000)
     synthetic.write(config.path, batch)

@@ -277,7 +277,7 @@ def _note(root: str) -> dict[str, Any]:
     known = (NOTE, "fate/metadata/version-hint.text")  # `fate` is the last table that is made
     if not any(filesystem.get_file_info(f"{folder}/{path}").is_file for path in known):
         raise ConfigError(f"{root}: no newsmill lake")
-    if not filesystem.get_file_info(f"{folder}/{NOTE}").is_file:
+    if filesystem.get_file_info(f"{folder}/{NOTE}").type == pyarrow.fs.FileType.NotFound:
         return {}
     told = _object(f"{root}/{NOTE}")
     if (schema := _says(_Told, told, f"{root}/{NOTE}").schema) > SCHEMA_VERSION:

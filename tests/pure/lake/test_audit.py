@@ -275,6 +275,17 @@ def test_audit_names_the_file_when_it_says_something_else_than_it_must(
         audit(config.path)
 
 
+@pytest.mark.parametrize("content", ODD.values(), ids=ODD)
+def test_audit_tells_of_the_hinted_metadata_when_it_says_something_else_than_it_must(
+    filled: Lake, config: LakeConfig, content: bytes
+) -> None:
+    folder = Path(config.path, "articles", "metadata")
+    (folder / "00099-odd.metadata.json").write_bytes(content)
+    (folder / "version-hint.text").write_text("00099-odd")
+    (finding,) = [f for f in audit(config.path).findings if "can't be read" in str(f)]
+    assert "00099-odd.metadata.json" in str(finding)
+
+
 def test_audit_refuses_a_lake_when_its_note_is_a_folder(filled: Lake, config: LakeConfig) -> None:
     note = Path(config.path, "lake.json")
     note.unlink()

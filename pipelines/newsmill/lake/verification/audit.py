@@ -27,7 +27,6 @@ break it.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import time
 from collections import Counter
@@ -58,6 +57,7 @@ from newsmill.lake.verification.evidence import (
     gather,
     hint_problem,
     listed,
+    metadata,
     of_a_lake,
     place,
 )
@@ -239,8 +239,8 @@ def _hint_problems(root: str, table: TableEvidence) -> list[str]:
     if problem := hint_problem(version):
         return [f"{folder}/version-hint.text: {problem}"]
     try:
-        hinted = json.loads(content(f"{folder}/{'v' * version.isdecimal()}{version}.metadata.json"))
-    except (OSError, ValueError) as error:
+        hinted = metadata(f"{folder}/{'v' * version.isdecimal()}{version}.metadata.json")
+    except LakeError as error:
         return [str(error)]
     named = table.location.rsplit("/", 1)[1]
     if _changes(version) > _changes(named):

@@ -308,6 +308,17 @@ def _object(uri: str) -> dict[str, Any]:
     return found
 
 
+def metadata(uri: str) -> dict[str, Any]:
+    """The metadata of a table, with at least what Iceberg's must say.
+
+    Raises:
+        LakeError: The file is not there, or is something else.
+    """
+    found = _object(uri)
+    _says(_Metadata, found, uri)
+    return found
+
+
 def _says(least: type[T], found: Any, uri: str) -> T:
     """What is sure to be in an object that was found in a file."""
     try:
@@ -319,8 +330,7 @@ def _says(least: type[T], found: Any, uri: str) -> T:
 def _table(root: str, name: str, note: dict[str, Any]) -> TableEvidence:
     hint = _hint(root, name)  # first: a writer moves the catalog first, and may do so at any moment
     location = _metadata_location(root, name, note)
-    table = TableEvidence(name, _object(location), location, hint)
-    _says(_Metadata, table.metadata, location)
+    table = TableEvidence(name, metadata(location), location, hint)
     here = partial(_here, root)
     versions = {location, *(entry["metadata-file"] for entry in table.metadata.get("metadata-log", []))}
     table.named = set(map(here, versions | set(map(_numbered, versions))))

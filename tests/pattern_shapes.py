@@ -49,7 +49,7 @@ def patterns() -> dict[str, Any]:
         found[f"copies.origin.{make}"] = getattr(origin, make)()
     for language in credits.read("attributions.yaml"):
         found[f"copies.origin._credit({language})"] = origin._credit(language)
-        for number, (pattern, _) in enumerate(origin._reporting_patterns(language)):
+        for number, (pattern, *_) in enumerate(origin._reporting_patterns(language)):
             found[f"copies.origin._reporting_patterns({language})[{number}]"] = pattern
     return found
 

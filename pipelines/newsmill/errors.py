@@ -4,7 +4,8 @@
     ├── ConfigError     the user's settings are wrong     stops construction, exit code 2
     ├── Rejected        this record can never pass        becomes one quarantined record
     ├── Transient       may pass on another try           retried (`runtime.retrying`), raised at a limit
-    │   └── Stopped     told to stop while waiting        ends the run, exit code 0
+    │   ├── Stopped     told to stop while waiting        ends the run, exit code 0
+    │   └── NotStarted  no extraction process comes up    stops the job, blames no record
     └── LakeError       the lake refuses                  stops the job
         ├── Displaced   it is a copy, or was moved
         ├── Fenced      another writer owns the lake
@@ -93,6 +94,10 @@ class Transient(NewsmillError):
 
 class Stopped(Transient):
     """The process was told to stop while it waited for what is away."""
+
+
+class NotStarted(Transient):
+    """An extraction process ended, or took too long, before it read any page, and the next one too."""
 
 
 class OffsetsChanged(Transient):

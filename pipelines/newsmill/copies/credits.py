@@ -47,6 +47,7 @@ class Names(NamedTuple):
     """All that is known, by folded name."""
 
     publishers: dict[str, Publisher]  # safe anywhere
+    of_sites: dict[str, Publisher]  # by domain
     codes: dict[str, Publisher]  # short signs, only where a credit stands; exact case
     spellings: tuple[str, ...]  # of agencies' names and codes, longest first
     everything: tuple[str, ...]  # of all names, as written
@@ -75,8 +76,13 @@ def names() -> Names:
         outlet = Publisher(name, tuple(domains), False)
         publishers[fold(name)] = outlet
         publishers.setdefault(_without_article(fold(name)), outlet)
+    of_sites: dict[str, Publisher] = {}
+    for publisher in publishers.values():
+        for domain in publisher.domains:
+            of_sites.setdefault(domain, publisher)
     return Names(
         publishers,
+        of_sites,
         codes,
         tuple(sorted(set(spellings), key=lambda s: (-len(s), s))),
         tuple(sorted(set(everything), key=lambda s: (-len(s), s))),

@@ -71,15 +71,17 @@ HAN_SHINGLE: Final = 8
 ABUGIDA_SHINGLE: Final = 14
 
 _DAY: Final = 86_400_000_000
-_ASCII_WORD = re.compile(r"[a-z0-9]+")
 _EUROPEAN = re.compile("[\x00-\u02ff\u0370-\u0482\u048a-\u052f\u2010-\u2027\u2030-\u203a\u20ac]*")
-_EUROPEAN_WORD = re.compile(r"[^\W_]+")
-"""In texts of these letters and signs, none of them a combining mark, as `_WORD`, for half the cost."""
+"""Texts of these letters and signs, none of them a combining mark."""
+_IN_EUROPEAN_WORDS: Final = np.array(
+    [ord(sign) if re.match(r"[^\W_]", sign) else ord(" ") for sign in map(chr, range(0x2100))], dtype="<u4"
+)
+"""For each character of such a text itself, or a blank where it is in no word."""
 _WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")
 _CHARACTER = regex.compile(r"\p{Nd}+|[\p{L}\p{N}]\p{M}*")
 _HAN = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")
 _ABUGIDA = regex.compile(r"[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}]")
-_LOOKALIKES = str.maketrans({"1": "l", "i": "l", "|": "l", "0": "o", "5": "s", "c": "e", "h": "b"})
+_LOOKALIKES = bytes.maketrans(b"1i|05ch", b"llloseb")
 _BEYOND_CYRILLIC: Final = "\u0530"
 _MASK: Final = np.uint64(0xA24BAED4963EE407)
 _ODD: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -171,7 +173,7 @@ def sketch(draft: Draft) -> Sketch:
     short = len(text.hashes) < MIN_TOKENS or len(order) == 0
     sample = slice(0, 0 if short else SAMPLE)
     named, said = title.telling(), body.telling()
-    supported = named[np.isin(named, said)]
+    supported = _shared(named, said)
     lead = body.head(LEAD_TOKENS if body.width == WORD_SHINGLE else 2 * LEAD_TOKENS).telling()
     opening, marks = _opening(title, body, _capitals(draft.page.body))
     return Sketch(
@@ -254,15 +256,20 @@ def tokenise(text: str) -> tuple[list[str], int]:
     (['the', 'cat', 'the', 'hat'], 5)
     """
     folded = strings.nfkc(text[:MOST_CHARACTERS]).casefold()
-    if folded.isascii():
-        return _ASCII_WORD.findall(folded)[:MAX_TOKENS], WORD_SHINGLE
     if _EUROPEAN.fullmatch(folded):
-        return _EUROPEAN_WORD.findall(folded)[:MAX_TOKENS], WORD_SHINGLE
+        return _european_words(folded)[:MAX_TOKENS], WORD_SHINGLE
     head = folded[:4000]
     for letter, width in ((_HAN, HAN_SHINGLE), (_ABUGIDA, ABUGIDA_SHINGLE)):
         if 3 * len(letter.findall(head)) > len(head):
             return _CHARACTER.findall(folded)[:MAX_TOKENS], width
     return _WORD.findall(folded)[:MAX_TOKENS], WORD_SHINGLE
+
+
+def _european_words(text: str) -> list[str]:
+    """As `_WORD` finds in a text that is `_EUROPEAN`, for a quarter of the cost."""
+    signs = np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
+    written: bytes = _IN_EUROPEAN_WORDS[signs].tobytes()
+    return written.decode("utf-32-le").split()
 
 
 class _Tokens(NamedTuple):
@@ -280,8 +287,8 @@ class _Tokens(NamedTuple):
     @classmethod
     def of(cls, text: str) -> _Tokens:
         tokens, width = tokenise(text)
-        seen = "\n".join(tokens).translate(_LOOKALIKES).replace("rn", "m")
-        encoded = seen.encode("utf-8", "surrogatepass").split(b"\n") if tokens else []
+        seen = "\n".join(tokens).encode("utf-8", "surrogatepass").translate(_LOOKALIKES)
+        encoded = seen.replace(b"rn", b"m").split(b"\n") if tokens else []
         count = len(tokens)
         return cls(
             hashes=np.fromiter(map(xxhash.xxh3_64_intdigest, encoded), dtype=np.uint64, count=count),
@@ -344,8 +351,7 @@ def _opening(
         numeric, named = numeric[:-1] | numeric[1:], named[:-1]
     telling = numeric | named | (head.lengths >= body.least if spaced else np.True_)
     marks = Mark.EARLY * (np.arange(len(words)) < EARLY_TOKENS) + Mark.NAME * named + Mark.NUMBER * numeric
-    supported = title.telling()
-    supported = supported[np.isin(supported, body.units())][:TITLE_TOKENS]
+    supported = _shared(title.telling(), body.units())[:TITLE_TOKENS]
     first = np.full(len(supported), Mark.EARLY)
     found: dict[int, int] = {}
     for word, mark in zip(
@@ -372,7 +378,9 @@ def _words(title: _Tokens, body: _Tokens) -> NDArray[np.uint8]:
 
 def _capitals(text: str) -> NDArray[np.bool_]:
     """Which of the first tokens begin with a capital."""
-    seen = _WORD.findall(strings.nfkc(text[: 20 * LEAD_TOKENS]))[:LEAD_TOKENS]
+    head = strings.nfkc(text[: 20 * LEAD_TOKENS])
+    words = _european_words(head) if _EUROPEAN.fullmatch(head) else _WORD.findall(head)
+    seen = words[:LEAD_TOKENS]
     capital = np.zeros(LEAD_TOKENS, dtype=np.bool_)
     capital[: len(seen)] = [word[0].isupper() for word in seen]
     return capital
@@ -404,6 +412,13 @@ def _keys(shingles: Hashes) -> NDArray[np.uint32]:
     order = np.unique(np.sort(shingles)[: 4 * MAX_KEYS])
     rated = int(np.searchsorted(order, np.uint64(2**64 // KEY_RATE)))
     return np.unique(order[: min(max(rated, KEYS), MAX_KEYS)].astype(np.uint32))
+
+
+def _shared(some: NDArray[np.uint16], others: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Those of some that are among others."""
+    known = np.zeros(1 << 16, dtype=np.bool_)
+    known[others] = True
+    return some[known[some]]
 
 
 def _each_once(hashes: NDArray[np.uint16]) -> NDArray[np.uint16]:

@@ -15,6 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
+from typing import NamedTuple
 
 from babel.core import get_global
 
@@ -210,11 +211,11 @@ def _without_names(sample: str) -> tuple[str, float, str] | None:
 def _posterior(windows: Sequence[tuple[str, float]]) -> dict[str, float]:
     """The weighted mean of the arbiter's probabilities; of a short text as a whole where its lines agree.
 
-    Where three of five windows leave no doubt, the two between them could not outweigh them.
+    Where three of five windows are surely of one language, the two between them could not outweigh them.
     """
     asked = windows[::2] if len(windows) > FEW_WINDOWS else windows
     told = {window: arbiter().probabilities(window) for window, _ in asked}
-    if len(asked) < len(windows) and not _leave_no_doubt(told.values()):
+    if len(asked) < len(windows) and not _agree(told.values()):
         told |= {window: arbiter().probabilities(window) for window, _ in windows if window not in told}
         asked = windows
     best = {max(p, key=lambda code: (p[code], code), default="und") for p in told.values()}
@@ -229,11 +230,11 @@ def _posterior(windows: Sequence[tuple[str, float]]) -> dict[str, float]:
     return dict(posterior)
 
 
-def _leave_no_doubt(told: Collection[Mapping[str, float]]) -> bool:
-    """Whether all are of one language beyond doubt."""
+def _agree(told: Collection[Mapping[str, float]]) -> bool:
+    """Whether all are surely of one language."""
     first, *others = told
-    sure = (code for code, p in first.items() if p >= BEYOND_DOUBT)
-    return any(all(p.get(code, 0.0) >= BEYOND_DOUBT for p in others) for code in sure)
+    sure = (code for code, p in first.items() if p >= SURE)
+    return any(all(p.get(code, 0.0) >= SURE for p in others) for code in sure)
 
 
 def _told_apart(prose: str, best: str, posterior: Mapping[str, float]) -> dict[str, float]:
@@ -242,7 +243,7 @@ def _told_apart(prose: str, best: str, posterior: Mapping[str, float]) -> dict[s
     if group is None:
         return dict(posterior)
     words = {word.lower() for word in _WORDS.findall(prose)} | {f"-{letter}" for letter in set(prose)}
-    hits = {code: sum(_is_marker(word, known) for word in words) for code, known in group.items()}
+    hits = {code: known.markers(words) for code, known in group.items()}
     most = max(hits.values())
     told = {
         code: max(posterior.get(code, 0.0), RELATIVE_PRIOR) * MARKER_WEIGHT ** -min(most - n, MOST_MARKERS)
@@ -250,11 +251,6 @@ def _told_apart(prose: str, best: str, posterior: Mapping[str, float]) -> dict[s
     }
     share = sum(posterior.get(code, 0.0) for code in group) / sum(told.values())
     return {**posterior, **{code: p * share for code, p in told.items()}}
-
-
-def _is_marker(word: str, known: frozenset[str]) -> bool:
-    """Whether a word, or how it begins, is one that a language has."""
-    return word in known or any(f"{word[:length]}{STEM}" in known for length in LENGTHS_OF_STEMS)
 
 
 def _weighed(p: float, factor: float) -> float:
@@ -375,16 +371,33 @@ def _function_words() -> tuple[tuple[str, frozenset[str], frozenset[str]], ...]:
     )
 
 
+class _Known(NamedTuple):
+    """What tells a language from its relatives."""
+
+    words: frozenset[str]  # and its letters, behind a hyphen
+    begins: frozenset[str]
+
+    def markers(self, words: Collection[str]) -> int:
+        """How many of some words, each given once, are the language's by themselves or by how they begin."""
+        whole = self.words.intersection(words)
+        if not self.begins:
+            return len(whole)
+        others = (word for word in words if word not in whole)
+        return len(whole) + sum(any(word[:n] in self.begins for n in LENGTHS_OF_STEMS) for word in others)
+
+
 @cache
-def _relatives() -> dict[str, dict[str, frozenset[str]]]:
-    """Words, and letters behind a hyphen, of languages by group and code, from `relatives.tsv`."""
+def _relatives() -> dict[str, dict[str, _Known]]:
+    """What is known of languages by group and code, from `relatives.tsv`."""
     table = files("newsmill.page").joinpath("relatives.tsv").read_text(encoding="utf-8")
-    groups: dict[str, dict[str, frozenset[str]]] = {}
+    groups: dict[str, dict[str, _Known]] = {}
     for line in table.splitlines():
         if not line.startswith("#"):
             group, code, words, *letters = line.split("\t")
-            known = (*words.split(), *(f"-{letter}" for letter in "".join(letters)))
-            groups.setdefault(group, {})[code] = frozenset(known)
+            begins = frozenset(word.removesuffix(STEM) for word in words.split() if word.endswith(STEM))
+            whole = (word for word in words.split() if not word.endswith(STEM))
+            known = _Known(frozenset((*whole, *(f"-{letter}" for letter in "".join(letters)))), begins)
+            groups.setdefault(group, {})[code] = known
     return groups
 
 

@@ -19,9 +19,9 @@ from typing import Any, Final, Generic, Self, overload
 import msgspec
 
 from newsmill.config import InputConfig, PageConfig
-from newsmill.errors import Code, Rejected
+from newsmill.errors import Code, NotStarted, Rejected
 from newsmill.page.sandbox_messages import Setup
-from newsmill.page.sandbox_process import Died, Found, NotStarted, Process, Reading
+from newsmill.page.sandbox_process import Died, Found, Process, Reading
 from newsmill.page.zygote import Zygote
 from newsmill.records import NotArticle, Page, RawPage, Record
 

@@ -14,7 +14,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from newsmill.errors import Code, Rejected
+from newsmill.errors import Code, NotStarted, Rejected
 from newsmill.page.sandbox_messages import DERIVE_LIMITS, FORBIDDEN_STATUS, Answer, cpu_limit_s, frame
 from newsmill.page.sandbox_watch import Slept, Spent, Watch
 from newsmill.page.zygote import Words, Zygote
@@ -38,6 +38,11 @@ _END_S: Final = 5.0
 """How long a process that closed its pipes may take to end."""
 
 _NOT_STARTED: Final = "the extraction process does not start"
+
+_KILLED: Final = (
+    f"{_NOT_STARTED}: it was killed from outside, as the kernel does when memory is short; nothing that was "
+    "committed is lost: free some memory and run it again"
+)
 
 _BUG_CHARACTERS: Final = 4_000
 """Of a traceback that are kept."""
@@ -67,10 +72,6 @@ class Reading(NamedTuple, Generic[Found]):
 
     outcome: Found | NotArticle | Rejected
     derived: Record | None = None  # what follows from it, where the process was asked and could say
-
-
-class NotStarted(RuntimeError):
-    """The process died, or took too long, before it read any page."""
 
 
 def _ended(code: int) -> str:
@@ -180,11 +181,15 @@ class Process(Generic[Found]):
         except EOFError:
             self.kill()
             code = self._zygote.kill(_END_S)
+            if self._zygote.was_killed_from_outside():
+                raise NotStarted(_KILLED) from None
             raise NotStarted(f"{_NOT_STARTED}: {_death(code, self._zygote.words)}") from None
         except OSError as error:
             self.kill()
             raise NotStarted(f"{_NOT_STARTED}: {error}") from error
         except Died as death:
+            if death.from_outside:
+                raise NotStarted(_KILLED) from None
             raise NotStarted(f"{_NOT_STARTED}: {death}") from death
         self._pid = pid
         return pid

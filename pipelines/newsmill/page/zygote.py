@@ -112,6 +112,7 @@ class Zygote:
                 | {"HOME": "/nonexistent", **_ONE_THREAD},
             )
         self.pid = self._process.pid
+        self._was_killed = False
         with contextlib.suppress(BrokenPipeError):  # who waits for a fork is told why
             self._requests.send(msgspec.msgpack.encode(setup))
 
@@ -135,8 +136,13 @@ class Zygote:
         try:
             return self._process.wait(patience_s)
         except subprocess.TimeoutExpired:
+            self._was_killed = True
             self._process.kill()
             return self._process.wait()
+
+    def was_killed_from_outside(self) -> bool:
+        """Whether somebody else killed it, as the kernel does when memory is short."""
+        return self._process.poll() == -signal.SIGKILL and not self._was_killed
 
 
 class Fork:

@@ -6,9 +6,10 @@ import time
 
 import msgspec
 import pytest
+from hypothesis import given, settings, strategies as st
 
 from newsmill.copies.credits import names, read
-from newsmill.copies.origin import attribute
+from newsmill.copies.origin import _needed, attribute
 from newsroom import draft
 
 STORY = "The minister said on Monday that the bridge would open.\nWork began in May."
@@ -153,6 +154,29 @@ def test_attribution_in_the_text_names_the_outlet(language, line, outlet):
     found = origin(body, language=language)
     assert (found.agency, found.method) == (outlet, "attribution")
     assert body[found.start : found.end] == found.evidence
+
+
+REPORTING = [
+    (language, phrase)
+    for language, rows in read("attributions.yaml").items()
+    for phrase in rows.get("reported", ())
+]
+
+
+@pytest.mark.parametrize(("language", "phrase"), REPORTING)
+def test_letters_that_are_looked_for_first_are_in_whatever_a_phrase_matches(language, phrase):
+    needed = _needed(phrase)
+
+    @settings(max_examples=30, derandomize=True, database=None, deadline=None)
+    @given(st.from_regex(phrase.replace("NAME", "Reuters"), fullmatch=True))
+    def holds(text):
+        assert not needed or any(letters in text for letters in needed)
+
+    holds()
+
+
+def test_most_phrases_have_letters_that_are_looked_for_first():
+    assert sum(bool(_needed(phrase)) for language, phrase in REPORTING if language in ("en", "de")) >= 8
 
 
 def test_evidence_of_every_kind_covers_at_least_ten_languages():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 import sandbox_readers
 from newsmill.config import EnrichConfig, InputConfig, PageConfig
 from newsmill.demo import PAGES
-from newsmill.errors import Rejected
+from newsmill.errors import NotStarted, Rejected
 from newsmill.flow.elements.derived import Derived
 from newsmill.page import sandbox_process
 from newsmill.page.analysis import read_page
@@ -413,8 +414,32 @@ def test_page_is_read_though_its_group_of_processes_is_told_to_end(sandbox: Sand
 def test_child_that_can_not_be_prepared_stops_the_job() -> None:
     with Sandbox(page=LIMITS, input=InputConfig(), read="no_such_module:read") as opened:
         opened.start()
-        with pytest.raises(RuntimeError, match=r"the extraction process does not start: .* exit code 1"):
+        with pytest.raises(NotStarted, match=r"the extraction process does not start: .* exit code 1"):
             opened.map([raw("pid")])
+
+
+def test_operator_is_told_when_processes_are_killed_as_they_start(sandbox: Sandbox) -> None:
+    others, over = _zygotes(), threading.Event()
+
+    def kill() -> None:
+        while not over.wait(0.01):
+            for zygote in _zygotes() - others:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(zygote), signal.SIGKILL)
+
+    with (
+        Sandbox(page=LIMITS, input=InputConfig(), read="sandbox_readers:misbehave") as opened,
+        ThreadPoolExecutor() as threads,
+    ):
+        killing = threads.submit(kill)
+        try:
+            with pytest.raises(NotStarted, match=r"was killed from outside, .* memory is short"):
+                opened.map([raw("pid")])
+        finally:
+            over.set()
+        killing.result()
+        (outcome,) = opened.map([raw("pid")])
+        assert isinstance(outcome, Page)
 
 
 def _zygotes() -> set[str]:
